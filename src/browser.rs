@@ -1,0 +1,25 @@
+//! The runtime for JavaScript. The only room that names wasm-bindgen, web-sys and js-sys; it turns
+//! JavaScript values into calls, carries out `fetch`, the Cache API and the clock, and turns answers
+//! and errors back. It runs in a worker (or a window, as its tests do).
+
+// wasm-bindgen's macros expand to unsafe code.
+#![allow(unsafe_code)]
+
+mod convert;
+mod engine;
+mod fetch;
+mod scope;
+mod source;
+mod store;
+mod transport;
+
+pub use engine::Engine;
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Sends the message of a panic to the console. A panic is a defect; the worker that meets one is
+/// replaced.
+#[wasm_bindgen(start)]
+fn start() {
+    console_error_panic_hook::set_once();
+}

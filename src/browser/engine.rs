@@ -1,0 +1,212 @@
+//! What JavaScript sees: one class, `Engine`.
+
+use js_sys::{Function, Reflect};
+use serde::Deserialize;
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::AbortSignal;
+
+use super::convert::{self, OwnedInput};
+use super::scope::PageClock;
+use super::source::WebSource;
+use super::transport::FetchTransport;
+use crate::error::{Code, Error, Result};
+use crate::remote::Endpoint;
+use crate::route::Mode;
+use crate::runtime::{Call, Runtime};
+use crate::task::{Input, Label};
+
+/// The most bytes a bundle may have when the caller does not say.
+const MAX_BUNDLE_BYTES: u64 = 256 << 20;
+
+/// How many labels are listed when the caller does not say.
+const TOP: usize = 5;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct EngineOptions {
+    /// The manifest's absolute address.
+    bundle: String,
+    #[serde(default)]
+    mode: Mode,
+    #[serde(default)]
+    remote: Option<Endpoint>,
+    #[serde(default)]
+    manifest_sha256: Option<String>,
+    #[serde(default)]
+    max_bundle_bytes: Option<f64>,
+    #[serde(default)]
+    cache: CacheChoice,
+}
+
+#[derive(Deserialize, Default, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+enum CacheChoice {
+    #[default]
+    Persistent,
+    None,
+}
+
+const ENGINE_KEYS: &[&str] = &[
+    "bundle",
+    "mode",
+    "remote",
+    "manifestSha256",
+    "maxBundleBytes",
+    "cache",
+];
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct CallOptions {
+    #[serde(default)]
+    mode: Option<Mode>,
+    #[serde(default)]
+    top_k: Option<u32>,
+    #[serde(default)]
+    labels: Option<Vec<String>>,
+    #[serde(default)]
+    instruction: Option<String>,
+}
+
+const CALL_KEYS: &[&str] = &["mode", "topK", "labels", "instruction"];
+
+/// A bundle, ready to be asked.
+#[wasm_bindgen]
+pub struct Engine {
+    runtime: Runtime<WebSource>,
+    headers: Option<Function>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.runtime.fmt(f)
+    }
+}
+
+#[wasm_bindgen]
+impl Engine {
+    /// Fetches the manifest and makes an engine. Models are fetched when first needed.
+    /// `hooks` may have `headers()` and `progress(event)`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub async fn create(options: JsValue, hooks: JsValue) -> std::result::Result<Engine, JsValue> {
+        Engine::open(&options, &hooks)
+            .await
+            .map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// What the bundle can do: an array of `TaskInfo`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub fn tasks(&self) -> std::result::Result<JsValue, JsValue> {
+        convert::to_js(&self.runtime.tasks()).map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Answers one call: an `Answer`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`, and `attempts`.
+    pub async fn run(
+        &self,
+        task: String,
+        input: JsValue,
+        options: JsValue,
+        signal: AbortSignal,
+    ) -> std::result::Result<JsValue, JsValue> {
+        self.answer(&task, &input, &options, signal)
+            .await
+            .map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Loads the models of some tasks (an array of strings), or of all (`undefined`).
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub async fn prepare(
+        &self,
+        tasks: JsValue,
+        signal: AbortSignal,
+    ) -> std::result::Result<(), JsValue> {
+        self.load(tasks, &signal)
+            .await
+            .map_err(|e| convert::error_to_js(&e))
+    }
+}
+
+impl Engine {
+    async fn open(options: &JsValue, hooks: &JsValue) -> Result<Engine> {
+        let options: EngineOptions = convert::options(options, "createSmallFirst", ENGINE_KEYS)?;
+        let max_bytes = match options.max_bundle_bytes {
+            None => MAX_BUNDLE_BYTES,
+            Some(bytes) if bytes >= 1.0 => bytes as u64,
+            Some(_) => {
+                return Err(Error::new(
+                    Code::InvalidOption,
+                    "maxBundleBytes must be at least 1",
+                ));
+            }
+        };
+        let (bundle, source) = WebSource::open(
+            &options.bundle,
+            options.manifest_sha256.as_deref(),
+            max_bytes,
+            options.cache == CacheChoice::Persistent,
+            hook(hooks, "progress"),
+        )
+        .await?;
+        Ok(Engine {
+            runtime: Runtime::new(bundle, source, options.mode, options.remote)?,
+            headers: hook(hooks, "headers").dyn_into().ok(),
+        })
+    }
+
+    async fn answer(
+        &self,
+        task: &str,
+        input: &JsValue,
+        options: &JsValue,
+        signal: AbortSignal,
+    ) -> Result<JsValue> {
+        let options: CallOptions = convert::options(options, "run", CALL_KEYS)?;
+        let input = convert::input(input)?;
+        let call = Call {
+            task,
+            input: match &input {
+                OwnedInput::Text(text) => Input::Text(text),
+                OwnedInput::Bytes(bytes) => Input::Bytes(bytes),
+            },
+            mode: options.mode,
+            top: options.top_k.map_or(TOP, |k| k as usize),
+            labels: options.labels.map(|ids| {
+                ids.into_iter()
+                    .map(|id| Label { id, title: None })
+                    .collect()
+            }),
+            instruction: options.instruction,
+        };
+        let transport = FetchTransport {
+            signal,
+            headers: self.headers.clone(),
+        };
+        convert::to_js(&self.runtime.run(&call, &transport, &PageClock).await?)
+    }
+
+    async fn load(&self, tasks: JsValue, signal: &AbortSignal) -> Result<()> {
+        let tasks: Option<Vec<String>> = serde_wasm_bindgen::from_value(tasks)
+            .map_err(|_| Error::new(Code::InvalidOption, "prepare takes a list of task names"))?;
+        let between = async || {
+            if signal.aborted() {
+                return Err(Error::new(Code::Aborted, "the call was aborted"));
+            }
+            Ok(())
+        };
+        self.runtime.prepare(tasks.as_deref(), between).await
+    }
+}
+
+fn hook(hooks: &JsValue, name: &str) -> JsValue {
+    Reflect::get(hooks, &JsValue::from_str(name)).unwrap_or(JsValue::UNDEFINED)
+}

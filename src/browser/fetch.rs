@@ -1,0 +1,55 @@
+//! `fetch`, with the body read in parts and bounded.
+
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{ReadableStreamDefaultReader, RequestInit, Response};
+
+use super::scope::scope;
+
+/// Why a body could not be read to its end.
+pub(super) enum BodyError {
+    /// It has more bytes than are wanted.
+    TooLarge,
+    /// The connection broke, or the call was aborted.
+    Broken(JsValue),
+}
+
+/// Starts a request. The error is what `fetch` threw.
+pub(super) async fn fetch(url: &str, init: &RequestInit) -> Result<Response, JsValue> {
+    let response = JsFuture::from(scope().fetch_with_str_and_init(url, init)).await?;
+    response.dyn_into()
+}
+
+/// Reads a body of at most `most` bytes; `news` hears how many are here.
+pub(super) async fn body(
+    response: &Response,
+    most: u64,
+    mut news: impl FnMut(u64),
+) -> Result<Vec<u8>, BodyError> {
+    let Some(stream) = response.body() else {
+        return Ok(Vec::new());
+    };
+    let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
+    let mut bytes = Vec::new();
+    loop {
+        let part = JsFuture::from(reader.read())
+            .await
+            .map_err(BodyError::Broken)?;
+        let get =
+            |key: &str| Reflect::get(&part, &JsValue::from_str(key)).map_err(BodyError::Broken);
+        if get("done")?.is_truthy() {
+            return Ok(bytes);
+        }
+        let chunk: Uint8Array = get("value")?.dyn_into().map_err(BodyError::Broken)?;
+        if bytes.len() as u64 + u64::from(chunk.length()) > most {
+            // The rest is not wanted; whether cancelling works does not matter any more.
+            let _ = reader.cancel();
+            return Err(BodyError::TooLarge);
+        }
+        let from = bytes.len();
+        bytes.resize(from + chunk.length() as usize, 0);
+        chunk.copy_to(&mut bytes[from..]);
+        news(bytes.len() as u64);
+    }
+}

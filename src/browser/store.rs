@@ -1,0 +1,82 @@
+//! The browser's own copies of a bundle's files, in the Cache API.
+//!
+//! Everything here is best effort: a page without a secure context has no Cache API, a private
+//! window may refuse to store, a disk may be full. Then files simply come from the network.
+
+use js_sys::{Array, Uint8Array};
+use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{Cache, Request, Response};
+
+use super::fetch;
+use super::scope::scope;
+
+/// The name of the cache all bundles of an origin share.
+const NAME: &str = "smallfirst-v1";
+
+/// The stored files; empty and forgetful when the browser does not let us store.
+pub(super) struct Store {
+    cache: Option<Cache>,
+}
+
+impl Store {
+    pub(super) async fn open() -> Self {
+        // Outside a secure context `caches` is undefined, and calling through it would throw.
+        let cache = match scope().caches() {
+            Ok(caches) if !caches.is_undefined() => JsFuture::from(caches.open(NAME))
+                .await
+                .ok()
+                .and_then(|cache| cache.dyn_into().ok()),
+            _ => None,
+        };
+        Store { cache }
+    }
+
+    pub(super) fn none() -> Self {
+        Store { cache: None }
+    }
+
+    /// The stored bytes under `key`, if there are any and they are at most `most`.
+    pub(super) async fn get(&self, key: &str, most: u64) -> Option<Vec<u8>> {
+        let found = JsFuture::from(self.cache.as_ref()?.match_with_str(key))
+            .await
+            .ok()?;
+        let response: Response = found.dyn_into().ok()?;
+        // A copy that is too long is as damaged as one that is too short: the caller's check tells.
+        match fetch::body(&response, most, |_| {}).await {
+            Ok(bytes) => Some(bytes),
+            Err(_) => Some(Vec::new()),
+        }
+    }
+
+    pub(super) async fn put(&self, key: &str, bytes: &[u8]) {
+        let Some(cache) = &self.cache else { return };
+        let copy = Uint8Array::from(bytes);
+        if let Ok(response) = Response::new_with_opt_js_u8_array(Some(&copy)) {
+            let _ = JsFuture::from(cache.put_with_str(key, &response)).await;
+        }
+    }
+
+    pub(super) async fn delete(&self, key: &str) {
+        if let Some(cache) = &self.cache {
+            let _ = JsFuture::from(cache.delete_with_str(key)).await;
+        }
+    }
+
+    /// Forgets what is stored under addresses that begin with `prefix`, but for those `keep` names.
+    pub(super) async fn sweep(&self, prefix: &str, keep: impl Fn(&str) -> bool) {
+        let Some(cache) = &self.cache else { return };
+        let Ok(keys) = JsFuture::from(cache.keys()).await else {
+            return;
+        };
+        for request in Array::from(&keys).iter() {
+            let Ok(request) = request.dyn_into::<Request>() else {
+                continue;
+            };
+            let url = request.url();
+            if url.starts_with(prefix) && !keep(&url) {
+                self.delete(&url).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! The manifest's types: bundle format version 1.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::FORMAT_VERSION;
+use crate::error::{Code, Error, Result, excerpt};
+use crate::task::{InputKind, Label, TaskKind};
+
+/// The word in the `format` field that tells a manifest from other JSON.
+const FORMAT: &str = "smallfirst-bundle";
+
+/// `manifest.json`. All paths are relative to it, with `/` between the parts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Manifest {
+    /// Always `smallfirst-bundle`.
+    pub format: String,
+    /// The format version, 1.
+    pub version: u32,
+    /// The bundle's name.
+    pub name: String,
+    /// Changes whenever the contents change.
+    pub revision: String,
+    /// Every file the bundle is made of, by path.
+    pub files: BTreeMap<String, FileEntry>,
+    /// Tokenizers, by name.
+    #[serde(default)]
+    pub tokenizers: BTreeMap<String, Tokenizer>,
+    /// Shared encoders, by name.
+    #[serde(default)]
+    pub encoders: BTreeMap<String, Encoder>,
+    /// Heads, by name. A head is a tier of one or more tasks.
+    pub heads: BTreeMap<String, Head>,
+    /// Tasks, by identifier.
+    pub tasks: BTreeMap<String, TaskEntry>,
+}
+
+/// Size, hash and licence of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FileEntry {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// SHA-256 in 64 lower-case hexadecimal digits.
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
+    pub sha256: String,
+    /// SPDX licence expression.
+    pub license: String,
+}
+
+/// A tokenizer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tokenizer {
+    /// How the file is to be read.
+    pub kind: TokenizerKind,
+    /// Its path.
+    pub file: String,
+}
+
+/// The tokenizer file formats there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum TokenizerKind {
+    /// A Hugging Face `tokenizer.json`.
+    HfTokenizer,
+}
+
+/// How an input becomes a tensor.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(
+    tag = "kind",
+    rename_all = "kebab-case",
+    rename_all_fields = "camelCase",
+    deny_unknown_fields
+)]
+#[non_exhaustive]
+pub enum Features {
+    /// Token ids without special tokens: `i64 [1, tokens]`. Reads text.
+    Tokens {
+        /// The tokenizer's name.
+        tokenizer: String,
+    },
+    /// Relative frequencies of known character n-grams: `f32 [1, n-grams]`. Reads text.
+    Ngrams {
+        /// The path of the vocabulary: a JSON object with `unigrams`, `bigrams`, `trigrams` and
+        /// `quadgrams`, each a list of strings.
+        file: String,
+    },
+    /// The first and last bytes of a file as numbers: `i32 [1, beginBytes + endBytes]`. Reads bytes.
+    ByteWindows {
+        /// Bytes kept from the beginning.
+        begin_bytes: u32,
+        /// Bytes kept from the end.
+        end_bytes: u32,
+        /// Bytes looked at on each side before white space is stripped.
+        block_bytes: u32,
+        /// The number that stands for "no byte here".
+        padding: i32,
+    },
+}
+
+impl Features {
+    /// What inputs it reads.
+    pub fn input(&self) -> InputKind {
+        match self {
+            Features::Tokens { .. } | Features::Ngrams { .. } => InputKind::Text,
+            Features::ByteWindows { .. } => InputKind::Bytes,
+        }
+    }
+}
+
+/// A model that several heads share: features in, one vector out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Encoder {
+    /// The path of the ONNX model. Output: `f32 [1, dimension]`.
+    pub file: String,
+    /// What it reads.
+    pub features: Features,
+    /// The length of its output vector.
+    pub dimension: u32,
+}
+
+/// What a head's numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ModelOutput {
+    /// Unnormalised log-probabilities.
+    Logits,
+    /// Probabilities that sum to one.
+    Probabilities,
+}
+
+/// A classifier's last part: one score a label. It reads an encoder's vector, or features directly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Head {
+    /// The path of the ONNX model. Output: `f32 [1, labels]`.
+    pub file: String,
+    /// The encoder it reads from. Either this or `features`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoder: Option<String>,
+    /// The features it reads. Either this or `encoder`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<Features>,
+    /// What its numbers are.
+    pub output: ModelOutput,
+    /// The temperature that calibrates it (above 0; 1 changes nothing).
+    pub temperature: f64,
+    /// The confidence from which an answer is trusted; `null` when none could be certified.
+    pub threshold: Option<f64>,
+    /// The error rate among trusted answers that the threshold was chosen for.
+    #[serde(default)]
+    pub risk: Option<f64>,
+    /// The evidence for the threshold.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+}
+
+/// What a threshold was certified on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Calibration {
+    /// Calibration inputs at or above the threshold.
+    pub n: u64,
+    /// How many of them were answered wrongly.
+    pub errors: u64,
+    /// The chance, over calibration samples, that the promise does not hold.
+    pub delta: f64,
+}
+
+/// What a task accepts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Limits {
+    /// Fewest bytes (of the UTF-8 form, for text).
+    #[cfg_attr(test, ts(type = "number"))]
+    pub min_bytes: u64,
+    /// Most bytes.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub max_bytes: u64,
+    /// Most tokens, where the model reads tokens.
+    #[serde(default)]
+    pub max_tokens: Option<u32>,
+    /// The languages it covers; `null` when it does not matter.
+    #[serde(default)]
+    pub languages: Option<LanguageLimit>,
+}
+
+/// The languages a task covers, and who tells the language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LanguageLimit {
+    /// Labels of the language task that are covered.
+    pub allow: Vec<String>,
+    /// The task of the same bundle that tells the language. Only its confident answers count.
+    pub task: String,
+}
+
+/// One task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TaskEntry {
+    /// Its kind.
+    pub kind: TaskKind,
+    /// What it reads.
+    pub input: InputKind,
+    /// Its name for people.
+    pub title: String,
+    /// What it does, in one sentence; also what a remote LLM is told.
+    pub instruction: String,
+    /// The labels, in the order of the heads' outputs.
+    pub labels: Vec<Label>,
+    /// What it accepts.
+    pub limits: Limits,
+    /// Heads, cheapest first.
+    pub tiers: Vec<String>,
+    /// The path of the model card.
+    #[serde(default)]
+    pub card: Option<String>,
+}
+
+/// Reads the manifest's JSON, with errors that say how far it got.
+pub(super) fn parse(json: &[u8]) -> Result<Manifest> {
+    #[derive(Deserialize)]
+    struct Head {
+        format: Option<String>,
+        version: Option<u64>,
+    }
+    let head: Head = serde_json::from_slice(json).map_err(|e| {
+        Error::new(
+            Code::NotABundle,
+            format!(
+                "the manifest is not JSON ({e}); it begins \"{}\". \
+                 Point `bundle` at the folder that holds manifest.json",
+                excerpt(&String::from_utf8_lossy(&json[..json.len().min(200)]), 40)
+            ),
+        )
+    })?;
+    if head.format.as_deref() != Some(FORMAT) {
+        return Err(Error::new(
+            Code::NotABundle,
+            format!("the manifest has no \"format\": \"{FORMAT}\"; it belongs to something else"),
+        ));
+    }
+    if head.version != Some(u64::from(FORMAT_VERSION)) {
+        let found = head.version.map_or("none".to_owned(), |v| v.to_string());
+        return Err(Error::new(
+            Code::BundleVersion,
+            format!(
+                "the bundle is of format version {found}, this build reads {FORMAT_VERSION}; \
+                 use a smallfirst release of the bundle's age"
+            ),
+        ));
+    }
+    serde_json::from_slice(json).map_err(|e| {
+        Error::new(
+            Code::BundleInvalid,
+            format!("the manifest breaks the format: {e}"),
+        )
+    })
+}

@@ -1,0 +1,230 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A small manifest that is valid; the tests break it one way at a time.
+fn sample() -> Value {
+    let file = |bytes: u64| json!({"bytes": bytes, "sha256": "0".repeat(64), "license": "MIT"});
+    let limits = json!({"minBytes": 1, "maxBytes": 1000, "maxTokens": 10});
+    json!({
+        "format": "smallfirst-bundle", "version": 1, "name": "sample", "revision": "1",
+        "files": {
+            "t/tokenizer.json": file(1), "t/encoder.onnx": file(10), "spam/head.onnx": file(100),
+            "lang/head.onnx": file(1000), "lang/ngrams.json": file(10000), "lang/README.md": file(7),
+        },
+        "tokenizers": {"bert": {"kind": "hf-tokenizer", "file": "t/tokenizer.json"}},
+        "encoders": {"static": {
+            "file": "t/encoder.onnx", "features": {"kind": "tokens", "tokenizer": "bert"}, "dimension": 4,
+        }},
+        "heads": {
+            "spam": {"file": "spam/head.onnx", "encoder": "static", "output": "logits",
+                     "temperature": 1.5, "threshold": 0.9, "risk": 0.05,
+                     "calibration": {"n": 100, "errors": 1, "delta": 0.05}},
+            "lang": {"file": "lang/head.onnx", "features": {"kind": "ngrams", "file": "lang/ngrams.json"},
+                     "output": "logits", "temperature": 1.0, "threshold": null},
+        },
+        "tasks": {
+            "language": {"kind": "classify", "input": "text", "title": "Language", "instruction": "Tell it.",
+                "labels": [{"id": "eng", "title": "English"}, {"id": "deu"}], "limits": limits,
+                "tiers": ["lang"], "card": "lang/README.md"},
+            "spam": {"kind": "classify", "input": "text", "title": "Spam", "instruction": "Is it spam?",
+                "labels": [{"id": "spam"}, {"id": "ham"}],
+                "limits": {"minBytes": 1, "maxBytes": 1000,
+                           "languages": {"allow": ["eng"], "task": "language"}},
+                "tiers": ["spam"]},
+        },
+    })
+}
+
+fn parse(manifest: &Value) -> Result<Bundle> {
+    Bundle::parse(manifest.to_string().as_bytes())
+}
+
+#[test]
+fn the_sample_is_valid_and_tells_what_it_can_do() {
+    let bundle = parse(&sample()).unwrap();
+    let tasks = bundle.tasks(|name| name == "spam");
+    assert_eq!(tasks.len(), 2);
+    let spam = tasks.iter().find(|t| t.id == "spam").unwrap();
+    assert_eq!(spam.tiers[0].bytes, 111, "head, encoder and tokenizer");
+    assert!(spam.tiers[0].loaded);
+    let language = tasks.iter().find(|t| t.id == "language").unwrap();
+    assert_eq!(language.tiers[0].bytes, 11000, "head and vocabulary");
+    assert!(!language.tiers[0].loaded);
+    let unknown = bundle.task("nope").unwrap_err();
+    assert_eq!(unknown.code(), Code::UnknownTask);
+    assert!(unknown.to_string().contains("language, spam"), "{unknown}");
+}
+
+#[test]
+fn what_is_not_a_manifest_is_told_apart() {
+    let cases: [(&[u8], Code); 6] = [
+        (b"", Code::NotABundle),
+        (b"<!doctype html><title>404</title>", Code::NotABundle),
+        (b"[1, 2]", Code::NotABundle),
+        (b"{}", Code::NotABundle),
+        (
+            br#"{"format": "smallfirst-bundle", "version": 2}"#,
+            Code::BundleVersion,
+        ),
+        (
+            br#"{"format": "smallfirst-bundle", "version": 1}"#,
+            Code::BundleInvalid,
+        ),
+    ];
+    for (json, code) in cases {
+        let error = Bundle::parse(json).unwrap_err();
+        assert_eq!(error.code(), code, "{}", String::from_utf8_lossy(json));
+    }
+}
+
+#[test]
+fn each_broken_rule_is_refused_and_named() {
+    // (where, what to put there, a word the message must hold)
+    let cases = [
+        ("/files/spam~1head.onnx/sha256", json!("ABC"), "sha256"),
+        ("/files/spam~1head.onnx/bytes", json!(0), "bytes"),
+        ("/files/spam~1head.onnx/bytes", json!(1_u64 << 40), "bytes"),
+        ("/files/spam~1head.onnx/license", json!(""), "licence"),
+        ("/files/spam~1head.onnx/extra", json!(1), "extra"),
+        (
+            "/tokenizers/bert/file",
+            json!("nowhere.json"),
+            "nowhere.json",
+        ),
+        (
+            "/tokenizers/bert/kind",
+            json!("sentencepiece"),
+            "sentencepiece",
+        ),
+        (
+            "/encoders/static/file",
+            json!("nowhere.onnx"),
+            "nowhere.onnx",
+        ),
+        ("/encoders/static/dimension", json!(0), "dimension"),
+        ("/encoders/static/features/tokenizer", json!("gone"), "gone"),
+        ("/heads/spam/file", json!("nowhere.onnx"), "nowhere.onnx"),
+        ("/heads/spam/encoder", json!("gone"), "gone"),
+        (
+            "/heads/spam/features",
+            json!({"kind": "ngrams", "file": "lang/ngrams.json"}),
+            "either",
+        ),
+        ("/heads/spam/encoder", json!(null), "either"),
+        ("/heads/spam/temperature", json!(0.0), "temperature"),
+        ("/heads/spam/temperature", json!(-1.0), "temperature"),
+        ("/heads/spam/threshold", json!(1.5), "threshold"),
+        ("/heads/spam/risk", json!(-0.1), "risk"),
+        ("/heads/spam/calibration/errors", json!(101), "calibration"),
+        (
+            "/heads/lang/features/file",
+            json!("nowhere.json"),
+            "nowhere.json",
+        ),
+        ("/tasks/spam/labels", json!([{"id": "spam"}]), "two labels"),
+        (
+            "/tasks/spam/labels",
+            json!([{"id": "a"}, {"id": "a"}]),
+            "distinct",
+        ),
+        ("/tasks/spam/limits/maxBytes", json!(0), "maxBytes"),
+        (
+            "/tasks/spam/limits/languages/task",
+            json!("spam"),
+            "languages",
+        ),
+        (
+            "/tasks/spam/limits/languages/allow",
+            json!(["xyz"]),
+            "languages",
+        ),
+        ("/tasks/spam/tiers", json!([]), "tiers"),
+        ("/tasks/spam/tiers", json!(["gone"]), "gone"),
+        ("/tasks/language/input", json!("bytes"), "bytes"),
+        ("/tasks/language/card", json!("nowhere.md"), "nowhere.md"),
+        ("/tasks", json!({}), "no tasks"),
+    ];
+    for (pointer, value, word) in cases {
+        let mut manifest = sample();
+        let (parent, key) = pointer.rsplit_once('/').unwrap();
+        let key = key.replace("~1", "/");
+        manifest.pointer_mut(parent).unwrap()[key] = value.clone();
+        let error = parse(&manifest).expect_err(&format!("{pointer} = {value}"));
+        assert_eq!(error.code(), Code::BundleInvalid, "{pointer}: {error}");
+        assert!(
+            error.to_string().contains(word),
+            "{pointer} = {value}: {error}"
+        );
+    }
+}
+
+#[test]
+fn byte_windows_are_bounded() {
+    let windows = |begin: u32, block: u32| {
+        let mut manifest = sample();
+        manifest["heads"]["lang"]["features"] = json!({"kind": "byte-windows",
+            "beginBytes": begin, "endBytes": 1, "blockBytes": block, "padding": 256});
+        manifest["tasks"]["language"]["input"] = json!("bytes");
+        manifest["tasks"]["spam"]["limits"]["languages"] = json!(null);
+        parse(&manifest)
+    };
+    assert!(windows(1024, 4096).is_ok());
+    assert!(windows(0, 4096).is_err());
+    assert!(windows(4097, 4096).is_err());
+    assert!(windows(1, u32::MAX).is_err());
+}
+
+#[test]
+fn no_path_leaves_the_bundle() {
+    for path in [
+        "../x",
+        "/x",
+        "a//b",
+        "a/./b",
+        "a/../b",
+        "a\\b",
+        "http://h/x",
+        "a?b",
+        "a#b",
+        "ä",
+        "",
+    ] {
+        let mut manifest = sample();
+        manifest["files"][path] = json!({"bytes": 1, "sha256": "0".repeat(64), "license": "MIT"});
+        let error = parse(&manifest).expect_err(path);
+        assert!(
+            error.to_string().contains("inside the bundle"),
+            "{path}: {error}"
+        );
+    }
+}
+
+#[test]
+fn size_and_hash_are_checked() {
+    let entry = FileEntry {
+        bytes: 3,
+        sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
+        license: "MIT".into(),
+    };
+    verify("f", &entry, b"abc").unwrap();
+    assert_eq!(
+        verify("f", &entry, b"ab").unwrap_err().code(),
+        Code::FileSize
+    );
+    assert_eq!(
+        verify("f", &entry, b"abd").unwrap_err().code(),
+        Code::HashMismatch
+    );
+    verify::verify_manifest(b"abc", &entry.sha256.to_uppercase()).unwrap();
+    let error = verify::verify_manifest(b"abd", &entry.sha256).unwrap_err();
+    assert_eq!(error.code(), Code::HashMismatch);
+}
+
+/// The committed JSON Schema is what the types say. `UPDATE=1 cargo test` rewrites it.
+#[test]
+fn the_committed_json_schema_is_fresh() {
+    let schema = schemars::schema_for!(Manifest);
+    let fresh = serde_json::to_string_pretty(&schema).unwrap() + "\n";
+    crate::fresh::check("src/bundle/manifest.schema.json", &fresh);
+}

@@ -1,0 +1,217 @@
+//! The rules of the format that types alone cannot state.
+
+use std::collections::BTreeSet;
+
+use super::{Features, FileEntry, Head, Manifest, TaskEntry};
+use crate::error::{Code, Error, Result};
+
+/// The most bytes one file of a bundle may have. A model this large has no place in a page, and a
+/// manifest must not be able to ask for an allocation that cannot succeed.
+const MAX_FILE_BYTES: u64 = 1 << 30;
+
+/// The widest feature tensor and vector a manifest may ask for.
+const MAX_WIDTH: u32 = 1 << 16;
+
+/// The largest block that byte windows may look at.
+const MAX_BLOCK: u32 = 1 << 20;
+
+pub(super) fn validate(manifest: &Manifest) -> Result<()> {
+    for (path, entry) in &manifest.files {
+        file(path, entry)?;
+    }
+    for (name, tokenizer) in &manifest.tokenizers {
+        listed(manifest, &format!("tokenizer \"{name}\""), &tokenizer.file)?;
+    }
+    for (name, encoder) in &manifest.encoders {
+        let what = format!("encoder \"{name}\"");
+        listed(manifest, &what, &encoder.file)?;
+        features(manifest, &what, &encoder.features)?;
+        in_range(&what, "dimension", encoder.dimension, MAX_WIDTH)?;
+    }
+    for (name, head) in &manifest.heads {
+        self::head(manifest, &format!("head \"{name}\""), head)?;
+    }
+    if manifest.tasks.is_empty() {
+        return Err(invalid("the manifest has no tasks"));
+    }
+    for (id, task) in &manifest.tasks {
+        self::task(manifest, id, task)?;
+    }
+    Ok(())
+}
+
+fn file(path: &str, entry: &FileEntry) -> Result<()> {
+    // The path is joined to the bundle's address and used as a cache key: anything that could
+    // leave the folder or mean something to a URL parser is refused.
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
+    let inside = path.chars().all(plain)
+        && path
+            .split('/')
+            .all(|part| !part.is_empty() && part != "." && part != "..");
+    if !inside {
+        return Err(invalid(format!(
+            "the path \"{}\" must stay inside the bundle and use only letters, digits, '.', '-', '_' and '/'",
+            crate::error::excerpt(path, 80)
+        )));
+    }
+    if entry.bytes == 0 || entry.bytes > MAX_FILE_BYTES {
+        return Err(invalid(format!(
+            "{path}: {} bytes is outside 1 to {MAX_FILE_BYTES}",
+            entry.bytes
+        )));
+    }
+    let digest = entry.sha256.len() == 64
+        && entry
+            .sha256
+            .bytes()
+            .all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if !digest {
+        return Err(invalid(format!(
+            "{path}: sha256 must be 64 lower-case hexadecimal digits"
+        )));
+    }
+    if entry.license.is_empty() {
+        return Err(invalid(format!("{path}: the licence is missing")));
+    }
+    Ok(())
+}
+
+fn head(manifest: &Manifest, what: &str, head: &Head) -> Result<()> {
+    listed(manifest, what, &head.file)?;
+    match (&head.encoder, &head.features) {
+        (Some(encoder), None) => {
+            if !manifest.encoders.contains_key(encoder) {
+                return Err(invalid(format!(
+                    "{what} names the encoder \"{encoder}\", which does not exist"
+                )));
+            }
+        }
+        (None, Some(own)) => features(manifest, what, own)?,
+        _ => {
+            return Err(invalid(format!(
+                "{what} needs either an encoder or features, not both"
+            )));
+        }
+    }
+    if !(head.temperature.is_finite() && head.temperature > 0.0) {
+        return Err(invalid(format!("{what}: temperature must be above 0")));
+    }
+    for (name, value) in [("threshold", head.threshold), ("risk", head.risk)] {
+        if value.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
+            return Err(invalid(format!("{what}: {name} must be between 0 and 1")));
+        }
+    }
+    if let Some(evidence) = &head.calibration {
+        if evidence.errors > evidence.n || !(0.0..=1.0).contains(&evidence.delta) {
+            return Err(invalid(format!(
+                "{what}: the calibration counts contradict each other"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> {
+    match features {
+        Features::Tokens { tokenizer } => {
+            if !manifest.tokenizers.contains_key(tokenizer) {
+                return Err(invalid(format!(
+                    "{what} names the tokenizer \"{tokenizer}\", which does not exist"
+                )));
+            }
+        }
+        Features::Ngrams { file } => listed(manifest, what, file)?,
+        &Features::ByteWindows {
+            begin_bytes,
+            end_bytes,
+            block_bytes,
+            ..
+        } => {
+            in_range(what, "blockBytes", block_bytes, MAX_BLOCK)?;
+            in_range(what, "beginBytes", begin_bytes, block_bytes.min(MAX_WIDTH))?;
+            in_range(what, "endBytes", end_bytes, block_bytes.min(MAX_WIDTH))?;
+        }
+    }
+    Ok(())
+}
+
+fn task(manifest: &Manifest, id: &str, task: &TaskEntry) -> Result<()> {
+    let what = format!("task \"{id}\"");
+    if task.labels.len() < 2 {
+        return Err(invalid(format!("{what} needs at least two labels")));
+    }
+    let distinct: BTreeSet<&str> = task.labels.iter().map(|l| l.id.as_str()).collect();
+    if distinct.len() != task.labels.len() || distinct.contains("") {
+        return Err(invalid(format!(
+            "{what}: labels must be distinct and not empty"
+        )));
+    }
+    if task.limits.max_bytes == 0 || task.limits.min_bytes > task.limits.max_bytes {
+        return Err(invalid(format!(
+            "{what}: minBytes and maxBytes leave no room"
+        )));
+    }
+    if let Some(languages) = &task.limits.languages {
+        let teller = manifest.tasks.get(&languages.task);
+        let sound = teller.is_some_and(|t| {
+            languages.task != id
+                && t.input == task.input
+                && t.limits.languages.is_none()
+                && languages
+                    .allow
+                    .iter()
+                    .all(|l| t.labels.iter().any(|known| known.id == *l))
+        });
+        if !sound {
+            return Err(invalid(format!(
+                "{what}: limits.languages must name another text task of the bundle and labels of it"
+            )));
+        }
+    }
+    if task.tiers.is_empty() {
+        return Err(invalid(format!("{what} has no tiers")));
+    }
+    for name in &task.tiers {
+        let Some(head) = manifest.heads.get(name) else {
+            return Err(invalid(format!(
+                "{what} names the head \"{name}\", which does not exist"
+            )));
+        };
+        let read = match &head.encoder {
+            Some(encoder) => manifest.encoders.get(encoder).map(|e| e.features.input()),
+            None => head.features.as_ref().map(Features::input),
+        };
+        if read != Some(task.input) {
+            return Err(invalid(format!(
+                "{what} reads {}, its head \"{name}\" does not",
+                task.input.as_str()
+            )));
+        }
+    }
+    match &task.card {
+        Some(card) => listed(manifest, &what, card),
+        None => Ok(()),
+    }
+}
+
+fn listed(manifest: &Manifest, what: &str, path: &str) -> Result<()> {
+    if manifest.files.contains_key(path) {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "{what} names the file \"{path}\", which \"files\" does not list"
+    )))
+}
+
+fn in_range(what: &str, field: &str, value: u32, most: u32) -> Result<()> {
+    if (1..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "{what}: {field} is {value}, it must be 1 to {most}"
+    )))
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(Code::BundleInvalid, message)
+}

@@ -1,0 +1,5 @@
+//! Bytes of a file to tensors.
+
+mod windows;
+
+pub use windows::Windows;

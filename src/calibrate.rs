@@ -1,0 +1,93 @@
+//! From a head's numbers to probabilities and one calibrated confidence. Pure.
+//!
+//! Temperature scaling divides the logits by one number fitted on held-out data before the softmax
+//! (Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2). It changes no label.
+
+use crate::bundle::ModelOutput;
+
+/// Probabilities of one input.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Calibrated {
+    /// One probability a label, calibrated by the temperature; they sum to one.
+    pub probabilities: Vec<f64>,
+    /// The largest of them: the calibrated probability that the label is right.
+    pub confidence: f64,
+}
+
+/// Calibrates one input's head output. All `values` must be finite and there must be at least one;
+/// the engine sees to that.
+///
+/// For [`ModelOutput::Probabilities`] the logits are the logarithms; a probability of 0 (or below,
+/// from rounding) counts as the smallest positive `f32`.
+pub fn calibrate(values: &[f32], output: ModelOutput, temperature: f64) -> Calibrated {
+    let logits = values.iter().map(|&v| match output {
+        ModelOutput::Logits => f64::from(v),
+        ModelOutput::Probabilities => f64::from(v.max(f32::MIN_POSITIVE)).ln(),
+    });
+    let probabilities = softmax(logits.map(|logit| logit / temperature).collect());
+    let confidence = probabilities.iter().copied().fold(0.0, f64::max);
+    Calibrated {
+        probabilities,
+        confidence,
+    }
+}
+
+/// Softmax, shifted by the largest logit so that it cannot overflow.
+fn softmax(mut logits: Vec<f64>) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    for logit in &mut logits {
+        *logit = (*logit - largest).exp();
+    }
+    let sum: f64 = logits.iter().sum();
+    for value in &mut logits {
+        *value /= sum;
+    }
+    logits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: f64, b: f64) -> bool {
+        (a - b).abs() < 1e-9
+    }
+
+    #[test]
+    fn softmax_of_equal_logits_is_uniform_and_extremes_do_not_overflow() {
+        let out = calibrate(&[5.0; 4], ModelOutput::Logits, 1.0);
+        assert!(out.probabilities.iter().all(|&p| close(p, 0.25)));
+        let out = calibrate(&[f32::MAX, f32::MIN, 0.0], ModelOutput::Logits, 0.01);
+        assert!(close(out.confidence, 1.0));
+        assert!(out.probabilities.iter().all(|p| p.is_finite()));
+    }
+
+    #[test]
+    fn known_values() {
+        let out = calibrate(&[1.0, 2.0, 3.0], ModelOutput::Logits, 1.0);
+        assert!((out.confidence - 0.665_240_955_774_821_7).abs() < 1e-12);
+        // Two classes at temperature T: sigmoid((a - b) / T).
+        let out = calibrate(&[2.0, 0.0], ModelOutput::Logits, 4.0);
+        assert!(close(out.confidence, 1.0 / (1.0 + (-0.5_f64).exp())));
+    }
+
+    #[test]
+    fn probabilities_at_temperature_one_stay_as_they_are() {
+        let out = calibrate(&[0.5, 0.25, 0.25, 0.0], ModelOutput::Probabilities, 1.0);
+        for (p, q) in out.probabilities.iter().zip([0.5, 0.25, 0.25, 0.0]) {
+            assert!(close(*p, q));
+        }
+    }
+
+    #[test]
+    fn a_higher_temperature_is_less_sure_and_keeps_the_order() {
+        let values = [0.3, 2.0, -1.0];
+        let sharp = calibrate(&values, ModelOutput::Logits, 0.5);
+        let soft = calibrate(&values, ModelOutput::Logits, 2.0);
+        assert!(sharp.confidence > soft.confidence);
+        for out in [sharp, soft] {
+            assert!(out.probabilities[1] > out.probabilities[0]);
+            assert!(out.probabilities[0] > out.probabilities[2]);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The decision where a call is answered, and its reason. Pure: no clock, no network, no models.
+//!
+//! A call goes through [`plan`] once, before anything is run; then each local tier's confidence goes
+//! through [`judge`]. [`explain`] puts the outcome into words.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Code;
+use crate::task::Reason;
+
+/// Who may answer, and who is asked first.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// This device alone. Nothing is ever sent.
+    OnlyLocal,
+    /// This device, and the remote where that is not enough.
+    #[default]
+    PreferLocal,
+    /// The remote, and this device where that fails.
+    PreferRemote,
+    /// The remote alone.
+    OnlyRemote,
+}
+
+/// Something about a call that keeps a local answer from being trusted, known before a head runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There can be no local answer.
+    Hard(Reason),
+    /// There can be one, but it may only be given for want of a better one.
+    Soft(Reason),
+}
+
+impl Obstacle {
+    /// The reason it stands for.
+    pub fn reason(self) -> Reason {
+        match self {
+            Obstacle::Hard(reason) | Obstacle::Soft(reason) => reason,
+        }
+    }
+}
+
+/// What to do with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Plan {
+    /// Run the local tiers; trust the first that is sure enough.
+    Local,
+    /// Run the local tiers and give the best answer as degraded.
+    LocalDegraded(Reason),
+    /// Ask the remote.
+    Remote {
+        /// Why.
+        reason: Reason,
+        /// Whether the local tiers may answer, degraded, when it fails.
+        local_if_failed: bool,
+    },
+    /// Nobody may answer.
+    Refuse(Reason),
+}
+
+/// Decides what to do, from the mode and what stands in a local answer's way.
+pub fn plan(mode: Mode, obstacle: Option<Obstacle>) -> Plan {
+    let local_possible = !matches!(obstacle, Some(Obstacle::Hard(_)));
+    match (mode, obstacle) {
+        (Mode::OnlyRemote, _) => Plan::Remote {
+            reason: Reason::Mode,
+            local_if_failed: false,
+        },
+        (Mode::PreferRemote, _) => Plan::Remote {
+            reason: Reason::Mode,
+            local_if_failed: local_possible,
+        },
+        (Mode::OnlyLocal | Mode::PreferLocal, None) => Plan::Local,
+        (Mode::PreferLocal, Some(obstacle)) => Plan::Remote {
+            reason: obstacle.reason(),
+            local_if_failed: local_possible,
+        },
+        (Mode::OnlyLocal, Some(Obstacle::Soft(reason))) => Plan::LocalDegraded(reason),
+        (Mode::OnlyLocal, Some(Obstacle::Hard(reason))) => Plan::Refuse(reason),
+    }
+}
+
+/// What one tier's confidence means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Answer with it.
+    Trust,
+    /// It is not enough, for this reason.
+    Distrust(Reason),
+}
+
+/// Holds a confidence against its threshold. A threshold of `None` is one that no evidence
+/// supports, so nothing meets it.
+pub fn judge(confidence: f64, threshold: Option<f64>) -> Verdict {
+    match threshold {
+        None => Verdict::Distrust(Reason::Uncertified),
+        Some(threshold) if confidence >= threshold => Verdict::Trust,
+        Some(_) => Verdict::Distrust(Reason::LowConfidence),
+    }
+}
+
+/// Whether the remote can be asked at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RemoteState {
+    /// None is configured.
+    Absent,
+    /// The device is offline.
+    Offline,
+    /// It can be asked.
+    Ready,
+}
+
+/// Why the remote is not asked, if it is not.
+pub fn remote_obstacle(state: RemoteState) -> Option<(Code, &'static str)> {
+    match state {
+        RemoteState::Absent => Some((
+            Code::RemoteNotConfigured,
+            "no remote is configured; give `remote` to createSmallFirst",
+        )),
+        RemoteState::Offline => Some((Code::Offline, "the device is offline")),
+        RemoteState::Ready => None,
+    }
+}
+
+/// The facts [`explain`] words.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    /// The reason.
+    pub reason: Reason,
+    /// The local confidence and its threshold, where a tier ran.
+    pub confidence: Option<f64>,
+    /// The threshold, where there is one.
+    pub threshold: Option<f64>,
+    /// Why the remote did not answer, where it should have.
+    pub remote_problem: Option<&'a str>,
+    /// Whether the remote answered.
+    pub remote_answered: bool,
+}
+
+/// The outcome as one English sentence.
+pub fn explain(facts: Facts) -> String {
+    let percent = |p: Option<f64>| p.map_or("?".to_owned(), |p| format!("{:.1} %", p * 100.0));
+    let why = match facts.reason {
+        Reason::Confident => {
+            return format!(
+                "The local model is {} sure, which meets its threshold of {}.",
+                percent(facts.confidence),
+                percent(facts.threshold)
+            );
+        }
+        Reason::LowConfidence => format!(
+            "The local model is {} sure, below its threshold of {}",
+            percent(facts.confidence),
+            percent(facts.threshold)
+        ),
+        Reason::Uncertified => {
+            "No threshold of this task is certified, so no local answer is trusted".into()
+        }
+        Reason::Mode => "The mode asks for the remote".into(),
+        Reason::UnknownTask => "The bundle has no such task".into(),
+        Reason::InputTooShort => "The input holds too little for the local model".into(),
+        Reason::InputTooLong => "The input is over the local model's limit".into(),
+        Reason::UnsupportedLanguage => {
+            "The text is in a language the local model was not trained on".into()
+        }
+        Reason::ModelUnavailable => "No local model of this task could be loaded or run".into(),
+        Reason::RemoteFailed => "The remote was asked first".into(),
+    };
+    let then = match (facts.remote_answered, facts.remote_problem) {
+        (true, _) => ", so the remote answered.".to_owned(),
+        (false, Some(problem)) => {
+            format!("; the remote could not answer ({problem}), so this is the best local answer.")
+        }
+        (false, None) => {
+            "; the mode keeps it on this device, so this is the best local answer.".to_owned()
+        }
+    };
+    why + &then
+}
+
+#[cfg(test)]
+mod tests;

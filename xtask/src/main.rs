@@ -1,0 +1,101 @@
+//! `cargo xtask build | demo | test | models | sizes`: everything a developer or CI runs.
+
+mod llm;
+mod package;
+mod run;
+mod serve;
+mod sizes;
+mod test;
+mod tools;
+mod wasm;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(
+    name = "cargo xtask",
+    about = "Builds, tests and demonstrates smallfirst"
+)]
+struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build the wasm module, the npm package and the demo site
+    Build,
+    /// Build everything and serve the demo, with a small LLM as its remote
+    Demo {
+        /// The port to serve on
+        #[arg(long, default_value_t = 8080)]
+        port: u16,
+        /// Do not start the LLM; the demo answers on the device alone
+        #[arg(long)]
+        no_llm: bool,
+    },
+    /// Run the tests: lint, native, wasm in a browser, end to end
+    Test {
+        /// Run only these parts
+        #[arg(long, value_enum)]
+        only: Vec<test::Part>,
+        /// Passed on to the end-to-end runner, for example a file name
+        #[arg(last = true)]
+        rest: Vec<String>,
+    },
+    /// Rebuild the default bundle under models/ from its sources
+    Models,
+    /// Print the sizes of what was built
+    Sizes,
+    /// Cargo's runner for wasm tests
+    #[command(hide = true)]
+    WasmTestRunner {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    let result = match Args::parse().command {
+        Command::Build => build(),
+        Command::Demo { port, no_llm } => build().and_then(|()| serve::demo(port, no_llm)),
+        Command::Test { only, rest } => test::test(&only, &rest),
+        Command::Models => models(),
+        Command::Sizes => sizes::print(),
+        Command::WasmTestRunner { args } => wasm::test_runner(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The repository.
+fn root() -> PathBuf {
+    let xtask = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().map(PathBuf::from).unwrap_or(xtask)
+}
+
+fn build() -> Result<()> {
+    wasm::build()?;
+    package::build()?;
+    package::build_site()?;
+    sizes::print()
+}
+
+fn models() -> Result<()> {
+    let python = tools::venv(
+        "recipe-venv",
+        &["-r", "models/recipe/requirements.txt"],
+        &[],
+    )?;
+    run::run(run::command(python).arg("models/recipe/build.py"))
+}

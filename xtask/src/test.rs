@@ -1,0 +1,198 @@
+//! All tests, in the order in which they fail fastest.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+
+use crate::run::{cargo, command, run};
+use crate::tools::{self, WASM_TARGET, npm_ci};
+use crate::{build, llm, root, sizes};
+
+/// The parts of the test suite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// Formatting, clippy, rustdoc
+    Lint,
+    /// Rust tests on this machine
+    Native,
+    /// Rust tests as wasm, in a browser
+    Wasm,
+    /// The package and the demo site, in a browser, with a real LLM
+    E2e,
+}
+
+/// Runs the parts (all when none is named) and says how many passed.
+pub fn test(only: &[Part], rest: &[String]) -> Result<()> {
+    let parts = [
+        (Part::Lint, lint as fn(&[String]) -> Result<()>),
+        (Part::Native, native),
+        (Part::Wasm, wasm),
+        (Part::E2e, end_to_end),
+    ];
+    let mut failures = Vec::new();
+    let mut passed = 0;
+    for (part, run) in parts {
+        if !only.is_empty() && !only.contains(&part) {
+            continue;
+        }
+        eprintln!("== {part:?}");
+        match run(rest) {
+            Ok(()) => passed += 1,
+            Err(error) => {
+                eprintln!("xtask: {part:?}: {error:#}");
+                failures.push(format!("{part:?}"));
+            }
+        }
+    }
+    if only.is_empty() {
+        for result in [sizes::print(), accuracy()] {
+            if let Err(error) = result {
+                eprintln!("xtask: {error:#}");
+                failures.push("figures".into());
+            }
+        }
+    }
+    println!("parts: {passed} passed, {} failed", failures.len());
+    if failures.is_empty() {
+        return Ok(());
+    }
+    bail!("failed: {}", failures.join(", "))
+}
+
+fn lint(_: &[String]) -> Result<()> {
+    tools::wasm_target()?;
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args([
+        "clippy",
+        "--locked",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    run(wasm_clippy().args(["--", "-D", "warnings"]))?;
+    run(cargo()
+        .args(["doc", "--locked", "--package", "smallfirst", "--no-deps"])
+        .env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+fn wasm_clippy() -> Command {
+    let mut clippy = cargo();
+    clippy.args([
+        "clippy",
+        "--locked",
+        "--package",
+        "smallfirst",
+        "--no-default-features",
+        "--lib",
+    ]);
+    clippy.args(["--test", "browser", "--target", WASM_TARGET]);
+    clippy
+}
+
+/// The labelled data, fetched and split by the recipe.
+fn data() -> Result<PathBuf> {
+    let folder = root().join("target/data");
+    let python = tools::python()?;
+    tools::node()?;
+    run(command(python)
+        .arg("models/recipe/data.py")
+        .arg("--out")
+        .arg(&folder))?;
+    Ok(folder)
+}
+
+fn native(_: &[String]) -> Result<()> {
+    npm_ci("tests/reference")?;
+    let magika = tools::venv("reference-venv", &["magika==1.0.3"], &[])?;
+    run(cargo()
+        .args(["test", "--locked", "--workspace", "--", "--include-ignored"])
+        .env("SMALLFIRST_DATA", data()?)
+        .env("SMALLFIRST_MAGIKA_PYTHON", magika))
+}
+
+fn wasm(_: &[String]) -> Result<()> {
+    tools::wasm_target()?;
+    let chromium = tools::chromium()?;
+    let runner = std::env::current_exe()?;
+    let runner = format!(
+        "target.{WASM_TARGET}.runner=[{:?}, \"wasm-test-runner\"]",
+        runner.display().to_string()
+    );
+    run(cargo()
+        .args([
+            "test",
+            "--locked",
+            "--package",
+            "smallfirst",
+            "--no-default-features",
+        ])
+        .args([
+            "--test",
+            "browser",
+            "--profile",
+            "wasm-test",
+            "--target",
+            WASM_TARGET,
+            "--config",
+            &runner,
+        ])
+        .env("CHROMEDRIVER", chromium.driver)
+        .env(
+            "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
+            root().join("tests/browser/webdriver.json"),
+        )
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "300"))
+}
+
+fn end_to_end(rest: &[String]) -> Result<()> {
+    build()?;
+    npm_ci("tests/e2e")?;
+    let chromium = tools::chromium()?;
+    let python = llm::python()?;
+    run(cargo().args([
+        "build",
+        "--locked",
+        "--package",
+        "smallfirst",
+        "--bin",
+        "smallfirst",
+    ]))?;
+    run(command("npx")
+        .args(["--no-install", "playwright", "test"])
+        .args(rest)
+        .current_dir(root().join("tests/e2e"))
+        .env("CHROME", chromium.browser)
+        .env("SMALLFIRST_LLM_PYTHON", python)
+        .env("SMALLFIRST_DATA", data()?)
+        .env("SMALLFIRST_BIN", root().join("target/debug/smallfirst")))
+}
+
+/// The held-out accuracy of every task, measured by the engine that ships.
+fn accuracy() -> Result<()> {
+    let data = data()?;
+    for (task, file) in [
+        ("language", "language"),
+        ("file-type", "filetype"),
+        ("spam", "spam"),
+        ("sentiment", "sentiment"),
+    ] {
+        run(cargo()
+            .args([
+                "run",
+                "--quiet",
+                "--locked",
+                "--package",
+                "smallfirst",
+                "--bin",
+                "smallfirst",
+                "--",
+            ])
+            .args(["evaluate", "models", "--task", task, "--data"])
+            .arg(data.join(format!("{file}.test.jsonl"))))?;
+    }
+    Ok(())
+}
