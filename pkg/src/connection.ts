@@ -1,0 +1,199 @@
+import { abortable } from "./abort.js";
+import { describe, fromWire, SmallFirstError } from "./errors.js";
+import type { FromWorker, HeadersReply, Request, ToWorker } from "./protocol.js";
+import type { Progress } from "./types.js";
+
+/** What a connection needs to start a worker, at first and again after one died. */
+export interface Setup {
+  spawn: (() => Worker) | undefined;
+  start: Extract<Request, { type: "start" }>;
+  headers: (() => Promise<Record<string, string>> | Record<string, string>) | undefined;
+  onProgress: ((event: Progress) => void) | undefined;
+}
+
+interface Pending {
+  resolve: (value: unknown) => void;
+  reject: (error: SmallFirstError) => void;
+}
+
+/** One worker at a time, and the calls that wait for it. */
+export class Connection {
+  readonly #setup: Setup;
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  #closed = false;
+  #worker: Worker | undefined;
+  /** The started worker; undefined while there is none, so a failed start is not remembered. */
+  #started: Promise<Worker> | undefined;
+
+  constructor(setup: Setup) {
+    this.#setup = setup;
+  }
+
+  /** Resolves once the engine is there. */
+  async ready(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    await abortable(this.#ready(), signal);
+  }
+
+  /** Sends a request, starting a worker first if there is none. */
+  async call(request: Request, transfer: Transferable[], signal: AbortSignal | undefined): Promise<unknown> {
+    this.assertOpen();
+    signal?.throwIfAborted();
+    const id = ++this.#lastId;
+    return abortable(this.#send(id, request, transfer), signal, () => this.#abort(id));
+  }
+
+  /** Throws `disposed` once the connection is closed. */
+  assertOpen(): void {
+    if (this.#closed) throw disposed();
+  }
+
+  /** Ends the worker and rejects what waits. */
+  close(): void {
+    this.#closed = true;
+    this.#end(disposed);
+  }
+
+  #send(id: number, request: Request, transfer: Transferable[]): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.#pending.set(id, { resolve, reject });
+      this.#ready().then(
+        (worker) => {
+          // It may have been aborted while the worker started.
+          if (this.#pending.has(id)) this.#post(worker, id, request, transfer);
+        },
+        (error: SmallFirstError) => this.#take(id)?.reject(error),
+      );
+    });
+  }
+
+  #post(worker: Worker, id: number, request: Request, transfer: Transferable[]): void {
+    const message: ToWorker = { type: "request", id, request };
+    try {
+      worker.postMessage(message, transfer);
+    } catch (thrown) {
+      // A function or the like somewhere in the options.
+      const error = new SmallFirstError("invalid_option", `the call cannot be sent to the worker: ${describe(thrown)}`);
+      this.#take(id)?.reject(error);
+    }
+  }
+
+  #abort(id: number): void {
+    if (!this.#take(id)) return;
+    const message: ToWorker = { type: "abort", id };
+    this.#worker?.postMessage(message);
+  }
+
+  #take(id: number): Pending | undefined {
+    const pending = this.#pending.get(id);
+    this.#pending.delete(id);
+    return pending;
+  }
+
+  #ready(): Promise<Worker> {
+    if (this.#closed) return Promise.reject(disposed());
+    return this.#started ?? this.#start();
+  }
+
+  #start(): Promise<Worker> {
+    let worker: Worker;
+    try {
+      worker = (this.#setup.spawn ?? spawn)();
+    } catch (thrown) {
+      return Promise.reject(failed(`the worker could not be made: ${describe(thrown)}`));
+    }
+    worker.addEventListener("message", (event: MessageEvent<FromWorker>) => this.#receive(worker, event.data));
+    worker.addEventListener("messageerror", () => this.#died(worker, "a message of the worker could not be read"));
+    worker.addEventListener("error", (event) => {
+      // Without a message, the script itself did not load.
+      this.#died(worker, event.message || "the worker's script could not be loaded");
+    });
+    this.#worker = worker;
+    const id = ++this.#lastId;
+    const started = new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject }));
+    this.#started = started.then(
+      () => worker,
+      (error: unknown) => {
+        if (worker === this.#worker) this.#forget();
+        throw error;
+      },
+    );
+    this.#post(worker, id, this.#setup.start, []);
+    return this.#started;
+  }
+
+  #receive(worker: Worker, message: FromWorker): void {
+    // A worker that was given up may still have messages under way.
+    if (worker !== this.#worker) return;
+    switch (message.type) {
+      case "done":
+        this.#take(message.id)?.resolve(message.value);
+        break;
+      case "failed":
+        this.#take(message.id)?.reject(fromWire(message.error));
+        break;
+      case "headers":
+        void this.#giveHeaders(worker, message.ask);
+        break;
+      case "dead":
+        this.#died(worker, message.message);
+        break;
+      case "progress":
+        // If it throws, the page's own error reporting shows it, and nothing here is affected.
+        this.#setup.onProgress?.(message.event);
+        break;
+    }
+  }
+
+  async #giveHeaders(worker: Worker, ask: number): Promise<void> {
+    let reply: HeadersReply;
+    try {
+      reply = { headers: plain((await this.#setup.headers?.()) ?? {}) };
+    } catch (thrown) {
+      reply = { error: describe(thrown) };
+    }
+    const message: ToWorker = { type: "headers", ask, reply };
+    worker.postMessage(message);
+  }
+
+  #died(worker: Worker, why: string): void {
+    if (worker === this.#worker) this.#end(() => failed(why));
+  }
+
+  #end(error: () => SmallFirstError): void {
+    this.#forget();
+    const waiting = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of waiting) reject(error());
+  }
+
+  #forget(): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+    this.#started = undefined;
+  }
+}
+
+function spawn(): Worker {
+  if (typeof Worker === "undefined") throw new Error("there are no workers here; call it in a browser");
+  // Literal, so that bundlers find the worker.
+  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+}
+
+/** A plain object of strings, which is what can be sent to the worker. */
+function plain(given: Record<string, string>): Record<string, string> {
+  const entries = given instanceof Headers ? [...given.entries()] : Object.entries(given);
+  if (entries.some(([, value]) => typeof value !== "string")) {
+    throw new TypeError("headers() must give an object of strings");
+  }
+  return Object.fromEntries(entries);
+}
+
+function disposed(): SmallFirstError {
+  return new SmallFirstError("disposed", "this instance was disposed of");
+}
+
+function failed(why: string): SmallFirstError {
+  return new SmallFirstError("worker_failed", `${why} (the next call starts a fresh worker)`);
+}

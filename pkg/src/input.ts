@@ -1,0 +1,62 @@
+import { describe, SmallFirstError, toWire } from "./errors.js";
+import type { WireInput } from "./protocol.js";
+
+/** Above this many bytes only the ends of a Blob are read. */
+const WHOLE_BLOB_BYTES = 64 * 1024 * 1024;
+
+/** How much of each end is read then: the largest block of an end that a bundle may ask for. */
+const BLOB_END_BYTES = 1024 * 1024;
+
+/**
+ * An input, ready to be sent to the worker. Bytes are copied (now, before the call returns), so
+ * the caller's array stays usable and later changes to it do not matter. A Blob cannot change and
+ * is read in the worker. Strings are not touched: the engine itself refuses broken ones.
+ */
+export function wireInput(input: unknown): WireInput {
+  if (typeof input === "string") return input;
+  // By tag and not by `instanceof`, which says no to what comes from another frame.
+  switch (Object.prototype.toString.call(input)) {
+    case "[object Uint8Array]":
+      return new Uint8Array(input as Uint8Array);
+    case "[object ArrayBuffer]":
+      return new Uint8Array((input as ArrayBuffer).slice(0));
+    case "[object Blob]":
+    case "[object File]":
+      return input as Blob;
+    default:
+      throw new SmallFirstError("input_kind", "the input must be a string, a Uint8Array, an ArrayBuffer or a Blob");
+  }
+}
+
+/** The same for one item of a batch: what is no input becomes the error of its item. */
+export function wireItem(input: unknown): WireInput {
+  try {
+    return wireInput(input);
+  } catch (thrown) {
+    return { error: toWire(thrown) };
+  }
+}
+
+/** The memory that can move to the worker instead of being copied a second time. */
+export function transfers(inputs: WireInput[]): Transferable[] {
+  return inputs.flatMap((input) => (input instanceof Uint8Array ? [input.buffer] : []));
+}
+
+/** In the worker: an input as the engine takes it. */
+export async function engineInput(input: WireInput): Promise<string | Uint8Array> {
+  if (typeof input === "string" || input instanceof Uint8Array) return input;
+  if ("error" in input) throw Object.assign(new Error(input.error.message), input.error);
+  try {
+    return new Uint8Array(await ends(input).arrayBuffer());
+  } catch (thrown) {
+    throw new SmallFirstError("input_kind", `the Blob could not be read: ${describe(thrown)}`);
+  }
+}
+
+/**
+ * A huge Blob is not read whole: the models that take bytes look at a block of each end only, and a video of some gigabytes would not fit in memory.
+ */
+function ends(blob: Blob): Blob {
+  if (blob.size <= WHOLE_BLOB_BYTES) return blob;
+  return new Blob([blob.slice(0, BLOB_END_BYTES), blob.slice(blob.size - BLOB_END_BYTES)]);
+}

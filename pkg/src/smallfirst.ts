@@ -1,0 +1,99 @@
+import type { BatchItem, Input, Options, PrepareOptions, RunOptions, SmallFirst } from "./api.js";
+import { Connection } from "./connection.js";
+import { fromWire, SmallFirstError } from "./errors.js";
+import { transfers, wireInput, wireItem } from "./input.js";
+import { absolute, checkSignalOnly, engineOptions, engineRunOptions } from "./options.js";
+import type { WireItem } from "./protocol.js";
+import { requireSimd } from "./support.js";
+import type { Answer, TaskInfo } from "./types.js";
+
+/**
+ * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models
+ * are fetched when they are first needed, or by `prepare`.
+ *
+ * @throws SmallFirstError - `invalid_option`, `no_wasm_simd`, `worker_failed`, or what is wrong
+ * with the bundle: `bundle_unreachable`, `not_a_bundle`, `bundle_version`, `bundle_invalid`,
+ * `hash_mismatch`. When aborted, the signal's reason.
+ */
+export async function createSmallFirst(options: Options): Promise<SmallFirst> {
+  const engine = engineOptions(options);
+  const { signal, remote, onProgress, worker, wasm } = options;
+  signal?.throwIfAborted();
+  requireSimd();
+  const connection = new Connection({
+    spawn: worker,
+    start: {
+      type: "start",
+      options: engine,
+      wasm: wasm === undefined ? undefined : absolute("wasm", wasm).href,
+      headers: remote?.headers !== undefined,
+      progress: onProgress !== undefined,
+    },
+    headers: remote?.headers,
+    onProgress,
+  });
+  try {
+    await connection.ready(signal);
+  } catch (thrown) {
+    connection.close();
+    throw thrown;
+  }
+  return new Instance(connection);
+}
+
+class Instance implements SmallFirst {
+  readonly #connection: Connection;
+  // Defined below, and only where the symbols exist.
+  declare [Symbol.dispose]: () => void;
+  declare [Symbol.asyncDispose]: () => Promise<void>;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    const define = (symbol: symbol | undefined, value: () => unknown): void => {
+      if (symbol) Object.defineProperty(this, symbol, { value });
+    };
+    define(Symbol.dispose, () => this.dispose());
+    define(Symbol.asyncDispose, async () => this.dispose());
+  }
+
+  async run(task: string, input: Input, options: RunOptions = {}): Promise<Answer> {
+    this.#connection.assertOpen();
+    const engine = engineRunOptions("run", options);
+    options.signal?.throwIfAborted();
+    const wire = wireInput(input);
+    const request = { type: "run", task: checkTask(task), input: wire, options: engine } as const;
+    return (await this.#connection.call(request, transfers([wire]), options.signal)) as Answer;
+  }
+
+  async runBatch(task: string, inputs: Iterable<Input>, options: RunOptions = {}): Promise<BatchItem[]> {
+    this.#connection.assertOpen();
+    const engine = engineRunOptions("runBatch", options);
+    options.signal?.throwIfAborted();
+    // A string is a list of its characters, too; nobody means that.
+    if (typeof inputs !== "object" || inputs === null || !(Symbol.iterator in inputs)) {
+      throw new SmallFirstError("input_kind", "runBatch takes a list of inputs; run takes one");
+    }
+    const wire = Array.from(inputs, wireItem);
+    const request = { type: "runBatch", task: checkTask(task), inputs: wire, options: engine } as const;
+    const items = (await this.#connection.call(request, transfers(wire), options.signal)) as WireItem[];
+    return items.map((item) => (item.ok ? item : { ok: false, error: fromWire(item.error) }));
+  }
+
+  async tasks(): Promise<TaskInfo[]> {
+    return (await this.#connection.call({ type: "tasks" }, [], undefined)) as TaskInfo[];
+  }
+
+  async prepare(tasks?: string[], options: PrepareOptions = {}): Promise<void> {
+    checkSignalOnly("prepare", options);
+    await this.#connection.call({ type: "prepare", tasks }, [], options.signal);
+  }
+
+  dispose(): void {
+    this.#connection.close();
+  }
+}
+
+function checkTask(task: unknown): string {
+  if (typeof task === "string") return task;
+  throw new SmallFirstError("invalid_option", "the task must be a string");
+}

@@ -1,0 +1,23 @@
+// The part of the generated module that the worker uses. It stands here, where the import
+// `./wasm/smallfirst.js` of the sources resolves to, so that the types can be checked before the
+// WebAssembly is built. The module itself is put in dist/wasm/.
+
+import type { Answer, Progress, TaskInfo } from "../types.js";
+import type { EngineOptions, EngineRunOptions } from "../protocol.js";
+
+/** What the engine may ask of its surroundings. */
+export interface EngineHooks {
+  headers?: () => Promise<Record<string, string>>;
+  progress?: (event: Progress) => void;
+}
+
+export class Engine {
+  private constructor();
+  static create(options: EngineOptions, hooks: EngineHooks): Promise<Engine>;
+  tasks(): TaskInfo[];
+  run(task: string, input: string | Uint8Array, options: EngineRunOptions, signal: AbortSignal): Promise<Answer>;
+  prepare(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
+  free(): void;
+}
+
+export default function init(input?: { module_or_path: string | URL }): Promise<unknown>;

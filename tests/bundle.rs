@@ -1,0 +1,47 @@
+//! The default bundle, as it is committed.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::fs;
+use std::path::Path;
+
+use smallfirst::bundle::{Bundle, verify};
+
+fn models() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models"))
+}
+
+fn bundle() -> Bundle {
+    Bundle::parse(&fs::read(models().join("manifest.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn every_file_is_what_the_manifest_says() {
+    for (path, entry) in &bundle().manifest().files {
+        let bytes = fs::read(models().join(path)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        verify(path, entry, &bytes).unwrap();
+    }
+}
+
+#[test]
+fn it_stays_under_twelve_megabytes_and_every_task_has_a_card_and_a_licence() {
+    let bundle = bundle();
+    let total: u64 = bundle.manifest().files.values().map(|f| f.bytes).sum();
+    assert!(total < 12_000_000, "{total} bytes");
+    for (id, task) in &bundle.manifest().tasks {
+        let card = task.card.as_ref().unwrap_or_else(|| panic!("{id} has no card"));
+        let card = models().join(card);
+        let text = fs::read_to_string(&card).unwrap();
+        assert!(text.starts_with("---\n") && text.contains("license:"), "{id}'s card has no metadata");
+        assert!(card.with_file_name("LICENSE").is_file(), "{id} has no licence text");
+    }
+}
+
+#[test]
+fn it_has_the_four_tasks_with_their_labels() {
+    let bundle = bundle();
+    let labels = |task: &str| bundle.task(task).unwrap().labels.len();
+    assert_eq!(
+        ["language", "file-type", "spam", "sentiment"].map(labels),
+        [50, 214, 2, 3]
+    );
+}

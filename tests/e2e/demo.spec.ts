@@ -1,0 +1,129 @@
+import { join } from "node:path";
+import type { Page } from "@playwright/test";
+import { expect, root, test } from "./fixtures.js";
+
+const screenshot = (page: Page, name: string): Promise<Buffer> =>
+  page.screenshot({ path: join(root, `target/screenshots/${name}.png`), fullPage: true });
+
+const reason = (page: Page) => page.getByTestId("reason");
+
+async function open(page: Page, address: string): Promise<void> {
+  await page.goto(address);
+  await expect(page.locator("#run")).toBeEnabled({ timeout: 30_000 });
+}
+
+test("a visitor sees local answers, and one that goes to the LLM, with the reasons", async ({ page, site }) => {
+  await open(page, site.address);
+  await expect(page.locator("#fallback-status")).toContainText("smollm2-135m");
+
+  await page.getByRole("button", { name: "German" }).click();
+  await expect(page.getByTestId("label")).toHaveText("German");
+  await expect(page.getByTestId("ran-on")).toHaveText("On this device");
+  await expect(reason(page)).toHaveText("confident");
+  await expect(page.getByTestId("timing")).toContainText("ms");
+  await screenshot(page, "local");
+
+  await page.getByTestId("task-sentiment").check();
+  await page.getByRole("button", { name: "Mixed (hard)" }).click();
+  await expect(page.getByTestId("ran-on")).toHaveText("Remote: smollm2-135m", { timeout: 90_000 });
+  await expect(reason(page)).toHaveText("low_confidence");
+  await expect(page.getByTestId("explanation")).toContainText("below its threshold");
+  await expect(page.getByTestId("confidence-text")).toContainText("needs");
+  await screenshot(page, "remote");
+
+  await page.getByTestId("task-file-type").check();
+  await page.locator("#file").setInputFiles(join(root, "src/engine.rs"));
+  await page.locator("#run").click();
+  await expect(page.getByTestId("label-id")).toHaveText("rust");
+  await screenshot(page, "file");
+});
+
+test("the mode is the visitor's, and a turned-off fallback leaves a degraded answer", async ({ page, site }) => {
+  await open(page, site.address);
+  await page.getByTestId("task-sentiment").check();
+  await page.locator("#input").fill("I guess the flight was okay but the seat was small");
+  await page.locator("input[name=mode][value=only-local]").check();
+  await page.locator("#run").click();
+  await expect(page.getByTestId("degraded")).toBeVisible();
+  await expect(reason(page)).toHaveText("low_confidence");
+  await screenshot(page, "degraded");
+
+  await page.locator("#off").click();
+  await expect(page.locator("#fallback-status")).toContainText("Off");
+  await page.locator("input[name=mode][value=only-remote]").check();
+  await page.locator("#run").click();
+  await expect(page.locator("#error")).toContainText("remote_not_configured");
+  await screenshot(page, "error");
+
+  await page.locator("#input").fill("");
+  await page.locator("#run").click();
+  await expect(page.locator("#error")).toContainText("empty_input");
+});
+
+test("the fallback form tests and changes the endpoint", async ({ page, site }) => {
+  await open(page, site.address);
+  await page.locator("#test").click();
+  await expect(page.locator("#fallback-status")).toContainText("It answers");
+  await page.locator("#model").fill("");
+  await page.locator("#apply").click();
+  await expect(page.locator("#fallback-status")).toContainText("Give an address and a model");
+});
+
+test("everything can be done with the keyboard", async ({ page, site }) => {
+  await open(page, site.address);
+  await page.keyboard.press("Tab");
+  await expect(page.getByTestId("task-language")).toBeFocused();
+  await page.keyboard.press("Tab");
+  await expect(page.locator("#input")).toBeFocused();
+  await page.keyboard.type("Hvor er den nærmeste stasjonen, og når går toget?");
+  await page.keyboard.press("Control+Enter");
+  await expect(page.getByTestId("ran-on")).toHaveText("On this device");
+  const names = await page.locator("input, textarea, button").evaluateAll((all) =>
+    all.filter((e) => (e as HTMLInputElement).labels?.length === 0 && !e.textContent?.trim()).map((e) => e.outerHTML),
+  );
+  expect(names).toEqual([]);
+});
+
+test.describe("after the first visit", () => {
+  // The browser itself reports each request that fails without a network.
+  test.use({ expected: [/ERR_INTERNET_DISCONNECTED/] });
+
+  test("the page opens and every task answers without a network", async ({ page, context, site }) => {
+    await open(page, site.address);
+    await expect(page.locator("#status")).toHaveAttribute("data-state", "offline-ready", { timeout: 60_000 });
+    await context.setOffline(true);
+    await page.reload();
+    await expect(page.locator("#status")).toHaveAttribute("data-state", "offline-ready", { timeout: 30_000 });
+    await expect(page.locator("#offline")).toBeVisible();
+    for (const [task, example, label] of [
+      ["language", "Turkish", "Turkish"],
+      ["sentiment", "Happy", "Positive"],
+      ["spam", "Offer", "Spam"],
+      ["file-type", "HTML", "HTML document"],
+    ] as const) {
+      await page.getByTestId(`task-${task}`).check();
+      await page.getByRole("button", { name: example, exact: true }).click();
+      await expect(page.getByTestId("label")).toHaveText(label);
+      await expect(page.getByTestId("ran-on")).toHaveText("On this device");
+    }
+    await screenshot(page, "offline");
+  });
+});
+
+for (const [name, options] of [
+  ["phone", { viewport: { width: 360, height: 740 } }],
+  ["dark", { colorScheme: "dark" }],
+] as const) {
+  test.describe(name, () => {
+    test.use(options);
+
+    test("looks right", async ({ page, site }) => {
+      await open(page, site.address);
+      await page.getByRole("button", { name: "Portuguese" }).click();
+      await expect(page.getByTestId("label")).toHaveText("Portuguese");
+      const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      expect(overflow).toBeLessThanOrEqual(0);
+      await screenshot(page, name);
+    });
+  });
+}

@@ -1,0 +1,80 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test as base, expect } from "@playwright/test";
+import { type Child, type Local, root, startFaults, startHarness, startLlm, startSite } from "./servers.js";
+
+export { expect, root };
+
+interface PerWorker {
+  llm: Child;
+  site: Child;
+  harness: Local;
+  faults: Local;
+}
+
+interface PerTest {
+  /** Console errors and page errors that a test expects; all others fail it. */
+  expected: RegExp[];
+}
+
+export const test = base.extend<PerTest & { watched: void }, PerWorker>({
+  llm: [
+    async ({}, use) => {
+      const llm = await startLlm();
+      await use(llm);
+      await llm.stop();
+    },
+    { scope: "worker", timeout: 120_000 },
+  ],
+  site: [
+    async ({ llm }, use) => {
+      const site = await startSite(llm.address);
+      await use(site);
+      await site.stop();
+    },
+    { scope: "worker" },
+  ],
+  harness: [
+    async ({}, use) => {
+      const harness = await startHarness(packed());
+      await use(harness);
+      await harness.stop();
+    },
+    { scope: "worker" },
+  ],
+  faults: [
+    async ({}, use) => {
+      const faults = await startFaults();
+      await use(faults);
+      await faults.stop();
+    },
+    { scope: "worker" },
+  ],
+  expected: [[], { option: true }],
+  watched: [
+    async ({ page, expected }, use) => {
+      const errors: string[] = [];
+      page.on("console", (message) => {
+        if (message.type() === "error") errors.push(message.text());
+      });
+      page.on("pageerror", (error) => errors.push(String(error)));
+      await use();
+      expect(errors.filter((error) => !expected.some((e) => e.test(error)))).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+/** The package as npm would publish it, unpacked: what is tested is what is shipped. */
+function packed(): string {
+  const folder = mkdtempSync(join(tmpdir(), "smallfirst-packed-"));
+  const name = execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], {
+    cwd: join(root, "pkg"),
+    encoding: "utf8",
+  }).trim();
+  mkdirSync(join(folder, "unpacked"));
+  execFileSync("tar", ["-xzf", join(folder, name), "-C", join(folder, "unpacked")]);
+  return join(folder, "unpacked/package/dist");
+}

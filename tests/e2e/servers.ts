@@ -1,0 +1,215 @@
+// The servers the tests talk to. All are real: the demo's own server with a real LLM behind it, and
+// small HTTP servers on loopback that misbehave on purpose.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { dirname, extname, join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+/** The repository. */
+export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
+
+/** A child process that prints `listening on <address>` and ends when its standard input closes. */
+export class Child {
+  private constructor(
+    readonly address: string,
+    private readonly child: ChildProcess,
+  ) {}
+
+  static start(program: string, args: string[]): Promise<Child> {
+    const child = spawn(program, args, { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
+    return new Promise((resolve, reject) => {
+      createInterface({ input: child.stdout! }).on("line", (line) => {
+        const address = /^listening on (\S+)/.exec(line)?.[1];
+        if (address) resolve(new Child(address, child));
+      });
+      child.once("error", reject);
+      child.once("exit", (code) => reject(new Error(`${program} ended with ${code} before it was ready`)));
+    });
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.child.once("exit", () => resolve());
+      this.child.stdin?.end();
+      this.child.kill();
+    });
+  }
+}
+
+/** The real LLM server. */
+export function startLlm(): Promise<Child> {
+  const python = process.env["SMALLFIRST_LLM_PYTHON"];
+  if (!python) throw new Error("SMALLFIRST_LLM_PYTHON is not set: run `cargo xtask test --only e2e`");
+  return Child.start(python, ["tests/llm/server.py", "--port", "0"]);
+}
+
+/** The demo's server, with the LLM behind its proxy. */
+export function startSite(llm: string): Promise<Child> {
+  const args = ["www/server.mjs", "--port", "0", "--root", "www/dist", "--watch-stdin"];
+  return Child.start("node", [...args, "--llm", llm, "--llm-model", "smollm2-135m"]);
+}
+
+/** A server of this process. */
+export class Local {
+  requests: string[] = [];
+  /** Files served as /files/<their place in this list>. */
+  readonly files: string[] = [];
+
+  private constructor(
+    readonly address: string,
+    private readonly server: Server,
+  ) {}
+
+  static async start(
+    handle: (request: IncomingMessage, response: ServerResponse, path: string, local: Local) => void,
+  ): Promise<Local> {
+    const server = createServer((request, response) => {
+      const path = new URL(request.url ?? "/", "http://localhost").pathname;
+      local.requests.push(`${request.method} ${path}`);
+      response.setHeader("access-control-allow-origin", "*");
+      response.setHeader("access-control-allow-headers", "*");
+      if (request.method === "OPTIONS") response.writeHead(204).end();
+      else handle(request, response, path, local);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const local: Local = new Local(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, server);
+    return local;
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+const TYPES: Record<string, string> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
+
+function sendFile(response: ServerResponse, path: string): void {
+  try {
+    const bytes = readFileSync(path);
+    response.setHeader("content-type", TYPES[extname(path)] ?? "application/octet-stream");
+    response.end(bytes);
+  } catch {
+    response.writeHead(404).end("not found");
+  }
+}
+
+const HARNESS = "<!doctype html><meta charset=utf-8><title>harness</title><link rel=icon href=data:,>";
+
+/**
+ * A blank page, the package as it is packed for npm at /pkg/, the default bundle at /models/, and
+ * broken bundles at /broken/<how>/.
+ */
+export function startHarness(pkg: string): Promise<Local> {
+  return Local.start((_, response, path, local) => {
+    if (path === "/") response.setHeader("content-type", "text/html").end(HARNESS);
+    else if (path.startsWith("/pkg/")) sendFile(response, join(pkg, path.slice(5)));
+    else if (path.startsWith("/models/")) sendFile(response, join(root, path));
+    else if (path.startsWith("/files/")) sendFile(response, local.files[Number(path.slice(7))] ?? "");
+    else if (path.startsWith("/broken/")) breakage(response, path);
+    else response.writeHead(404).end("not found");
+  });
+}
+
+/** Serves /broken/<how>/<file>: the default bundle with one thing wrong. */
+function breakage(response: ServerResponse, path: string): void {
+  const [, , how = "", ...rest] = path.split("/");
+  const file = rest.join("/");
+  const read = (name: string): Buffer => readFileSync(join(root, "models", name));
+  const head = "language/head.onnx";
+  const changed: Record<string, () => Buffer> = {
+    truncated: () => read(head).subarray(0, 100_000),
+    // Every weight of the last layer becomes a NaN; the file stays well-formed ONNX.
+    nan: () => {
+      const bytes = Buffer.from(read(head));
+      bytes.fill(0xff, 200_000, 200_000 + 4096);
+      return bytes;
+    },
+    html: () => Buffer.from("<!doctype html><title>Sign in</title>"),
+  };
+  if (how in changed && file === head) {
+    response.end(changed[how]!());
+    return;
+  }
+  if (file === "manifest.json") {
+    const manifest = JSON.parse(read(file).toString());
+    const entry = manifest.files[head];
+    switch (how) {
+      case "not-json":
+        response.end("<!doctype html><title>404</title>");
+        return;
+      case "no-manifest":
+        response.writeHead(404).end("not found");
+        return;
+      case "server-error":
+        response.writeHead(503).end("busy");
+        return;
+      case "version":
+        manifest.version = 2;
+        break;
+      case "invalid":
+        manifest.heads.language.temperature = 0;
+        break;
+      case "missing-file":
+        manifest.files["language/gone.onnx"] = entry;
+        manifest.heads.language.file = "language/gone.onnx";
+        break;
+      case "wrong-hash":
+        entry.sha256 = "0".repeat(64);
+        break;
+      case "wrong-size":
+        entry.bytes -= 1;
+        break;
+      default:
+        // The manifest is made to agree with the changed file, so that the model itself is met.
+        if (how in changed) {
+          const bytes = changed[how]!();
+          entry.bytes = bytes.length;
+          entry.sha256 = createHash("sha256").update(bytes).digest("hex");
+        }
+    }
+    response.setHeader("content-type", "application/json").end(JSON.stringify(manifest));
+    return;
+  }
+  sendFile(response, join(root, "models", file));
+}
+
+/** A remote that misbehaves as the first part of the path says. */
+export function startFaults(): Promise<Local> {
+  const completion = (message: object, finish_reason = "stop"): string =>
+    JSON.stringify({ object: "chat.completion", choices: [{ index: 0, message, finish_reason }] });
+  const replies: Record<string, (response: ServerResponse) => void> = {
+    html: (r) => r.setHeader("content-type", "text/html").end("<!doctype html><h1>Welcome</h1>"),
+    "500": (r) => r.writeHead(500).end("<h1>oops</h1>"),
+    "401": (r) => r.writeHead(401).end(JSON.stringify({ error: { message: "no key", type: "auth" } })),
+    "429": (r) => r.writeHead(429).end(JSON.stringify({ error: { message: "slow down" } })),
+    // Never answers.
+    hang: () => {},
+    reset: (r) => r.destroy(),
+    empty: (r) => r.end(),
+    truncated: (r) => r.end(completion({ content: '{"label":"spa' }).slice(0, 60)),
+    "wrong-label": (r) => r.end(completion({ content: '{"label":"eggs"}' })),
+    prose: (r) => r.end(completion({ content: "It is positive, I think." })),
+    length: (r) => r.end(completion({ content: '{"lab' }, "length")),
+    refusal: (r) => r.end(completion({ content: null, refusal: "I cannot help with that." })),
+    huge: (r) => r.end(`{"a":"${"x".repeat(11_000_000)}"}`),
+    redirect: (r) => r.writeHead(307, { location: "/echo/chat/completions" }).end(),
+    echo: (r) => r.end(completion({ content: '{"label":"positive"}' })),
+  };
+  return Local.start((request, response, path) => {
+    request.resume();
+    const reply = replies[path.split("/")[1] ?? ""];
+    if (reply) reply(response);
+    else response.writeHead(404).end();
+  });
+}

@@ -1,0 +1,140 @@
+//! The shipped models against the originals they come from: lande's JavaScript and magika's Python.
+//!
+//! These need fetched data and packages, so they run under `cargo xtask test`, which sets the
+//! environment variables; plain `cargo test` skips them.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn variable(name: &str) -> PathBuf {
+    env::var_os(name)
+        .map(PathBuf::from)
+        .unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`"))
+}
+
+/// Every `step`-th line of a data file, at most `most`.
+fn sample(file: &str, step: usize, most: usize) -> Vec<String> {
+    let path = variable("SMALLFIRST_DATA").join(file);
+    let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    text.lines().step_by(step).take(most).map(str::to_owned).collect()
+}
+
+/// A program that is given the lines on its standard input and answers each with a line of JSON.
+fn answers(program: impl AsRef<OsStr>, script: &str, lines: &[String]) -> Vec<Value> {
+    let input = env::temp_dir().join(format!("smallfirst-{}-{}", std::process::id(), script.replace('/', "-")));
+    fs::write(&input, lines.join("\n") + "\n").unwrap();
+    let output = Command::new(program)
+        .arg(root().join("tests/reference").join(script))
+        .stdin(Stdio::from(fs::File::open(&input).unwrap()))
+        .output()
+        .unwrap();
+    fs::remove_file(&input).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    parse(&output.stdout)
+}
+
+/// Our own answers, with all scores, through the command line.
+fn ours(task: &str, lines: &[String]) -> Vec<Value> {
+    let data = env::temp_dir().join(format!("smallfirst-{}-{task}.jsonl", std::process::id()));
+    fs::write(&data, lines.join("\n") + "\n").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_smallfirst"))
+        .args(["run", "--all-scores", "--task", task, "--data"])
+        .arg(&data)
+        .arg(root().join("models"))
+        .output()
+        .unwrap();
+    fs::remove_file(&data).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    parse(&output.stdout)
+}
+
+fn parse(lines: &[u8]) -> Vec<Value> {
+    let text = std::str::from_utf8(lines).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The probabilities of an answer as the model itself gave them, before the temperature: p is
+/// proportional to q^T where q is calibrated.
+fn uncalibrated(answer: &Value, temperature: f64) -> BTreeMap<String, f64> {
+    let scores = answer["output"]["scores"].as_array().unwrap();
+    let powers: Vec<(String, f64)> = scores
+        .iter()
+        .map(|s| {
+            let score = s["score"].as_f64().unwrap().powf(temperature);
+            (s["label"].as_str().unwrap().to_owned(), score)
+        })
+        .collect();
+    let sum: f64 = powers.iter().map(|(_, p)| p).sum();
+    powers.into_iter().map(|(label, p)| (label, p / sum)).collect()
+}
+
+#[test]
+#[ignore = "needs fetched data: run by `cargo xtask test`"]
+fn language_gives_what_lande_gives() {
+    let lines = sample("language.test.jsonl", 17, 1000);
+    let theirs = answers("node", "lande.mjs", &lines);
+    let ours = ours("language", &lines);
+    assert_eq!(theirs.len(), ours.len());
+    let manifest: Value = serde_json::from_slice(&fs::read(root().join("models/manifest.json")).unwrap()).unwrap();
+    let temperature = manifest["heads"]["language"]["temperature"].as_f64().unwrap();
+    let mut compared = 0;
+    let mut languages = BTreeSet::new();
+    for ((line, theirs), ours) in lines.iter().zip(&theirs).zip(&ours) {
+        // Refused for being under the limit: not asked, so nothing to compare.
+        if ours.get("code").is_some() {
+            assert_eq!(ours["code"], "input_too_short", "{line}");
+            continue;
+        }
+        let best = theirs.as_object().unwrap().iter().max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap()));
+        assert_eq!(best.unwrap().0, ours["output"]["label"].as_str().unwrap(), "{line}");
+        for (label, p) in uncalibrated(ours, temperature) {
+            let reference = theirs[&label].as_f64().unwrap();
+            // lande adds up in f64; the model runs in f32, and its weights are large.
+            assert!((p - reference).abs() < 1e-3, "{label}: {p} against lande's {reference} for {line}");
+        }
+        compared += 1;
+        languages.insert(ours["output"]["label"].as_str().unwrap().to_owned());
+    }
+    println!("language: {compared} texts, {} languages, all probabilities within 1e-3", languages.len());
+    assert!(compared >= 300 && languages.len() >= 40, "{compared} texts, {} languages", languages.len());
+}
+
+#[test]
+#[ignore = "needs fetched data: run by `cargo xtask test`"]
+fn file_type_gives_what_magika_gives() {
+    let lines = sample("filetype.test.jsonl", 3, 400);
+    let theirs = answers(variable("SMALLFIRST_MAGIKA_PYTHON"), "magika_labels.py", &lines);
+    let ours = ours("file-type", &lines);
+    assert_eq!(theirs.len(), ours.len());
+    let mut compared = 0;
+    let mut labels = BTreeSet::new();
+    for ((line, theirs), ours) in lines.iter().zip(&theirs).zip(&ours) {
+        // The files that magika does not ask its model about are the ones we refuse.
+        if theirs["label"] == "undefined" || ours.get("code").is_some() {
+            assert_eq!(theirs["label"], "undefined", "{line}");
+            assert!(
+                matches!(ours["code"].as_str(), Some("input_too_short" | "empty_input")),
+                "{line}: {ours}"
+            );
+            continue;
+        }
+        assert_eq!(ours["output"]["label"], theirs["label"], "{line}");
+        let difference = ours["confidence"].as_f64().unwrap() - theirs["score"].as_f64().unwrap();
+        assert!(difference.abs() < 1e-3, "{line}: {difference}");
+        compared += 1;
+        labels.insert(theirs["label"].as_str().unwrap().to_owned());
+    }
+    println!("file-type: {compared} files of {} types, all labels equal", labels.len());
+    assert!(compared >= 100 && labels.len() >= 15, "{compared} files, {} types", labels.len());
+}

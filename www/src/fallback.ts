@@ -1,0 +1,83 @@
+import type { RemoteOptions } from "smallfirst";
+import { byId } from "./dom";
+
+/** What the server of the demo offers as a fallback. */
+interface Offer {
+  remote: { baseUrl: string; model: string } | null;
+}
+
+/** The form that says where to turn when the local models are not sure. */
+export class Fallback {
+  readonly #url = byId<HTMLInputElement>("base-url");
+  readonly #model = byId<HTMLInputElement>("model");
+  readonly #token = byId<HTMLInputElement>("token");
+  readonly #status = byId("fallback-status");
+  #on = false;
+
+  constructor(private readonly changed: () => Promise<void>) {
+    byId("fallback").addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#use(true);
+    });
+    byId("off").addEventListener("click", () => void this.#use(false));
+    byId("test").addEventListener("click", () => void this.#test());
+  }
+
+  /** Fills the form with what the demo's server offers. */
+  async prefill(): Promise<void> {
+    const offer = await fetch("./demo.json")
+      .then((response) => response.json() as Promise<Offer>)
+      .catch((): Offer => ({ remote: null }));
+    if (offer.remote) {
+      this.#url.value = offer.remote.baseUrl;
+      this.#model.value = offer.remote.model;
+      this.#on = true;
+    }
+    this.#tell();
+  }
+
+  /** The package's options for it, or nothing when it is off. */
+  options(): RemoteOptions | undefined {
+    if (!this.#on) return undefined;
+    return {
+      provider: "openai",
+      baseUrl: this.#url.value,
+      model: this.#model.value,
+      timeoutMs: 60_000,
+      headers: () => this.#headers(),
+    };
+  }
+
+  #headers(): Record<string, string> {
+    return this.#token.value === "" ? {} : { authorization: `Bearer ${this.#token.value}` };
+  }
+
+  async #use(on: boolean): Promise<void> {
+    if (on && (this.#url.value.trim() === "" || this.#model.value.trim() === "")) {
+      this.#status.textContent = "Give an address and a model.";
+      return;
+    }
+    this.#on = on;
+    await this.changed();
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#status.textContent = this.#on
+      ? `On: ${this.#model.value} at ${this.#url.value}`
+      : "Off: nothing leaves this device.";
+  }
+
+  async #test(): Promise<void> {
+    this.#status.textContent = "Asking…";
+    try {
+      const address = new URL(`${this.#url.value.replace(/\/$/, "")}/models`, document.baseURI);
+      const response = await fetch(address, { headers: this.#headers(), signal: AbortSignal.timeout(10_000) });
+      this.#status.textContent = response.ok
+        ? `It answers at ${address.href}`
+        : `It answers with status ${response.status}`;
+    } catch {
+      this.#status.textContent = "It cannot be reached from this page.";
+    }
+  }
+}

@@ -1,0 +1,184 @@
+import { createSmallFirst, type Mode, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
+import { showAnswer } from "./answer";
+import { byId, bytes, element } from "./dom";
+import { EXAMPLES } from "./examples";
+import { Fallback } from "./fallback";
+
+const status = byId("status");
+const error = byId("error");
+const run = byId<HTMLButtonElement>("run");
+const text = byId<HTMLTextAreaElement>("input");
+const fileInput = byId<HTMLInputElement>("file");
+
+let ai: SmallFirst | undefined;
+let tasks: TaskInfo[] = [];
+let task: TaskInfo | undefined;
+/** What a bytes task reads: a chosen file, or an example's bytes. */
+let file: Blob | undefined;
+
+const fallback = new Fallback(start);
+
+/** Makes an instance (again), and then loads everything in the background, so that it works offline. */
+async function start(): Promise<void> {
+  run.disabled = true;
+  ai?.dispose();
+  ai = undefined;
+  say("loading", "Loading…");
+  try {
+    const made = await createSmallFirst({ bundle: "./models/", remote: fallback.options(), onProgress });
+    ai = made;
+    tasks = await made.tasks();
+    showTasks();
+    run.disabled = false;
+    say("ready", "Ready. Loading the other models for offline use…");
+    prepare(made);
+  } catch (thrown) {
+    say("failed", "Not ready.");
+    fail(thrown);
+  }
+}
+
+function prepare(made: SmallFirst): void {
+  made
+    .prepare()
+    .then(async () => {
+      await navigator.serviceWorker?.ready;
+      if (made === ai) say("offline-ready", "Ready, also without a network.");
+    })
+    .catch((thrown: unknown) => {
+      // A newer instance took its place; its own preparation counts.
+      if (made === ai) fail(thrown);
+    });
+}
+
+const loading = new Map<string, Progress>();
+
+function onProgress(event: Progress): void {
+  loading.set(event.file, event);
+  const all = [...loading.values()].filter((e) => !e.cached);
+  const loaded = all.reduce((sum, e) => sum + e.loaded, 0);
+  const total = all.reduce((sum, e) => sum + e.total, 0);
+  const bar = byId<HTMLProgressElement>("progress");
+  bar.hidden = total === 0 || loaded === total;
+  bar.max = total || 1;
+  bar.value = loaded;
+  if (!bar.hidden) status.textContent = `Loading ${event.file}: ${bytes(loaded)} of ${bytes(total)}`;
+}
+
+function say(state: string, words: string): void {
+  status.dataset["state"] = state;
+  status.textContent = words;
+}
+
+function showTasks(): void {
+  const chosen = task?.id ?? "language";
+  byId("tasks").replaceChildren(
+    ...tasks.map((t) => {
+      const label = element("label");
+      const radio = element("input");
+      radio.type = "radio";
+      radio.name = "task";
+      radio.value = t.id;
+      radio.dataset["testid"] = `task-${t.id}`;
+      radio.checked = t.id === chosen;
+      radio.addEventListener("change", () => choose(t));
+      const size = t.tiers.reduce((sum, tier) => sum + tier.bytes, 0);
+      label.append(radio, ` ${t.title}`, element("small", `${t.labels.length} labels, ${bytes(size)}`));
+      return label;
+    }),
+  );
+  const first = tasks.find((t) => t.id === chosen) ?? tasks[0];
+  if (first) choose(first);
+}
+
+function choose(chosen: TaskInfo): void {
+  task = chosen;
+  byId("text-input").hidden = chosen.input !== "text";
+  byId("file-input").hidden = chosen.input !== "bytes";
+  byId("examples").replaceChildren(
+    ...(EXAMPLES[chosen.id] ?? []).map(({ name, input }) => {
+      const button = element("button", name);
+      button.type = "button";
+      button.addEventListener("click", () => {
+        if (chosen.input === "text") text.value = input;
+        else take(new Blob([input]), `Example: ${name}`);
+        void ask();
+      });
+      return button;
+    }),
+  );
+}
+
+function take(given: Blob, name: string): void {
+  file = given;
+  byId("file-name").textContent = `${name}, ${bytes(given.size)}`;
+}
+
+/** The last question counts: an answer that comes late is not shown over a newer one. */
+let current: AbortController | undefined;
+
+async function ask(): Promise<void> {
+  if (!ai || !task) return;
+  const asked = task;
+  current?.abort();
+  const controller = new AbortController();
+  current = controller;
+  error.hidden = true;
+  byId("result").setAttribute("aria-busy", "true");
+  try {
+    const mode = document.querySelector<HTMLInputElement>("input[name=mode]:checked")?.value as Mode;
+    const input = asked.input === "text" ? text.value : (file ?? new Uint8Array());
+    const answer = await ai.run(asked.id, input, { mode, signal: controller.signal });
+    showAnswer(answer, asked);
+  } catch (thrown) {
+    if (controller.signal.aborted) return;
+    byId("result").hidden = true;
+    fail(thrown);
+  } finally {
+    if (controller === current) byId("result").removeAttribute("aria-busy");
+  }
+}
+
+function fail(thrown: unknown): void {
+  const { message, code } = thrown as { message?: string; code?: string };
+  error.textContent = code === undefined ? String(message ?? thrown) : `${message} (${code})`;
+  error.hidden = false;
+}
+
+byId("ask").addEventListener("submit", (event) => {
+  event.preventDefault();
+  void ask();
+});
+byId("ask").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    void ask();
+  }
+});
+fileInput.addEventListener("change", () => {
+  const chosen = fileInput.files?.[0];
+  if (chosen) take(chosen, chosen.name);
+});
+const drop = byId("file-input");
+for (const [type, over] of [["dragover", true], ["dragleave", false], ["drop", false]] as const) {
+  drop.addEventListener(type, (event) => {
+    event.preventDefault();
+    drop.classList.toggle("over", over);
+    const dropped = type === "drop" ? event.dataTransfer?.files[0] : undefined;
+    if (dropped) {
+      take(dropped, dropped.name);
+      void ask();
+    }
+  });
+}
+
+const showNetwork = (): void => {
+  byId("offline").hidden = navigator.onLine;
+};
+addEventListener("online", showNetwork);
+addEventListener("offline", showNetwork);
+showNetwork();
+
+if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
+await fallback.prefill();
+await start();
