@@ -63,24 +63,47 @@ impl Clock for Stopped {
 }
 
 fn runtime() -> Runtime<Embedded> {
-    Runtime::new(Bundle::parse(MANIFEST).unwrap(), Embedded, Mode::OnlyLocal, None).unwrap()
+    Runtime::new(
+        Bundle::parse(MANIFEST).unwrap(),
+        Embedded,
+        Mode::OnlyLocal,
+        None,
+    )
+    .unwrap()
 }
 
 #[wasm_bindgen_test]
 async fn every_task_answers() {
     let runtime = runtime();
     let cases: [(&str, Input, &str); 4] = [
-        ("language", Input::Text("Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig."), "deu"),
-        ("sentiment", Input::Text("I love this, what a wonderful day! Thank you so much"), "positive"),
+        (
+            "language",
+            Input::Text("Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig."),
+            "deu",
+        ),
+        (
+            "sentiment",
+            Input::Text("I love this, what a wonderful day! Thank you so much"),
+            "positive",
+        ),
         (
             "spam",
-            Input::Text("FREE MONEY!!!\n\nClick here to claim your free prize, limited offer, 100% guaranteed income"),
+            Input::Text(
+                "FREE MONEY!!!\n\nClick here to claim your free prize, limited offer, 100% guaranteed income",
+            ),
             "spam",
         ),
-        ("file-type", Input::Bytes(include_bytes!("../src/engine.rs")), "rust"),
+        (
+            "file-type",
+            Input::Bytes(include_bytes!("../src/engine.rs")),
+            "rust",
+        ),
     ];
     for (task, input, label) in cases {
-        let answer = runtime.run(&Call::new(task, input), &Alone, &Stopped).await.unwrap();
+        let answer = runtime
+            .run(&Call::new(task, input), &Alone, &Stopped)
+            .await
+            .unwrap();
         assert_eq!(answer.output.label, label, "{task}: {answer:?}");
         assert_eq!(answer.reason, Reason::Confident, "{task}: {answer:?}");
     }
@@ -102,7 +125,10 @@ async fn bad_inputs_give_codes_and_the_runtime_goes_on() {
             .unwrap_err();
         assert_eq!(error.code(), code, "{task}");
     }
-    let call = Call::new("sentiment", Input::Text("I love this, what a wonderful day!"));
+    let call = Call::new(
+        "sentiment",
+        Input::Text("I love this, what a wonderful day!"),
+    );
     assert!(runtime.run(&call, &Alone, &Stopped).await.is_ok());
 }
 
@@ -147,20 +173,34 @@ async fn an_engine_is_made_or_says_why_not() {
     for (options, code) in [
         (object(&[("bundle", manifest_url(b"[]"))]), "not_a_bundle"),
         (object(&[("bundle", manifest_url(other))]), "bundle_version"),
-        (object(&[("bundle", manifest_url(MANIFEST)), ("mod", "x".into())]), "invalid_option"),
-        (object(&[("bundle", manifest_url(MANIFEST)), ("mode", "maybe".into())]), "invalid_option"),
+        (
+            object(&[("bundle", manifest_url(MANIFEST)), ("mod", "x".into())]),
+            "invalid_option",
+        ),
+        (
+            object(&[("bundle", manifest_url(MANIFEST)), ("mode", "maybe".into())]),
+            "invalid_option",
+        ),
         (object(&[]), "invalid_option"),
         (JsValue::from_str("x"), "invalid_option"),
         (
-            object(&[("bundle", manifest_url(MANIFEST)), ("manifestSha256", "00".into())]),
+            object(&[
+                ("bundle", manifest_url(MANIFEST)),
+                ("manifestSha256", "00".into()),
+            ]),
             "hash_mismatch",
         ),
         (
-            object(&[("bundle", manifest_url(MANIFEST)), ("maxBundleBytes", 1000.into())]),
+            object(&[
+                ("bundle", manifest_url(MANIFEST)),
+                ("maxBundleBytes", 1000.into()),
+            ]),
             "file_size",
         ),
     ] {
-        let error = Engine::create(options, JsValue::UNDEFINED).await.err().expect(code);
+        let error = Engine::create(options, JsValue::UNDEFINED)
+            .await
+            .expect_err(code);
         assert!(error.is_instance_of::<js_sys::Error>());
         assert_eq!(text(&error, "code"), code, "{}", text(&error, "message"));
     }

@@ -28,11 +28,20 @@ fn it_stays_under_twelve_megabytes_and_every_task_has_a_card_and_a_licence() {
     let total: u64 = bundle.manifest().files.values().map(|f| f.bytes).sum();
     assert!(total < 12_000_000, "{total} bytes");
     for (id, task) in &bundle.manifest().tasks {
-        let card = task.card.as_ref().unwrap_or_else(|| panic!("{id} has no card"));
+        let card = task
+            .card
+            .as_ref()
+            .unwrap_or_else(|| panic!("{id} has no card"));
         let card = models().join(card);
         let text = fs::read_to_string(&card).unwrap();
-        assert!(text.starts_with("---\n") && text.contains("license:"), "{id}'s card has no metadata");
-        assert!(card.with_file_name("LICENSE").is_file(), "{id} has no licence text");
+        assert!(
+            text.starts_with("---\n") && text.contains("license:"),
+            "{id}'s card has no metadata"
+        );
+        assert!(
+            card.with_file_name("LICENSE").is_file(),
+            "{id} has no licence text"
+        );
     }
 }
 

@@ -38,10 +38,19 @@ fn rooms() -> Vec<(String, PathBuf, Vec<String>)> {
     sources(&src)
         .into_iter()
         .map(|path| {
-            let first = path.strip_prefix(&src).unwrap().iter().next().unwrap().to_string_lossy();
+            let first = path
+                .strip_prefix(&src)
+                .unwrap()
+                .iter()
+                .next()
+                .unwrap()
+                .to_string_lossy();
             let room = first.trim_end_matches(".rs").to_owned();
             let text = fs::read_to_string(&path).unwrap();
-            let code = text.lines().filter(|l| !l.trim_start().starts_with("//")).map(str::to_owned);
+            let code = text
+                .lines()
+                .filter(|l| !l.trim_start().starts_with("//"))
+                .map(str::to_owned);
             (room, path, code.collect())
         })
         .collect()
@@ -57,7 +66,13 @@ fn only_the_engine_names_tract_and_only_the_browser_names_the_browser() {
                 "{} names tract: {line}",
                 path.display()
             );
-            for word in ["web_sys", "js_sys", "wasm_bindgen", "serde_wasm_bindgen", "console_error_panic_hook"] {
+            for word in [
+                "web_sys",
+                "js_sys",
+                "wasm_bindgen",
+                "serde_wasm_bindgen",
+                "console_error_panic_hook",
+            ] {
                 assert!(
                     room == "browser" || !line.contains(word),
                     "{} names {word}: {line}",
@@ -75,7 +90,10 @@ fn rooms_depend_on_lower_rooms_only() {
     for (room, path, code) in rooms() {
         // The crate's own root, and what only tests use, stand outside the order.
         let Some(own) = layer(&room) else {
-            assert!(["lib", "fresh", "types"].contains(&room.as_str()), "{room} has no place");
+            assert!(
+                ["lib", "fresh", "types"].contains(&room.as_str()),
+                "{room} has no place"
+            );
             continue;
         };
         if path.ends_with("tests.rs") {
@@ -83,7 +101,10 @@ fn rooms_depend_on_lower_rooms_only() {
         }
         for line in &code {
             for used in line.split("crate::").skip(1) {
-                let used: String = used.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+                let used: String = used
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
                 let Some(other) = layer(&used) else { continue };
                 arrows += 1;
                 assert!(
@@ -94,7 +115,10 @@ fn rooms_depend_on_lower_rooms_only() {
             }
         }
     }
-    assert!(arrows > 20, "only {arrows} arrows were seen: the test looks at the wrong thing");
+    assert!(
+        arrows > 20,
+        "only {arrows} arrows were seen: the test looks at the wrong thing"
+    );
 }
 
 #[test]
@@ -104,8 +128,18 @@ fn the_core_asks_no_clock_and_no_network() {
             continue;
         }
         for line in code {
-            for word in ["std::time", "SystemTime", "Instant::now", "std::net", "std::fs"] {
-                assert!(!line.contains(word), "{} uses {word}: {line}", path.display());
+            for word in [
+                "std::time",
+                "SystemTime",
+                "Instant::now",
+                "std::net",
+                "std::fs",
+            ] {
+                assert!(
+                    !line.contains(word),
+                    "{} uses {word}: {line}",
+                    path.display()
+                );
             }
         }
     }

@@ -27,12 +27,20 @@ fn variable(name: &str) -> PathBuf {
 fn sample(file: &str, step: usize, most: usize) -> Vec<String> {
     let path = variable("SMALLFIRST_DATA").join(file);
     let text = fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    text.lines().step_by(step).take(most).map(str::to_owned).collect()
+    text.lines()
+        .step_by(step)
+        .take(most)
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A program that is given the lines on its standard input and answers each with a line of JSON.
 fn answers(program: impl AsRef<OsStr>, script: &str, lines: &[String]) -> Vec<Value> {
-    let input = env::temp_dir().join(format!("smallfirst-{}-{}", std::process::id(), script.replace('/', "-")));
+    let input = env::temp_dir().join(format!(
+        "smallfirst-{}-{}",
+        std::process::id(),
+        script.replace('/', "-")
+    ));
     fs::write(&input, lines.join("\n") + "\n").unwrap();
     let output = Command::new(program)
         .arg(root().join("tests/reference").join(script))
@@ -40,7 +48,11 @@ fn answers(program: impl AsRef<OsStr>, script: &str, lines: &[String]) -> Vec<Va
         .output()
         .unwrap();
     fs::remove_file(&input).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     parse(&output.stdout)
 }
 
@@ -55,13 +67,19 @@ fn ours(task: &str, lines: &[String]) -> Vec<Value> {
         .output()
         .unwrap();
     fs::remove_file(&data).unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     parse(&output.stdout)
 }
 
 fn parse(lines: &[u8]) -> Vec<Value> {
     let text = std::str::from_utf8(lines).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// The probabilities of an answer as the model itself gave them, before the temperature: p is
@@ -76,7 +94,10 @@ fn uncalibrated(answer: &Value, temperature: f64) -> BTreeMap<String, f64> {
         })
         .collect();
     let sum: f64 = powers.iter().map(|(_, p)| p).sum();
-    powers.into_iter().map(|(label, p)| (label, p / sum)).collect()
+    powers
+        .into_iter()
+        .map(|(label, p)| (label, p / sum))
+        .collect()
 }
 
 #[test]
@@ -86,8 +107,11 @@ fn language_gives_what_lande_gives() {
     let theirs = answers("node", "lande.mjs", &lines);
     let ours = ours("language", &lines);
     assert_eq!(theirs.len(), ours.len());
-    let manifest: Value = serde_json::from_slice(&fs::read(root().join("models/manifest.json")).unwrap()).unwrap();
-    let temperature = manifest["heads"]["language"]["temperature"].as_f64().unwrap();
+    let manifest: Value =
+        serde_json::from_slice(&fs::read(root().join("models/manifest.json")).unwrap()).unwrap();
+    let temperature = manifest["heads"]["language"]["temperature"]
+        .as_f64()
+        .unwrap();
     let mut compared = 0;
     let mut languages = BTreeSet::new();
     for ((line, theirs), ours) in lines.iter().zip(&theirs).zip(&ours) {
@@ -96,25 +120,47 @@ fn language_gives_what_lande_gives() {
             assert_eq!(ours["code"], "input_too_short", "{line}");
             continue;
         }
-        let best = theirs.as_object().unwrap().iter().max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap()));
-        assert_eq!(best.unwrap().0, ours["output"]["label"].as_str().unwrap(), "{line}");
+        let best = theirs
+            .as_object()
+            .unwrap()
+            .iter()
+            .max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap()));
+        assert_eq!(
+            best.unwrap().0,
+            ours["output"]["label"].as_str().unwrap(),
+            "{line}"
+        );
         for (label, p) in uncalibrated(ours, temperature) {
             let reference = theirs[&label].as_f64().unwrap();
             // lande adds up in f64; the model runs in f32, and its weights are large.
-            assert!((p - reference).abs() < 1e-3, "{label}: {p} against lande's {reference} for {line}");
+            assert!(
+                (p - reference).abs() < 1e-3,
+                "{label}: {p} against lande's {reference} for {line}"
+            );
         }
         compared += 1;
         languages.insert(ours["output"]["label"].as_str().unwrap().to_owned());
     }
-    println!("language: {compared} texts, {} languages, all probabilities within 1e-3", languages.len());
-    assert!(compared >= 300 && languages.len() >= 40, "{compared} texts, {} languages", languages.len());
+    println!(
+        "language: {compared} texts, {} languages, all probabilities within 1e-3",
+        languages.len()
+    );
+    assert!(
+        compared >= 300 && languages.len() >= 40,
+        "{compared} texts, {} languages",
+        languages.len()
+    );
 }
 
 #[test]
 #[ignore = "needs fetched data: run by `cargo xtask test`"]
 fn file_type_gives_what_magika_gives() {
     let lines = sample("filetype.test.jsonl", 3, 400);
-    let theirs = answers(variable("SMALLFIRST_MAGIKA_PYTHON"), "magika_labels.py", &lines);
+    let theirs = answers(
+        variable("SMALLFIRST_MAGIKA_PYTHON"),
+        "magika_labels.py",
+        &lines,
+    );
     let ours = ours("file-type", &lines);
     assert_eq!(theirs.len(), ours.len());
     let mut compared = 0;
@@ -124,7 +170,10 @@ fn file_type_gives_what_magika_gives() {
         if theirs["label"] == "undefined" || ours.get("code").is_some() {
             assert_eq!(theirs["label"], "undefined", "{line}");
             assert!(
-                matches!(ours["code"].as_str(), Some("input_too_short" | "empty_input")),
+                matches!(
+                    ours["code"].as_str(),
+                    Some("input_too_short" | "empty_input")
+                ),
                 "{line}: {ours}"
             );
             continue;
@@ -135,6 +184,13 @@ fn file_type_gives_what_magika_gives() {
         compared += 1;
         labels.insert(theirs["label"].as_str().unwrap().to_owned());
     }
-    println!("file-type: {compared} files of {} types, all labels equal", labels.len());
-    assert!(compared >= 100 && labels.len() >= 15, "{compared} files, {} types", labels.len());
+    println!(
+        "file-type: {compared} files of {} types, all labels equal",
+        labels.len()
+    );
+    assert!(
+        compared >= 100 && labels.len() >= 15,
+        "{compared} files, {} types",
+        labels.len()
+    );
 }

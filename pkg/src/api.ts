@@ -50,7 +50,7 @@ export interface RemoteOptions {
   timeoutMs?: number | undefined;
   /** The longest input that is sent, in bytes. Default: 100000. */
   maxInputBytes?: number | undefined;
-  /** The most tokens of a reply. Default: 256. */
+  /** The most tokens of a reply. Default: nothing is said to the server. */
   maxTokens?: number | undefined;
 }
 

@@ -209,16 +209,19 @@ impl Tally {
         }
     }
 
-    /// The tally in one line. Refused inputs (over the limits) count as wrong in the accuracy.
+    /// The tally in one line. Inputs that the task's limits refuse have no answer to be right or
+    /// wrong; they count as not answered with confidence.
     fn line(&self, name: &str) -> String {
         let percent = |part: usize, whole: usize| 100.0 * part as f64 / whole.max(1) as f64;
+        let answered = self.n - self.refused;
         format!(
-            "{name}: accuracy {:.1} % (n = {}); answered locally {:.1} %, wrong among those {:.1} %; refused {}",
-            percent(self.right, self.n),
-            self.n,
+            "{name}: accuracy {:.1} % of {answered} answered ({} more refused by the limits); \
+             confident on {:.1} % of all {}, wrong among those {:.1} %",
+            percent(self.right, answered),
+            self.refused,
             percent(self.trusted, self.n),
+            self.n,
             percent(self.trusted_wrong, self.trusted),
-            self.refused
         )
     }
 }

@@ -101,12 +101,12 @@ fn head(manifest: &Manifest, what: &str, head: &Head) -> Result<()> {
             return Err(invalid(format!("{what}: {name} must be between 0 and 1")));
         }
     }
-    if let Some(evidence) = &head.calibration {
-        if evidence.errors > evidence.n || !(0.0..=1.0).contains(&evidence.delta) {
-            return Err(invalid(format!(
-                "{what}: the calibration counts contradict each other"
-            )));
-        }
+    if let Some(evidence) = &head.calibration
+        && (evidence.errors > evidence.n || !(0.0..=1.0).contains(&evidence.delta))
+    {
+        return Err(invalid(format!(
+            "{what}: the calibration counts contradict each other"
+        )));
     }
     Ok(())
 }

@@ -75,7 +75,7 @@ test("everything can be done with the keyboard", async ({ page, site }) => {
   await expect(page.getByTestId("task-language")).toBeFocused();
   await page.keyboard.press("Tab");
   await expect(page.locator("#input")).toBeFocused();
-  await page.keyboard.type("Hvor er den nærmeste stasjonen, og når går toget?");
+  await page.keyboard.type("Missä on lähin rautatieasema ja milloin juna lähtee?");
   await page.keyboard.press("Control+Enter");
   await expect(page.getByTestId("ran-on")).toHaveText("On this device");
   const names = await page.locator("input, textarea, button").evaluateAll((all) =>
