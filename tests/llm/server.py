@@ -31,6 +31,8 @@ def main():
     params.n_parallel = SLOTS
     params.cpuparams.n_threads = min(2, os.cpu_count() or 1)
     params.hostnames = ["127.0.0.1"]
+    # Errors and warnings only: what it prints goes to the terminal of the demo.
+    params.verbosity = 2
     if arguments.port:
         params.port = arguments.port
     server = xllamacpp.Server(params)
