@@ -107,7 +107,11 @@ fn data() -> Result<PathBuf> {
 
 fn native(_: &[String]) -> Result<()> {
     npm_ci("tests/reference")?;
-    let magika = tools::venv("reference-venv", &["-r", "tests/reference/requirements.txt"], &[])?;
+    let magika = tools::venv(
+        "reference-venv",
+        &["-r", "tests/reference/requirements.txt"],
+        &[],
+    )?;
     run(cargo()
         .args(["test", "--locked", "--workspace", "--", "--include-ignored"])
         .env("SMALLFIRST_DATA", data()?)
