@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{
-    Calibration, Encoder, Features, FileEntry, Head, LanguageLimit, Limits, Manifest, ModelOutput,
-    TaskEntry, Tokenizer, TokenizerKind,
+    Addend, Certificate, Counts, Encoder, FORMAT, Features, FileEntry, Guarantee, Head,
+    LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling, Reference, TaskEntry,
+    Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
 pub use verify::verify;
@@ -58,6 +59,37 @@ pub struct TaskInfo {
     pub tiers: Vec<TierInfo>,
     /// The path of its model card inside the bundle.
     pub card: Option<String>,
+    /// The risk that counts when a call asks for none; `null` when nothing is certified for it.
+    pub risk: Option<f64>,
+    /// The error rates that calibration tried, in rising order, and what each needs.
+    pub risks: Vec<RiskInfo>,
+}
+
+/// What calibration found for one risk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct RiskInfo {
+    /// The error rate allowed among locally answered inputs.
+    pub risk: f64,
+    /// Whether thresholds are certified for it. Where not, every call at this risk escalates.
+    pub certified: bool,
+    /// The share of the calibration rows that was answered locally.
+    pub coverage: f64,
+}
+
+/// A task's model card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Card {
+    /// The task.
+    pub task: String,
+    /// The card: Markdown with Hugging Face's metadata in front.
+    pub markdown: String,
+    /// The measured evaluation, as `smallfirst evaluate` wrote it; `null` when there is none.
+    #[cfg_attr(test, ts(type = "unknown"))]
+    pub evaluation: Option<serde_json::Value>,
 }
 
 /// One local model of a task.
@@ -67,15 +99,25 @@ pub struct TaskInfo {
 pub struct TierInfo {
     /// The head's name.
     pub name: String,
-    /// The confidence from which its answers are trusted; `null` when none was certified.
+    /// The confidence from which its answers are trusted when a call asks for no risk; `null` when
+    /// they never are.
     pub threshold: Option<f64>,
-    /// The error rate among trusted answers that the threshold was chosen for.
-    pub risk: Option<f64>,
     /// Bytes of all files it needs, shared ones included.
     #[cfg_attr(test, ts(type = "number"))]
     pub bytes: u64,
     /// Whether it is in memory now.
     pub loaded: bool,
+}
+
+/// What the tiers of a task must reach at some risk.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Thresholds {
+    /// The risk that counts; nothing when neither the call nor the task states one.
+    pub risk: Option<f64>,
+    /// The risk of the certificate the values come from; nothing when none supports them.
+    pub certified_risk: Option<f64>,
+    /// One a tier, in the tiers' order; nothing for a tier that is never trusted.
+    pub values: Vec<Option<f64>>,
 }
 
 impl Bundle {
@@ -140,9 +182,18 @@ impl Bundle {
         if let Some(encoder) = encoder {
             files.insert(encoder.file.as_str());
         }
-        for features in head.features.iter().chain(encoder.map(|e| &e.features)) {
+        let ood = head.ood.as_ref().and_then(|ood| ood.file.as_ref());
+        files.extend(ood.map(String::as_str));
+        let addend = head.addend.as_ref();
+        files.extend(addend.map(|addend| addend.file.as_str()));
+        let all_features = head
+            .features
+            .iter()
+            .chain(encoder.map(|e| &e.features))
+            .chain(addend.map(|a| &a.features));
+        for features in all_features {
             match features {
-                Features::Tokens { tokenizer } => {
+                Features::Tokens { tokenizer, .. } | Features::HashedTokens { tokenizer, .. } => {
                     if let Some(tokenizer) = self.manifest.tokenizers.get(tokenizer) {
                         files.insert(tokenizer.file.as_str());
                     }
@@ -172,25 +223,74 @@ impl Bundle {
                 tiers: task
                     .tiers
                     .iter()
-                    .map(|name| {
-                        let head = self.manifest.heads.get(name);
-                        TierInfo {
-                            name: name.clone(),
-                            threshold: head.and_then(|h| h.threshold),
-                            risk: head.and_then(|h| h.risk),
-                            bytes: self
-                                .files_of_head(name)
-                                .iter()
-                                .filter_map(|path| self.manifest.files.get(*path))
-                                .map(|entry| entry.bytes)
-                                .sum(),
-                            loaded: loaded(name),
-                        }
+                    .zip(self.thresholds(task, None).values)
+                    .map(|(name, threshold)| TierInfo {
+                        name: name.clone(),
+                        threshold,
+                        bytes: self
+                            .files_of_head(name)
+                            .iter()
+                            .filter_map(|path| self.manifest.files.get(*path))
+                            .map(|entry| entry.bytes)
+                            .sum(),
+                        loaded: loaded(name),
                     })
                     .collect(),
                 card: task.card.clone(),
+                risk: self.thresholds(task, None).certified_risk,
+                risks: task
+                    .guarantee
+                    .iter()
+                    .flat_map(|g| g.certificates.iter().map(|c| (c, g.rows.max(1))))
+                    .map(|(certificate, rows)| RiskInfo {
+                        risk: certificate.risk,
+                        certified: certificate.thresholds.is_some(),
+                        coverage: certificate.n as f64 / rows as f64,
+                    })
+                    .collect(),
             })
             .collect()
+    }
+
+    /// What the tiers of `task` must reach for a call at `risk`, or at the task's own when `None`.
+    ///
+    /// A certificate for a smaller risk serves a larger one too, so the largest that is not above
+    /// the risk asked for is taken. Without a guarantee, the heads' stated thresholds count for
+    /// calls that ask for no risk.
+    pub fn thresholds(&self, task: &TaskEntry, risk: Option<f64>) -> Thresholds {
+        // Risks come as decimal fractions of callers; rounding must not lose the equal one.
+        const SLACK: f64 = 1e-9;
+        let none = || vec![None; task.tiers.len()];
+        let Some(guarantee) = &task.guarantee else {
+            let stated = |name| self.manifest.heads.get(name).and_then(|h| h.threshold);
+            return Thresholds {
+                risk,
+                certified_risk: None,
+                values: match risk {
+                    Some(_) => none(),
+                    None => task.tiers.iter().map(stated).collect(),
+                },
+            };
+        };
+        let asked = risk.unwrap_or(guarantee.default_risk);
+        let certificate = guarantee
+            .certificates
+            .iter()
+            .rev()
+            .filter(|c| c.risk <= asked + SLACK)
+            .find_map(|c| c.thresholds.as_ref().map(|t| (c.risk, t)));
+        match certificate {
+            Some((certified, thresholds)) => Thresholds {
+                risk: Some(asked),
+                certified_risk: Some(certified),
+                values: thresholds.iter().copied().map(Some).collect(),
+            },
+            None => Thresholds {
+                risk: Some(asked),
+                certified_risk: None,
+                values: none(),
+            },
+        }
     }
 }
 

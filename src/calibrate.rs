@@ -1,7 +1,29 @@
-//! From a head's numbers to probabilities and one calibrated confidence. Pure.
+//! From a head's numbers to a calibrated confidence, and from labelled data to thresholds. Pure.
 //!
 //! Temperature scaling divides the logits by one number fitted on held-out data before the softmax
 //! (Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2). It changes no label.
+//!
+//! What a page needs is in this file. What a data scientist needs is below it, and only compiled
+//! with the feature `cli`: fitting the temperature, the certified thresholds (`certify`), the
+//! method they are compared with (`sgr`), and the out-of-distribution scores (`ood`).
+
+#[cfg(feature = "cli")]
+mod certify;
+#[cfg(feature = "cli")]
+pub mod ood;
+#[cfg(feature = "cli")]
+mod sgr;
+#[cfg(feature = "cli")]
+mod temperature;
+
+#[cfg(feature = "cli")]
+pub use certify::{
+    Certifier, Decision, TierSays, answered, choose_default, p_value, smallest_n, upper_bound,
+};
+#[cfg(feature = "cli")]
+pub use sgr::{Selected, sgr};
+#[cfg(feature = "cli")]
+pub use temperature::fit_temperature;
 
 use crate::bundle::ModelOutput;
 
@@ -14,22 +36,34 @@ pub struct Calibrated {
     pub confidence: f64,
 }
 
-/// Calibrates one input's head output. All `values` must be finite and there must be at least one;
-/// the engine sees to that.
-///
-/// For [`ModelOutput::Probabilities`] the logits are the logarithms; a probability of 0 (or below,
-/// from rounding) counts as the smallest positive `f32`.
-pub fn calibrate(values: &[f32], output: ModelOutput, temperature: f64) -> Calibrated {
-    let logits = values.iter().map(|&v| match output {
+/// A head's numbers as logits. For [`ModelOutput::Probabilities`] these are the logarithms; a
+/// probability of 0 (or below, from rounding) counts as the smallest positive `f32`.
+pub fn logits(values: &[f32], output: ModelOutput) -> Vec<f64> {
+    let logit = |&v: &f32| match output {
         ModelOutput::Logits => f64::from(v),
         ModelOutput::Probabilities => f64::from(v.max(f32::MIN_POSITIVE)).ln(),
-    });
-    let probabilities = softmax(logits.map(|logit| logit / temperature).collect());
+    };
+    values.iter().map(logit).collect()
+}
+
+/// Calibrates one input's logits. All must be finite and there must be at least one; the engine
+/// sees to that.
+pub fn calibrate(logits: &[f64], temperature: f64) -> Calibrated {
+    let probabilities = softmax(logits.iter().map(|logit| logit / temperature).collect());
     let confidence = probabilities.iter().copied().fold(0.0, f64::max);
     Calibrated {
         probabilities,
         confidence,
     }
+}
+
+/// The energy of an input at a temperature: minus the log-sum-exp of the scaled logits (Liu et al.
+/// 2020, "Energy-based Out-of-distribution Detection", equation 4, divided by the temperature).
+/// Higher means less like the training data.
+pub fn energy(logits: &[f64], temperature: f64) -> f64 {
+    let scaled = || logits.iter().map(|logit| logit / temperature);
+    let largest = scaled().fold(f64::NEG_INFINITY, f64::max);
+    -(largest + scaled().map(|l| (l - largest).exp()).sum::<f64>().ln())
 }
 
 /// Softmax, shifted by the largest logit so that it cannot overflow.
@@ -55,25 +89,31 @@ mod tests {
 
     #[test]
     fn softmax_of_equal_logits_is_uniform_and_extremes_do_not_overflow() {
-        let out = calibrate(&[5.0; 4], ModelOutput::Logits, 1.0);
+        let out = calibrate(&logits(&[5.0; 4], ModelOutput::Logits), 1.0);
         assert!(out.probabilities.iter().all(|&p| close(p, 0.25)));
-        let out = calibrate(&[f32::MAX, f32::MIN, 0.0], ModelOutput::Logits, 0.01);
+        let out = calibrate(
+            &logits(&[f32::MAX, f32::MIN, 0.0], ModelOutput::Logits),
+            0.01,
+        );
         assert!(close(out.confidence, 1.0));
         assert!(out.probabilities.iter().all(|p| p.is_finite()));
     }
 
     #[test]
     fn known_values() {
-        let out = calibrate(&[1.0, 2.0, 3.0], ModelOutput::Logits, 1.0);
+        let out = calibrate(&logits(&[1.0, 2.0, 3.0], ModelOutput::Logits), 1.0);
         assert!((out.confidence - 0.665_240_955_774_821_7).abs() < 1e-12);
         // Two classes at temperature T: sigmoid((a - b) / T).
-        let out = calibrate(&[2.0, 0.0], ModelOutput::Logits, 4.0);
+        let out = calibrate(&logits(&[2.0, 0.0], ModelOutput::Logits), 4.0);
         assert!(close(out.confidence, 1.0 / (1.0 + (-0.5_f64).exp())));
     }
 
     #[test]
     fn probabilities_at_temperature_one_stay_as_they_are() {
-        let out = calibrate(&[0.5, 0.25, 0.25, 0.0], ModelOutput::Probabilities, 1.0);
+        let out = calibrate(
+            &logits(&[0.5, 0.25, 0.25, 0.0], ModelOutput::Probabilities),
+            1.0,
+        );
         for (p, q) in out.probabilities.iter().zip([0.5, 0.25, 0.25, 0.0]) {
             assert!(close(*p, q));
         }
@@ -82,8 +122,8 @@ mod tests {
     #[test]
     fn a_higher_temperature_is_less_sure_and_keeps_the_order() {
         let values = [0.3, 2.0, -1.0];
-        let sharp = calibrate(&values, ModelOutput::Logits, 0.5);
-        let soft = calibrate(&values, ModelOutput::Logits, 2.0);
+        let sharp = calibrate(&logits(&values, ModelOutput::Logits), 0.5);
+        let soft = calibrate(&logits(&values, ModelOutput::Logits), 2.0);
         assert!(sharp.confidence > soft.confidence);
         for out in [sharp, soft] {
             assert!(out.probabilities[1] > out.probabilities[0]);

@@ -1,8 +1,12 @@
 //! How a model runs. The only room that names tract.
 //!
 //! A model has one input, whose type and shape are known from the manifest before it is loaded,
-//! and one output of `f32`. Loading parses and optimises; running is cheap and repeatable.
+//! and one output of `f32`. Encoders of token ids may have the two companions that BERT exports
+//! have, an attention mask and token types; for one unpadded text these are all ones and all zeros.
+//! Loading parses and optimises; running is cheap and repeatable.
 
+#[cfg(feature = "cli")]
+pub mod export;
 mod tensor;
 mod wellformed;
 
@@ -22,7 +26,32 @@ pub struct Model {
     name: String,
     shape: Shape,
     element: Element,
+    inputs: Vec<Role>,
     plan: Arc<TypedRunnableModel>,
+}
+
+/// What an input of the graph is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// The caller's tensor.
+    Main,
+    /// Ones of its length: every token is real.
+    Mask,
+    /// Zeros of its length: every token is of the first segment.
+    Types,
+}
+
+impl Role {
+    /// By the names that exporters of transformer encoders give their inputs.
+    fn of(name: &str) -> Role {
+        if name.contains("mask") {
+            Role::Mask
+        } else if name.contains("type") {
+            Role::Types
+        } else {
+            Role::Main
+        }
+    }
 }
 
 impl fmt::Debug for Model {
@@ -65,19 +94,36 @@ impl Model {
         let mut model = framework
             .model_for_proto_model(&proto)
             .map_err(|e| invalid("read", e))?;
-        if model.inputs.len() != 1 || model.outputs.is_empty() {
+        let roles: Vec<Role> = match model.inputs.len() {
+            1 => vec![Role::Main],
+            _ => model
+                .inputs
+                .iter()
+                .map(|input| Role::of(&model.node(input.node).name))
+                .collect(),
+        };
+        let one_main = roles.iter().filter(|r| **r == Role::Main).count() == 1;
+        let companions = roles.len() == 1 || (element == Element::I64 && shape == Shape::AnyRow);
+        if !one_main || !companions || model.outputs.is_empty() {
             return Err(Error::new(
                 Code::ModelInvalid,
                 format!(
-                    "{name} has {} inputs and {} outputs; a model of a bundle has one input and one output",
+                    "{name} has {} inputs and {} outputs; a model of a bundle has one input (token \
+                     encoders also a mask and types) and one output",
                     model.inputs.len(),
                     model.outputs.len()
                 ),
             ));
         }
         let fact = tensor::fact(&model.symbols, element, shape);
+        for at in 0..roles.len() {
+            model
+                .set_input_fact(at, fact.clone().into())
+                .map_err(|e| invalid("typed", e))?;
+        }
+        let first = model.outputs[0];
         model
-            .set_input_fact(0, fact.into())
+            .select_output_outlets(&[first])
             .map_err(|e| invalid("typed", e))?;
         let plan = model
             .into_optimized()
@@ -88,6 +134,7 @@ impl Model {
             name: name.to_owned(),
             shape,
             element,
+            inputs: roles,
             plan,
         })
     }
@@ -124,10 +171,22 @@ impl Model {
                 ),
             )
         };
-        let input = input.into_tract().map_err(|e| unusable(e.to_string()))?;
+        let len = input.len();
+        let mut main = Some(input);
+        let mut inputs = TVec::new();
+        for role in &self.inputs {
+            let tensor = match role {
+                Role::Main => main.take(),
+                Role::Mask => Some(Tensor::I64(vec![1; len])),
+                Role::Types => Some(Tensor::I64(vec![0; len])),
+            };
+            let tensor = tensor.ok_or_else(|| unusable("it has two main inputs".into()))?;
+            let tensor = tensor.into_tract().map_err(|e| unusable(e.to_string()))?;
+            inputs.push(tensor.into());
+        }
         let outputs = self
             .plan
-            .run(tvec!(input.into()))
+            .run(inputs)
             .map_err(|e| unusable(excerpt(&format!("{e:#}"), 300)))?;
         let first = outputs
             .first()

@@ -12,6 +12,7 @@
 //! - [`engine`]: how a model runs.
 //! - [`text`], [`bytes`]: inputs to tensors.
 //! - [`calibrate`]: scores to a calibrated confidence.
+//! - [`monitor`]: whether live inputs still look like the calibration data.
 //! - [`route`]: who answers, and the reason.
 //! - [`remote`]: asking a remote LLM.
 //! - [`runtime`]: one call's path through all of these.
@@ -20,7 +21,7 @@
 //! ```
 //! use smallfirst::route::{Verdict, judge};
 //! // A local answer is trusted from its threshold on.
-//! assert_eq!(judge(0.97, Some(0.93)), Verdict::Trust);
+//! assert_eq!(judge(0.97, Some(0.93), true), Verdict::Trust);
 //! ```
 //!
 //! # Limits and untrusted input
@@ -35,6 +36,7 @@ pub mod bytes;
 pub mod calibrate;
 pub mod engine;
 pub mod error;
+pub mod monitor;
 pub mod remote;
 pub mod route;
 pub mod runtime;
@@ -48,5 +50,7 @@ pub use error::{Code, Error, Result};
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod fresh;
+#[cfg(test)]
+mod testing;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod types;

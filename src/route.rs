@@ -92,10 +92,11 @@ pub enum Verdict {
 }
 
 /// Holds a confidence against its threshold. A threshold of `None` is one that no evidence
-/// supports, so nothing meets it.
-pub fn judge(confidence: f64, threshold: Option<f64>) -> Verdict {
+/// supports, so nothing meets it; an input unlike the training data meets none either.
+pub fn judge(confidence: f64, threshold: Option<f64>, in_distribution: bool) -> Verdict {
     match threshold {
         None => Verdict::Distrust(Reason::Uncertified),
+        Some(_) if !in_distribution => Verdict::Distrust(Reason::OutOfDistribution),
         Some(threshold) if confidence >= threshold => Verdict::Trust,
         Some(_) => Verdict::Distrust(Reason::LowConfidence),
     }
@@ -133,6 +134,10 @@ pub struct Facts<'a> {
     pub confidence: Option<f64>,
     /// The threshold, where there is one.
     pub threshold: Option<f64>,
+    /// The error rate that was asked for, where one was.
+    pub risk: Option<f64>,
+    /// Whether a certificate supports the answer.
+    pub guaranteed: bool,
     /// Why the remote did not answer, where it should have.
     pub remote_problem: Option<&'a str>,
     /// Whether the remote answered.
@@ -144,8 +149,15 @@ pub fn explain(facts: Facts) -> String {
     let percent = |p: Option<f64>| p.map_or("?".to_owned(), |p| format!("{:.1} %", p * 100.0));
     let why = match facts.reason {
         Reason::Confident => {
+            let promise = match facts.risk {
+                Some(risk) if facts.guaranteed => format!(
+                    ", calibrated so that at most {} of such answers are wrong",
+                    percent(Some(risk))
+                ),
+                _ => ", which nothing certifies".to_owned(),
+            };
             return format!(
-                "The local model is {} sure, which meets its threshold of {}.",
+                "The local model is {} sure, which meets its threshold of {}{promise}.",
                 percent(facts.confidence),
                 percent(facts.threshold)
             );
@@ -155,8 +167,15 @@ pub fn explain(facts: Facts) -> String {
             percent(facts.confidence),
             percent(facts.threshold)
         ),
-        Reason::Uncertified => {
-            "No threshold of this task is certified, so no local answer is trusted".into()
+        Reason::Uncertified => match facts.risk {
+            Some(risk) => format!(
+                "No threshold of this task is certified for a risk of {}, so no local answer is trusted",
+                percent(Some(risk))
+            ),
+            None => "No threshold of this task is certified, so no local answer is trusted".into(),
+        },
+        Reason::OutOfDistribution => {
+            "The input is unlike what the local model was trained on".into()
         }
         Reason::Mode => "The mode asks for the remote".into(),
         Reason::UnknownTask => "The bundle has no such task".into(),

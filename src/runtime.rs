@@ -3,25 +3,34 @@
 //! browser run this same code.
 
 mod call;
+mod examine;
 mod models;
 mod shelf;
+mod watch;
 
 use std::future::Future;
 
 pub use call::Call;
+pub use examine::Examined;
+pub use models::Scored;
 
-use crate::bundle::{Bundle, Source, TaskInfo};
+use crate::bundle::{Bundle, Card, Source, TaskInfo};
 use crate::error::{Code, Error, Result};
+use crate::monitor::Drift;
 use crate::remote::{Endpoint, Transport};
 use crate::route::Mode;
 use crate::task::Answer;
 
 use models::Models;
+use watch::Watch;
 
-/// Something that tells the time, in milliseconds from any fixed moment, and never goes backwards.
+/// What a call needs of its surroundings besides files and the network.
 pub trait Clock {
-    /// Now.
+    /// Now, in milliseconds from any fixed moment; never goes backwards.
     fn now_ms(&self) -> f64;
+
+    /// A fresh random number in `[0, 1)`.
+    fn uniform(&self) -> f64;
 }
 
 /// A bundle with its loaded models, and where to turn when they are not enough.
@@ -29,7 +38,9 @@ pub struct Runtime<S> {
     bundle: Bundle,
     models: Models<S>,
     mode: Mode,
+    risk: Option<f64>,
     endpoint: Option<Endpoint>,
+    watch: Watch,
 }
 
 impl<S> std::fmt::Debug for Runtime<S> {
@@ -54,7 +65,75 @@ impl<S: Source> Runtime<S> {
             bundle,
             models: Models::new(source),
             mode,
+            risk: None,
             endpoint,
+            watch: Watch::default(),
+        })
+    }
+
+    /// The same runtime with an error rate that counts for every call that names none.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`] when the risk is not above 0 and below 1.
+    pub fn with_risk(mut self, risk: Option<f64>) -> Result<Self> {
+        check_risk(risk)?;
+        self.risk = risk;
+        Ok(self)
+    }
+
+    /// How the monitors of a task stand.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTask`].
+    pub fn drift(&self, task: &str) -> Result<Vec<Drift>> {
+        self.bundle.task(task)?;
+        Ok(self.watch.status(task))
+    }
+
+    /// Takes in that a guaranteed local answer of `task` at `risk` was found right or wrong.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTask`], or [`Code::InvalidOption`] for a risk that is none.
+    pub fn audit(&self, task: &str, risk: f64, correct: bool) -> Result<()> {
+        self.bundle.task(task)?;
+        check_risk(Some(risk))?;
+        self.watch.audited(task, risk, correct);
+        Ok(())
+    }
+
+    /// The alarms that were raised since this was last asked.
+    pub fn take_alarms(&self) -> Vec<Drift> {
+        self.watch.take_alarms()
+    }
+
+    /// The model card of a task, fetched when asked for.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTask`], [`Code::FileMissing`] when the task has no card, or why it could not be
+    /// read.
+    pub async fn card(&self, task: &str) -> Result<Card> {
+        let entry = self.bundle.task(task)?;
+        let path = entry.card.as_ref().ok_or_else(|| {
+            Error::new(
+                Code::FileMissing,
+                format!("the task \"{task}\" has no model card"),
+            )
+        })?;
+        let markdown = self.models.file(&self.bundle, path).await?;
+        let evaluation = match &entry.evaluation {
+            None => None,
+            Some(path) => {
+                let json = self.models.file(&self.bundle, path).await?;
+                let parsed = serde_json::from_slice(&json).map_err(|e| {
+                    Error::new(Code::BundleInvalid, format!("{path} is not JSON: {e}"))
+                })?;
+                Some(parsed)
+            }
+        };
+        Ok(Card {
+            task: task.to_owned(),
+            markdown: String::from_utf8_lossy(&markdown).into_owned(),
+            evaluation,
         })
     }
 
@@ -117,6 +196,17 @@ impl<S: Source> Runtime<S> {
         clock: &impl Clock,
     ) -> Result<Answer> {
         call::Path::new(self, call, transport, clock)?.walk().await
+    }
+}
+
+/// Holds a risk against what it may be.
+fn check_risk(risk: Option<f64>) -> Result<()> {
+    match risk {
+        Some(risk) if !(risk > 0.0 && risk < 1.0) => Err(Error::new(
+            Code::InvalidOption,
+            format!("the risk is {risk}; it must be above 0 and below 1, for example 0.05"),
+        )),
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ts_rs::{Config, TS};
 
-use crate::{bundle, remote, route, task};
+use crate::{bundle, monitor, remote, route, task};
 
 /// One declaration with its documentation.
 fn declared<T: TS>(config: &Config) -> String {
@@ -34,6 +34,10 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<bundle::LanguageLimit>(&config),
         declared::<bundle::Limits>(&config),
         declared::<bundle::TierInfo>(&config),
+        declared::<bundle::RiskInfo>(&config),
+        declared::<bundle::Card>(&config),
+        declared::<monitor::Watched>(&config),
+        declared::<monitor::Drift>(&config),
         declared::<bundle::TaskInfo>(&config),
         declared::<bundle::ProgressStatus>(&config),
         declared::<bundle::Progress>(&config),

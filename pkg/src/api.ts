@@ -1,6 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { SmallFirstError } from "./errors.js";
-import type { Answer, Mode, Progress, ProviderKind, TaskInfo } from "./types.js";
+import type { Answer, Card, Drift, Mode, Progress, ProviderKind, TaskInfo } from "./types.js";
 
 /** What a task can be asked about. Bytes are copied; the caller's array stays usable. */
 export type Input = string | Uint8Array | ArrayBuffer | Blob;
@@ -11,6 +11,11 @@ export interface Options {
   bundle: string | URL;
   /** Who may answer, and who is asked first. Default: `"prefer-local"`. */
   mode?: Mode | undefined;
+  /**
+   * The error rate allowed among locally given answers, above 0 and below 1, for example 0.05.
+   * Default: each task's own. A task without a certificate for it escalates.
+   */
+  risk?: number | undefined;
   /** Where to ask when the local models are not sure enough. Absent: nothing is ever sent anywhere. */
   remote?: RemoteOptions | undefined;
   /** The manifest's SHA-256 (hex). With it, nothing but this very bundle is accepted (`hash_mismatch`). */
@@ -21,6 +26,11 @@ export interface Options {
   cache?: "persistent" | "none" | undefined;
   /** Told what happens to the bundle's files. */
   onProgress?: ((event: Progress) => void) | undefined;
+  /**
+   * Told when a task's inputs no longer look like its calibration data, or its audited answers
+   * break the promised error rate. From then on its answers are not `guaranteed`.
+   */
+  onDrift?: ((drift: Drift) => void) | undefined;
   /** Aborts the creation; has no meaning afterwards. */
   signal?: AbortSignal | undefined;
   /**
@@ -58,6 +68,8 @@ export interface RemoteOptions {
 export interface RunOptions {
   /** Overrides the instance's mode for this call. */
   mode?: Mode | undefined;
+  /** Overrides the instance's risk for this call. */
+  risk?: number | undefined;
   /** How many labels `output.scores` lists. Default: 5. */
   topK?: number | undefined;
   /** Aborts the call: it rejects at once with the signal's reason. The instance stays usable. */
@@ -103,6 +115,20 @@ export interface SmallFirst {
    * @throws SmallFirstError - with a `code`, for example `unknown_task` or `bundle_unreachable`.
    */
   prepare(tasks?: string[], options?: PrepareOptions): Promise<void>;
+  /**
+   * The model card of a task, with its measured evaluation. Fetched when asked for.
+   *
+   * @throws SmallFirstError - with a `code`, for example `unknown_task` or `file_missing`.
+   */
+  card(task: string): Promise<Card>;
+  /**
+   * Says that an answer was found right or wrong, by a person or by later evidence. Only guaranteed
+   * answers count: it is their error rate that was promised. Audit a random sample, or all; picking
+   * the suspicious ones raises false alarms.
+   */
+  audit(answer: Answer, correct: boolean): Promise<void>;
+  /** How the monitors of a task stand; empty before its first call. They start anew with each worker. */
+  drift(task: string): Promise<Drift[]>;
   /** Ends the worker. What is under way, and every later call, rejects with the code `disposed`. */
   dispose(): void;
   /** The same, for `using`. There only in browsers that know `Symbol.dispose`. */

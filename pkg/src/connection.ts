@@ -1,7 +1,7 @@
 import { abortable } from "./abort.js";
 import { describe, fromWire, SmallFirstError } from "./errors.js";
 import type { FromWorker, HeadersReply, Request, ToWorker } from "./protocol.js";
-import type { Progress } from "./types.js";
+import type { Drift, Progress } from "./types.js";
 
 /** What a connection needs to start a worker, at first and again after one died. */
 export interface Setup {
@@ -9,6 +9,7 @@ export interface Setup {
   start: Extract<Request, { type: "start" }>;
   headers: (() => Promise<Record<string, string>> | Record<string, string>) | undefined;
   onProgress: ((event: Progress) => void) | undefined;
+  onDrift: ((drift: Drift) => void) | undefined;
 }
 
 interface Pending {
@@ -142,6 +143,9 @@ export class Connection {
       case "progress":
         // If it throws, the page's own error reporting shows it, and nothing here is affected.
         this.#setup.onProgress?.(message.event);
+        break;
+      case "drift":
+        this.#setup.onDrift?.(message.event);
         break;
     }
   }

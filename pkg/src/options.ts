@@ -10,11 +10,13 @@ type Keys<T> = Record<keyof T, true>;
 const OPTIONS: Keys<Options> = {
   bundle: true,
   mode: true,
+  risk: true,
   remote: true,
   manifestSha256: true,
   maxBundleBytes: true,
   cache: true,
   onProgress: true,
+  onDrift: true,
   signal: true,
   worker: true,
   wasm: true,
@@ -28,17 +30,26 @@ const REMOTE_OPTIONS: Keys<RemoteOptions> = {
   maxInputBytes: true,
   maxTokens: true,
 };
-const RUN_OPTIONS: Keys<RunOptions> = { mode: true, topK: true, signal: true, labels: true, instruction: true };
+const RUN_OPTIONS: Keys<RunOptions> = {
+  mode: true,
+  risk: true,
+  topK: true,
+  signal: true,
+  labels: true,
+  instruction: true,
+};
 
 /** Checks the options of `createSmallFirst` and gives the engine's. */
 export function engineOptions(options: Options): EngineOptions {
   checkKeys("createSmallFirst", options, OPTIONS);
   checkFunction("onProgress", options.onProgress);
+  checkFunction("onDrift", options.onDrift);
   checkFunction("worker", options.worker);
-  const { mode, remote, manifestSha256, maxBundleBytes, cache } = options;
+  const { mode, risk, remote, manifestSha256, maxBundleBytes, cache } = options;
   return defined({
     bundle: manifestUrl(options.bundle),
     mode,
+    risk,
     remote: remote === undefined ? undefined : endpoint(remote),
     manifestSha256,
     maxBundleBytes,
@@ -49,8 +60,8 @@ export function engineOptions(options: Options): EngineOptions {
 /** Checks the options of a call and gives the engine's. */
 export function engineRunOptions(what: string, options: RunOptions): EngineRunOptions {
   checkKeys(what, options, RUN_OPTIONS);
-  const { mode, topK, labels, instruction } = options;
-  return defined({ mode, topK, labels, instruction }) as EngineRunOptions;
+  const { mode, risk, topK, labels, instruction } = options;
+  return defined({ mode, risk, topK, labels, instruction }) as EngineRunOptions;
 }
 
 /** Checks that there is nothing but a signal. */

@@ -1,13 +1,14 @@
 // What the page and its worker say to each other.
 
 import type { WireError } from "./errors.js";
-import type { Answer, Endpoint, Mode, Progress } from "./types.js";
+import type { Answer, Drift, Endpoint, Mode, Progress } from "./types.js";
 
 /** What `Engine.create` takes. Absent keys are left out: the engine has the defaults. */
 export interface EngineOptions {
   /** The manifest's absolute address. */
   bundle: string;
   mode?: Mode;
+  risk?: number;
   remote?: Pick<Endpoint, "provider" | "baseUrl" | "model"> & { timeoutMs?: number; maxInputBytes?: number; maxTokens?: number };
   manifestSha256?: string;
   maxBundleBytes?: number;
@@ -17,6 +18,7 @@ export interface EngineOptions {
 /** What `Engine.run` takes. */
 export interface EngineRunOptions {
   mode?: Mode;
+  risk?: number;
   topK?: number;
   labels?: string[];
   instruction?: string;
@@ -27,10 +29,13 @@ export type WireInput = string | Uint8Array | Blob | { error: WireError };
 
 /** What can be asked. `start` comes first, and once per worker. */
 export type Request =
-  | { type: "start"; options: EngineOptions; wasm: string | undefined; headers: boolean; progress: boolean }
+  | { type: "start"; options: EngineOptions; wasm: string | undefined; headers: boolean; progress: boolean; drift: boolean }
   | { type: "run"; task: string; input: WireInput; options: EngineRunOptions }
   | { type: "runBatch"; task: string; inputs: WireInput[]; options: EngineRunOptions }
   | { type: "tasks" }
+  | { type: "card"; task: string }
+  | { type: "drift"; task: string }
+  | { type: "audit"; task: string; risk: number; correct: boolean }
   | { type: "prepare"; tasks: string[] | undefined };
 
 /** The answer to a request for headers. */
@@ -48,6 +53,7 @@ export type FromWorker =
   | { type: "failed"; id: number; error: WireError }
   | { type: "headers"; ask: number }
   | { type: "progress"; event: Progress }
+  | { type: "drift"; event: Drift }
   | { type: "dead"; message: string };
 
 /** One item of a batch on its way back. */

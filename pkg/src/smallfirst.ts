@@ -5,7 +5,7 @@ import { transfers, wireInput, wireItem } from "./input.js";
 import { absolute, checkSignalOnly, engineOptions, engineRunOptions } from "./options.js";
 import type { WireItem } from "./protocol.js";
 import { requireSimd } from "./support.js";
-import type { Answer, TaskInfo } from "./types.js";
+import type { Answer, Card, Drift, TaskInfo } from "./types.js";
 
 /**
  * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models
@@ -17,7 +17,7 @@ import type { Answer, TaskInfo } from "./types.js";
  */
 export async function createSmallFirst(options: Options): Promise<SmallFirst> {
   const engine = engineOptions(options);
-  const { signal, remote, onProgress, worker, wasm } = options;
+  const { signal, remote, onProgress, onDrift, worker, wasm } = options;
   signal?.throwIfAborted();
   requireSimd();
   const connection = new Connection({
@@ -28,9 +28,11 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
       wasm: wasm === undefined ? undefined : absolute("wasm", wasm).href,
       headers: remote?.headers !== undefined,
       progress: onProgress !== undefined,
+      drift: onDrift !== undefined,
     },
     headers: remote?.headers,
     onProgress,
+    onDrift,
   });
   try {
     await connection.ready(signal);
@@ -86,6 +88,24 @@ class Instance implements SmallFirst {
   async prepare(tasks?: string[], options: PrepareOptions = {}): Promise<void> {
     checkSignalOnly("prepare", options);
     await this.#connection.call({ type: "prepare", tasks }, [], options.signal);
+  }
+
+  async card(task: string): Promise<Card> {
+    return (await this.#connection.call({ type: "card", task: checkTask(task) }, [], undefined)) as Card;
+  }
+
+  async audit(answer: Answer, correct: boolean): Promise<void> {
+    if (typeof answer !== "object" || answer === null || typeof correct !== "boolean") {
+      throw new SmallFirstError("invalid_option", "audit takes an answer, and whether it is correct");
+    }
+    this.#connection.assertOpen();
+    if (!answer.guaranteed || answer.risk === null) return;
+    const request = { type: "audit", task: checkTask(answer.task), risk: answer.risk, correct } as const;
+    await this.#connection.call(request, [], undefined);
+  }
+
+  async drift(task: string): Promise<Drift[]> {
+    return (await this.#connection.call({ type: "drift", task: checkTask(task) }, [], undefined)) as Drift[];
   }
 
   dispose(): void {

@@ -23,7 +23,7 @@ export type RanOn = "local" | "remote";
 /**
  * Why the call was answered where it was.
  */
-export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "remote_failed";
+export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed";
 
 /**
  * What became of one attempt.
@@ -185,6 +185,16 @@ confidence: number | null,
  */
 threshold: number | null, 
 /**
+ * The error rate asked for among locally given answers: the call's, the instance's or the
+ * task's own; `null` where there is none.
+ */
+risk: number | null, 
+/**
+ * True when this is a local answer that a certificate for that risk supports, and no monitor
+ * has raised an alarm for the task.
+ */
+guaranteed: boolean, 
+/**
  * True when this is the best that could be had, not what the mode or the threshold asks for.
  */
 degraded: boolean, 
@@ -244,13 +254,10 @@ export type TierInfo = {
  */
 name: string, 
 /**
- * The confidence from which its answers are trusted; `null` when none was certified.
+ * The confidence from which its answers are trusted when a call asks for no risk; `null` when
+ * they never are.
  */
 threshold: number | null, 
-/**
- * The error rate among trusted answers that the threshold was chosen for.
- */
-risk: number | null, 
 /**
  * Bytes of all files it needs, shared ones included.
  */
@@ -259,6 +266,82 @@ bytes: number,
  * Whether it is in memory now.
  */
 loaded: boolean, };
+
+/**
+ * What calibration found for one risk.
+ */
+export type RiskInfo = { 
+/**
+ * The error rate allowed among locally answered inputs.
+ */
+risk: number, 
+/**
+ * Whether thresholds are certified for it. Where not, every call at this risk escalates.
+ */
+certified: boolean, 
+/**
+ * The share of the calibration rows that was answered locally.
+ */
+coverage: number, };
+
+/**
+ * A task's model card.
+ */
+export type Card = { 
+/**
+ * The task.
+ */
+task: string, 
+/**
+ * The card: Markdown with Hugging Face's metadata in front.
+ */
+markdown: string, 
+/**
+ * The measured evaluation, as `smallfirst evaluate` wrote it; `null` when there is none.
+ */
+evaluation: unknown, };
+
+/**
+ * What a monitor watches.
+ */
+export type Watched = "inputs" | "errors";
+
+/**
+ * How a monitor stands.
+ */
+export type Drift = { 
+/**
+ * The task.
+ */
+task: string, 
+/**
+ * What is watched.
+ */
+watched: Watched, 
+/**
+ * The evidence that something changed; 1 at the start.
+ */
+evidence: number, 
+/**
+ * The evidence from which there is an alarm: 1 / `falseAlarmRate`.
+ */
+alarmAt: number, 
+/**
+ * The chance of ever raising an alarm although nothing changed.
+ */
+falseAlarmRate: number, 
+/**
+ * How many inputs or audited answers were seen.
+ */
+observed: number, 
+/**
+ * The error rate that is watched, for `errors`.
+ */
+risk: number | null, 
+/**
+ * Whether the alarm was raised. It stays: the task's guarantee is off until it is calibrated anew.
+ */
+alarmed: boolean, };
 
 /**
  * What a bundle can do for one task, for callers and for display.
@@ -299,7 +382,15 @@ tiers: Array<TierInfo>,
 /**
  * The path of its model card inside the bundle.
  */
-card: string | null, };
+card: string | null, 
+/**
+ * The risk that counts when a call asks for none; `null` when nothing is certified for it.
+ */
+risk: number | null, 
+/**
+ * The error rates that calibration tried, in rising order, and what each needs.
+ */
+risks: Array<RiskInfo>, };
 
 /**
  * What happens to a file of the bundle.

@@ -66,6 +66,12 @@ async function perform(request: Request, signal: AbortSignal): Promise<unknown> 
       return runBatch(engine, request.task, request.inputs, request.options, signal);
     case "tasks":
       return engine.tasks();
+    case "card":
+      return engine.card(request.task);
+    case "drift":
+      return engine.drift(request.task);
+    case "audit":
+      return engine.audit(request.task, request.risk, request.correct);
     case "prepare":
       return engine.prepare(request.tasks, signal);
   }
@@ -81,6 +87,7 @@ async function start(request: Extract<Request, { type: "start" }>): Promise<void
   const hooks: EngineHooks = {};
   if (request.headers) hooks.headers = askHeaders;
   if (request.progress) hooks.progress = (event) => scope.postMessage({ type: "progress", event });
+  if (request.drift) hooks.drift = (event) => scope.postMessage({ type: "drift", event });
   engine = await Engine.create(request.options, hooks);
 }
 

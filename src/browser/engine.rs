@@ -30,6 +30,8 @@ struct EngineOptions {
     #[serde(default)]
     mode: Mode,
     #[serde(default)]
+    risk: Option<f64>,
+    #[serde(default)]
     remote: Option<Endpoint>,
     #[serde(default)]
     manifest_sha256: Option<String>,
@@ -50,6 +52,7 @@ enum CacheChoice {
 const ENGINE_KEYS: &[&str] = &[
     "bundle",
     "mode",
+    "risk",
     "remote",
     "manifestSha256",
     "maxBundleBytes",
@@ -62,6 +65,8 @@ struct CallOptions {
     #[serde(default)]
     mode: Option<Mode>,
     #[serde(default)]
+    risk: Option<f64>,
+    #[serde(default)]
     top_k: Option<u32>,
     #[serde(default)]
     labels: Option<Vec<String>>,
@@ -69,13 +74,14 @@ struct CallOptions {
     instruction: Option<String>,
 }
 
-const CALL_KEYS: &[&str] = &["mode", "topK", "labels", "instruction"];
+const CALL_KEYS: &[&str] = &["mode", "risk", "topK", "labels", "instruction"];
 
 /// A bundle, ready to be asked.
 #[wasm_bindgen]
 pub struct Engine {
     runtime: Runtime<WebSource>,
     headers: Option<Function>,
+    drift: Option<Function>,
 }
 
 impl std::fmt::Debug for Engine {
@@ -87,7 +93,7 @@ impl std::fmt::Debug for Engine {
 #[wasm_bindgen]
 impl Engine {
     /// Fetches the manifest and makes an engine. Models are fetched when first needed.
-    /// `hooks` may have `headers()` and `progress(event)`.
+    /// `hooks` may have `headers()`, `progress(event)` and `drift(event)`.
     ///
     /// # Errors
     /// An `Error` with a `code`.
@@ -119,6 +125,37 @@ impl Engine {
         self.answer(&task, &input, &options, signal)
             .await
             .map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// The model card of a task: a `Card`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub async fn card(&self, task: String) -> std::result::Result<JsValue, JsValue> {
+        let card = self.runtime.card(&task).await;
+        card.and_then(|card| convert::to_js(&card))
+            .map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// How the monitors of a task stand: an array of `Drift`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub fn drift(&self, task: &str) -> std::result::Result<JsValue, JsValue> {
+        let drift = self.runtime.drift(task);
+        drift
+            .and_then(|drift| convert::to_js(&drift))
+            .map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Takes in that a guaranteed local answer was found right or wrong.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub fn audit(&self, task: &str, risk: f64, correct: bool) -> std::result::Result<(), JsValue> {
+        let audited = self.runtime.audit(task, risk, correct);
+        self.tell_alarms();
+        audited.map_err(|e| convert::error_to_js(&e))
     }
 
     /// Loads the models of some tasks (an array of strings), or of all (`undefined`).
@@ -158,8 +195,10 @@ impl Engine {
         )
         .await?;
         Ok(Engine {
-            runtime: Runtime::new(bundle, source, options.mode, options.remote)?,
+            runtime: Runtime::new(bundle, source, options.mode, options.remote)?
+                .with_risk(options.risk)?,
             headers: hook(hooks, "headers").dyn_into().ok(),
+            drift: hook(hooks, "drift").dyn_into().ok(),
         })
     }
 
@@ -179,6 +218,7 @@ impl Engine {
                 OwnedInput::Bytes(bytes) => Input::Bytes(bytes),
             },
             mode: options.mode,
+            risk: options.risk,
             top: options.top_k.map_or(TOP, |k| k as usize),
             labels: options.labels.map(|ids| {
                 ids.into_iter()
@@ -191,7 +231,18 @@ impl Engine {
             signal,
             headers: self.headers.clone(),
         };
-        convert::to_js(&self.runtime.run(&call, &transport, &PageClock).await?)
+        let answer = self.runtime.run(&call, &transport, &PageClock).await;
+        self.tell_alarms();
+        convert::to_js(&answer?)
+    }
+
+    /// Gives the alarms that were raised to the page. What its callback throws is its own affair.
+    fn tell_alarms(&self) {
+        for alarm in self.runtime.take_alarms() {
+            if let (Some(drift), Ok(alarm)) = (&self.drift, convert::to_js(&alarm)) {
+                let _ = drift.call1(&JsValue::NULL, &alarm);
+            }
+        }
     }
 
     async fn load(&self, tasks: JsValue, signal: &AbortSignal) -> Result<()> {

@@ -10,11 +10,15 @@ pub(super) fn scope() -> WorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
-/// `performance.now()`.
+/// `performance.now()` and `Math.random()`.
 pub(super) struct PageClock;
 
 impl Clock for PageClock {
     fn now_ms(&self) -> f64 {
         scope().performance().map_or(0.0, |p| p.now())
+    }
+
+    fn uniform(&self) -> f64 {
+        js_sys::Math::random()
     }
 }

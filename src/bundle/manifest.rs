@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, Label, TaskKind};
 
 /// The word in the `format` field that tells a manifest from other JSON.
-const FORMAT: &str = "smallfirst-bundle";
+pub const FORMAT: &str = "smallfirst-bundle";
 
 /// `manifest.json`. All paths are relative to it, with `/` between the parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -84,10 +84,21 @@ pub enum TokenizerKind {
 )]
 #[non_exhaustive]
 pub enum Features {
-    /// Token ids without special tokens: `i64 [1, tokens]`. Reads text.
+    /// Token ids: `i64 [1, tokens]`. Reads text.
     Tokens {
         /// The tokenizer's name.
         tokenizer: String,
+        /// Whether the tokenizer's own special tokens are added, as transformer encoders want.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        special: bool,
+    },
+    /// Hashed token n-grams, each present one once, in rising order: `i64 [1, n-grams]`. Reads text.
+    /// The hash is described in `src/text/hashed.rs`.
+    HashedTokens {
+        /// The tokenizer's name.
+        tokenizer: String,
+        /// How many buckets there are.
+        buckets: u32,
     },
     /// Relative frequencies of known character n-grams: `f32 [1, n-grams]`. Reads text.
     Ngrams {
@@ -112,7 +123,9 @@ impl Features {
     /// What inputs it reads.
     pub fn input(&self) -> InputKind {
         match self {
-            Features::Tokens { .. } | Features::Ngrams { .. } => InputKind::Text,
+            Features::Tokens { .. } | Features::HashedTokens { .. } | Features::Ngrams { .. } => {
+                InputKind::Text
+            }
             Features::ByteWindows { .. } => InputKind::Bytes,
         }
     }
@@ -129,6 +142,25 @@ pub struct Encoder {
     pub features: Features,
     /// The length of its output vector.
     pub dimension: u32,
+    /// How one vector is made of the output `f32 [1, tokens, dimension]` of a model that gives a
+    /// vector a token; absent for a model that gives one vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
+    /// The most tokens it reads, special ones included; absent when only the task's limits count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+}
+
+/// How the vectors of a text's tokens become one. The result has length 1 (L2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Pooling {
+    /// Their mean.
+    Mean,
+    /// The first one.
+    First,
 }
 
 /// What a head's numbers are.
@@ -160,27 +192,130 @@ pub struct Head {
     pub output: ModelOutput,
     /// The temperature that calibrates it (above 0; 1 changes nothing).
     pub temperature: f64,
-    /// The confidence from which an answer is trusted; `null` when none could be certified.
+    /// A second model over the same input whose output is added to this head's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub addend: Option<Addend>,
+    /// Tells inputs that are unlike the training data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ood: Option<Ood>,
+    /// A confidence stated by the model's authors, used where the task has no guarantee and the
+    /// call asks for no risk. Nothing certifies it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
-    /// The error rate among trusted answers that the threshold was chosen for.
-    #[serde(default)]
-    pub risk: Option<f64>,
-    /// The evidence for the threshold.
-    #[serde(default)]
-    pub calibration: Option<Calibration>,
 }
 
-/// What a threshold was certified on.
+/// A model whose output is added to a head's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Addend {
+    /// The path of the ONNX model. Output: `f32 [1, labels]`.
+    pub file: String,
+    /// The features it reads.
+    pub features: Features,
+}
+
+/// An out-of-distribution score, and the most it may be.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Calibration {
-    /// Calibration inputs at or above the threshold.
-    pub n: u64,
-    /// How many of them were answered wrongly.
-    pub errors: u64,
-    /// The chance, over calibration samples, that the promise does not hold.
+pub struct Ood {
+    /// Which score. Higher always means less like the training data.
+    pub method: OodMethod,
+    /// The path of an ONNX model from the encoder's vector to the score, `f32 [1, 1]`, for the
+    /// methods that look at the vector.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// Inputs above it escalate.
+    pub cut: f64,
+}
+
+/// The out-of-distribution scores there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum OodMethod {
+    /// One minus the largest calibrated probability (Hendrycks and Gimpel 2017).
+    Msp,
+    /// Minus the log-sum-exp of the logits over the temperature (Liu et al. 2020).
+    Energy,
+    /// The distance to the nearest class mean under the shared covariance (Lee et al. 2018).
+    Mahalanobis,
+    /// One minus the cosine to the k-th nearest training vector (Sun et al. 2022).
+    Knn,
+}
+
+/// What calibration certified for a task. See `calibrate` for the procedure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Guarantee {
+    /// The chance, over calibration samples, that a certificate does not hold; for each by itself.
     pub delta: f64,
+    /// The risk that counts when a call asks for none.
+    pub default_risk: f64,
+    /// Calibration rows, out-of-scope ones included.
+    pub rows: u64,
+    /// How many of them are out of scope, so that any local answer is wrong.
+    #[serde(default)]
+    pub out_of_scope: u64,
+    /// Whether every certificate holds for each named slice by itself.
+    #[serde(default)]
+    pub per_slice: bool,
+    /// One for each risk that was tried, in rising order.
+    pub certificates: Vec<Certificate>,
+    /// The first tier's confidences on the calibration rows, which live ones are held against.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<Reference>,
+}
+
+/// The thresholds at one risk, with their evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Certificate {
+    /// The error rate allowed among locally answered inputs.
+    pub risk: f64,
+    /// One confidence a tier, in the tiers' order; `null` when none could be certified.
+    pub thresholds: Option<Vec<f64>>,
+    /// Calibration rows answered locally at these thresholds.
+    #[serde(default)]
+    pub n: u64,
+    /// How many of them are wrong.
+    #[serde(default)]
+    pub errors: u64,
+    /// The exact (Clopper-Pearson) upper bound of the error rate at confidence 1 - delta.
+    #[serde(default)]
+    pub bound: Option<f64>,
+    /// The same counts by tier, in the tiers' order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<Counts>,
+    /// The same counts by slice.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub slices: BTreeMap<String, Counts>,
+}
+
+/// How many rows were answered locally, and how many of them wrongly.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Counts {
+    /// Answered locally.
+    pub n: u64,
+    /// Of these, wrong.
+    pub errors: u64,
+}
+
+/// A histogram.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reference {
+    /// The bins' inner borders, rising; a value belongs above every border it is not below.
+    pub edges: Vec<f64>,
+    /// Rows in each bin: one more than there are borders.
+    pub counts: Vec<u64>,
 }
 
 /// What a task accepts.
@@ -235,6 +370,12 @@ pub struct TaskEntry {
     /// The path of the model card.
     #[serde(default)]
     pub card: Option<String>,
+    /// The path of the measured evaluation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<String>,
+    /// What calibration certified; absent when the task was never calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guarantee: Option<Guarantee>,
 }
 
 /// Reads the manifest's JSON, with errors that say how far it got.

@@ -10,6 +10,7 @@ fn sample() -> Value {
         "format": "smallfirst-bundle", "version": 1, "name": "sample", "revision": "1",
         "files": {
             "t/tokenizer.json": file(1), "t/encoder.onnx": file(10), "spam/head.onnx": file(100),
+            "spam/ood.onnx": file(100_000),
             "lang/head.onnx": file(1000), "lang/ngrams.json": file(10000), "lang/README.md": file(7),
         },
         "tokenizers": {"bert": {"kind": "hf-tokenizer", "file": "t/tokenizer.json"}},
@@ -18,8 +19,7 @@ fn sample() -> Value {
         }},
         "heads": {
             "spam": {"file": "spam/head.onnx", "encoder": "static", "output": "logits",
-                     "temperature": 1.5, "threshold": 0.9, "risk": 0.05,
-                     "calibration": {"n": 100, "errors": 1, "delta": 0.05}},
+                     "temperature": 1.5, "ood": {"method": "knn", "file": "spam/ood.onnx", "cut": 0.4}},
             "lang": {"file": "lang/head.onnx", "features": {"kind": "ngrams", "file": "lang/ngrams.json"},
                      "output": "logits", "temperature": 1.0, "threshold": null},
         },
@@ -31,7 +31,12 @@ fn sample() -> Value {
                 "labels": [{"id": "spam"}, {"id": "ham"}],
                 "limits": {"minBytes": 1, "maxBytes": 1000,
                            "languages": {"allow": ["eng"], "task": "language"}},
-                "tiers": ["spam"]},
+                "tiers": ["spam"],
+                "guarantee": {"delta": 0.05, "defaultRisk": 0.05, "rows": 500, "certificates": [
+                    {"risk": 0.01, "thresholds": null},
+                    {"risk": 0.05, "thresholds": [0.9], "n": 100, "errors": 1, "bound": 0.047},
+                    {"risk": 0.2, "thresholds": [0.6], "n": 300, "errors": 30, "bound": 0.14}],
+                    "reference": {"edges": [0.5, 0.9], "counts": [10, 20, 30]}}},
         },
     })
 }
@@ -46,7 +51,10 @@ fn the_sample_is_valid_and_tells_what_it_can_do() {
     let tasks = bundle.tasks(|name| name == "spam");
     assert_eq!(tasks.len(), 2);
     let spam = tasks.iter().find(|t| t.id == "spam").unwrap();
-    assert_eq!(spam.tiers[0].bytes, 111, "head, encoder and tokenizer");
+    assert_eq!(
+        spam.tiers[0].bytes, 100_111,
+        "head, encoder, tokenizer and OOD model"
+    );
     assert!(spam.tiers[0].loaded);
     let language = tasks.iter().find(|t| t.id == "language").unwrap();
     assert_eq!(language.tiers[0].bytes, 11000, "head and vocabulary");
@@ -54,6 +62,36 @@ fn the_sample_is_valid_and_tells_what_it_can_do() {
     let unknown = bundle.task("nope").unwrap_err();
     assert_eq!(unknown.code(), Code::UnknownTask);
     assert!(unknown.to_string().contains("language, spam"), "{unknown}");
+}
+
+#[test]
+fn a_risk_takes_the_largest_certificate_that_is_not_above_it() {
+    let bundle = parse(&sample()).unwrap();
+    let spam = bundle.task("spam").unwrap();
+    for (asked, certified, value) in [
+        (None, Some(0.05), Some(0.9)),
+        (Some(0.05), Some(0.05), Some(0.9)),
+        // Not representable exactly, and still the same risk.
+        (Some(0.15 / 3.0), Some(0.05), Some(0.9)),
+        (Some(0.1), Some(0.05), Some(0.9)),
+        (Some(0.2), Some(0.2), Some(0.6)),
+        (Some(0.9), Some(0.2), Some(0.6)),
+        (Some(0.01), None, None),
+        (Some(0.001), None, None),
+    ] {
+        let found = bundle.thresholds(spam, asked);
+        assert_eq!(found.certified_risk, certified, "{asked:?}");
+        assert_eq!(found.values, [value], "{asked:?}");
+        assert_eq!(found.risk, asked.or(Some(0.05)));
+    }
+    // A stated threshold is for calls that ask for no risk.
+    let mut manifest = sample();
+    manifest["heads"]["lang"]["threshold"] = json!(0.7);
+    let bundle = parse(&manifest).unwrap();
+    let language = bundle.task("language").unwrap();
+    assert_eq!(bundle.thresholds(language, None).values, [Some(0.7)]);
+    assert_eq!(bundle.thresholds(language, Some(0.5)).values, [None]);
+    assert_eq!(bundle.thresholds(language, None).certified_risk, None);
 }
 
 #[test]
@@ -114,9 +152,46 @@ fn each_broken_rule_is_refused_and_named() {
         ("/heads/spam/encoder", json!(null), "either"),
         ("/heads/spam/temperature", json!(0.0), "temperature"),
         ("/heads/spam/temperature", json!(-1.0), "temperature"),
-        ("/heads/spam/threshold", json!(1.5), "threshold"),
-        ("/heads/spam/risk", json!(-0.1), "risk"),
-        ("/heads/spam/calibration/errors", json!(101), "calibration"),
+        ("/heads/lang/threshold", json!(1.5), "threshold"),
+        ("/heads/spam/ood/file", Value::Null, "ood"),
+        ("/heads/spam/ood/file", json!("nowhere"), "does not list"),
+        ("/heads/spam/ood/method", json!("energy"), "ood"),
+        ("/tasks/spam/guarantee/delta", json!(0), "delta"),
+        (
+            "/tasks/spam/guarantee/defaultRisk",
+            json!(1),
+            "between 0 and 1",
+        ),
+        (
+            "/tasks/spam/guarantee/certificates/0/risk",
+            json!(0.3),
+            "rising",
+        ),
+        (
+            "/tasks/spam/guarantee/certificates/1/errors",
+            json!(101),
+            "counts that agree",
+        ),
+        (
+            "/tasks/spam/guarantee/certificates/1/n",
+            json!(501),
+            "counts that agree",
+        ),
+        (
+            "/tasks/spam/guarantee/certificates/1/thresholds",
+            json!([0.9, 0.9]),
+            "one threshold",
+        ),
+        (
+            "/tasks/spam/guarantee/reference/edges",
+            json!([0.9, 0.5]),
+            "reference",
+        ),
+        (
+            "/tasks/spam/guarantee/reference/counts",
+            json!([1, 2]),
+            "reference",
+        ),
         (
             "/heads/lang/features/file",
             json!("nowhere.json"),

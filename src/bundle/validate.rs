@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Features, FileEntry, Head, Manifest, TaskEntry};
+use super::{Features, FileEntry, Guarantee, Head, Manifest, OodMethod, TaskEntry};
 use crate::error::{Code, Error, Result};
 
 /// The most bytes one file of a bundle may have. A model this large has no place in a page, and a
@@ -11,6 +11,12 @@ const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// The widest feature tensor and vector a manifest may ask for.
 const MAX_WIDTH: u32 = 1 << 16;
+
+/// The most buckets that n-grams may be hashed to.
+const MAX_BUCKETS: u32 = 1 << 22;
+
+/// The most borders that a reference histogram may have.
+const MAX_EDGES: usize = 1024;
 
 /// The largest block that byte windows may look at.
 const MAX_BLOCK: u32 = 1 << 20;
@@ -27,6 +33,9 @@ pub(super) fn validate(manifest: &Manifest) -> Result<()> {
         listed(manifest, &what, &encoder.file)?;
         features(manifest, &what, &encoder.features)?;
         in_range(&what, "dimension", encoder.dimension, MAX_WIDTH)?;
+        if encoder.max_tokens == Some(0) {
+            return Err(invalid(format!("{what}: maxTokens must be at least 1")));
+        }
     }
     for (name, head) in &manifest.heads {
         self::head(manifest, &format!("head \"{name}\""), head)?;
@@ -96,24 +105,79 @@ fn head(manifest: &Manifest, what: &str, head: &Head) -> Result<()> {
     if !(head.temperature.is_finite() && head.temperature > 0.0) {
         return Err(invalid(format!("{what}: temperature must be above 0")));
     }
-    for (name, value) in [("threshold", head.threshold), ("risk", head.risk)] {
-        if value.is_some_and(|v| !(0.0..=1.0).contains(&v)) {
-            return Err(invalid(format!("{what}: {name} must be between 0 and 1")));
+    if head.threshold.is_some_and(|t| !(0.0..=1.0).contains(&t)) {
+        return Err(invalid(format!(
+            "{what}: threshold must be between 0 and 1"
+        )));
+    }
+    if let Some(addend) = &head.addend {
+        listed(manifest, what, &addend.file)?;
+        features(manifest, what, &addend.features)?;
+    }
+    if let Some(ood) = &head.ood {
+        let needs_file = matches!(ood.method, OodMethod::Mahalanobis | OodMethod::Knn);
+        if !ood.cut.is_finite() || needs_file != ood.file.is_some() {
+            return Err(invalid(format!(
+                "{what}: ood needs a finite cut, and a file for exactly the methods that read the encoder's vector"
+            )));
+        }
+        if let Some(file) = &ood.file {
+            listed(manifest, what, file)?;
+            if head.encoder.is_none() {
+                return Err(invalid(format!(
+                    "{what}: ood reads an encoder's vector, and the head has no encoder"
+                )));
+            }
         }
     }
-    if let Some(evidence) = &head.calibration
-        && (evidence.errors > evidence.n || !(0.0..=1.0).contains(&evidence.delta))
-    {
+    Ok(())
+}
+
+fn guarantee(what: &str, tiers: usize, guarantee: &Guarantee) -> Result<()> {
+    let share = |x: f64| x > 0.0 && x < 1.0;
+    let rising = guarantee
+        .certificates
+        .windows(2)
+        .all(|pair| pair[0].risk < pair[1].risk);
+    if !share(guarantee.delta) || !share(guarantee.default_risk) || !rising {
         return Err(invalid(format!(
-            "{what}: the calibration counts contradict each other"
+            "{what}: the guarantee's delta and risks must be between 0 and 1, and the certificates in rising order"
         )));
+    }
+    for certificate in &guarantee.certificates {
+        let thresholds = certificate.thresholds.as_ref();
+        let sound = share(certificate.risk)
+            && certificate.errors <= certificate.n
+            && certificate.n <= guarantee.rows
+            && thresholds
+                .is_none_or(|t| t.len() == tiers && t.iter().all(|t| (0.0..=1.0).contains(t)));
+        if !sound {
+            return Err(invalid(format!(
+                "{what}: the certificate at risk {} needs one threshold between 0 and 1 for each of {tiers} tiers, and counts that agree",
+                certificate.risk
+            )));
+        }
+    }
+    if let Some(reference) = &guarantee.reference {
+        let sound = reference.counts.len() == reference.edges.len() + 1
+            && reference.edges.len() <= MAX_EDGES
+            && reference.edges.windows(2).all(|pair| pair[0] < pair[1])
+            && reference.counts.iter().all(|&n| n <= guarantee.rows);
+        if !sound {
+            return Err(invalid(format!(
+                "{what}: the reference needs rising edges and one count more than edges"
+            )));
+        }
     }
     Ok(())
 }
 
 fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> {
     match features {
-        Features::Tokens { tokenizer } => {
+        Features::Tokens { tokenizer, .. } | Features::HashedTokens { tokenizer, .. } => {
+            if let Features::HashedTokens { buckets, .. } = features {
+                in_range(what, "buckets", *buckets, MAX_BUCKETS)?;
+            }
             if !manifest.tokenizers.contains_key(tokenizer) {
                 return Err(invalid(format!(
                     "{what} names the tokenizer \"{tokenizer}\", which does not exist"
@@ -181,17 +245,21 @@ fn task(manifest: &Manifest, id: &str, task: &TaskEntry) -> Result<()> {
             Some(encoder) => manifest.encoders.get(encoder).map(|e| e.features.input()),
             None => head.features.as_ref().map(Features::input),
         };
-        if read != Some(task.input) {
+        let addend = head.addend.as_ref().map(|a| a.features.input());
+        if read != Some(task.input) || addend.is_some_and(|kind| kind != task.input) {
             return Err(invalid(format!(
                 "{what} reads {}, its head \"{name}\" does not",
                 task.input.as_str()
             )));
         }
     }
-    match &task.card {
-        Some(card) => listed(manifest, &what, card),
-        None => Ok(()),
+    if let Some(given) = &task.guarantee {
+        guarantee(&what, task.tiers.len(), given)?;
     }
+    for path in task.card.iter().chain(&task.evaluation) {
+        listed(manifest, &what, path)?;
+    }
+    Ok(())
 }
 
 fn listed(manifest: &Manifest, what: &str, path: &str) -> Result<()> {

@@ -90,11 +90,20 @@ fn confidence_is_held_against_the_threshold() {
         ),
     ] {
         assert_eq!(
-            judge(confidence, threshold),
+            judge(confidence, threshold, true),
             expected,
             "{confidence} {threshold:?}"
         );
     }
+    // Unlike the training data: no confidence helps; without a threshold, that is the reason.
+    assert_eq!(
+        judge(1.0, Some(0.5), false),
+        Verdict::Distrust(Reason::OutOfDistribution)
+    );
+    assert_eq!(
+        judge(1.0, None, false),
+        Verdict::Distrust(Reason::Uncertified)
+    );
 }
 
 #[test]
@@ -116,6 +125,7 @@ fn every_reason_has_words_for_every_outcome() {
         Reason::Mode,
         Reason::LowConfidence,
         Reason::Uncertified,
+        Reason::OutOfDistribution,
         Reason::UnsupportedLanguage,
         Reason::RemoteFailed,
     ];
@@ -124,6 +134,8 @@ fn every_reason_has_words_for_every_outcome() {
             reason,
             confidence: Some(0.612),
             threshold: Some(0.93),
+            risk: Some(0.05),
+            guaranteed: false,
             remote_problem: None,
             remote_answered: true,
         };
@@ -140,6 +152,8 @@ fn every_reason_has_words_for_every_outcome() {
         reason: Reason::LowConfidence,
         confidence: Some(0.612),
         threshold: Some(0.93),
+        risk: Some(0.05),
+        guaranteed: false,
         remote_problem: None,
         remote_answered: true,
     });
@@ -148,8 +162,21 @@ fn every_reason_has_words_for_every_outcome() {
         reason: Reason::Confident,
         confidence: Some(0.99),
         threshold: Some(0.93),
+        risk: Some(0.05),
+        guaranteed: false,
         remote_problem: None,
         remote_answered: false,
     });
     assert!(sure.contains("99.0 %") && sure.contains("meets"), "{sure}");
+    assert!(sure.contains("nothing certifies"), "{sure}");
+    let promised = explain(Facts {
+        reason: Reason::Confident,
+        confidence: Some(0.99),
+        threshold: Some(0.93),
+        risk: Some(0.05),
+        guaranteed: true,
+        remote_problem: None,
+        remote_answered: false,
+    });
+    assert!(promised.contains("at most 5.0 %"), "{promised}");
 }

@@ -1,7 +1,8 @@
 //! One call's path through the runtime.
 
-use super::{Clock, Runtime, aborted};
-use crate::bundle::{Source, TaskEntry};
+use super::examine::refuse;
+use super::{Clock, Runtime, aborted, check_risk};
+use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
 use crate::remote::{self, Question, Transport};
 use crate::route::{self, Facts, Mode, Obstacle, Plan, RemoteState, Verdict};
@@ -16,6 +17,8 @@ pub struct Call<'a> {
     pub input: Input<'a>,
     /// The mode; the runtime's own when absent.
     pub mode: Option<Mode>,
+    /// The error rate allowed among locally given answers; the runtime's or the task's when absent.
+    pub risk: Option<f64>,
     /// How many labels to list with their scores.
     pub top: usize,
     /// For a task the bundle does not have: the labels the remote may answer with.
@@ -31,6 +34,7 @@ impl<'a> Call<'a> {
             task,
             input,
             mode: None,
+            risk: None,
             top: 5,
             labels: None,
             instruction: None,
@@ -47,6 +51,9 @@ pub(super) struct Path<'a, S, T, C> {
     /// The bundle's entry, when it has the task.
     task: Option<&'a TaskEntry>,
     mode: Mode,
+    thresholds: Option<Thresholds>,
+    /// A tier that should have run before the answering one could not; its certificate is then off.
+    skipped: bool,
     started: f64,
     timing: Timing,
     attempts: Vec<Attempt>,
@@ -58,6 +65,13 @@ struct Local {
     output: Output,
     confidence: f64,
     threshold: Option<f64>,
+    in_distribution: bool,
+}
+
+impl Local {
+    fn verdict(&self) -> Verdict {
+        route::judge(self.confidence, self.threshold, self.in_distribution)
+    }
 }
 
 /// What came of the local tiers.
@@ -84,6 +98,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 "the input is empty; there is nothing to classify",
             ));
         }
+        check_risk(call.risk)?;
         let task = match runtime.bundle.task(call.task) {
             Ok(entry) => {
                 if entry.input != call.input.kind() {
@@ -109,6 +124,8 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             transport,
             clock,
             task,
+            thresholds: task.map(|t| runtime.bundle.thresholds(t, call.risk.or(runtime.risk))),
+            skipped: false,
             mode: call.mode.unwrap_or(runtime.mode),
             started: clock.now_ms(),
             timing: Timing::default(),
@@ -172,21 +189,12 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             };
             return Ok(Some((Obstacle::Hard(Reason::UnknownTask), error)));
         };
-        let len = self.call.input.len() as u64;
-        let (least, most) = (task.limits.min_bytes, task.limits.max_bytes);
-        if len < least {
-            let error = Error::new(
-                Code::InputTooShort,
-                format!("the input has {len} bytes, the task needs {least}"),
-            );
-            return Ok(Some((Obstacle::Hard(Reason::InputTooShort), error)));
-        }
-        if len > most {
-            let error = Error::new(
-                Code::InputTooLong,
-                format!("the input has {len} bytes, over the task's limit of {most}; split it"),
-            );
-            return Ok(Some((Obstacle::Hard(Reason::InputTooLong), error)));
+        if let Some(error) = refuse(task, self.call.input) {
+            let reason = match error.code() {
+                Code::InputTooShort => Reason::InputTooShort,
+                _ => Reason::InputTooLong,
+            };
+            return Ok(Some((Obstacle::Hard(reason), error)));
         }
         // Where the remote answers anyway, nothing is loaded to find the language.
         if matches!(self.mode, Mode::OnlyRemote | Mode::PreferRemote) {
@@ -203,12 +211,14 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         let Ok(teller) = self.runtime.bundle.task(&limit.task) else {
             return Ok(None);
         };
-        for tier in &teller.tiers {
+        // The language is told at the teller's own risk: the call's is about its own task.
+        let thresholds = self.runtime.bundle.thresholds(teller, None).values;
+        for (tier, threshold) in teller.tiers.iter().zip(thresholds) {
             // A language that cannot be told is no obstacle: the task's own confidence decides.
-            let Ok(local) = self.tier(teller, tier).await else {
+            let Ok(local) = self.tier(teller, tier, threshold).await else {
                 continue;
             };
-            if route::judge(local.confidence, local.threshold) != Verdict::Trust {
+            if local.verdict() != Verdict::Trust {
                 continue;
             }
             if limit.allow.contains(&local.output.label) {
@@ -238,12 +248,16 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         };
         let mut best: Option<(Local, Reason)> = None;
         let mut failure = None;
-        for name in &task.tiers {
+        let thresholds = self
+            .thresholds
+            .as_ref()
+            .map_or_else(Vec::new, |t| t.values.clone());
+        for (at, (name, threshold)) in task.tiers.iter().zip(thresholds).enumerate() {
             if self.transport.aborted() {
                 return Err(aborted());
             }
             let from = self.clock.now_ms();
-            let result = self.tier(task, name).await;
+            let result = self.tier(task, name, threshold).await;
             let ms = self.clock.now_ms() - from;
             let mut attempt = Attempt {
                 on: RanOn::Local,
@@ -259,7 +273,10 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 Ok(local) => {
                     attempt.confidence = Some(local.confidence);
                     attempt.threshold = local.threshold;
-                    match route::judge(local.confidence, local.threshold) {
+                    if at == 0 {
+                        self.watch(local.confidence);
+                    }
+                    match local.verdict() {
                         Verdict::Trust => {
                             self.attempts.push(attempt);
                             return Ok(LocalOutcome::Trusted(local));
@@ -276,6 +293,9 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                     }
                 }
                 Err(error) => {
+                    // An input that a tier does not take was not taken in calibration either.
+                    self.skipped |=
+                        !matches!(error.code(), Code::InputTooShort | Code::InputTooLong);
                     attempt.outcome = Outcome::Failed;
                     attempt.code = Some(error.code().to_string());
                     attempt.message = Some(error.to_string());
@@ -302,30 +322,49 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
     }
 
     /// Runs one tier of a task, loading it first if need be.
-    async fn tier(&mut self, task: &TaskEntry, name: &str) -> Result<Local> {
+    async fn tier(
+        &mut self,
+        task: &TaskEntry,
+        name: &str,
+        threshold: Option<f64>,
+    ) -> Result<Local> {
         let from = self.clock.now_ms();
         let head = self.runtime.models.head(&self.runtime.bundle, name).await;
         let loaded = self.clock.now_ms();
         self.timing.load_ms += loaded - from;
-        let calibrated = head?.run(self.call.input, &task.limits);
+        let scored = head?.run(self.call.input, &task.limits);
         self.timing.infer_ms += self.clock.now_ms() - loaded;
-        let calibrated = calibrated?;
+        let scored = scored?;
         Ok(Local {
             tier: name.to_owned(),
             output: Output::from_probabilities(
                 &task.labels,
-                &calibrated.probabilities,
+                &scored.calibrated.probabilities,
                 self.call.top,
             )?,
-            confidence: calibrated.confidence,
-            threshold: self
-                .runtime
-                .bundle
-                .manifest()
-                .heads
-                .get(name)
-                .and_then(|head| head.threshold),
+            confidence: scored.calibrated.confidence,
+            threshold,
+            in_distribution: scored.in_distribution(),
         })
+    }
+
+    /// Shows the input monitor the first tier's confidence.
+    fn watch(&self, confidence: f64) {
+        let guarantee = self.task.and_then(|t| t.guarantee.as_ref());
+        if let Some(reference) = guarantee.and_then(|g| g.reference.as_ref()) {
+            let uniform = self.clock.uniform();
+            self.runtime
+                .watch
+                .seen(self.call.task, reference, confidence, uniform);
+        }
+    }
+
+    /// The risk that counts for this call.
+    fn risk(&self) -> Option<f64> {
+        match &self.thresholds {
+            Some(thresholds) => thresholds.risk,
+            None => self.call.risk.or(self.runtime.risk),
+        }
     }
 
     /// Turns to the remote where the mode allows it, and else to the best there is.
@@ -442,10 +481,21 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             Code::Offline => "the device is offline",
             code => code.as_str(),
         });
+        let certified = self
+            .thresholds
+            .as_ref()
+            .is_some_and(|t| t.certified_risk.is_some());
+        let guaranteed = reason == Reason::Confident
+            && certified
+            && !self.skipped
+            && !self.runtime.watch.alarmed(self.call.task);
+        let risk = self.risk();
         let explanation = route::explain(Facts {
             reason,
             confidence: Some(local.confidence),
             threshold: local.threshold,
+            risk,
+            guaranteed,
             remote_problem: problem,
             remote_answered: false,
         });
@@ -458,6 +508,8 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             explanation,
             confidence: Some(local.confidence),
             threshold: local.threshold,
+            risk,
+            guaranteed,
             degraded: reason != Reason::Confident,
             attempts: self.attempts,
             timing: Timing {
@@ -478,6 +530,8 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             reason,
             confidence: local.and_then(|a| a.confidence),
             threshold: local.and_then(|a| a.threshold),
+            risk: self.risk(),
+            guaranteed: false,
             remote_problem: None,
             remote_answered: true,
         });
@@ -494,6 +548,8 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             explanation,
             confidence: None,
             threshold: None,
+            risk: self.risk(),
+            guaranteed: false,
             degraded: false,
             attempts: self.attempts,
             timing: Timing {

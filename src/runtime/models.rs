@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::shelf::Shelf;
-use crate::bundle::{Bundle, Features, Limits, Source, TokenizerKind};
+use crate::bundle::{
+    Bundle, Features, Limits, ModelOutput, OodMethod, Pooling, Source, TokenizerKind,
+};
 use crate::bytes::Windows;
-use crate::calibrate::{Calibrated, calibrate};
+use crate::calibrate::{self, Calibrated};
 use crate::engine::{Element, Model, Shape, Tensor};
 use crate::error::{Code, Error, Result};
 use crate::task::Input;
@@ -21,14 +23,26 @@ pub(super) struct Models<S> {
 
 /// What turns inputs into a model's tensor.
 enum Reader {
-    Tokens(Arc<TextTokenizer>),
+    Tokens {
+        tokenizer: Arc<TextTokenizer>,
+        special: bool,
+        max_tokens: Option<u32>,
+    },
+    Hashed {
+        tokenizer: Arc<TextTokenizer>,
+        buckets: u32,
+    },
     Ngrams(NgramVocabulary),
     Windows(Windows),
 }
 
-struct LoadedEncoder {
+/// An encoder that can be run.
+pub(super) struct LoadedEncoder {
+    name: String,
     reader: Reader,
     model: Model,
+    dimension: usize,
+    pooling: Option<Pooling>,
 }
 
 /// What a head reads.
@@ -41,8 +55,37 @@ enum Feed {
 pub(super) struct LoadedHead {
     feed: Feed,
     model: Model,
-    output: crate::bundle::ModelOutput,
+    output: ModelOutput,
     temperature: f64,
+    addend: Option<(Reader, Model)>,
+    ood: Option<LoadedOod>,
+}
+
+/// An out-of-distribution score that can be computed.
+struct LoadedOod {
+    method: OodMethod,
+    cut: f64,
+    model: Option<Model>,
+}
+
+/// What a head makes of one input.
+#[derive(Debug, Clone)]
+pub struct Scored {
+    /// One logit a label.
+    pub logits: Vec<f64>,
+    /// Their calibrated probabilities.
+    pub calibrated: Calibrated,
+    /// The encoder's vector, where the head has an encoder.
+    pub vector: Option<Vec<f32>>,
+    /// The out-of-distribution score and the most it may be, where the head has one.
+    pub ood: Option<(f64, f64)>,
+}
+
+impl Scored {
+    /// Whether the input is enough like the training data; true where nothing tells.
+    pub fn in_distribution(&self) -> bool {
+        self.ood.is_none_or(|(score, cut)| score <= cut)
+    }
 }
 
 impl<S: Source> Models<S> {
@@ -74,47 +117,88 @@ impl<S: Source> Models<S> {
         let make = async || {
             let (feed, element, shape) = match (&entry.encoder, &entry.features) {
                 (Some(encoder), _) => {
-                    let (loaded, dimension) = self.encoder(bundle, encoder).await?;
-                    (Feed::Encoder(loaded), Element::F32, Shape::Row(dimension))
+                    let loaded = self.encoder(bundle, encoder).await?;
+                    let shape = Shape::Row(loaded.dimension);
+                    (Feed::Encoder(loaded), Element::F32, shape)
                 }
                 (None, Some(features)) => {
-                    let reader = self.reader(bundle, features).await?;
+                    let reader = self.reader(bundle, features, None).await?;
                     let (element, shape) = reader.tensor_type();
                     (Feed::Reader(reader), element, shape)
                 }
                 (None, None) => return Err(missing("features of head", name)),
+            };
+            let addend = match &entry.addend {
+                None => None,
+                Some(addend) => {
+                    let reader = self.reader(bundle, &addend.features, None).await?;
+                    let (element, shape) = reader.tensor_type();
+                    let model = self.model(bundle, &addend.file, element, shape).await?;
+                    Some((reader, model))
+                }
+            };
+            let ood = match &entry.ood {
+                None => None,
+                Some(ood) => Some(LoadedOod {
+                    method: ood.method,
+                    cut: ood.cut,
+                    model: match &ood.file {
+                        None => None,
+                        Some(file) => Some(self.model(bundle, file, element, shape).await?),
+                    },
+                }),
             };
             Ok(LoadedHead {
                 feed,
                 model: self.model(bundle, &entry.file, element, shape).await?,
                 output: entry.output,
                 temperature: entry.temperature,
+                addend,
+                ood,
             })
         };
         self.heads.get_or_make(name, make).await
     }
 
-    async fn encoder(&self, bundle: &Bundle, name: &str) -> Result<(Arc<LoadedEncoder>, usize)> {
+    /// The encoder called `name`, loaded now if it was not.
+    pub(super) async fn encoder(&self, bundle: &Bundle, name: &str) -> Result<Arc<LoadedEncoder>> {
         let entry = bundle
             .manifest()
             .encoders
             .get(name)
             .ok_or_else(|| missing("encoder", name))?;
         let make = async || {
-            let reader = self.reader(bundle, &entry.features).await?;
+            let reader = self
+                .reader(bundle, &entry.features, entry.max_tokens)
+                .await?;
             let (element, shape) = reader.tensor_type();
-            let model = self.model(bundle, &entry.file, element, shape).await?;
-            Ok(LoadedEncoder { reader, model })
+            Ok(LoadedEncoder {
+                name: name.to_owned(),
+                reader,
+                model: self.model(bundle, &entry.file, element, shape).await?,
+                dimension: entry.dimension as usize,
+                pooling: entry.pooling,
+            })
         };
-        let encoder = self.encoders.get_or_make(name, make).await?;
-        Ok((encoder, entry.dimension as usize))
+        self.encoders.get_or_make(name, make).await
     }
 
-    async fn reader(&self, bundle: &Bundle, features: &Features) -> Result<Reader> {
+    async fn reader(
+        &self,
+        bundle: &Bundle,
+        features: &Features,
+        max_tokens: Option<u32>,
+    ) -> Result<Reader> {
         Ok(match features {
-            Features::Tokens { tokenizer } => {
-                Reader::Tokens(self.tokenizer(bundle, tokenizer).await?)
-            }
+            Features::Tokens { tokenizer, special } => Reader::Tokens {
+                tokenizer: self.tokenizer(bundle, tokenizer).await?,
+                special: *special,
+                max_tokens,
+            },
+            Features::HashedTokens { tokenizer, buckets } => Reader::Hashed {
+                tokenizer: self.tokenizer(bundle, tokenizer).await?,
+                buckets: *buckets,
+            },
             Features::Ngrams { file } => Reader::Ngrams(NgramVocabulary::load(
                 file,
                 &self.file(bundle, file).await?,
@@ -133,7 +217,11 @@ impl<S: Source> Models<S> {
         })
     }
 
-    async fn tokenizer(&self, bundle: &Bundle, name: &str) -> Result<Arc<TextTokenizer>> {
+    pub(super) async fn tokenizer(
+        &self,
+        bundle: &Bundle,
+        name: &str,
+    ) -> Result<Arc<TextTokenizer>> {
         let entry = bundle
             .manifest()
             .tokenizers
@@ -158,7 +246,7 @@ impl<S: Source> Models<S> {
         Model::load(path, &self.file(bundle, path).await?, element, shape)
     }
 
-    async fn file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {
+    pub(super) async fn file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {
         let entry = bundle
             .manifest()
             .files
@@ -179,7 +267,7 @@ fn missing(what: &str, name: &str) -> Error {
 impl Reader {
     fn tensor_type(&self) -> (Element, Shape) {
         match self {
-            Reader::Tokens(_) => (Element::I64, Shape::AnyRow),
+            Reader::Tokens { .. } | Reader::Hashed { .. } => (Element::I64, Shape::AnyRow),
             Reader::Ngrams(vocabulary) => (Element::F32, Shape::Row(vocabulary.width())),
             Reader::Windows(windows) => (Element::I32, Shape::Row(windows.width())),
         }
@@ -188,21 +276,29 @@ impl Reader {
     fn tensor(&self, input: Input, limits: &Limits) -> Result<Tensor> {
         let too_short = |what: &str| Error::new(Code::InputTooShort, what);
         match (self, input) {
-            (Reader::Tokens(tokenizer), Input::Text(text)) => {
-                let ids = tokenizer.ids(text)?;
+            (
+                Reader::Tokens {
+                    tokenizer,
+                    special,
+                    max_tokens,
+                },
+                Input::Text(text),
+            ) => {
+                let ids = tokenizer.ids(text, *special)?;
                 if ids.is_empty() {
                     return Err(too_short("the text has no words to go by"));
                 }
-                match limits.max_tokens {
-                    Some(most) if ids.len() > most as usize => Err(Error::new(
-                        Code::InputTooLong,
-                        format!(
-                            "the text has {} tokens, over the task's limit of {most}; split it",
-                            ids.len()
-                        ),
-                    )),
-                    _ => Ok(Tensor::I64(ids)),
+                within(ids.len(), limits.max_tokens, "task")?;
+                within(ids.len(), *max_tokens, "encoder")?;
+                Ok(Tensor::I64(ids))
+            }
+            (Reader::Hashed { tokenizer, buckets }, Input::Text(text)) => {
+                let ids = tokenizer.ids(text, false)?;
+                if ids.is_empty() {
+                    return Err(too_short("the text has no words to go by"));
                 }
+                within(ids.len(), limits.max_tokens, "task")?;
+                Ok(Tensor::I64(crate::text::buckets(&ids, *buckets)))
             }
             (Reader::Ngrams(vocabulary), Input::Text(text)) => vocabulary
                 .frequencies(text)
@@ -220,24 +316,128 @@ impl Reader {
     }
 }
 
+/// Holds a text's tokens against a limit.
+fn within(tokens: usize, most: Option<u32>, whose: &str) -> Result<()> {
+    match most {
+        Some(most) if tokens > most as usize => Err(Error::new(
+            Code::InputTooLong,
+            format!("the text has {tokens} tokens, over the {whose}'s limit of {most}; split it"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+impl LoadedEncoder {
+    /// The vector of one input: `dimension` values.
+    pub(super) fn run(&self, input: Input, limits: &Limits) -> Result<Vec<f32>> {
+        let values = self.model.run(self.reader.tensor(input, limits)?)?;
+        let Some(pooling) = self.pooling else {
+            return Ok(values);
+        };
+        if values.is_empty() || values.len() % self.dimension != 0 {
+            return Err(Error::new(
+                Code::ModelOutput,
+                format!(
+                    "the encoder \"{}\" gave {} values, which is no whole number of vectors of {}",
+                    self.name,
+                    values.len(),
+                    self.dimension
+                ),
+            ));
+        }
+        Ok(pool(&values, self.dimension, pooling))
+    }
+}
+
+/// One vector of length 1 from the tokens' vectors, `[tokens, dimension]`.
+fn pool(values: &[f32], dimension: usize, pooling: Pooling) -> Vec<f32> {
+    let mut pooled = vec![0.0_f32; dimension];
+    let tokens = match pooling {
+        Pooling::Mean => values.len() / dimension,
+        Pooling::First => 1,
+    };
+    for token in values.chunks_exact(dimension).take(tokens) {
+        for (sum, value) in pooled.iter_mut().zip(token) {
+            *sum += value;
+        }
+    }
+    // The sum points where the mean does, and only the direction is kept.
+    let norm = pooled.iter().map(|v| v * v).sum::<f32>().sqrt();
+    let norm = norm.max(f32::MIN_POSITIVE);
+    pooled.iter_mut().for_each(|v| *v /= norm);
+    pooled
+}
+
 impl LoadedHead {
-    /// The head's calibrated probabilities for one input.
+    /// What the head makes of one input.
     ///
     /// # Errors
     /// [`Code::InputTooShort`] or [`Code::InputTooLong`] when the input is not for this model,
     /// otherwise what failed.
-    pub(super) fn run(&self, input: Input, limits: &Limits) -> Result<Calibrated> {
-        let tensor = match &self.feed {
-            Feed::Reader(reader) => reader.tensor(input, limits)?,
+    pub(super) fn run(&self, input: Input, limits: &Limits) -> Result<Scored> {
+        let (tensor, vector) = match &self.feed {
+            Feed::Reader(reader) => (reader.tensor(input, limits)?, None),
             Feed::Encoder(encoder) => {
-                let tokens = encoder.reader.tensor(input, limits)?;
-                Tensor::F32(encoder.model.run(tokens)?)
+                let vector = encoder.run(input, limits)?;
+                (Tensor::F32(vector.clone()), Some(vector))
             }
         };
         let values = self.model.run(tensor)?;
         if values.is_empty() {
             return Err(Error::new(Code::ModelOutput, "the head gave no values"));
         }
-        Ok(calibrate(&values, self.output, self.temperature))
+        let mut logits = calibrate::logits(&values, self.output);
+        if let Some((reader, model)) = &self.addend {
+            let added = model.run(reader.tensor(input, limits)?)?;
+            if added.len() != logits.len() {
+                return Err(Error::new(
+                    Code::ModelOutput,
+                    format!(
+                        "the head gives {} values and its addend {}; they belong to different tasks",
+                        logits.len(),
+                        added.len()
+                    ),
+                ));
+            }
+            for (logit, added) in logits.iter_mut().zip(added) {
+                *logit += f64::from(added);
+            }
+        }
+        let calibrated = calibrate::calibrate(&logits, self.temperature);
+        let ood = match &self.ood {
+            None => None,
+            Some(ood) => Some((
+                self.ood_score(ood, &logits, &calibrated, vector.as_deref())?,
+                ood.cut,
+            )),
+        };
+        Ok(Scored {
+            logits,
+            calibrated,
+            vector,
+            ood,
+        })
+    }
+
+    fn ood_score(
+        &self,
+        ood: &LoadedOod,
+        logits: &[f64],
+        calibrated: &Calibrated,
+        vector: Option<&[f32]>,
+    ) -> Result<f64> {
+        match (ood.method, &ood.model, vector) {
+            (OodMethod::Msp, ..) => Ok(1.0 - calibrated.confidence),
+            (OodMethod::Energy, ..) => Ok(calibrate::energy(logits, self.temperature)),
+            (_, Some(model), Some(vector)) => model
+                .run(Tensor::F32(vector.to_vec()))?
+                .first()
+                .map(|&score| f64::from(score))
+                .ok_or_else(|| Error::new(Code::ModelOutput, "the OOD model gave no score")),
+            _ => Err(Error::new(
+                Code::Internal,
+                "an OOD method without its model passed validation",
+            )),
+        }
     }
 }

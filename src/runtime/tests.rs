@@ -40,6 +40,10 @@ impl Clock for Ticking {
         self.0.set(self.0.get() + 1.0);
         self.0.get()
     }
+
+    fn uniform(&self) -> f64 {
+        0.5
+    }
 }
 
 /// Gives the prepared reply and counts requests.

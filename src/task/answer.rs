@@ -37,8 +37,10 @@ pub enum Reason {
     ModelUnavailable,
     /// The local models were less sure than their thresholds ask.
     LowConfidence,
-    /// No threshold of the task was certified, so no local answer is trusted.
+    /// No threshold is certified for the risk asked for, so no local answer is trusted.
     Uncertified,
+    /// The input is unlike what the local models were trained on.
+    OutOfDistribution,
     /// The remote was asked first, as the mode wants, and could not answer.
     RemoteFailed,
 }
@@ -128,6 +130,12 @@ pub struct Answer {
     pub confidence: Option<f64>,
     /// What the confidence was held against; `null` where there is no such number.
     pub threshold: Option<f64>,
+    /// The error rate asked for among locally given answers: the call's, the instance's or the
+    /// task's own; `null` where there is none.
+    pub risk: Option<f64>,
+    /// True when this is a local answer that a certificate for that risk supports, and no monitor
+    /// has raised an alarm for the task.
+    pub guaranteed: bool,
     /// True when this is the best that could be had, not what the mode or the threshold asks for.
     pub degraded: bool,
     /// Everything that was tried, in order.

@@ -45,17 +45,21 @@ impl TextTokenizer {
         })
     }
 
-    /// The ids of `text`, without special tokens. Empty when nothing of it is a token.
+    /// The ids of `text`, with the tokenizer's special tokens if `special`. Empty when nothing of
+    /// the text itself is a token.
     ///
     /// # Errors
     /// [`Code::ModelInvalid`] when the tokenizer's own rules fail on the text.
-    pub fn ids(&self, text: &str) -> Result<Vec<i64>> {
-        let encoding = self.inner.encode_fast(text, false).map_err(|e| {
+    pub fn ids(&self, text: &str, special: bool) -> Result<Vec<i64>> {
+        let encoding = self.inner.encode_fast(text, special).map_err(|e| {
             Error::new(
                 Code::ModelInvalid,
                 format!("{} failed: {}", self.name, excerpt(&e.to_string(), 200)),
             )
         })?;
+        if encoding.get_special_tokens_mask().iter().all(|&m| m == 1) {
+            return Ok(Vec::new());
+        }
         Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
     }
 }
@@ -82,17 +86,17 @@ mod tests {
     #[test]
     fn words_are_normalised_and_split_and_nothing_is_cut() {
         assert_eq!(
-            tiny().ids("Hello wOrld! Café xyz").unwrap(),
+            tiny().ids("Hello wOrld! Café xyz", false).unwrap(),
             [1, 2, 3, 4, 5, 0]
         );
     }
 
     #[test]
     fn odd_texts_give_tokens_or_nothing() {
-        assert!(tiny().ids("").unwrap().is_empty());
-        assert!(tiny().ids(" \n\t\u{0} ").unwrap().is_empty());
+        assert!(tiny().ids("", false).unwrap().is_empty());
+        assert!(tiny().ids(" \n\t\u{0} ", false).unwrap().is_empty());
         let long = "x".repeat(100_000);
-        assert_eq!(tiny().ids(&long).unwrap(), [0]);
+        assert_eq!(tiny().ids(&long, false).unwrap(), [0]);
     }
 
     #[test]

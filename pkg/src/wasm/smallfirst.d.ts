@@ -2,13 +2,14 @@
 // `./wasm/smallfirst.js` of the sources resolves to, so that the types can be checked before the
 // WebAssembly is built. The module itself is put in dist/wasm/.
 
-import type { Answer, Progress, TaskInfo } from "../types.js";
+import type { Answer, Card, Drift, Progress, TaskInfo } from "../types.js";
 import type { EngineOptions, EngineRunOptions } from "../protocol.js";
 
 /** What the engine may ask of its surroundings. */
 export interface EngineHooks {
   headers?: () => Promise<Record<string, string>>;
   progress?: (event: Progress) => void;
+  drift?: (event: Drift) => void;
 }
 
 export class Engine {
@@ -17,6 +18,9 @@ export class Engine {
   tasks(): TaskInfo[];
   run(task: string, input: string | Uint8Array, options: EngineRunOptions, signal: AbortSignal): Promise<Answer>;
   prepare(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
+  card(task: string): Promise<Card>;
+  drift(task: string): Drift[];
+  audit(task: string, risk: number, correct: boolean): void;
   free(): void;
 }
 

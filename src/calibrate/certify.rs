@@ -1,0 +1,282 @@
+//! Thresholds with a certificate: Learn then Test (Angelopoulos et al. 2021) with fixed-sequence
+//! testing and exact binomial p-values.
+//!
+//! Candidates are laid out on the TUNE rows, strictest first, from the one that TUNE itself supports
+//! best. On the CAL rows each is tested in this order against the null hypothesis "more than the share `risk` of what is answered locally is
+//! wrong"; the walk ends at the first that cannot be rejected, and the last rejected one is the
+//! threshold. Because the order was fixed beforehand, each test may use the whole of `delta`
+//! (family-wise error control), so with probability at least `1 - delta` over the CAL sample the
+//! true risk is at most `risk`.
+//!
+//! The tiers of a cascade share one threshold on their calibrated confidences: among all rules with
+//! a given error rate, answering wherever the chance of being wrong is below one level answers the
+//! most. What is tested is the answers of the cascade as a whole.
+//!
+//! *Per slice* the p-value of a candidate is the largest of its slices'. Rejecting all slices' nulls
+//! together (an intersection-union test) needs no correction of `delta`.
+
+use std::collections::BTreeMap;
+
+use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
+
+use crate::bundle::{Certificate, Counts};
+
+/// How many candidates are laid out.
+const STEPS: usize = 20;
+
+/// What one tier says of one labelled row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TierSays {
+    /// The calibrated confidence.
+    pub confidence: f64,
+    /// Whether its label is the right one; never for an out-of-scope row.
+    pub correct: bool,
+    /// Whether the row passes the tier's out-of-distribution cut.
+    pub in_distribution: bool,
+}
+
+/// What the tiers say of one labelled row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// One entry a tier; nothing where the tier does not take the input.
+    pub tiers: Vec<Option<TierSays>>,
+    /// The slice the row belongs to, if any.
+    pub slice: Option<String>,
+}
+
+/// Which tier answers a row at `thresholds`, and whether rightly; nothing when all escalate.
+pub fn answered(row: &Decision, thresholds: &[f64]) -> Option<(usize, bool)> {
+    row.tiers
+        .iter()
+        .zip(thresholds)
+        .enumerate()
+        .find_map(|(tier, (says, &threshold))| {
+            let says = says.as_ref()?;
+            let trusted = says.in_distribution && says.confidence >= threshold;
+            trusted.then_some((tier, says.correct))
+        })
+}
+
+/// `P(Bin(n, risk) <= errors)`: the chance of so few errors if the true rate were `risk`.
+pub fn p_value(n: u64, errors: u64, risk: f64) -> f64 {
+    match Binomial::new(risk, n) {
+        Ok(binomial) if n > 0 => binomial.cdf(errors),
+        _ => 1.0,
+    }
+}
+
+/// The exact (Clopper-Pearson) upper bound of an error rate at confidence `1 - delta`.
+pub fn upper_bound(n: u64, errors: u64, delta: f64) -> f64 {
+    if errors >= n {
+        return 1.0;
+    }
+    match Beta::new(errors as f64 + 1.0, (n - errors) as f64) {
+        Ok(beta) => beta.inverse_cdf(1.0 - delta),
+        Err(_) => 1.0,
+    }
+}
+
+/// The fewest answered rows that certify `risk` when `errors` of them are wrong.
+pub fn smallest_n(errors: u64, risk: f64, delta: f64) -> u64 {
+    // P(Bin(n, risk) <= errors) falls in n, so the border can be bisected.
+    let (mut low, mut high) = (errors, errors + 1);
+    while p_value(high, errors, risk) > delta {
+        (low, high) = (high, high * 2);
+    }
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if p_value(middle, errors, risk) > delta {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high
+}
+
+/// Finds thresholds for the rows of one task.
+#[derive(Debug)]
+pub struct Certifier<'a> {
+    /// The rows that lay out the candidates, and on which every other choice was made.
+    pub tune: &'a [Decision],
+    /// How many tiers there are.
+    pub tiers: usize,
+    /// The chance, over calibration samples, that a certificate does not hold.
+    pub delta: f64,
+    /// Whether every slice must keep the risk by itself.
+    pub per_slice: bool,
+}
+
+/// The counts of one candidate.
+struct Tally {
+    all: Counts,
+    tiers: Vec<Counts>,
+    slices: BTreeMap<String, Counts>,
+}
+
+impl Certifier<'_> {
+    /// The thresholds at one risk, certified on `cal`.
+    pub fn certify(&self, cal: &[Decision], risk: f64) -> Certificate {
+        let mut found = None;
+        for threshold in self.sequence(cal.len(), risk) {
+            let tally = self.tally(cal, threshold);
+            if self.worst_p(&tally, risk) > self.delta {
+                break;
+            }
+            found = Some((threshold, tally));
+        }
+        match found {
+            None => Certificate {
+                risk,
+                thresholds: None,
+                n: 0,
+                errors: 0,
+                bound: None,
+                tiers: Vec::new(),
+                slices: BTreeMap::new(),
+            },
+            Some((threshold, tally)) => Certificate {
+                risk,
+                thresholds: Some(vec![threshold; self.tiers]),
+                n: tally.all.n,
+                errors: tally.all.errors,
+                bound: Some(upper_bound(tally.all.n, tally.all.errors, self.delta)),
+                tiers: tally.tiers,
+                slices: tally.slices,
+            },
+        }
+    }
+
+    /// The thresholds to be tested, in order. They depend on TUNE and on how many CAL rows there
+    /// are, not on what these are.
+    ///
+    /// The walk begins where TUNE's own p-value is the smallest: before that, thresholds are so
+    /// strict that few rows are left to speak for them, and one unlucky error would end it.
+    fn sequence(&self, cal_rows: usize, risk: f64) -> Vec<f64> {
+        let candidates = self.candidates(cal_rows, risk);
+        let p_values = candidates
+            .iter()
+            .map(|&threshold| self.worst_p(&self.tally(self.tune, threshold), risk));
+        let best = p_values
+            .enumerate()
+            .min_by(|a, b| a.1.total_cmp(&b.1))
+            .map_or(0, |(at, _)| at);
+        candidates.get(best..).unwrap_or_default().to_vec()
+    }
+
+    /// Thresholds of evenly spaced coverage, strictest first.
+    ///
+    /// The first one is expected to leave three times the rows that a certificate without errors
+    /// needs, in the smallest slice where slices count. Where there are not so many, half of what there is, but no less than
+    /// a certificate needs.
+    fn candidates(&self, cal_rows: usize, risk: f64) -> Vec<f64> {
+        let scale = cal_rows as f64 / self.tune.len().max(1) as f64;
+        let groups = self.surest_by_group();
+        // Expected CAL rows at or above a threshold, in the smallest group.
+        let expected = |threshold: f64| {
+            groups
+                .iter()
+                .map(|group| group.len() - group.partition_point(|&c| c < threshold))
+                .min()
+                .unwrap_or(0) as f64
+                * scale
+        };
+        let mut all: Vec<f64> = groups.concat();
+        all.sort_by(f64::total_cmp);
+        let Some(&loosest) = all.first() else {
+            return Vec::new();
+        };
+        let least = smallest_n(0, risk, self.delta) as f64;
+        let needed = (3.0 * least).min(least.max(expected(loosest) / 2.0));
+        // The strictest threshold with enough rows; the loosest of all where none has.
+        let strictest = all.partition_point(|&c| expected(c) >= needed);
+        let strictest = strictest.checked_sub(1);
+        let from = strictest.map_or(loosest, |at| all[at]);
+        let kept = all.len() - all.partition_point(|&c| c < from);
+        let mut thresholds: Vec<f64> = (0..STEPS)
+            .map(|step| {
+                let share = step as f64 / (STEPS - 1) as f64;
+                let rows = kept as f64 + share * (all.len() - kept) as f64;
+                let at = all.len() - (rows.round() as usize).clamp(1, all.len());
+                // Rounded down, so that a stored threshold keeps the rows it was chosen for.
+                (all[at] * 1e6).floor() / 1e6
+            })
+            .collect();
+        thresholds.dedup();
+        thresholds
+    }
+
+    /// Each group's largest confidences over the tiers, in rising order: where a row is answered by
+    /// some tier at a shared threshold.
+    fn surest_by_group(&self) -> Vec<Vec<f64>> {
+        let mut groups: BTreeMap<Option<&str>, Vec<f64>> = BTreeMap::new();
+        for row in self.tune {
+            let tiers = row.tiers.iter().flatten();
+            let trusted = tiers.filter(|says| says.in_distribution);
+            let surest = trusted.map(|says| says.confidence).reduce(f64::max);
+            let slice = row.slice.as_deref().filter(|_| self.per_slice);
+            // A group counts even where nothing of it can be answered.
+            let group = groups.entry(slice).or_default();
+            group.extend(surest);
+        }
+        if self.per_slice && groups.len() > 1 {
+            // Rows without a slice make no promise of their own.
+            groups.remove(&None);
+        }
+        groups
+            .into_values()
+            .map(|mut group| {
+                group.sort_by(f64::total_cmp);
+                group
+            })
+            .collect()
+    }
+
+    fn tally(&self, rows: &[Decision], threshold: f64) -> Tally {
+        let thresholds = vec![threshold; self.tiers];
+        let mut tally = Tally {
+            all: Counts::default(),
+            tiers: vec![Counts::default(); self.tiers],
+            slices: BTreeMap::new(),
+        };
+        for row in rows {
+            let slice = row.slice.clone();
+            // Every slice is listed, also one of which nothing is answered.
+            let slice = slice.map(|name| tally.slices.entry(name).or_default());
+            let Some((tier, correct)) = answered(row, &thresholds) else {
+                continue;
+            };
+            let counts = [Some(&mut tally.all), tally.tiers.get_mut(tier), slice];
+            for counts in counts.into_iter().flatten() {
+                counts.n += 1;
+                counts.errors += u64::from(!correct);
+            }
+        }
+        tally
+    }
+
+    fn worst_p(&self, tally: &Tally, risk: f64) -> f64 {
+        let overall = p_value(tally.all.n, tally.all.errors, risk);
+        if !self.per_slice {
+            return overall;
+        }
+        tally
+            .slices
+            .values()
+            .map(|counts| p_value(counts.n, counts.errors, risk))
+            .fold(overall, f64::max)
+    }
+}
+
+/// The risk to recommend: the first of `risks`, from `preferred` upwards, that TUNE itself lets
+/// certify; `preferred` when none. CAL is not looked at: taking what it happens to certify would
+/// spend `delta` more than once.
+pub fn choose_default(certifier: &Certifier, risks: &[f64], preferred: f64) -> f64 {
+    let mut upwards = risks.iter().copied().filter(|&risk| risk >= preferred);
+    upwards
+        .find(|&risk| certifier.certify(certifier.tune, risk).thresholds.is_some())
+        .unwrap_or(preferred)
+}
+
+#[cfg(test)]
+mod tests;

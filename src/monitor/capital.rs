@@ -1,0 +1,65 @@
+//! The capital of several bettors who start one after the other.
+
+/// After how many observations the next bettor starts.
+const PERIOD: u64 = 250;
+
+/// The most bettors. Later changes are then found more slowly, but still.
+const MOST: usize = 400;
+
+/// A mixture of test martingales. Bettor `k` keeps its share `1 / (k (k + 1))` of the capital unbet
+/// until observation `(k - 1) * PERIOD`, so that a change after a long calm finds a bettor who has
+/// not yet lost in vain. A bettor splits its capital among `K` strategies.
+#[derive(Debug, Clone)]
+pub(super) struct Capital<const K: usize> {
+    bettors: Vec<[f64; K]>,
+    observed: u64,
+    peak: f64,
+}
+
+impl<const K: usize> Capital<K> {
+    pub(super) fn new() -> Self {
+        Capital {
+            bettors: Vec::new(),
+            observed: 0,
+            peak: 1.0,
+        }
+    }
+
+    /// Multiplies strategy `i` of every bettor by `factors[i]`, and moves the share `jump` of its
+    /// capital evenly among the strategies beforehand. The factors' expectation under the null must
+    /// be at most 1.
+    pub(super) fn bet(&mut self, factors: [f64; K], jump: f64) {
+        if self.observed.is_multiple_of(PERIOD) && self.bettors.len() < MOST {
+            self.bettors.push([1.0 / K as f64; K]);
+        }
+        self.observed += 1;
+        for bettor in &mut self.bettors {
+            let even = jump * bettor.iter().sum::<f64>() / K as f64;
+            for (capital, factor) in bettor.iter_mut().zip(factors) {
+                // The bound keeps the capital finite; an alarm has long been raised.
+                *capital = (((1.0 - jump) * *capital + even) * factor).min(1e100);
+            }
+        }
+        self.peak = self.peak.max(self.evidence());
+    }
+
+    /// The capital now.
+    pub(super) fn evidence(&self) -> f64 {
+        let share = |k: usize| 1.0 / ((k * (k + 1)) as f64);
+        let bet: f64 = (1..)
+            .zip(&self.bettors)
+            .map(|(k, bettor)| share(k) * bettor.iter().sum::<f64>())
+            .sum();
+        // The shares of all who have not started: 1 - (1 - 1/(m+1)).
+        bet + 1.0 / (self.bettors.len() as f64 + 1.0)
+    }
+
+    /// The most it ever was; what an alarm goes by.
+    pub(super) fn peak(&self) -> f64 {
+        self.peak
+    }
+
+    pub(super) fn observed(&self) -> u64 {
+        self.observed
+    }
+}
