@@ -7,6 +7,8 @@
 
 #[cfg(feature = "cli")]
 pub mod export;
+#[cfg(feature = "cli")]
+pub mod import;
 mod tensor;
 mod wellformed;
 

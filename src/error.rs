@@ -32,6 +32,8 @@ pub enum Code {
     ModelOutput,
     /// The bundle has no such task.
     UnknownTask,
+    /// Labelled data cannot be read as what it should be.
+    InvalidData,
     /// An option is unknown or has an unusable value.
     InvalidOption,
     /// The text is not well-formed Unicode.
@@ -68,7 +70,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Code; 26] = [
+    pub const ALL: [Code; 27] = [
         Code::NotABundle,
         Code::BundleVersion,
         Code::BundleInvalid,
@@ -79,6 +81,7 @@ impl Code {
         Code::ModelInvalid,
         Code::ModelOutput,
         Code::UnknownTask,
+        Code::InvalidData,
         Code::InvalidOption,
         Code::InvalidText,
         Code::EmptyInput,
@@ -110,6 +113,7 @@ impl Code {
             Code::ModelInvalid => "model_invalid",
             Code::ModelOutput => "model_output",
             Code::UnknownTask => "unknown_task",
+            Code::InvalidData => "invalid_data",
             Code::InvalidOption => "invalid_option",
             Code::InvalidText => "invalid_text",
             Code::EmptyInput => "empty_input",

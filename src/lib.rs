@@ -34,14 +34,20 @@
 pub mod bundle;
 pub mod bytes;
 pub mod calibrate;
+#[cfg(feature = "cli")]
+pub mod data;
 pub mod engine;
 pub mod error;
+#[cfg(feature = "cli")]
+pub mod evaluate;
 pub mod monitor;
 pub mod remote;
 pub mod route;
 pub mod runtime;
 pub mod task;
 pub mod text;
+#[cfg(feature = "cli")]
+pub mod train;
 
 #[cfg(target_arch = "wasm32")]
 pub mod browser;

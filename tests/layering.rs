@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 /// error tells what was attempted, and an attempt is part of an answer.
 const ORDER: &[&[&str]] = &[
     &["error", "task"],
-    &["bundle"],
+    &["bundle", "data"],
     &["engine"],
     &["text", "bytes"],
     &["calibrate"],
-    &["monitor"],
+    &["monitor", "train", "evaluate"],
     &["route"],
     &["remote"],
     &["runtime"],

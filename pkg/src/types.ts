@@ -470,6 +470,7 @@ export type EngineCode =
   | "model_invalid"
   | "model_output"
   | "unknown_task"
+  | "invalid_data"
   | "invalid_option"
   | "invalid_text"
   | "empty_input"

@@ -19,10 +19,11 @@ pub fn linear(weights: &[f32], bias: &[f32]) -> Vec<u8> {
     graph.finish(Input::Floats(inputs), &y, outputs)
 }
 
-/// `y = sum of the rows of a table / sqrt(how many)`: `x` is `i64 [1, n]`, row numbers; `y` is
-/// `f32 [1, outputs]`. `table` is row-major `[rows, outputs]` and is stored as int8 with one scale
+/// `y = sum of the rows of a table / sqrt(how many) + b`: `x` is `i64 [1, n]`, row numbers; `y` is
+/// `f32 [1, outputs]`; `bias` has one value an output. `table` is row-major `[rows, outputs]` and is stored as int8 with one scale
 /// an output.
-pub fn rows_sum(table: &[f32], outputs: usize) -> Vec<u8> {
+pub fn rows_sum(table: &[f32], bias: &[f32]) -> Vec<u8> {
+    let outputs = bias.len();
     let rows = table.len() / outputs.max(1);
     let (bytes, scale) = quantise(table, outputs);
     let mut graph = Graph::default();
@@ -39,7 +40,9 @@ pub fn rows_sum(table: &[f32], outputs: usize) -> Vec<u8> {
     let ones = graph.node("Clip", &[&numbers, &one, &one], &[]);
     let count = graph.node("ReduceSum", &[&ones, &axis], &[int("keepdims", 1)]);
     let root = graph.node("Sqrt", &[&count], &[]);
-    let y = graph.node("Div", &[&sum, &root], &[]);
+    let mean = graph.node("Div", &[&sum, &root], &[]);
+    let bias = graph.floats("bias", &[1, outputs], bias);
+    let y = graph.node("Add", &[&mean, &bias], &[]);
     graph.finish(Input::Row, &y, outputs)
 }
 
@@ -293,7 +296,7 @@ mod tests {
     #[test]
     fn rows_are_summed_and_divided_by_the_root_of_their_number() {
         let table = [1.0, -1.0, 2.0, 0.0, 127.0, 0.5];
-        let onnx = rows_sum(&table, 2);
+        let onnx = rows_sum(&table, &[0.0, 0.0]);
         let model = Model::load("t", &onnx, Element::I64, Shape::AnyRow).unwrap();
         // The first column's scale is 1, the second's 1/127.
         close(

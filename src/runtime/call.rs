@@ -200,42 +200,13 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         if matches!(self.mode, Mode::OnlyRemote | Mode::PreferRemote) {
             return Ok(None);
         }
-        self.foreign_language(task).await
-    }
-
-    /// A soft obstacle when the text is confidently in a language that the task does not cover.
-    async fn foreign_language(&mut self, task: &TaskEntry) -> Result<Option<(Obstacle, Error)>> {
-        let Some(limit) = &task.limits.languages else {
-            return Ok(None);
-        };
-        let Ok(teller) = self.runtime.bundle.task(&limit.task) else {
-            return Ok(None);
-        };
-        // The language is told at the teller's own risk: the call's is about its own task.
-        let thresholds = self.runtime.bundle.thresholds(teller, None).values;
-        for (tier, threshold) in teller.tiers.iter().zip(thresholds) {
-            // A language that cannot be told is no obstacle: the task's own confidence decides.
-            let Ok(local) = self.tier(teller, tier, threshold).await else {
-                continue;
-            };
-            if local.verdict() != Verdict::Trust {
-                continue;
-            }
-            if limit.allow.contains(&local.output.label) {
-                return Ok(None);
-            }
-            let name = local.output.title.as_ref().unwrap_or(&local.output.label);
-            let error = Error::new(
-                Code::UnsupportedLanguage,
-                format!(
-                    "the text is in {name}; the task \"{}\" covers {}",
-                    self.call.task,
-                    limit.allow.join(", ")
-                ),
-            );
-            return Ok(Some((Obstacle::Soft(Reason::UnsupportedLanguage), error)));
-        }
-        Ok(None)
+        let told = self
+            .runtime
+            .foreign_language(self.call.task, self.call.input, self.clock);
+        let (foreign, timing) = told.await;
+        self.timing.load_ms += timing.load_ms;
+        self.timing.infer_ms += timing.infer_ms;
+        Ok(foreign.map(|error| (Obstacle::Soft(Reason::UnsupportedLanguage), error)))
     }
 
     /// Runs the tiers, cheapest first, until one is sure enough.

@@ -1,0 +1,592 @@
+//! `calibrate`: the temperature, the out-of-distribution cut and the certified thresholds of a task.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use smallfirst::bundle::{Certificate, Guarantee, Ood, OodMethod, Reference};
+use smallfirst::calibrate::{
+    self, Certifier, Decision, TierSays, choose_default, fit_temperature, ood, sgr,
+};
+use smallfirst::data::{self, Prints, Row};
+use smallfirst::engine::{Element, Model, Shape, Tensor};
+use smallfirst::runtime::Runtime;
+
+use crate::folder::{Folder, Stopwatch, Workshop, open, the_task};
+use crate::rows::{ColumnArgs, for_all, prints, with_input};
+use crate::train::report_overlap;
+
+/// The share of the rows that tune, where no --tune is given.
+const TUNE_SHARE: f64 = 0.3;
+
+/// Inner borders of the histogram that live confidences are held against.
+const EDGES: usize = 31;
+
+#[derive(Args)]
+pub struct CalibrateArgs {
+    /// The folder that holds manifest.json
+    bundle: PathBuf,
+    /// The task; may be left out where there is only one
+    #[arg(long)]
+    task: Option<String>,
+    /// Labelled rows that no head was trained on
+    #[arg(long)]
+    data: PathBuf,
+    /// Further rows for the choices that come before the test; without it, 30 % of --data
+    #[arg(long)]
+    tune: Option<PathBuf>,
+    #[command(flatten)]
+    columns: ColumnArgs,
+    /// Rows that belong to no label and must escalate: any local answer to them is an error
+    #[arg(long)]
+    out_of_scope: Option<PathBuf>,
+    /// The error rates to certify
+    #[arg(long, value_delimiter = ',', default_value = "0.01,0.02,0.05,0.1,0.2")]
+    risks: Vec<f64>,
+    /// The chance, over calibration samples, that a certificate does not hold
+    #[arg(long, default_value_t = 0.05)]
+    delta: f64,
+    /// The risk for calls that name none; by default 5 %, or the next that the tuning rows support
+    #[arg(long)]
+    default_risk: Option<f64>,
+    /// Certify each slice by itself: the worst one decides
+    #[arg(long)]
+    per_slice: bool,
+    /// How inputs unlike the training data are told; auto compares all on the tuning rows
+    #[arg(long, value_enum, default_value_t = OodChoice::Auto)]
+    ood: OodChoice,
+    /// The shares of in-scope tuning rows that may pass the cut, to choose from
+    #[arg(long, value_delimiter = ',', default_value = "0.9,0.95,0.99")]
+    ood_keep: Vec<f64>,
+    /// Do not change the bundle
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum OodChoice {
+    Auto,
+    None,
+    Msp,
+    Energy,
+    Mahalanobis,
+    Knn,
+}
+
+/// What a tier made of a row, before anything is chosen.
+struct Raw {
+    logits: Vec<f64>,
+    vector: Option<Vec<f32>>,
+}
+
+/// One row through all tiers.
+struct Examined {
+    truth: Option<usize>,
+    slice: Option<String>,
+    tiers: Vec<Option<Raw>>,
+}
+
+/// How one tier decides.
+struct TierRule {
+    temperature: f64,
+    ood: Option<(OodMethod, f64)>,
+}
+
+/// Calibrates one task.
+pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
+    let share = |x: &f64| *x > 0.0 && *x < 1.0;
+    if !args
+        .risks
+        .iter()
+        .chain([&args.delta])
+        .chain(&args.default_risk)
+        .all(share)
+        || !args.ood_keep.iter().all(|k| *k > 0.0 && *k <= 1.0)
+    {
+        bail!("risks, delta and shares must be above 0 and below 1");
+    }
+    let mut risks = args.risks.clone();
+    risks.sort_by(f64::total_cmp);
+    let mut workshop = Workshop::open(&args.bundle)?;
+    let runtime = open(&args.bundle)?;
+    let task = the_task(runtime.bundle(), args.task.as_deref())?;
+    pollster::block_on(runtime.prepare(Some(std::slice::from_ref(&task)), || async { Ok(()) }))?;
+
+    let (tune_rows, cal_rows) = rows(args)?;
+    warn_of_leaks(args, &workshop, &task, &cal_rows)?;
+    let mut tune = examine(&runtime, &task, &tune_rows, "tuning rows")?;
+    let mut cal = examine(&runtime, &task, &cal_rows, "calibration rows")?;
+    let mut out_of_scope = 0;
+    if let Some(path) = &args.out_of_scope {
+        let rows = args.columns.read(path)?;
+        let (to_tune, to_cal) = halves(rows);
+        out_of_scope = to_cal.len() as u64;
+        let strip = |rows: Vec<Row>| -> Vec<Row> {
+            let no_label = |row| Row {
+                label: None,
+                slice: None,
+                ..row
+            };
+            rows.into_iter().map(no_label).collect()
+        };
+        tune.extend(examine(
+            &runtime,
+            &task,
+            &strip(to_tune),
+            "out of scope, tuning",
+        )?);
+        cal.extend(examine(&runtime, &task, &strip(to_cal), "out of scope")?);
+    }
+
+    let names = runtime.bundle().task(&task)?.tiers.clone();
+    let mut rules = temperatures(&names, &tune);
+    let scores = ood_scores(args, &workshop, &runtime, &names, &rules, &tune)?;
+    choose_ood(args, &names, &tune, &scores, &mut rules, &risks)?;
+    let tune = decisions(&tune, &rules, &scores);
+    let scores = ood_scores(args, &workshop, &runtime, &names, &rules, &cal)?;
+    let cal = decisions(&cal, &rules, &scores);
+
+    let certifier = Certifier {
+        tune: &tune,
+        tiers: names.len(),
+        delta: args.delta,
+        per_slice: args.per_slice,
+    };
+    let certificates: Vec<Certificate> = risks
+        .iter()
+        .map(|&risk| certifier.certify(&cal, risk))
+        .collect();
+    let default_risk = args
+        .default_risk
+        .unwrap_or_else(|| choose_default(&certifier, &risks, 0.05));
+    print(args, &names, &cal, &certificates, default_risk);
+    if args.dry_run {
+        return Ok(());
+    }
+
+    for (name, rule) in names.iter().zip(&rules) {
+        store_rule(&mut workshop, name, rule)?;
+    }
+    let entry = workshop
+        .manifest
+        .tasks
+        .get_mut(&task)
+        .context("the task is gone")?;
+    entry.guarantee = Some(Guarantee {
+        delta: args.delta,
+        default_risk,
+        rows: cal.len() as u64,
+        out_of_scope,
+        per_slice: args.per_slice,
+        certificates,
+        reference: reference(&tune, &cal),
+    });
+    // What was measured was another rule.
+    entry.evaluation = None;
+    let prints = prints(&cal_rows);
+    workshop.keep(&format!("{task}.cal.json"), &serde_json::to_vec(&prints)?)?;
+    workshop.save()?;
+    println!(
+        "wrote the guarantee of \"{task}\"; next: smallfirst evaluate {} --task {task} --data <rows nothing has seen> --write",
+        args.bundle.display()
+    );
+    Ok(())
+}
+
+/// The rows to tune on and to test on.
+fn rows(args: &CalibrateArgs) -> Result<(Vec<Row>, Vec<Row>)> {
+    let data = args.columns.read_labelled(&args.data)?;
+    if let Some(path) = &args.tune {
+        return Ok((args.columns.read_labelled(path)?, data));
+    }
+    let labels: Vec<Option<String>> = data.iter().map(|row| row.label.clone()).collect();
+    let shares = [TUNE_SHARE, 1.0 - TUNE_SHARE];
+    let parts = data::split(&prints(&data).groups(), &labels, &shares, 0);
+    let mut parts = parts.into_iter();
+    let (tune, cal) = data.into_iter().partition(|_| parts.next() == Some(0));
+    Ok((tune, cal))
+}
+
+/// Every second row to tune on, so that a sorted file is halved evenly.
+fn halves(rows: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
+    let mut odd = false;
+    rows.into_iter().partition(|_| {
+        odd = !odd;
+        odd
+    })
+}
+
+fn warn_of_leaks(
+    args: &CalibrateArgs,
+    workshop: &Workshop,
+    task: &str,
+    rows: &[Row],
+) -> Result<()> {
+    if let Some(kept) = workshop.kept(&format!("{task}.train.json")) {
+        let trained: Prints = serde_json::from_slice(&kept)?;
+        let overlap = prints(rows).overlap(&trained);
+        let name = args.data.display().to_string();
+        report_overlap(&name, &overlap, |at| rows[at].line, rows.len());
+    }
+    Ok(())
+}
+
+fn examine(
+    runtime: &Runtime<Folder>,
+    task: &str,
+    rows: &[Row],
+    what: &str,
+) -> Result<Vec<Examined>> {
+    let entry = runtime.bundle().task(task)?;
+    let place = |label: &str| entry.labels.iter().position(|l| l.id == label);
+    for row in rows {
+        if let Some(label) = &row.label
+            && place(label).is_none()
+        {
+            bail!(
+                "line {}: the task has no label \"{label}\"; rows of no label belong in --out-of-scope",
+                row.line
+            );
+        }
+    }
+    for_all(rows, what, |row| {
+        let clock = Stopwatch::start();
+        let seen = with_input(row, entry.input, |input| {
+            pollster::block_on(runtime.examine(task, input, &clock))
+        })??;
+        let tiers = seen.tiers.into_iter().map(|(scored, _)| {
+            let raw = |s: smallfirst::runtime::Scored| Raw {
+                logits: s.logits,
+                vector: s.vector,
+            };
+            scored.ok().map(raw)
+        });
+        let mut tiers: Vec<Option<Raw>> = tiers.collect();
+        // A row that the limits refuse is answered by no tier.
+        tiers.resize_with(entry.tiers.len(), || None);
+        Ok(Examined {
+            truth: row.label.as_deref().and_then(place),
+            slice: row.slice.clone(),
+            tiers,
+        })
+    })
+}
+
+fn temperatures(names: &[String], tune: &[Examined]) -> Vec<TierRule> {
+    let rule = |(tier, name): (usize, &String)| {
+        let pairs = tune.iter().filter_map(|row| {
+            let raw = row.tiers.get(tier)?.as_ref()?;
+            Some((raw.logits.as_slice(), row.truth?))
+        });
+        let (logits, labels): (Vec<&[f64]>, Vec<usize>) = pairs.unzip();
+        let temperature = fit_temperature(&logits, &labels);
+        println!("{name}: temperature {temperature} on {} rows", labels.len());
+        TierRule {
+            temperature,
+            ood: None,
+        }
+    };
+    names.iter().enumerate().map(rule).collect()
+}
+
+/// The scores of every method that is to be compared: by tier, then method, then row.
+type Scores = Vec<Vec<(OodMethod, Vec<Option<f64>>)>>;
+
+fn ood_scores(
+    args: &CalibrateArgs,
+    workshop: &Workshop,
+    runtime: &Runtime<Folder>,
+    names: &[String],
+    rules: &[TierRule],
+    rows: &[Examined],
+) -> Result<Scores> {
+    let methods: &[OodMethod] = match args.ood {
+        OodChoice::None => &[],
+        // Without examples of what is out of scope there is nothing to choose by.
+        OodChoice::Auto if args.out_of_scope.is_none() => &[],
+        OodChoice::Auto => &[
+            OodMethod::Msp,
+            OodMethod::Energy,
+            OodMethod::Mahalanobis,
+            OodMethod::Knn,
+        ],
+        OodChoice::Msp => &[OodMethod::Msp],
+        OodChoice::Energy => &[OodMethod::Energy],
+        OodChoice::Mahalanobis => &[OodMethod::Mahalanobis],
+        OodChoice::Knn => &[OodMethod::Knn],
+    };
+    let manifest = runtime.bundle().manifest();
+    let mut all = Vec::new();
+    for (tier, (name, rule)) in names.iter().zip(rules).enumerate() {
+        let encoder = manifest
+            .heads
+            .get(name)
+            .and_then(|head| head.encoder.as_ref());
+        let width = encoder
+            .and_then(|e| manifest.encoders.get(e))
+            .map(|e| e.dimension as usize);
+        let mut of_tier = Vec::new();
+        for &method in methods {
+            let model = match (file_name(name, method), width) {
+                (None, _) => None,
+                (Some(kept), Some(width)) => match workshop.kept(&kept) {
+                    Some(onnx) => Some(Model::load(&kept, &onnx, Element::F32, Shape::Row(width))?),
+                    // An imported head: nobody knows its training vectors.
+                    None => continue,
+                },
+                (Some(_), None) => continue,
+            };
+            let scores = for_all(rows, "out-of-distribution", |row| {
+                let Some(Some(raw)) = row.tiers.get(tier) else {
+                    return Ok(None);
+                };
+                Ok(Some(match (method, &model, &raw.vector) {
+                    (OodMethod::Msp, ..) => {
+                        1.0 - calibrate::calibrate(&raw.logits, rule.temperature).confidence
+                    }
+                    (OodMethod::Energy, ..) => calibrate::energy(&raw.logits, rule.temperature),
+                    (_, Some(model), Some(vector)) => {
+                        f64::from(model.run(Tensor::F32(vector.clone()))?[0])
+                    }
+                    _ => return Ok(None),
+                }))
+            })?;
+            of_tier.push((method, scores));
+        }
+        all.push(of_tier);
+    }
+    Ok(all)
+}
+
+/// Where `train` left the model of a method, for those that have one.
+fn file_name(head: &str, method: OodMethod) -> Option<String> {
+    match method {
+        OodMethod::Mahalanobis => Some(format!("{head}.mahalanobis.onnx")),
+        OodMethod::Knn => Some(format!("{head}.knn.onnx")),
+        _ => None,
+    }
+}
+
+/// Chooses, tier by tier, the method and cut that let the tuning rows answer the most in-scope
+/// inputs at the default risk.
+fn choose_ood(
+    args: &CalibrateArgs,
+    names: &[String],
+    tune: &[Examined],
+    scores: &Scores,
+    rules: &mut [TierRule],
+    risks: &[f64],
+) -> Result<()> {
+    let risk = args.default_risk.unwrap_or(0.05);
+    let covered = |rules: &[TierRule]| {
+        let rows = decisions(tune, rules, scores);
+        let certifier = Certifier {
+            tune: &rows,
+            tiers: rules.len(),
+            delta: args.delta,
+            per_slice: args.per_slice,
+        };
+        // Where the default risk is out of reach, the next one that is not decides.
+        let reachable = risks.iter().filter(|&&r| r >= risk);
+        let mut found = reachable.map(|&r| (r, certifier.certify(&rows, r)));
+        found
+            .find(|(_, certificate)| certificate.thresholds.is_some())
+            .map_or((f64::MIN, 0.0), |(r, certificate)| {
+                (-r, certificate.n as f64 - certificate.errors as f64)
+            })
+    };
+    for tier in 0..names.len() {
+        let name = &names[tier];
+        let mut best = covered(rules);
+        let mut chosen = None;
+        if !scores[tier].is_empty() {
+            println!("{name}: out-of-distribution scores on the tuning rows");
+        }
+        for (method, of_rows) in &scores[tier] {
+            let of = |in_scope: bool| -> Vec<f64> {
+                let rows = tune.iter().zip(of_rows);
+                rows.filter(|(row, _)| row.truth.is_some() == in_scope)
+                    .filter_map(|(_, score)| *score)
+                    .collect()
+            };
+            let (inside, outside) = (of(true), of(false));
+            let auroc = ood::auroc(&inside, &outside);
+            let at_95 = ood::cut(&inside, 0.95);
+            let missed = outside.iter().filter(|s| **s <= at_95).count();
+            println!(
+                "  {:<12} AUROC {}, passes {:.1} % of what is out of scope when 95 % of the rest pass",
+                format!("{method:?}").to_lowercase(),
+                auroc.map_or("-".into(), |a| format!("{a:.3}")),
+                100.0 * missed as f64 / outside.len().max(1) as f64
+            );
+            for &keep in &args.ood_keep {
+                rules[tier].ood = Some((*method, ood::cut(&inside, keep)));
+                let found = covered(rules);
+                let forced = !matches!(args.ood, OodChoice::Auto) && chosen.is_none();
+                if forced || found > best {
+                    (best, chosen) = (found, Some((*method, ood::cut(&inside, keep), keep)));
+                }
+            }
+        }
+        rules[tier].ood = chosen.map(|(method, cut, _)| (method, cut));
+        if let Some((method, cut, keep)) = chosen {
+            let method = format!("{method:?}").to_lowercase();
+            println!(
+                "  taken: {method}, cut {cut}, which {:.0} % of the in-scope rows pass",
+                100.0 * keep
+            );
+        } else if !scores[tier].is_empty() {
+            println!("  none lets more be answered than the confidence alone");
+        }
+    }
+    Ok(())
+}
+
+/// What the rules make of the rows.
+fn decisions(rows: &[Examined], rules: &[TierRule], scores: &Scores) -> Vec<Decision> {
+    let says = |at: usize, row: &Examined, tier: usize| {
+        let raw = row.tiers.get(tier)?.as_ref()?;
+        let rule = &rules[tier];
+        let calibrated = calibrate::calibrate(&raw.logits, rule.temperature);
+        let best = calibrated
+            .probabilities
+            .iter()
+            .position(|p| *p == calibrated.confidence);
+        let in_distribution = rule.ood.is_none_or(|(method, cut)| {
+            let of_method = scores[tier].iter().find(|(m, _)| *m == method);
+            let score = of_method.and_then(|(_, s)| s.get(at).copied().flatten());
+            score.is_some_and(|score| score <= cut)
+        });
+        Some(TierSays {
+            confidence: calibrated.confidence,
+            correct: row.truth.is_some() && row.truth == best,
+            in_distribution,
+        })
+    };
+    rows.iter()
+        .enumerate()
+        .map(|(at, row)| Decision {
+            tiers: (0..rules.len()).map(|tier| says(at, row, tier)).collect(),
+            slice: row.slice.clone(),
+        })
+        .collect()
+}
+
+fn print(
+    args: &CalibrateArgs,
+    names: &[String],
+    cal: &[Decision],
+    certificates: &[Certificate],
+    default_risk: f64,
+) {
+    println!(
+        "{} calibration rows, delta {}{}",
+        cal.len(),
+        args.delta,
+        if args.per_slice {
+            ", each slice by itself"
+        } else {
+            ""
+        }
+    );
+    for certificate in certificates {
+        let risk = 100.0 * certificate.risk;
+        let Some(thresholds) = &certificate.thresholds else {
+            println!("  risk {risk:>4} %: not certified, every input escalates");
+            continue;
+        };
+        println!(
+            "  risk {risk:>4} %: threshold {:.4}, answers {:.1} % of the rows, {} of {} wrong, bound {:.2} %",
+            thresholds[0],
+            100.0 * certificate.n as f64 / cal.len() as f64,
+            certificate.errors,
+            certificate.n,
+            100.0 * certificate.bound.unwrap_or(1.0)
+        );
+        if names.len() > 1 {
+            for (name, counts) in names.iter().zip(&certificate.tiers) {
+                println!("      {name}: {} of {} wrong", counts.errors, counts.n);
+            }
+        }
+        if args.per_slice {
+            for (slice, counts) in &certificate.slices {
+                println!("      {slice}: {} of {} wrong", counts.errors, counts.n);
+            }
+        }
+    }
+    println!("  default risk: {} %", 100.0 * default_risk);
+    if names.len() == 1 && !args.per_slice {
+        let says = |row: &Decision| {
+            let says = row.tiers[0]?;
+            says.in_distribution
+                .then_some((says.confidence, says.correct))
+        };
+        let pairs: Vec<(f64, bool)> = cal.iter().filter_map(says).collect();
+        let of_sgr = sgr(&pairs, default_risk, args.delta);
+        println!(
+            "  for comparison, SGR at {} %: {}",
+            100.0 * default_risk,
+            of_sgr.map_or("nothing".into(), |s| format!(
+                "answers {:.1} %",
+                100.0 * s.coverage * pairs.len() as f64 / cal.len() as f64
+            ))
+        );
+    }
+}
+
+fn store_rule(workshop: &mut Workshop, name: &str, rule: &TierRule) -> Result<()> {
+    let license = {
+        let manifest = &workshop.manifest;
+        let head = manifest.heads.get(name).context("a head is gone")?;
+        let entry = manifest
+            .files
+            .get(&head.file)
+            .context("a file is not listed")?;
+        entry.license.clone()
+    };
+    let ood = match rule.ood {
+        None => None,
+        Some((method, cut)) => Some(Ood {
+            method,
+            cut,
+            file: match file_name(name, method) {
+                None => None,
+                Some(kept) => {
+                    let onnx = workshop.kept(&kept).context("the OOD model is gone")?;
+                    let path = format!("{name}/ood.onnx");
+                    workshop.put(&path, &onnx, &license)?;
+                    Some(path)
+                }
+            },
+        }),
+    };
+    if let Some(head) = workshop.manifest.heads.get_mut(name) {
+        head.temperature = rule.temperature;
+        head.ood = ood;
+    }
+    Ok(())
+}
+
+/// The first tier's confidences: borders from TUNE's quantiles, counts from CAL.
+fn reference(tune: &[Decision], cal: &[Decision]) -> Option<Reference> {
+    let first = |rows: &[Decision]| -> Vec<f64> {
+        let says = |row: &Decision| row.tiers.first().copied().flatten();
+        rows.iter()
+            .filter_map(says)
+            .map(|says| says.confidence)
+            .collect()
+    };
+    let mut sorted = first(tune);
+    sorted.sort_by(f64::total_cmp);
+    let quantile = |i: usize| sorted.get(i * sorted.len() / (EDGES + 1)).copied();
+    let mut edges: Vec<f64> = (1..=EDGES).filter_map(quantile).collect();
+    edges
+        .iter_mut()
+        .for_each(|edge| *edge = (*edge * 1e6).round() / 1e6);
+    edges.dedup();
+    let mut counts = vec![0; edges.len() + 1];
+    for confidence in first(cal) {
+        counts[edges.partition_point(|&edge| edge <= confidence)] += 1;
+    }
+    (!edges.is_empty()).then_some(Reference { edges, counts })
+}

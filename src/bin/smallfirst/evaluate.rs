@@ -1,0 +1,431 @@
+//! `evaluate`: how good and how fair a task is on data that nothing has seen.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Deserialize;
+use smallfirst::bundle::Bundle;
+use smallfirst::data::{Prints, Row};
+use smallfirst::evaluate::card::About;
+use smallfirst::evaluate::{
+    Measured, Observation, Policy, Prediction, RemoteOutcome, Report, card, html, text,
+};
+use smallfirst::remote::{
+    self, Endpoint, HttpRequest, HttpResponse, Question, Transport, TransportError,
+};
+use smallfirst::runtime::{Clock, Runtime, Scored};
+use smallfirst::task::Input;
+
+use crate::folder::{Folder, Stopwatch, Workshop, fingerprint, open, the_task};
+use crate::rows::{ColumnArgs, bar, for_all, prints, with_input};
+
+#[derive(Args)]
+pub struct EvaluateArgs {
+    /// The folder that holds manifest.json
+    bundle: PathBuf,
+    /// The task; may be left out where there is only one
+    #[arg(long)]
+    task: Option<String>,
+    /// Labelled rows that neither training nor calibration has seen
+    #[arg(long)]
+    data: PathBuf,
+    #[command(flatten)]
+    columns: ColumnArgs,
+    /// Rows that belong to no label and should escalate
+    #[arg(long)]
+    out_of_scope: Option<PathBuf>,
+    /// The label that counts as the favourable outcome in bias figures
+    #[arg(long)]
+    positive: Option<String>,
+    /// The data's name in reports; by default the file's
+    #[arg(long)]
+    dataset: Option<String>,
+    /// Stop after this many rows
+    #[arg(long)]
+    limit: Option<usize>,
+    /// Print the first lines only
+    #[arg(long)]
+    brief: bool,
+    /// Write the report as JSON
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Write the report as one self-contained HTML file
+    #[arg(long)]
+    html: Option<PathBuf>,
+    /// Write the evaluation and the model card into the bundle
+    #[arg(long)]
+    write: bool,
+    /// Markdown for the card: what the task is for, where its data came from, its limits
+    #[arg(long)]
+    about: Option<PathBuf>,
+    /// The languages of the texts, for the card, as BCP 47 tags
+    #[arg(long, value_delimiter = ',')]
+    language: Vec<String>,
+    /// The remote's answers: JSON Lines of {"label", "ms", "tokens"}, one for each row in order
+    #[arg(long)]
+    remote_answers: Option<PathBuf>,
+    /// Ask this remote (an OpenAI-compatible address) about every row
+    #[arg(long, conflicts_with = "remote_answers", requires = "remote_model")]
+    remote: Option<String>,
+    /// The model's name there
+    #[arg(long)]
+    remote_model: Option<String>,
+}
+
+/// Measures one task.
+pub fn evaluate(args: &EvaluateArgs) -> Result<()> {
+    let runtime = open(&args.bundle)?;
+    let task = the_task(runtime.bundle(), args.task.as_deref())?;
+    let measured = measure(args, &runtime, &task)?;
+    let report = Report::new(&measured);
+    if args.brief {
+        for line in text::render(&report)
+            .lines()
+            .take_while(|line| !line.starts_with("slice"))
+        {
+            println!("{line}");
+        }
+    } else {
+        println!("{}", text::render(&report));
+    }
+    if let Some(path) = &args.json {
+        fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
+    }
+    if let Some(path) = &args.html {
+        fs::write(path, html::render(&report))?;
+    }
+    if args.write {
+        write(args, &task, &report)?;
+    }
+    Ok(())
+}
+
+fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result<Measured> {
+    let entry = runtime.bundle().task(task)?;
+    let ids: Vec<String> = entry.labels.iter().map(|l| l.id.clone()).collect();
+    let positive = match &args.positive {
+        None => None,
+        Some(label) => {
+            let at = ids.iter().position(|id| id == label);
+            Some(at.with_context(|| format!("--positive: the task has no label \"{label}\""))?)
+        }
+    };
+    pollster::block_on(runtime.prepare(Some(&[task.to_owned()]), || async { Ok(()) }))?;
+    let mut rows = args.columns.read(&args.data)?;
+    // Data may hold rows without a label for other uses.
+    rows.retain(|row| row.label.is_some());
+    rows.truncate(args.limit.unwrap_or(usize::MAX));
+    if rows.is_empty() {
+        bail!("{} has no labelled rows", args.data.display());
+    }
+    for row in &rows {
+        if let Some(label) = row.label.as_ref().filter(|label| !ids.contains(label)) {
+            bail!(
+                "{}, line {}: the task has no label \"{label}\"; rows of no label belong in --out-of-scope",
+                args.data.display(),
+                row.line
+            );
+        }
+    }
+    let workshop = Workshop::open(&args.bundle)?;
+    let duplicates = duplicates(&workshop, task, &rows)?;
+    let mut observations = observe(runtime, task, &rows, &ids)?;
+    for (row, outcome) in observations
+        .iter_mut()
+        .zip(remote_outcomes(args, runtime, task, &rows)?)
+    {
+        row.remote = Some(outcome);
+    }
+    if let Some(path) = &args.out_of_scope {
+        let mut outside = args.columns.read(path)?;
+        outside
+            .iter_mut()
+            .for_each(|row| (row.label, row.slice) = (None, None));
+        observations.extend(observe(runtime, task, &outside, &ids)?);
+    }
+    let infos = runtime.tasks();
+    let info = infos
+        .iter()
+        .find(|info| info.id == task)
+        .context("the task is gone")?;
+    let guarantee = entry.guarantee.as_ref();
+    let stated = runtime.bundle().thresholds(entry, None).values;
+    let mut policies: Vec<Policy> = guarantee
+        .iter()
+        .flat_map(|g| &g.certificates)
+        .map(|c| Policy {
+            risk: c.risk,
+            thresholds: c.thresholds.clone(),
+        })
+        .collect();
+    if let (None, Some(thresholds)) = (guarantee, stated.into_iter().collect::<Option<Vec<f64>>>())
+    {
+        println!(
+            "the task was never calibrated: its stated threshold {thresholds:?} promises nothing"
+        );
+        policies.push(Policy {
+            risk: 1.0,
+            thresholds: Some(thresholds),
+        });
+    }
+    let name = args
+        .data
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    Ok(Measured {
+        task: task.to_owned(),
+        title: entry.title.clone(),
+        labels: ids,
+        fingerprint: fingerprint(runtime.bundle(), task)?,
+        dataset: args.dataset.clone().unwrap_or(name),
+        tiers: info
+            .tiers
+            .iter()
+            .map(|t| (t.name.clone(), t.bytes))
+            .collect(),
+        rows: observations,
+        policies,
+        positive,
+        duplicates,
+    })
+}
+
+/// How many rows an earlier command has trained or calibrated on, equal and nearly so.
+fn duplicates(workshop: &Workshop, task: &str, rows: &[Row]) -> Result<Option<(usize, usize)>> {
+    let mut found = None;
+    for split in ["train", "cal"] {
+        if let Some(kept) = workshop.kept(&format!("{task}.{split}.json")) {
+            let earlier: Prints = serde_json::from_slice(&kept)?;
+            let overlap = prints(rows).overlap(&earlier);
+            let (exact, near) = found.unwrap_or((0, 0));
+            found = Some((exact + overlap.exact.len(), near + overlap.near.len()));
+        }
+    }
+    Ok(found)
+}
+
+fn observe(
+    runtime: &Runtime<Folder>,
+    task: &str,
+    rows: &[Row],
+    ids: &[String],
+) -> Result<Vec<Observation>> {
+    let entry = runtime.bundle().task(task)?;
+    let prediction = |scored: Scored, milliseconds: f64| Prediction {
+        in_distribution: scored.in_distribution(),
+        ood: scored.ood.map(|(score, _)| score),
+        confidence: scored.calibrated.confidence,
+        probabilities: scored.calibrated.probabilities,
+        milliseconds,
+    };
+    for_all(rows, "evaluating", |row| {
+        let clock = Stopwatch::start();
+        let seen = with_input(row, entry.input, |input| {
+            pollster::block_on(runtime.examine(task, input, &clock))
+        })??;
+        let tiers = seen.tiers.into_iter();
+        let mut tiers: Vec<Option<Prediction>> = tiers
+            .map(|(scored, ms)| scored.ok().map(|scored| prediction(scored, ms)))
+            .collect();
+        tiers.resize_with(entry.tiers.len(), || None);
+        Ok(Observation {
+            truth: ids.iter().position(|id| Some(id) == row.label.as_ref()),
+            slice: row.slice.clone(),
+            tiers,
+            remote: None,
+        })
+    })
+}
+
+/// One line of --remote-answers.
+#[derive(Deserialize)]
+struct RemoteLine {
+    label: Option<String>,
+    #[serde(default)]
+    ms: f64,
+    #[serde(default)]
+    tokens: u64,
+}
+
+/// What the remote makes of each row; nothing where no remote is named.
+fn remote_outcomes(
+    args: &EvaluateArgs,
+    runtime: &Runtime<Folder>,
+    task: &str,
+    rows: &[Row],
+) -> Result<Vec<RemoteOutcome>> {
+    let entry = runtime.bundle().task(task)?;
+    let place = |label: &str| entry.labels.iter().position(|l| l.id == label);
+    if let Some(path) = &args.remote_answers {
+        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+        let lines = text.lines().filter(|line| !line.trim().is_empty());
+        let outcomes: Vec<RemoteOutcome> = lines
+            .enumerate()
+            .map(|(at, line)| {
+                let line: RemoteLine = serde_json::from_str(line)
+                    .with_context(|| format!("{}, answer {}", path.display(), at + 1))?;
+                Ok(RemoteOutcome {
+                    label: line.label.as_deref().and_then(place),
+                    milliseconds: line.ms,
+                    tokens: line.tokens,
+                })
+            })
+            .collect::<Result<_>>()?;
+        if outcomes.len() < rows.len() {
+            bail!(
+                "{} has {} answers for {} rows",
+                path.display(),
+                outcomes.len(),
+                rows.len()
+            );
+        }
+        return Ok(outcomes);
+    }
+    let (Some(address), Some(model)) = (&args.remote, &args.remote_model) else {
+        return Ok(Vec::new());
+    };
+    let endpoint: Endpoint = serde_json::from_value(serde_json::json!({
+        "provider": "openai", "baseUrl": address, "model": model,
+    }))?;
+    endpoint.validate()?;
+    let transport = Http::new();
+    let bar = bar(rows.len(), "asking the remote");
+    let outcomes = rows.iter().map(|row| {
+        let question = Question {
+            instruction: &entry.instruction,
+            labels: &entry.labels,
+            input: Input::Text(&row.text),
+        };
+        let clock = Stopwatch::start();
+        let reply = pollster::block_on(remote::ask(&endpoint, &transport, &question));
+        bar.inc(1);
+        let milliseconds = clock.now_ms();
+        Ok(match reply {
+            Ok(reply) => RemoteOutcome {
+                label: place(&reply.output.label),
+                milliseconds,
+                tokens: reply.usage.map_or(0, |u| {
+                    u64::from(u.input_tokens) + u64::from(u.output_tokens)
+                }),
+            },
+            Err(error) => {
+                bar.println(format!("line {}: {error}", row.line));
+                RemoteOutcome {
+                    label: None,
+                    milliseconds,
+                    tokens: 0,
+                }
+            }
+        })
+    });
+    let outcomes = outcomes.collect();
+    bar.finish_and_clear();
+    outcomes
+}
+
+/// Blocking HTTP.
+struct Http(ureq::Agent);
+
+impl Http {
+    fn new() -> Self {
+        // A status is an answer to be read, not an error; and nobody else is to be asked.
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .build();
+        Http(config.into())
+    }
+}
+
+impl Transport for Http {
+    fn online(&self) -> bool {
+        true
+    }
+
+    fn aborted(&self) -> bool {
+        false
+    }
+
+    async fn send(
+        &self,
+        request: &HttpRequest,
+    ) -> std::result::Result<HttpResponse, TransportError> {
+        let broken = |e: ureq::Error| match e {
+            ureq::Error::Timeout(_) => TransportError::Timeout,
+            other => TransportError::Unreachable(other.to_string()),
+        };
+        let mut post = self.0.post(&request.url);
+        for (name, value) in &request.headers {
+            post = post.header(*name, *value);
+        }
+        let timeout = Duration::from_millis(u64::from(request.timeout_ms));
+        let post = post.config().timeout_global(Some(timeout)).build();
+        let mut response = post.send(request.body.as_str()).map_err(broken)?;
+        let limit = remote::MAX_REPLY_BYTES as u64;
+        let body = response.body_mut().with_config().limit(limit).read_to_vec();
+        Ok(HttpResponse {
+            status: response.status().as_u16(),
+            body: body.map_err(|_| TransportError::TooLarge)?,
+        })
+    }
+}
+
+fn write(args: &EvaluateArgs, task: &str, report: &Report) -> Result<()> {
+    let mut workshop = Workshop::open(&args.bundle)?;
+    let entry = workshop
+        .manifest
+        .tasks
+        .get(task)
+        .context("the task is gone")?;
+    let head = entry
+        .tiers
+        .first()
+        .and_then(|name| workshop.manifest.heads.get(name));
+    let file = head.map(|head| head.file.clone()).unwrap_or_default();
+    let license = workshop
+        .manifest
+        .files
+        .get(&file)
+        .map(|f| f.license.clone())
+        .unwrap_or_default();
+    let about = About {
+        license: license.clone(),
+        languages: args.language.clone(),
+        text: match &args.about {
+            Some(path) => fs::read_to_string(path).with_context(|| path.display().to_string())?,
+            None => entry.instruction.clone(),
+        },
+    };
+    let json = serde_json::to_string(report)? + "\n";
+    let (evaluation, path) = (
+        format!("{task}/evaluation.json"),
+        format!("{task}/README.md"),
+    );
+    workshop.put(&evaluation, json.as_bytes(), &license)?;
+    workshop.put(&path, card::render(report, &about).as_bytes(), &license)?;
+    if let Some(entry) = workshop.manifest.tasks.get_mut(task) {
+        entry.evaluation = Some(evaluation);
+        entry.card = Some(path);
+    }
+    workshop.save()?;
+    println!(
+        "wrote the card and the evaluation of \"{task}\"; next: smallfirst pack {}",
+        args.bundle.display()
+    );
+    Ok(())
+}
+
+/// Whether the evaluation in a bundle is of the models and rules it ships.
+pub fn is_current(bundle: &Bundle, task: &str, evaluation: &[u8]) -> Result<bool> {
+    #[derive(Deserialize)]
+    struct Stated {
+        fingerprint: String,
+    }
+    let stated: Stated = serde_json::from_slice(evaluation)?;
+    Ok(stated.fingerprint == fingerprint(bundle, task)?)
+}

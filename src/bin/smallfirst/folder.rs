@@ -1,0 +1,271 @@
+//! A bundle in a folder: reading it, and working on it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use sha2::{Digest, Sha256};
+use smallfirst::bundle::{Bundle, FORMAT, FORMAT_VERSION, FileEntry, Manifest, Source, verify};
+use smallfirst::remote::{HttpRequest, HttpResponse, Transport, TransportError};
+use smallfirst::route::Mode;
+use smallfirst::runtime::{Clock, Runtime};
+use smallfirst::{Code, Error};
+
+/// Where commands leave what later commands need and a bundle does not ship.
+const WORK: &str = ".work";
+
+/// Reads files from a folder.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new(folder: &Path) -> Self {
+        Folder(folder.to_owned())
+    }
+}
+
+impl Source for Folder {
+    async fn read(&self, path: &str, entry: &FileEntry) -> smallfirst::Result<Vec<u8>> {
+        let full = self.0.join(path);
+        let bytes = fs::read(&full).map_err(|e| {
+            let code = match e.kind() {
+                io::ErrorKind::NotFound => Code::FileMissing,
+                _ => Code::BundleUnreachable,
+            };
+            Error::new(code, format!("{}: {e}", full.display()))
+        })?;
+        verify(path, entry, &bytes)?;
+        Ok(bytes)
+    }
+}
+
+/// The bundle in a folder, ready to be asked.
+pub fn open(folder: &Path) -> Result<Runtime<Folder>> {
+    let path = folder.join("manifest.json");
+    let json = fs::read(&path).with_context(|| {
+        format!(
+            "{} cannot be read; name a folder that holds a bundle",
+            path.display()
+        )
+    })?;
+    let bundle = Bundle::parse(&json).with_context(|| path.display().to_string())?;
+    let source = Folder(folder.to_owned());
+    Ok(Runtime::new(bundle, source, Mode::OnlyLocal, None)?)
+}
+
+/// The task that is meant: the named one, or the only one.
+pub fn the_task(bundle: &Bundle, named: Option<&str>) -> Result<String> {
+    let tasks = &bundle.manifest().tasks;
+    if let Some(named) = named {
+        bundle.task(named)?;
+        return Ok(named.to_owned());
+    }
+    match tasks.keys().collect::<Vec<_>>()[..] {
+        [only] => Ok(only.clone()),
+        _ => bail!(
+            "the bundle has several tasks; name one with --task: {}",
+            tasks.keys().cloned().collect::<Vec<_>>().join(", ")
+        ),
+    }
+}
+
+/// A bundle that is being worked on.
+pub struct Workshop {
+    folder: PathBuf,
+    /// What will be written.
+    pub manifest: Manifest,
+}
+
+impl Workshop {
+    /// The bundle in `folder`, or a new one.
+    pub fn open_or_new(folder: &Path) -> Result<Self> {
+        if folder.join("manifest.json").exists() {
+            return Workshop::open(folder);
+        }
+        let name = folder
+            .file_name()
+            .map_or("bundle".into(), |n| n.to_string_lossy().into_owned());
+        Ok(Workshop {
+            folder: folder.to_owned(),
+            manifest: Manifest {
+                format: FORMAT.into(),
+                version: FORMAT_VERSION,
+                name,
+                revision: String::new(),
+                files: Default::default(),
+                tokenizers: Default::default(),
+                encoders: Default::default(),
+                heads: Default::default(),
+                tasks: Default::default(),
+            },
+        })
+    }
+
+    /// The bundle in `folder`.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let runtime = open(folder)?;
+        Ok(Workshop {
+            folder: folder.to_owned(),
+            manifest: runtime.bundle().manifest().clone(),
+        })
+    }
+
+    /// Writes a file and lists it.
+    pub fn put(&mut self, path: &str, bytes: &[u8], license: &str) -> Result<()> {
+        self.write(path, bytes)?;
+        let sha256 = hex(&Sha256::digest(bytes));
+        let entry = FileEntry {
+            bytes: bytes.len() as u64,
+            sha256,
+            license: license.to_owned(),
+        };
+        self.manifest.files.insert(path.to_owned(), entry);
+        Ok(())
+    }
+
+    /// Writes a file that the manifest does not list, such as a licence text.
+    pub fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
+        let full = self.folder.join(path);
+        fs::create_dir_all(full.parent().unwrap_or(&self.folder))?;
+        fs::write(&full, bytes).with_context(|| full.display().to_string())
+    }
+
+    /// Copies a listed file of another bundle, with the licence texts beside it.
+    pub fn copy(&mut self, from: &Path, path: &str, entry: &FileEntry) -> Result<()> {
+        let bytes = fs::read(from.join(path)).with_context(|| format!("{path} cannot be read"))?;
+        verify(path, entry, &bytes)?;
+        self.put(path, &bytes, &entry.license)?;
+        for text in ["LICENSE", "NOTICE", "README.md"] {
+            let beside = Path::new(path).with_file_name(text);
+            let beside = beside.to_string_lossy();
+            if let Ok(bytes) = fs::read(from.join(&*beside)) {
+                self.write(&beside, &bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what nothing refers to any more, and writes the manifest. It is checked as a page
+    /// would check it.
+    pub fn save(&mut self) -> Result<()> {
+        let manifest = &mut self.manifest;
+        let used: Vec<String> = {
+            let tasks = manifest.tasks.values();
+            tasks.flat_map(|task| task.tiers.clone()).collect()
+        };
+        manifest.heads.retain(|name, _| used.contains(name));
+        let needed = needed_files(manifest)?;
+        manifest.files.retain(|path, _| needed.contains(path));
+        manifest.revision = String::new();
+        let digest = Sha256::digest(serde_json::to_vec(&manifest)?);
+        manifest.revision = hex(&digest)[..12].to_owned();
+        let mut json = serde_json::to_string_pretty(&manifest)?;
+        json.push('\n');
+        Bundle::parse(json.as_bytes())?;
+        self.write("manifest.json", json.as_bytes())
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.clone()
+    }
+
+    /// Keeps something for later commands.
+    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write(&format!("{WORK}/{name}"), bytes)
+    }
+
+    /// Something an earlier command kept.
+    pub fn kept(&self, name: &str) -> Option<Vec<u8>> {
+        fs::read(self.folder.join(WORK).join(name)).ok()
+    }
+}
+
+/// Every file that a task, head, encoder or tokenizer names, and the cards of shared encoders.
+fn needed_files(manifest: &Manifest) -> Result<std::collections::BTreeSet<String>> {
+    let bundle = Bundle::parse(&serde_json::to_vec(manifest)?)?;
+    let mut needed: std::collections::BTreeSet<String> = Default::default();
+    for head in manifest.heads.keys() {
+        needed.extend(bundle.files_of_head(head).into_iter().map(str::to_owned));
+    }
+    for task in manifest.tasks.values() {
+        needed.extend(task.card.iter().chain(&task.evaluation).cloned());
+    }
+    for encoder in manifest.encoders.values() {
+        let card = Path::new(&encoder.file).with_file_name("README.md");
+        needed.insert(encoder.file.clone());
+        needed.insert(card.to_string_lossy().into_owned());
+    }
+    needed.extend(manifest.tokenizers.values().map(|t| t.file.clone()));
+    Ok(needed)
+}
+
+/// Names the models and rules of a task: whatever could change an answer changes it.
+pub fn fingerprint(bundle: &Bundle, task: &str) -> Result<String> {
+    let entry = bundle.task(task)?;
+    let manifest = bundle.manifest();
+    let heads: Vec<_> = entry
+        .tiers
+        .iter()
+        .filter_map(|name| manifest.heads.get(name))
+        .collect();
+    let files: std::collections::BTreeMap<&str, &str> = entry
+        .tiers
+        .iter()
+        .flat_map(|name| bundle.files_of_head(name))
+        .filter_map(|path| Some((path, manifest.files.get(path)?.sha256.as_str())))
+        .collect();
+    let of = (
+        &entry.labels,
+        &entry.limits,
+        &entry.tiers,
+        &entry.guarantee,
+        heads,
+        files,
+    );
+    Ok(hex(&Sha256::digest(serde_json::to_vec(&of)?))[..16].to_owned())
+}
+
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// No remote: the command line measures the local models.
+pub struct Alone;
+
+impl Transport for Alone {
+    fn online(&self) -> bool {
+        false
+    }
+
+    fn aborted(&self) -> bool {
+        false
+    }
+
+    async fn send(&self, _: &HttpRequest) -> std::result::Result<HttpResponse, TransportError> {
+        Err(TransportError::Unreachable(
+            "the command line has no network".into(),
+        ))
+    }
+}
+
+/// The time since it was made.
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub fn start() -> Self {
+        Stopwatch(Instant::now())
+    }
+}
+
+impl Clock for Stopwatch {
+    fn now_ms(&self) -> f64 {
+        self.0.elapsed().as_secs_f64() * 1000.0
+    }
+
+    /// Nothing is watched for drift here: the middle is as good as any.
+    fn uniform(&self) -> f64 {
+        0.5
+    }
+}

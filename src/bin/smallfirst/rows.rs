@@ -1,0 +1,116 @@
+//! Labelled data from files, and running things over it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use smallfirst::data::{self, Columns, Prints, Row};
+use smallfirst::task::{Input, InputKind};
+
+/// Where a file's text, label and slice are.
+#[derive(Args, Clone)]
+pub struct ColumnArgs {
+    /// The column of the text (or of the file's path, for tasks that read files)
+    #[arg(long, default_value = "input")]
+    text: String,
+    /// The column of the label
+    #[arg(long, default_value = "label")]
+    label: String,
+    /// The column of the slice, a named group that is reported by itself
+    #[arg(long)]
+    slice: Option<String>,
+}
+
+impl ColumnArgs {
+    /// The rows of a .jsonl, .csv, .tsv or .parquet file.
+    pub fn read(&self, path: &Path) -> Result<Vec<Row>> {
+        let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let columns = Columns {
+            text: self.text.clone(),
+            label: self.label.clone(),
+            slice: self.slice.clone(),
+        };
+        Ok(data::read(&path.display().to_string(), &bytes, &columns)?)
+    }
+
+    /// The same, of which every row has a label.
+    pub fn read_labelled(&self, path: &Path) -> Result<Vec<Row>> {
+        let rows = self.read(path)?;
+        if let Some(row) = rows.iter().find(|row| row.label.is_none()) {
+            bail!(
+                "{}, line {}: there is no \"{}\"; name the label's column with --label, or remove the row",
+                path.display(),
+                row.line,
+                self.label
+            );
+        }
+        Ok(rows)
+    }
+}
+
+/// A row's input, with the file's bytes for tasks that read files.
+pub fn with_input<T>(row: &Row, kind: InputKind, then: impl FnOnce(Input<'_>) -> T) -> Result<T> {
+    match kind {
+        InputKind::Text => Ok(then(Input::Text(&row.text))),
+        _ => {
+            let path = PathBuf::from(&row.text);
+            let bytes = fs::read(&path)
+                .with_context(|| format!("line {}: {} cannot be read", row.line, row.text))?;
+            Ok(then(Input::Bytes(&bytes)))
+        }
+    }
+}
+
+/// Fingerprints of the rows' texts.
+pub fn prints(rows: &[Row]) -> Prints {
+    Prints::new(rows.iter().map(|row| row.text.as_str()))
+}
+
+/// A bar of `n` steps, on a terminal only.
+pub fn bar(n: usize, what: &str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg:24} {bar:40} {pos}/{len} {eta}")
+        .unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(n as u64)
+        .with_style(style)
+        .with_message(what.to_owned())
+}
+
+/// Does `work` for every item on all cores, with a progress bar; results keep the items' order.
+pub fn for_all<T: Sync, R: Send>(
+    items: &[T],
+    what: &str,
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let bar = bar(items.len(), what);
+    let next = AtomicUsize::new(0);
+    let done: Mutex<Vec<(usize, Result<R>)>> = Mutex::new(Vec::with_capacity(items.len()));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..cores {
+            scope.spawn(|| {
+                loop {
+                    let at = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(at) else { break };
+                    let result = work(item);
+                    let failed = result.is_err();
+                    done.lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .push((at, result));
+                    bar.inc(1);
+                    if failed {
+                        // The others need not go on.
+                        next.store(items.len(), Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    bar.finish_and_clear();
+    let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}

@@ -1,0 +1,35 @@
+//! Labelled data: reading it, finding duplicates in it, splitting it. Pure: bytes come in.
+
+mod duplicates;
+mod read;
+mod split;
+mod table;
+
+pub use duplicates::{Overlap, Prints};
+pub use read::read;
+pub use split::split;
+pub use table::Format;
+
+/// Where a row's parts are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Columns {
+    /// The column of the text, or of the path for tasks that read files.
+    pub text: String,
+    /// The column of the label.
+    pub label: String,
+    /// The column of the slice; rows have none where this is absent.
+    pub slice: Option<String>,
+}
+
+/// One labelled input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The text, or the path of a file.
+    pub text: String,
+    /// The right label; nothing where the data does not say.
+    pub label: Option<String>,
+    /// The named group it belongs to.
+    pub slice: Option<String>,
+    /// Its first line in the file, from 1; for Parquet, its record.
+    pub line: usize,
+}

@@ -1,0 +1,127 @@
+//! How good and how fair a task is: metrics with intervals, slices, what each certificate delivers
+//! on unseen data, and reports of it. Pure.
+
+pub mod card;
+pub mod html;
+mod metrics;
+mod plots;
+mod report;
+pub mod text;
+
+pub use metrics::{Share, auroc, expected_calibration_error, selective};
+pub use report::{
+    Bias, Bin, Class, Confusion, CostPoint, OodFigures, PolicyFigures, PolicySlice, Report,
+    SelectivePoint, Slice, TierFigures,
+};
+
+/// Everything that was measured for one task.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    /// The task.
+    pub task: String,
+    /// Its name for people.
+    pub title: String,
+    /// The labels' identifiers.
+    pub labels: Vec<String>,
+    /// Names the models and rules that were measured, so that an outdated report is found out.
+    pub fingerprint: String,
+    /// The name of the data.
+    pub dataset: String,
+    /// The tiers' names and sizes in bytes, cheapest first.
+    pub tiers: Vec<(String, u64)>,
+    /// The rows.
+    pub rows: Vec<Observation>,
+    /// What each risk asks of the tiers.
+    pub policies: Vec<Policy>,
+    /// The label that counts as the favourable outcome in bias figures.
+    pub positive: Option<usize>,
+    /// Rows that the training data has too: equal ones, and nearly equal ones.
+    pub duplicates: Option<(usize, usize)>,
+}
+
+/// One row and what became of it.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// The right label; nothing for an out-of-scope row, to which any local answer is an error.
+    pub truth: Option<usize>,
+    /// The named group it belongs to.
+    pub slice: Option<String>,
+    /// One entry a tier; nothing where the tier does not take the input.
+    pub tiers: Vec<Option<Prediction>>,
+    /// What the remote answered, where it was asked.
+    pub remote: Option<RemoteOutcome>,
+}
+
+/// What one tier says.
+#[derive(Debug, Clone)]
+pub struct Prediction {
+    /// Calibrated probabilities, one a label.
+    pub probabilities: Vec<f64>,
+    /// The largest of them.
+    pub confidence: f64,
+    /// The out-of-distribution score, where there is one.
+    pub ood: Option<f64>,
+    /// Whether it passes the cut.
+    pub in_distribution: bool,
+    /// How long the tier took, in milliseconds.
+    pub milliseconds: f64,
+}
+
+impl Prediction {
+    /// The label: the first of the most probable.
+    pub fn label(&self) -> usize {
+        let best = self
+            .probabilities
+            .iter()
+            .position(|p| *p == self.confidence);
+        best.unwrap_or(0)
+    }
+}
+
+/// What a remote made of a row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RemoteOutcome {
+    /// Its label; nothing when it failed.
+    pub label: Option<usize>,
+    /// How long it took.
+    pub milliseconds: f64,
+    /// Tokens of request and reply.
+    pub tokens: u64,
+}
+
+/// What a risk asks of the tiers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// The risk.
+    pub risk: f64,
+    /// One threshold a tier; nothing when the risk is not certified.
+    pub thresholds: Option<Vec<f64>>,
+}
+
+impl Observation {
+    /// The surest tier's prediction, and which tier it is: what a degraded answer would be.
+    pub fn best(&self) -> Option<(usize, &Prediction)> {
+        let said = self.tiers.iter().enumerate();
+        said.filter_map(|(tier, p)| Some((tier, p.as_ref()?)))
+            .reduce(|best, next| {
+                if next.1.confidence > best.1.confidence {
+                    next
+                } else {
+                    best
+                }
+            })
+    }
+
+    /// The tier that answers at these thresholds, with its prediction.
+    pub fn answered(&self, thresholds: &[f64]) -> Option<(usize, &Prediction)> {
+        let said = self.tiers.iter().zip(thresholds).enumerate();
+        said.filter_map(|(tier, (p, threshold))| Some((tier, p.as_ref()?, *threshold)))
+            .find(|(_, p, threshold)| p.in_distribution && p.confidence >= *threshold)
+            .map(|(tier, p, _)| (tier, p))
+    }
+
+    /// Whether a label is right for the row.
+    pub fn is_right(&self, label: usize) -> bool {
+        self.truth == Some(label)
+    }
+}

@@ -1,0 +1,203 @@
+//! The model card: Hugging Face's metadata (`model-index`) in front, then what the author says of the
+//! task, then the measured figures.
+
+use serde_json::{Value, json};
+
+use super::report::Report;
+use super::text::{interval, percent};
+
+/// What only the author knows.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// The licence, as an SPDX expression.
+    pub license: String,
+    /// The languages of the texts, as BCP 47 tags.
+    pub languages: Vec<String>,
+    /// Markdown: what the task is for, where its data came from, its limits.
+    pub text: String,
+}
+
+/// The card as Markdown.
+pub fn render(r: &Report, about: &About) -> String {
+    let body = if about.text.trim_start().starts_with("# ") {
+        about.text.trim().to_owned()
+    } else {
+        format!("# {}\n\n{}", r.title, about.text.trim())
+    };
+    let mut out = format!("---\n{}---\n\n{body}\n\n", front_matter(r, about));
+    out += &format!(
+        "## Measured\n\n`smallfirst evaluate` on `{}`: {} labelled rows",
+        plain(&r.dataset),
+        r.n
+    );
+    if r.refused > 0 {
+        out += &format!(", {} of them outside the limits", r.refused);
+    }
+    if r.out_of_scope > 0 {
+        out += &format!(", and {} out of scope", r.out_of_scope);
+    }
+    out += &format!(
+        ". Intervals are at 95 %.\n\n| figure | value |\n| --- | --- |\n| accuracy | {} |\n| macro-F1 | {} |\n| expected calibration error | {} |\n| Brier score | {:.4} |\n| AURC, E-AURC | {:.4}, {:.4} |\n",
+        interval(&r.accuracy),
+        percent(r.macro_f1),
+        percent(r.ece),
+        r.brier,
+        r.aurc,
+        r.eaurc
+    );
+    for o in &r.ood {
+        out += &format!(
+            "| out-of-scope AUROC, {} | {:.3}; the cut stops {} of them and {} of the rest |\n",
+            plain(&o.tier),
+            o.auroc,
+            percent(o.stopped.value),
+            percent(o.stopped_in_scope.value)
+        );
+    }
+    if !r.policies.is_empty() {
+        out += "\n## What each risk delivers\n\nThe risk is the error rate promised among locally given answers, with the confidence that the bundle's manifest states, for inputs like the calibration data.\n\n| risk | answered locally | wrong among these |\n| --- | --- | --- |\n";
+    }
+    for p in &r.policies {
+        out += &match &p.thresholds {
+            Some(_) => format!(
+                "| {} | {} | {} |\n",
+                percent(p.risk),
+                interval(&p.coverage),
+                interval(&p.error)
+            ),
+            None => format!(
+                "| {} | not certified: every input escalates | |\n",
+                percent(p.risk)
+            ),
+        };
+    }
+    if r.tiers.len() > 1 {
+        out += "\n## Tiers\n\n| tier | accuracy | bytes | median ms |\n| --- | --- | --- | --- |\n";
+        for t in &r.tiers {
+            out += &format!(
+                "| {} | {} | {} | {:.2} |\n",
+                plain(&t.name),
+                interval(&t.accuracy),
+                t.bytes,
+                t.median_ms
+            );
+        }
+    }
+    out += &slices(r);
+    out += &mistakes(r);
+    out
+}
+
+fn slices(r: &Report) -> String {
+    if r.slices.is_empty() {
+        return String::new();
+    }
+    let mut out = "\n## Slices\n\n| slice | n | accuracy |".to_owned();
+    let certified: Vec<f64> = r
+        .policies
+        .iter()
+        .filter(|p| p.thresholds.is_some())
+        .map(|p| p.risk)
+        .collect();
+    for risk in &certified {
+        out += &format!(" at {}: answered, wrong |", percent(*risk));
+    }
+    out += &format!(
+        "\n| --- | --- | --- |{}\n",
+        " --- |".repeat(certified.len())
+    );
+    for s in &r.slices {
+        out += &format!(
+            "| {} | {} | {} |",
+            plain(&s.slice),
+            s.n,
+            interval(&s.accuracy)
+        );
+        for p in s.policies.iter().filter(|p| certified.contains(&p.risk)) {
+            out += &format!(
+                " {}, {} |",
+                percent(p.coverage.value),
+                percent(p.error.value)
+            );
+        }
+        out += "\n";
+    }
+    out
+}
+
+fn mistakes(r: &Report) -> String {
+    let mut wrong: Vec<_> = r
+        .confusion
+        .iter()
+        .filter(|c| c.truth != c.predicted)
+        .collect();
+    wrong.sort_by_key(|c| std::cmp::Reverse(c.n));
+    let listed: Vec<String> = wrong
+        .iter()
+        .take(8)
+        .map(|c| {
+            format!(
+                "{} taken for {} ({})",
+                plain(&c.truth),
+                plain(&c.predicted),
+                c.n
+            )
+        })
+        .collect();
+    if listed.is_empty() {
+        return String::new();
+    }
+    format!("\nMost frequent mistakes: {}.\n", listed.join(", "))
+}
+
+/// The metadata as YAML. JSON is YAML, so every value is written as JSON, which needs no quoting
+/// rules.
+fn front_matter(r: &Report, about: &About) -> String {
+    let metric = |kind: &str, name: &str, value: f64| json!({"type": kind, "name": name, "value": (value * 1e4).round() / 1e4});
+    let mut metrics = vec![
+        metric("accuracy", "accuracy", r.accuracy.value),
+        metric("f1", "macro-F1", r.macro_f1),
+    ];
+    metrics.extend(r.slices.iter().map(|s| {
+        metric(
+            "accuracy",
+            &format!("accuracy, {}", s.slice),
+            s.accuracy.value,
+        )
+    }));
+    let index = json!([{
+        "name": r.title,
+        "results": [{
+            "task": {"type": "text-classification", "name": r.title},
+            "dataset": {"name": r.dataset, "type": r.task, "split": "test"},
+            "metrics": metrics,
+        }],
+    }]);
+    let mut fields: Vec<(&str, Value)> = vec![
+        ("license", json!(about.license.to_lowercase())),
+        ("library_name", json!("smallfirst")),
+        ("pipeline_tag", json!("text-classification")),
+        ("tags", json!([r.task])),
+        ("metrics", json!(["accuracy", "f1"])),
+        ("model-index", index),
+    ];
+    if !about.languages.is_empty() {
+        fields.insert(1, ("language", json!(about.languages)));
+    }
+    fields
+        .iter()
+        .map(|(key, value)| format!("{key}: {value}\n"))
+        .collect()
+}
+
+/// A name that cannot break a table.
+fn plain(name: &str) -> String {
+    let calm = |c: char| {
+        if c.is_control() || matches!(c, '|' | '`' | '<' | '>') {
+            ' '
+        } else {
+            c
+        }
+    };
+    name.chars().map(calm).collect()
+}

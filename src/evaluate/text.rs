@@ -1,0 +1,215 @@
+//! A report as plain text.
+
+use std::fmt::Write;
+
+use super::metrics::Share;
+use super::report::Report;
+
+/// The report for a terminal.
+pub fn render(report: &Report) -> String {
+    let mut out = String::new();
+    // Writing to a string cannot fail.
+    let _ = write(&mut out, report);
+    out
+}
+
+fn write(out: &mut String, r: &Report) -> std::fmt::Result {
+    writeln!(out, "{} on {}: {} labelled rows", r.task, r.dataset, r.n)?;
+    if r.refused + r.out_of_scope > 0 {
+        writeln!(
+            out,
+            "  {} more refused by every tier's limits, {} out of scope",
+            r.refused, r.out_of_scope
+        )?;
+    }
+    if let Some((exact, near)) = r.duplicates.filter(|d| d.0 + d.1 > 0) {
+        writeln!(
+            out,
+            "  {exact} rows are in the training data and {near} nearly so: these figures are too good"
+        )?;
+    }
+    writeln!(out, "accuracy   {}", interval(&r.accuracy))?;
+    let (low, high) = r.macro_f1_interval;
+    writeln!(
+        out,
+        "macro-F1   {} ({} to {})",
+        percent(r.macro_f1),
+        percent(low),
+        percent(high)
+    )?;
+    writeln!(
+        out,
+        "ECE {}   Brier {:.4}   NLL {:.4}   AURC {:.4}   E-AURC {:.4}",
+        percent(r.ece),
+        r.brier,
+        r.nll,
+        r.aurc,
+        r.eaurc
+    )?;
+    writeln!(
+        out,
+        "\n{:<9}{:>10}{:>24}{:>30}",
+        "risk", "threshold", "answered locally", "wrong among these"
+    )?;
+    for p in &r.policies {
+        let Some(thresholds) = &p.thresholds else {
+            writeln!(
+                out,
+                "{:<9}not certified: every input escalates",
+                percent(p.risk)
+            )?;
+            continue;
+        };
+        let threshold = thresholds.first().copied().unwrap_or(1.0);
+        writeln!(
+            out,
+            "{:<9}{threshold:>10.4}{:>24}{:>30}",
+            percent(p.risk),
+            percent(p.coverage.value),
+            interval(&p.error)
+        )?;
+        if p.by_tier.len() > 1 {
+            for (tier, share) in r.tiers.iter().zip(&p.by_tier) {
+                writeln!(out, "{:>19} {:>23}", tier.name, percent(share.value))?;
+            }
+        }
+    }
+    writeln!(
+        out,
+        "\n{:<24}{:>26}{:>8}{:>12}{:>12}{:>14}",
+        "tier", "accuracy", "ECE", "median ms", "p95 ms", "bytes"
+    )?;
+    for t in &r.tiers {
+        writeln!(
+            out,
+            "{:<24}{:>26}{:>8}{:>12.2}{:>12.2}{:>14}",
+            t.name,
+            interval(&t.accuracy),
+            percent(t.ece),
+            t.median_ms,
+            t.p95_ms,
+            t.bytes
+        )?;
+    }
+    for o in &r.ood {
+        writeln!(
+            out,
+            "out of distribution, {}: AUROC {:.3}; the cut stops {} of what is out of scope and {} of the rest",
+            o.tier,
+            o.auroc,
+            percent(o.stopped.value),
+            percent(o.stopped_in_scope.value)
+        )?;
+    }
+    write_slices(out, r)?;
+    writeln!(
+        out,
+        "\n{:<24}{:>26}{:>26}{:>10}",
+        "label", "precision", "recall", "F1"
+    )?;
+    for c in &r.classes {
+        writeln!(
+            out,
+            "{:<24}{:>26}{:>26}{:>10}",
+            c.label,
+            interval(&c.precision),
+            interval(&c.recall),
+            percent(c.f1)
+        )?;
+    }
+    if !r.cost_quality.is_empty() {
+        writeln!(
+            out,
+            "\n{:<10}{:>10}{:>12}{:>14}{:>12}",
+            "risk", "remote", "accuracy", "tokens a row", "ms a row"
+        )?;
+        for c in &r.cost_quality {
+            writeln!(
+                out,
+                "{:<10}{:>10}{:>12}{:>14.1}{:>12.1}",
+                c.risk.map_or("sweep".into(), percent),
+                percent(c.remote),
+                percent(c.accuracy),
+                c.tokens,
+                c.milliseconds
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn write_slices(out: &mut String, r: &Report) -> std::fmt::Result {
+    if r.slices.is_empty() {
+        return Ok(());
+    }
+    write!(
+        out,
+        "\n{:<24}{:>7}{:>26}{:>9}",
+        "slice", "n", "accuracy", "AD"
+    )?;
+    for p in r.policies.iter().filter(|p| p.thresholds.is_some()) {
+        write!(out, "{:>20}", format!("at {}", percent(p.risk)))?;
+    }
+    writeln!(out)?;
+    for s in &r.slices {
+        let ad = s
+            .bias
+            .ad
+            .map_or("-".into(), |ad| format!("{:+.1}", 100.0 * ad));
+        write!(
+            out,
+            "{:<24}{:>7}{:>26}{ad:>9}",
+            s.slice,
+            s.n,
+            interval(&s.accuracy)
+        )?;
+        let certified = r.policies.iter().zip(&s.policies);
+        for (_, p) in certified.filter(|(p, _)| p.thresholds.is_some()) {
+            let cell = format!(
+                "{}, {} wrong",
+                percent(p.coverage.value),
+                percent(p.error.value)
+            );
+            write!(out, "{cell:>20}")?;
+        }
+        writeln!(out)?;
+    }
+    if let Some(positive) = &r.positive {
+        writeln!(
+            out,
+            "\n{:<24}{:>9}{:>9}{:>9}   (favourable: {positive})",
+            "slice", "DPPL", "DI", "RD"
+        )?;
+        let shown = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3}"));
+        for s in &r.slices {
+            let b = &s.bias;
+            writeln!(
+                out,
+                "{:<24}{:>9}{:>9}{:>9}",
+                s.slice,
+                shown(b.dppl),
+                shown(b.di),
+                shown(b.rd)
+            )?;
+        }
+    }
+    Ok(())
+}
+
+/// A share as a percentage with one decimal.
+pub fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+/// A share with its interval.
+pub fn interval(share: &Share) -> String {
+    if share.n == 0 {
+        return "-".into();
+    }
+    format!(
+        "{:.1} % ({:.1} to {:.1})",
+        100.0 * share.value,
+        100.0 * share.low,
+        100.0 * share.high
+    )
+}

@@ -1,0 +1,331 @@
+//! Training a head: multinomial logistic regression on an encoder's vectors, on hashed n-grams, or
+//! on both. Pure.
+//!
+//! The loss is the mean weighted cross-entropy plus `l2 / 2` times the squared weights (not the
+//! biases), minimised by L-BFGS. `linfa-logistic` has no class weights and no sparse features, which
+//! is why the objective is here and only the optimiser is a library's.
+
+mod objective;
+
+use argmin::core::observers::{Observe, ObserverMode};
+use argmin::core::{Executor, IterState, KV, State, TerminationReason};
+use argmin::solver::linesearch::MoreThuenteLineSearch;
+use argmin::solver::quasinewton::LBFGS;
+use rand_pcg::Pcg32;
+use rand_pcg::rand_core::{Rng, SeedableRng};
+
+use crate::error::{Code, Error, Result};
+use objective::Objective;
+
+/// Labelled rows.
+#[derive(Debug, Clone, Copy)]
+pub struct Samples<'a> {
+    /// Row-major `[rows, width]`.
+    pub dense: &'a [f32],
+    /// Dense features of a row; may be 0.
+    pub width: usize,
+    /// One list a row of the buckets that are present, in rising order; each counts as one over the
+    /// root of their number. Empty when there are no sparse features.
+    pub sparse: &'a [Vec<u32>],
+    /// How many buckets there are; 0 when there are no sparse features.
+    pub buckets: usize,
+    /// One class a row.
+    pub labels: &'a [u32],
+    /// How many classes there are.
+    pub classes: usize,
+}
+
+/// How to train.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Options {
+    /// The penalties to choose from.
+    pub l2: Vec<f64>,
+    /// The share of the rows that the choice is made on.
+    pub validation: f64,
+    /// Whether classes weigh the same however many rows they have: a row of class `c` weighs
+    /// `rows / (classes * rows of c)`, as scikit-learn's `class_weight="balanced"`.
+    pub balanced: bool,
+    /// Decides which rows are for validation.
+    pub seed: u64,
+    /// The most iterations of one fit.
+    pub max_iterations: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            l2: vec![1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5],
+            validation: 0.2,
+            balanced: false,
+            seed: 0,
+            max_iterations: 200,
+        }
+    }
+}
+
+/// A trained head: logits are `dense . weights + sum of table rows / sqrt(n) + bias`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Linear {
+    /// Row-major `[width, classes]`, for features as they come.
+    pub weights: Vec<f32>,
+    /// Row-major `[buckets, classes]`.
+    pub table: Vec<f32>,
+    /// One a class.
+    pub bias: Vec<f32>,
+}
+
+impl Linear {
+    /// The logits of one row.
+    pub fn logits(&self, dense: &[f32], sparse: &[u32]) -> Vec<f32> {
+        let classes = self.bias.len();
+        let mut out = self.bias.clone();
+        for (x, row) in dense.iter().zip(self.weights.chunks_exact(classes)) {
+            out.iter_mut().zip(row).for_each(|(o, w)| *o += x * w);
+        }
+        let value = 1.0 / (sparse.len().max(1) as f32).sqrt();
+        for &bucket in sparse {
+            let row = self.table.iter().skip(bucket as usize * classes);
+            out.iter_mut().zip(row).for_each(|(o, w)| *o += value * w);
+        }
+        out
+    }
+}
+
+/// One penalty's result on the validation rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tried {
+    /// The penalty.
+    pub l2: f64,
+    /// The mean negative log-likelihood.
+    pub log_loss: f64,
+    /// The share that was right.
+    pub accuracy: f64,
+}
+
+/// What training gave.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained {
+    /// The head, trained on all rows with the best penalty.
+    pub model: Linear,
+    /// That penalty.
+    pub l2: f64,
+    /// Every penalty that was tried, strongest first.
+    pub tried: Vec<Tried>,
+    /// Whether the last fit converged before its iterations ran out.
+    pub converged: bool,
+}
+
+/// Where training is: fit `fit` of at most `fits`, and its iteration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// The fit, from 0.
+    pub fit: usize,
+    /// The most fits there will be.
+    pub fits: usize,
+    /// The iteration of the fit.
+    pub iteration: u64,
+}
+
+/// Trains. Rows of one group (`groups` has one number a row) are all for validation or all not, so
+/// that copies cannot vouch for each other. The same input and seed give the same bits on any number
+/// of cores.
+///
+/// # Errors
+/// [`Code::InvalidData`] when the rows cannot be learnt from, [`Code::InvalidOption`] for options
+/// that make no sense.
+pub fn train(
+    samples: &Samples,
+    groups: &[usize],
+    options: &Options,
+    progress: impl Fn(Progress) + Clone + 'static,
+) -> Result<Trained> {
+    check(samples, groups, options)?;
+    let held_out = held_out(groups, options);
+    let (validation, training): (Vec<usize>, Vec<usize>) =
+        (0..samples.labels.len()).partition(|&row| held_out[row]);
+    let mut penalties = options.l2.clone();
+    penalties.sort_by(|a, b| b.total_cmp(a));
+    let fits = penalties.len() + 1;
+    let mut tried: Vec<Tried> = Vec::new();
+    let mut best: Option<(f64, f64)> = None;
+    if penalties.len() > 1 {
+        let objective = Objective::new(samples, &training, options.balanced);
+        let mut start = objective.zero();
+        let mut worse = 0;
+        for (fit, &l2) in penalties.iter().enumerate() {
+            let report = Report {
+                fit,
+                fits,
+                progress: progress.clone(),
+            };
+            start = minimise(&objective, l2, start, options, report)?.0;
+            let model = objective.unscaled(&start);
+            let (log_loss, accuracy) = judge(&model, samples, &validation);
+            tried.push(Tried {
+                l2,
+                log_loss,
+                accuracy,
+            });
+            if best.is_none_or(|(_, least)| log_loss < least) {
+                (best, worse) = (Some((l2, log_loss)), 0);
+            } else {
+                worse += 1;
+                // Weaker penalties only overfit further.
+                if worse == 2 {
+                    break;
+                }
+            }
+        }
+    }
+    let l2 = best.map_or(penalties[0], |(l2, _)| l2);
+    let all: Vec<usize> = (0..samples.labels.len()).collect();
+    let objective = Objective::new(samples, &all, options.balanced);
+    let report = Report {
+        fit: fits - 1,
+        fits,
+        progress,
+    };
+    let (found, converged) = minimise(&objective, l2, objective.zero(), options, report)?;
+    Ok(Trained {
+        model: objective.unscaled(&found),
+        l2,
+        tried,
+        converged,
+    })
+}
+
+fn check(samples: &Samples, groups: &[usize], options: &Options) -> Result<()> {
+    let rows = samples.labels.len();
+    let data = |message: String| Err(Error::new(Code::InvalidData, message));
+    if samples.dense.len() != rows * samples.width
+        || groups.len() != rows
+        || (samples.buckets > 0 && samples.sparse.len() != rows)
+    {
+        return data("the features and the labels are not of the same rows".into());
+    }
+    if let Some(at) = samples.dense.iter().position(|v| !v.is_finite()) {
+        return data(format!(
+            "row {} has a feature that is not finite",
+            at / samples.width + 1
+        ));
+    }
+    let first = samples.labels.first();
+    if samples.labels.iter().all(|label| Some(label) == first) {
+        return data("there must be rows of at least two labels".into());
+    }
+    let known = |&label: &u32| (label as usize) < samples.classes;
+    let buckets = samples.sparse.iter().flatten();
+    if !samples.labels.iter().all(known) || buckets.clone().any(|&b| b as usize >= samples.buckets)
+    {
+        return data("a label or bucket is out of range".into());
+    }
+    if options.l2.is_empty()
+        || options.l2.iter().any(|l2| !(l2.is_finite() && *l2 > 0.0))
+        || !(0.01..=0.9).contains(&options.validation)
+    {
+        return Err(Error::new(
+            Code::InvalidOption,
+            "the penalties must be above 0, and the validation share between 0.01 and 0.9",
+        ));
+    }
+    Ok(())
+}
+
+/// Which rows are for validation: whole groups, in an order that the seed decides.
+fn held_out(groups: &[usize], options: &Options) -> Vec<bool> {
+    let count = groups.iter().max().map_or(0, |most| most + 1);
+    let mut order: Vec<usize> = (0..count).collect();
+    let mut random = Pcg32::seed_from_u64(options.seed);
+    for i in (1..order.len()).rev() {
+        order.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
+    }
+    let mut sizes = vec![0; count];
+    groups.iter().for_each(|&group| sizes[group] += 1);
+    let wanted = (options.validation * groups.len() as f64).round() as usize;
+    let mut chosen = vec![false; count];
+    let mut taken = 0;
+    for group in order {
+        if taken + sizes[group] <= wanted {
+            chosen[group] = true;
+            taken += sizes[group];
+        }
+    }
+    groups.iter().map(|&group| chosen[group]).collect()
+}
+
+/// Mean log loss and accuracy on some rows.
+fn judge(model: &Linear, samples: &Samples, rows: &[usize]) -> (f64, f64) {
+    let (mut loss, mut right) = (0.0, 0);
+    for &row in rows {
+        let dense = &samples.dense[row * samples.width..(row + 1) * samples.width];
+        let sparse = samples.sparse.get(row).map_or(&[][..], Vec::as_slice);
+        let logits: Vec<f64> = model
+            .logits(dense, sparse)
+            .into_iter()
+            .map(f64::from)
+            .collect();
+        let label = samples.labels[row] as usize;
+        loss += -crate::calibrate::energy(&logits, 1.0) - logits[label];
+        let best =
+            (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
+        right += usize::from(best == Some(label));
+    }
+    let n = rows.len().max(1) as f64;
+    (loss / n, right as f64 / n)
+}
+
+/// Hands the iterations on.
+#[derive(Clone)]
+struct Report<F> {
+    fit: usize,
+    fits: usize,
+    progress: F,
+}
+
+type Iteration = IterState<Vec<f64>, Vec<f64>, (), (), (), f64>;
+
+impl<F: Fn(Progress)> Observe<Iteration> for Report<F> {
+    fn observe_iter(
+        &mut self,
+        state: &Iteration,
+        _: &KV,
+    ) -> std::result::Result<(), argmin::core::Error> {
+        (self.progress)(Progress {
+            fit: self.fit,
+            fits: self.fits,
+            iteration: state.get_iter(),
+        });
+        Ok(())
+    }
+}
+
+fn minimise(
+    objective: &Objective,
+    l2: f64,
+    start: Vec<f64>,
+    options: &Options,
+    report: Report<impl Fn(Progress) + Clone + 'static>,
+) -> Result<(Vec<f64>, bool)> {
+    let failed =
+        |e: argmin::core::Error| Error::new(Code::Internal, format!("the optimiser failed: {e}"));
+    let solver = LBFGS::new(MoreThuenteLineSearch::new(), 10)
+        .with_tolerance_grad(1e-5)
+        .map_err(failed)?
+        .with_tolerance_cost(1e-9)
+        .map_err(failed)?;
+    let result = Executor::new(objective.with_l2(l2), solver)
+        .configure(|state| state.param(start.clone()).max_iters(options.max_iterations))
+        .add_observer(report, ObserverMode::Always)
+        .run();
+    // At the optimum, f32 noise can leave the line search without a better point.
+    let Ok(result) = result else {
+        return Ok((start, false));
+    };
+    let state = result.state();
+    let converged = state.get_termination_reason() == Some(&TerminationReason::SolverConverged);
+    let found = state.get_best_param().cloned().unwrap_or(start);
+    Ok((found, converged))
+}
+
+#[cfg(test)]
+mod tests;
