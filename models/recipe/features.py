@@ -13,8 +13,6 @@ JS_SPACE = frozenset(
     "\t\n\v\f\r \u00a0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200B)))
 )
 GROUPS = ("unigrams", "bigrams", "trigrams", "quadgrams")
-BEGIN = END = 1024
-BLOCK, PADDING = 4096, 256
 
 
 def _collapse(text: str) -> str:
@@ -51,16 +49,6 @@ def ngram_frequencies(texts: list[str], ngrams: dict[str, list[str]]) -> np.ndar
             for gram in ngrams[group]:
                 out[row, column] = windows[gram.encode("utf-16-le")] / total
                 column += 1
-    return out
-
-
-def byte_windows(content: bytes) -> np.ndarray:
-    """i32 [2048]: the beginning without leading and the end without trailing ASCII white space."""
-    begin = content[:BLOCK].lstrip()[:BEGIN]
-    end = content[-BLOCK:].rstrip()[-END:]
-    out = np.full(BEGIN + END, PADDING, np.int32)
-    out[: len(begin)] = np.frombuffer(begin, np.uint8)
-    out[len(out) - len(end) :] = np.frombuffer(end, np.uint8)
     return out
 
 

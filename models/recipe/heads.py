@@ -1,4 +1,4 @@
-"""Trains the small classifiers that sit on the frozen encoder."""
+"""Classifiers that the encoder's dimension is chosen by; what ships is trained by `smallfirst train`."""
 
 import warnings
 
@@ -64,6 +64,3 @@ def select(x: np.ndarray, y: np.ndarray, held_out: np.ndarray) -> tuple[str, dic
         scores[name] = float((logits(layers, x[held_out]).argmax(axis=1) == y[held_out]).mean())
     return max(scores, key=scores.get), scores
 
-
-def train(name: str, x: np.ndarray, y: np.ndarray) -> Layers:
-    return _fit(_candidates(x.shape[1], len(np.unique(y)))[name], x, y)

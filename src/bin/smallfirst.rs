@@ -38,6 +38,8 @@ enum Command {
     Train(Box<train::TrainArgs>),
     /// Bring in a model that was trained elsewhere and exported as ONNX
     Import(Box<import::ImportArgs>),
+    /// Bring in an encoder that was exported as ONNX
+    AddEncoder(import::EncoderArgs),
     /// Write an encoder's vectors, for training elsewhere
     Embed(import::EmbedArgs),
     /// Fit the temperature and certify thresholds
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
         Command::Split(args) => train::split(&args),
         Command::Train(args) => train::train(&args),
         Command::Import(args) => import::import(&args),
+        Command::AddEncoder(args) => import::add_encoder(&args),
         Command::Embed(args) => import::embed(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Evaluate(args) => evaluate::evaluate(&args),

@@ -1,6 +1,7 @@
 //! `cargo xtask build | demo | test | models | sizes`: everything a developer or CI runs.
 
 mod llm;
+mod models;
 mod package;
 mod run;
 mod serve;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
         Command::Build => build(),
         Command::Demo { port, no_llm } => build().and_then(|()| serve::demo(port, no_llm)),
         Command::Test { only, rest } => test::test(&only, &rest),
-        Command::Models => models(),
+        Command::Models => models::models(),
         Command::Sizes => sizes::print(),
         Command::WasmTestRunner { args } => wasm::test_runner(args),
     };
@@ -89,13 +90,4 @@ fn build() -> Result<()> {
     package::build()?;
     package::build_site()?;
     sizes::print()
-}
-
-fn models() -> Result<()> {
-    let python = tools::venv(
-        "recipe-venv",
-        &["-r", "models/recipe/requirements.txt"],
-        &[],
-    )?;
-    run::run(run::command(python).arg("models/recipe/build.py"))
 }

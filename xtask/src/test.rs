@@ -8,7 +8,7 @@ use clap::ValueEnum;
 
 use crate::run::{cargo, command, run};
 use crate::tools::{self, WASM_TARGET, npm_ci};
-use crate::{build, llm, root, sizes};
+use crate::{build, llm, models, root, sizes};
 
 /// The parts of the test suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -93,16 +93,9 @@ fn wasm_clippy() -> Command {
     clippy
 }
 
-/// The labelled data, fetched and split by the recipe.
+/// The labelled data, split by the same build of the command line that is tested.
 fn data() -> Result<PathBuf> {
-    let folder = root().join("target/data");
-    let python = tools::python()?;
-    tools::node()?;
-    run(command(python)
-        .arg("models/recipe/data.py")
-        .arg("--out")
-        .arg(&folder))?;
-    Ok(folder)
+    models::data(false)
 }
 
 fn native(_: &[String]) -> Result<()> {
@@ -178,24 +171,16 @@ fn end_to_end(rest: &[String]) -> Result<()> {
 /// The held-out accuracy of every task, measured by the engine that ships.
 fn accuracy() -> Result<()> {
     let data = data()?;
-    for (task, file) in [
-        ("language", "language"),
-        ("file-type", "filetype"),
-        ("spam", "spam"),
-        ("sentiment", "sentiment"),
+    for (task, file, column) in [
+        ("language", "language", "input"),
+        ("file-type", "filetype", "path"),
+        ("spam", "spam", "input"),
+        ("sentiment", "sentiment", "input"),
     ] {
         run(cargo()
-            .args([
-                "run",
-                "--quiet",
-                "--locked",
-                "--package",
-                "smallfirst",
-                "--bin",
-                "smallfirst",
-                "--",
-            ])
-            .args(["evaluate", "models", "--task", task, "--data"])
+            .args(["run", "--quiet", "--locked", "--package", "smallfirst"])
+            .args(["--bin", "smallfirst", "--", "evaluate", "models", "--brief"])
+            .args(["--task", task, "--text", column, "--data"])
             .arg(data.join(format!("{file}.test.jsonl"))))?;
     }
     Ok(())

@@ -8,7 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use flate2::read::GzDecoder;
-use smallfirst::bundle::{Features, Head, LanguageLimit, Limits, ModelOutput, TaskEntry};
+use smallfirst::bundle::{
+    Encoder, Features, Head, LanguageLimit, Limits, ModelOutput, Pooling, TaskEntry, Tokenizer,
+    TokenizerKind,
+};
 use smallfirst::engine::import::{Contents, contents, keep_scores};
 use smallfirst::task::{Input, Label, TaskKind};
 
@@ -199,6 +202,11 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         _ => smallfirst::task::InputKind::Text,
     };
     let file = format!("{}/head.onnx", args.task);
+    for text in ["LICENSE", "NOTICE"] {
+        if let Ok(bytes) = fs::read(args.model.with_file_name(text)) {
+            workshop.write(&format!("{}/{text}", args.task), &bytes)?;
+        }
+    }
     // A model that needs no cutting is shipped byte for byte.
     let unchanged = found.outputs.len() == 1 && found.outputs[0].name == cut.output.name;
     let bytes = if unchanged { &onnx } else { &cut.onnx };
@@ -336,6 +344,115 @@ fn source(
             "say what the model reads: --encoder <name>, or --features ngrams=... or byte-windows=..."
         ),
     }
+}
+
+#[derive(Args)]
+pub struct EncoderArgs {
+    /// The ONNX model: token ids in, one vector or a vector a token out
+    model: PathBuf,
+    /// The bundle's folder, which must hold a task
+    #[arg(long)]
+    out: PathBuf,
+    /// The encoder's name
+    #[arg(long)]
+    name: String,
+    /// A Hugging Face tokenizer.json
+    #[arg(long)]
+    tokenizer: PathBuf,
+    /// The length of its vector, where the model does not say
+    #[arg(long)]
+    dimension: Option<u32>,
+    /// The model gives a vector a token; take their mean
+    #[arg(long)]
+    mean: bool,
+    /// Add the tokenizer's special tokens
+    #[arg(long)]
+    special: bool,
+    /// The most tokens it reads
+    #[arg(long)]
+    max_tokens: Option<u32>,
+    /// The licence, as an SPDX expression
+    #[arg(long)]
+    license: String,
+}
+
+/// Brings an encoder into a bundle, for heads to be trained on. LICENSE, NOTICE and README.md beside
+/// the model come along.
+pub fn add_encoder(args: &EncoderArgs) -> Result<()> {
+    let mut workshop = Workshop::open(&args.out)?;
+    let onnx = fs::read(&args.model).with_context(|| args.model.display().to_string())?;
+    let found = contents(&args.model.display().to_string(), &onnx)?;
+    if !found.unsupported.is_empty() {
+        let named: Vec<&str> = found.unsupported.keys().map(String::as_str).collect();
+        bail!(
+            "the encoder uses operators the engine does not have: {}",
+            named.join(", ")
+        );
+    }
+    let stated = found
+        .outputs
+        .first()
+        .and_then(|output| output.dims.last().copied().flatten());
+    let dimension = args
+        .dimension
+        .or(stated.and_then(|n| u32::try_from(n).ok()));
+    let dimension = dimension
+        .context("the model does not say the length of its vector; name it with --dimension")?;
+    let tokenizer =
+        fs::read(&args.tokenizer).with_context(|| args.tokenizer.display().to_string())?;
+    let file = |name: &str| format!("{}/{name}", args.name);
+    workshop.put(&file("encoder.onnx"), &onnx, &args.license)?;
+    workshop.put(&file("tokenizer.json"), &tokenizer, &args.license)?;
+    for text in ["LICENSE", "NOTICE", "README.md"] {
+        if let Ok(bytes) = fs::read(args.model.with_file_name(text)) {
+            match text {
+                "README.md" => workshop.put(&file(text), &bytes, &args.license)?,
+                _ => workshop.write(&file(text), &bytes)?,
+            }
+        }
+    }
+    let named = Tokenizer {
+        kind: TokenizerKind::HfTokenizer,
+        file: file("tokenizer.json"),
+    };
+    workshop
+        .manifest
+        .tokenizers
+        .insert(args.name.clone(), named);
+    let encoder = Encoder {
+        file: file("encoder.onnx"),
+        features: Features::Tokens {
+            tokenizer: args.name.clone(),
+            special: args.special,
+        },
+        dimension,
+        pooling: args.mean.then_some(Pooling::Mean),
+        max_tokens: args.max_tokens,
+    };
+    workshop
+        .manifest
+        .encoders
+        .insert(args.name.clone(), encoder);
+    workshop.save()?;
+    let limits = Limits {
+        min_bytes: 1,
+        max_bytes: 1000,
+        max_tokens: None,
+        languages: None,
+    };
+    let vector = pollster::block_on(open(&args.out)?.embed(
+        &args.name,
+        Input::Text("one two three"),
+        &limits,
+    ))?;
+    if vector.len() != dimension as usize {
+        bail!(
+            "the encoder gives {} numbers, not {dimension}",
+            vector.len()
+        );
+    }
+    println!("added the encoder \"{}\"", args.name);
+    Ok(())
 }
 
 #[derive(Args)]

@@ -49,7 +49,7 @@ pub struct TrainArgs {
     #[arg(
         long,
         value_delimiter = ',',
-        default_value = "1e-2,3e-3,1e-3,3e-4,1e-4,3e-5"
+        default_value = "1e-1,3e-2,1e-2,3e-3,1e-3,3e-4,1e-4,3e-5"
     )]
     l2: Vec<f64>,
     /// Decides which rows the penalty is chosen on
@@ -466,7 +466,7 @@ pub struct SplitArgs {
     data: PathBuf,
     #[command(flatten)]
     columns: ColumnArgs,
-    /// Where train.jsonl, tune.jsonl, cal.jsonl and test.jsonl go
+    /// Where <name>.train.jsonl, .tune.jsonl, .cal.jsonl and .test.jsonl go; <name> is the data file's
     #[arg(long)]
     out: PathBuf,
     /// The shares of train, tune, cal and test
@@ -497,7 +497,7 @@ pub fn split(args: &SplitArgs) -> Result<()> {
             lines += &format!("{line}\n");
             n += 1;
         }
-        let path = args.out.join(format!("{name}.jsonl"));
+        let path = args.out.join(format!("{}.{name}.jsonl", stem(&args.data)));
         fs::write(&path, lines)?;
         println!("{}: {n} rows", path.display());
     }

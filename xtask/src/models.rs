@@ -1,0 +1,326 @@
+//! The default bundle, made by the command line that ships: split, train, import, calibrate, evaluate,
+//! pack.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::root;
+use crate::run::{cargo, command, run};
+use crate::tools;
+
+/// The error rates of the certificates that the table lists.
+const LISTED: [f64; 3] = [0.01, 0.05, 0.1];
+
+/// Runs `smallfirst`; optimised where there is much to compute.
+fn smallfirst(optimised: bool, args: &[&str]) -> Result<()> {
+    let mut cargo = cargo();
+    cargo.args(["run", "--quiet", "--locked", "--package", "smallfirst"]);
+    if optimised {
+        cargo.arg("--release");
+    }
+    run(cargo.args(["--bin", "smallfirst", "--"]).args(args))
+}
+
+/// The labelled data: fetched by the recipe, and dealt out to splits by `smallfirst split`, which keeps
+/// near-copies together. `optimised` says which build does it, so that no second one is made.
+pub fn data(optimised: bool) -> Result<PathBuf> {
+    let folder = root().join("target/data");
+    let python = tools::python()?;
+    tools::node()?;
+    run(command(python)
+        .arg("models/recipe/data.py")
+        .arg("--out")
+        .arg(&folder))?;
+    // Hard ham is rare: a guarantee for it alone needs a large calibration part.
+    for (task, shares) in [("spam", "40,10,30,20"), ("sentiment", "50,10,20,20")] {
+        let from = format!("target/data/{task}.jsonl");
+        let done = folder.join(format!("{task}.test.jsonl"));
+        let newer = |a: &Path, b: &Path| {
+            Some(a.metadata().ok()?.modified().ok()? > b.metadata().ok()?.modified().ok()?)
+        };
+        if newer(&done, &root().join(&from)) == Some(true) {
+            continue;
+        }
+        let args = [
+            "split",
+            "--data",
+            &from,
+            "--slice",
+            "slice",
+            "--shares",
+            shares,
+            "--out",
+            "target/data",
+        ];
+        smallfirst(optimised, &args)?;
+    }
+    Ok(folder)
+}
+
+/// Rebuilds `models/`, and the bundle with the second tier under `target/`.
+pub fn models() -> Result<()> {
+    data(true)?;
+    let python = tools::venv(
+        "recipe-venv",
+        &["-r", "models/recipe/requirements.txt"],
+        &[],
+    )?;
+    run(command(&python).args([
+        "models/recipe/parts.py",
+        "--out",
+        "target/recipe/parts",
+        "--data",
+        "target/data",
+    ]))?;
+    let work = "target/recipe/bundle";
+    fs::remove_dir_all(root().join(work)).ok();
+    import(work)?;
+    for (task, title, instruction, labels) in [
+        (
+            "spam",
+            "Spam",
+            "Decide whether the e-mail (subject, blank line, body) is unwanted bulk mail (spam) or wanted mail (ham).",
+            "models/recipe/about/spam.json",
+        ),
+        (
+            "sentiment",
+            "Sentiment",
+            "Decide whether the author's attitude in the text is negative, neutral or positive.",
+            "models/recipe/about/sentiment.json",
+        ),
+    ] {
+        let rows = format!("target/data/{task}.train.jsonl");
+        smallfirst(
+            true,
+            &[
+                "train",
+                "--data",
+                &rows,
+                "--out",
+                work,
+                "--task",
+                task,
+                "--title",
+                title,
+                "--instruction",
+                instruction,
+                "--labels",
+                labels,
+                "--encoder",
+                "static",
+                "--encoders-from",
+                work,
+                "--ngrams",
+                "65536",
+                "--max-tokens",
+                "65536",
+                "--language-task",
+                "language",
+                "--languages",
+                "eng",
+                "--license",
+                "Apache-2.0",
+            ],
+        )?;
+        copy(
+            "target/recipe/parts/static-text/LICENSE",
+            &format!("{work}/{task}/LICENSE"),
+        )?;
+    }
+    for task in ["language", "spam", "sentiment"] {
+        let (tune, cal) = (
+            format!("target/data/{task}.tune.jsonl"),
+            format!("target/data/{task}.cal.jsonl"),
+        );
+        smallfirst(
+            true,
+            &[
+                "calibrate",
+                work,
+                "--task",
+                task,
+                "--data",
+                &cal,
+                "--tune",
+                &tune,
+                "--slice",
+                "slice",
+            ],
+        )?;
+    }
+    evaluate(work, "language", "language", &["--slice", "slice"])?;
+    evaluate(work, "file-type", "filetype", &["--text", "path"])?;
+    evaluate(
+        work,
+        "spam",
+        "spam",
+        &["--slice", "slice", "--positive", "ham", "--language", "en"],
+    )?;
+    evaluate(
+        work,
+        "sentiment",
+        "sentiment",
+        &["--slice", "slice", "--language", "en"],
+    )?;
+    smallfirst(true, &["pack", work, "--out", "models"])?;
+    readme()
+}
+
+fn import(work: &str) -> Result<()> {
+    smallfirst(
+        true,
+        &[
+            "import",
+            "target/recipe/parts/language/head.onnx",
+            "--out",
+            work,
+            "--task",
+            "language",
+            "--logits",
+            "--labels",
+            "target/recipe/parts/language/labels.json",
+            "--features",
+            "ngrams=target/recipe/parts/language/ngrams.json",
+            "--license",
+            "MIT",
+            "--title",
+            "Language",
+            "--instruction",
+            "Name the language the text is written in.",
+            "--min-bytes",
+            "12",
+        ],
+    )?;
+    smallfirst(
+        true,
+        &[
+            "import",
+            "target/recipe/parts/file-type/head.onnx",
+            "--out",
+            work,
+            "--task",
+            "file-type",
+            "--probabilities",
+            "--labels",
+            "target/recipe/parts/file-type/labels.json",
+            "--features",
+            "byte-windows=1024,1024,4096,256",
+            "--threshold",
+            "0.5",
+            "--license",
+            "Apache-2.0",
+            "--title",
+            "File type",
+            "--instruction",
+            "Name the type of the file from its bytes.",
+            "--min-bytes",
+            "8",
+            "--max-bytes",
+            "268435456",
+        ],
+    )?;
+    smallfirst(
+        true,
+        &[
+            "add-encoder",
+            "target/recipe/parts/static-text/encoder.onnx",
+            "--out",
+            work,
+            "--name",
+            "static-text",
+            "--tokenizer",
+            "target/recipe/parts/static-text/tokenizer.json",
+            "--license",
+            "Apache-2.0",
+        ],
+    )
+}
+
+fn evaluate(work: &str, task: &str, file: &str, more: &[&str]) -> Result<()> {
+    let data = format!("target/data/{file}.test.jsonl");
+    let about = format!("models/recipe/about/{task}.md");
+    let html = format!("target/recipe/{task}.html");
+    let mut args = vec!["evaluate", work, "--task", task, "--data", &data, "--brief"];
+    args.extend(["--write", "--about", &about, "--html", &html]);
+    args.extend(more);
+    smallfirst(true, &args)
+}
+
+fn copy(from: &str, to: &str) -> Result<()> {
+    let (from, to) = (root().join(from), root().join(to));
+    fs::copy(&from, &to).with_context(|| format!("{} could not be copied", from.display()))?;
+    Ok(())
+}
+
+/// Writes the measured figures and sizes into `models/README.md`.
+fn readme() -> Result<()> {
+    let path = root().join("models/README.md");
+    let manifest: Value = serde_json::from_slice(&fs::read(root().join("models/manifest.json"))?)?;
+    let mut figures = String::from("| task | test n | accuracy |");
+    for risk in LISTED {
+        figures += &format!(" at {:.0} %: answered, wrong |", 100.0 * risk);
+    }
+    figures += &format!("\n| --- | --- | --- |{}\n", " --- |".repeat(LISTED.len()));
+    let tasks = manifest["tasks"].as_object().context("no tasks")?;
+    for (id, task) in tasks {
+        let Some(evaluation) = task["evaluation"].as_str() else {
+            continue;
+        };
+        let report: Value =
+            serde_json::from_slice(&fs::read(root().join("models").join(evaluation))?)?;
+        let percent = |v: &Value| format!("{:.1} %", 100.0 * v.as_f64().unwrap_or(0.0));
+        figures += &format!(
+            "| {id} | {} | {} |",
+            report["n"],
+            percent(&report["accuracy"]["value"])
+        );
+        for risk in LISTED {
+            let of = |p: &&Value| p["risk"].as_f64().is_some_and(|r| (r - risk).abs() < 1e-9);
+            let policy = report["policies"]
+                .as_array()
+                .and_then(|all| all.iter().find(of));
+            figures += &match policy {
+                Some(p) if !p["thresholds"].is_null() => {
+                    format!(
+                        " {}, {} |",
+                        percent(&p["coverage"]["value"]),
+                        percent(&p["error"]["value"])
+                    )
+                }
+                _ => " not certified |".into(),
+            };
+        }
+        figures += "\n";
+    }
+    let mut sizes = String::from("| file | bytes | licence |\n| --- | --- | --- |\n");
+    let mut total = fs::metadata(root().join("models/manifest.json"))?.len();
+    for (file, entry) in manifest["files"].as_object().context("no files")? {
+        total += entry["bytes"].as_u64().unwrap_or(0);
+        sizes += &format!(
+            "| {file} | {} | {} |\n",
+            entry["bytes"],
+            entry["license"].as_str().unwrap_or("-")
+        );
+    }
+    sizes += &format!("| **all, with manifest.json** | **{total}** | |\n");
+    let mut text = fs::read_to_string(&path)?;
+    for (marker, content) in [("figures", figures), ("sizes", sizes)] {
+        text = filled(&text, marker, content.trim_end())
+            .with_context(|| format!("models/README.md has no place for {marker}"))?;
+    }
+    Ok(fs::write(path, text)?)
+}
+
+/// The text with what stands between two comments replaced.
+fn filled(text: &str, marker: &str, content: &str) -> Option<String> {
+    let (begin, end) = (
+        format!("<!-- {marker}:begin -->"),
+        format!("<!-- {marker}:end -->"),
+    );
+    let (before, rest) = text.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n{content}\n{end}{after}"))
+}
