@@ -225,6 +225,21 @@ def file_rows(work: Path) -> list[dict]:
     return [{"path": str(path), "label": label} for path, label in zip(chosen, labels, strict=True)]
 
 
+def out_of_scope(tasks: dict) -> dict[str, dict]:
+    """Real inputs that belong to no label of a task: those of other tasks, and sentences in other languages."""
+
+    def some(rows: Iterable[dict], share: int) -> list[dict]:
+        return [{"input": row["input"]} for row in rows if bucket(f"out of scope {row['input']}", 1000) < share]
+
+    foreign = [row for row in tasks["language"]["tune"] if row["slice"].endswith("/sentences")]
+    foreign = [row for row in foreign if row["label"] != "eng"]
+    mails, tweets = tasks["spam"][""], tasks["sentiment"][""]
+    found = {"spam": some(tweets, 8) + some(foreign, 100), "sentiment": some(mails, 100) + some(foreign, 300)}
+    # Half to calibrate with; of the rest so many that they are the same share of the test as of the calibration rows.
+    steps = {"spam": 6, "sentiment": 4}
+    return {f"{task}.oos": {"": rows[::2], "test": rows[1 :: steps[task]]} for task, rows in found.items()}
+
+
 def write_lines(path: Path, rows: list[dict]) -> None:
     path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
 
@@ -249,11 +264,12 @@ def make(out: Path, work: Path) -> None:
         "language": split_rows(language_rows(), PRETRAINED, label_in_key=True),
         "filetype": {"test": file_rows(work)},
     }
+    tasks |= out_of_scope(tasks)
     for task, splits in tasks.items():
         for split, rows in splits.items():
             name = f"{task}.{split}" if split else task
             write_lines(out / f"{name}.jsonl", rows)
-            print(f"{name}: {len(rows)}", dict(Counter(row["label"] for row in rows).most_common(4)))
+            print(f"{name}: {len(rows)}", dict(Counter(row.get("label") for row in rows).most_common(4)))
     stamp.write_text(key)
 
 

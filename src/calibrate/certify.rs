@@ -22,7 +22,7 @@ use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
 use crate::bundle::{Certificate, Counts};
 
 /// How many candidates are laid out.
-const STEPS: usize = 20;
+const STEPS: usize = 40;
 
 /// What one tier says of one labelled row.
 #[derive(Debug, Clone, Copy, PartialEq)]

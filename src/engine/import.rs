@@ -109,6 +109,7 @@ pub fn keep_scores(name: &str, onnx: &[u8], wanted: Option<&str>) -> Result<Cut>
         output.made_by = maker(&graph, &output.name);
         output.is_float = true;
     }
+    plain_scalers(&mut graph);
     prune(&mut graph, &output.name);
     graph.output.retain(|v| v.name == output.name);
     if graph.output.is_empty() {
@@ -122,6 +123,50 @@ pub fn keep_scores(name: &str, onnx: &[u8], wanted: Option<&str>) -> Result<Cut>
         onnx: model.encode_to_vec(),
         output,
     })
+}
+
+/// Writes scikit-learn's `Scaler`, which the engine does not have, as the subtraction and the
+/// multiplication that it is.
+fn plain_scalers(graph: &mut GraphProto) {
+    let mut nodes = Vec::new();
+    for node in std::mem::take(&mut graph.node) {
+        if node.op_type != "Scaler" {
+            nodes.push(node);
+            continue;
+        }
+        let floats = |name: &str| {
+            let mut found = node.attribute.iter().filter(|a| a.name == name);
+            found.next().map(|a| a.floats.clone()).unwrap_or_default()
+        };
+        let output = node.output.first().cloned().unwrap_or_default();
+        let centred = format!("{output}_centred");
+        for (op, values, from, to) in [
+            (
+                "Sub",
+                floats("offset"),
+                node.input.first().cloned(),
+                centred.clone(),
+            ),
+            ("Mul", floats("scale"), Some(centred), output),
+        ] {
+            let name = format!("{to}_by");
+            nodes.push(tract_onnx::pb::NodeProto {
+                op_type: op.into(),
+                name: to.clone(),
+                input: vec![from.unwrap_or_default(), name.clone()],
+                output: vec![to],
+                ..Default::default()
+            });
+            graph.initializer.push(tract_onnx::pb::TensorProto {
+                name,
+                dims: vec![1, values.len() as i64],
+                data_type: tensor_proto::DataType::Float as i32,
+                float_data: values,
+                ..Default::default()
+            });
+        }
+    }
+    graph.node = nodes;
 }
 
 fn decode(name: &str, onnx: &[u8]) -> Result<ModelProto> {

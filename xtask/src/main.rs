@@ -51,6 +51,8 @@ enum Command {
     },
     /// Rebuild the default bundle under models/ from its sources
     Models,
+    /// Build the bundle with the optional second tier under target/cascade, and measure what it adds
+    Cascade,
     /// Print the sizes of what was built
     Sizes,
     /// Cargo's runner for wasm tests
@@ -67,6 +69,7 @@ fn main() -> ExitCode {
         Command::Demo { port, no_llm } => build().and_then(|()| serve::demo(port, no_llm)),
         Command::Test { only, rest } => test::test(&only, &rest),
         Command::Models => models::models(),
+        Command::Cascade => models::cascade(),
         Command::Sizes => sizes::print(),
         Command::WasmTestRunner { args } => wasm::test_runner(args),
     };

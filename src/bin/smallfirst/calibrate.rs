@@ -19,6 +19,9 @@ use crate::train::report_overlap;
 /// The share of the rows that tune, where no --tune is given.
 const TUNE_SHARE: f64 = 0.3;
 
+/// By what factor a cut must let more be answered rightly to be worth its bytes; less is noise.
+const LEAST_GAIN: f64 = 1.02;
+
 /// Inner borders of the histogram that live confidences are held against.
 const EDGES: usize = 31;
 
@@ -118,24 +121,10 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let mut cal = examine(&runtime, &task, &cal_rows, "calibration rows")?;
     let mut out_of_scope = 0;
     if let Some(path) = &args.out_of_scope {
-        let rows = args.columns.read(path)?;
-        let (to_tune, to_cal) = halves(rows);
+        let (to_tune, to_cal) = halves(args.columns.read_out_of_scope(path)?);
         out_of_scope = to_cal.len() as u64;
-        let strip = |rows: Vec<Row>| -> Vec<Row> {
-            let no_label = |row| Row {
-                label: None,
-                slice: None,
-                ..row
-            };
-            rows.into_iter().map(no_label).collect()
-        };
-        tune.extend(examine(
-            &runtime,
-            &task,
-            &strip(to_tune),
-            "out of scope, tuning",
-        )?);
-        cal.extend(examine(&runtime, &task, &strip(to_cal), "out of scope")?);
+        tune.extend(examine(&runtime, &task, &to_tune, "out of scope, tuning")?);
+        cal.extend(examine(&runtime, &task, &to_cal, "out of scope")?);
     }
 
     let names = runtime.bundle().task(&task)?.tiers.clone();
@@ -423,7 +412,7 @@ fn choose_ood(
                 rules[tier].ood = Some((*method, ood::cut(&inside, keep)));
                 let found = covered(rules);
                 let forced = !matches!(args.ood, OodChoice::Auto) && chosen.is_none();
-                if forced || found > best {
+                if forced || found.0 > best.0 || found.1 > best.1 * LEAST_GAIN {
                     (best, chosen) = (found, Some((*method, ood::cut(&inside, keep), keep)));
                 }
             }

@@ -140,10 +140,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
         row.remote = Some(outcome);
     }
     if let Some(path) = &args.out_of_scope {
-        let mut outside = args.columns.read(path)?;
-        outside
-            .iter_mut()
-            .for_each(|row| (row.label, row.slice) = (None, None));
+        let outside = args.columns.read_out_of_scope(path)?;
         observations.extend(observe(runtime, task, &outside, &ids)?);
     }
     let infos = runtime.tasks();

@@ -26,6 +26,15 @@ pub struct ColumnArgs {
 }
 
 impl ColumnArgs {
+    /// The rows of a file of inputs that belong to no label, and to no slice.
+    pub fn read_out_of_scope(&self, path: &Path) -> Result<Vec<Row>> {
+        let mut columns = self.clone();
+        columns.slice = None;
+        let mut rows = columns.read(path)?;
+        rows.iter_mut().for_each(|row| row.label = None);
+        Ok(rows)
+    }
+
     /// The rows of a .jsonl, .csv, .tsv or .parquet file.
     pub fn read(&self, path: &Path) -> Result<Vec<Row>> {
         let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;

@@ -1,0 +1,386 @@
+//! The guide, run as written on real mail, and the other commands a data scientist meets.
+#![cfg(not(target_arch = "wasm32"))]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A fresh folder with the default bundle in it, as `models`.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    copy(
+        Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models")),
+        &folder.join("models"),
+    );
+    folder
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap().path();
+        let to = to.join(entry.file_name().unwrap());
+        if entry.is_dir() {
+            copy(&entry, &to);
+        } else {
+            fs::copy(&entry, &to).unwrap();
+        }
+    }
+}
+
+/// Runs `smallfirst` and gives what it prints, and whether it succeeded.
+fn smallfirst(folder: &Path, args: &[&str]) -> (bool, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_smallfirst"))
+        .args(args)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&printed).into_owned(),
+    )
+}
+
+/// The words of a command line, where double quotes hold words together.
+fn words(line: &str) -> Vec<String> {
+    line.split('"')
+        .enumerate()
+        .flat_map(|(i, part)| match i % 2 {
+            0 => part.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![part.to_owned()],
+        })
+        .collect()
+}
+
+fn data(name: &str) -> PathBuf {
+    let folder =
+        std::env::var_os("SMALLFIRST_DATA").expect("SMALLFIRST_DATA names the labelled data");
+    PathBuf::from(folder).join(name)
+}
+
+#[test]
+#[ignore = "needs the data of `cargo xtask test`"]
+fn the_guide_runs_as_written() {
+    let folder = folder("guide");
+    fs::copy(data("spam.jsonl"), folder.join("mails.jsonl")).unwrap();
+    let guide = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/guide.md")).unwrap();
+    let mut printed = String::new();
+    let mut commands = 0;
+    for block in guide.split("```sh\n").skip(1) {
+        for line in block.split("```").next().unwrap().lines() {
+            let line = words(line);
+            assert_eq!(line[0], "smallfirst");
+            let args: Vec<&str> = line[1..].iter().map(String::as_str).collect();
+            let (success, output) = smallfirst(&folder, &args);
+            assert!(success, "{line:?}: {output}");
+            printed += &output;
+            commands += 1;
+        }
+    }
+    assert!(commands >= 8, "only {commands} commands");
+    assert!(printed.contains("fit to be shipped") || printed.contains("packed to dist"));
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    let report: serde_json::Value = serde_json::from_str(&read("report.json")).unwrap();
+    assert!(
+        report["accuracy"]["value"].as_f64().unwrap() > 0.95,
+        "{}",
+        report["accuracy"]
+    );
+    assert_eq!(report["slices"].as_array().unwrap().len(), 5);
+    // No near-copy of a training mail is left in the test data.
+    assert_eq!(report["duplicates"][0], 0);
+    assert!(read("report.html").contains("<svg"));
+    let manifest: serde_json::Value = serde_json::from_str(&read("dist/manifest.json")).unwrap();
+    let certificates = manifest["tasks"]["mail"]["guarantee"]["certificates"]
+        .as_array()
+        .unwrap();
+    assert!(
+        certificates
+            .iter()
+            .any(|c| c["risk"] == 0.05 && !c["thresholds"].is_null())
+    );
+    assert!(read("dist/mail/README.md").starts_with("---\nlicense: \"mit\"\n"));
+    assert!(!folder.join("dist/.work").exists());
+}
+
+#[test]
+fn a_bundle_that_was_not_evaluated_is_not_packed() {
+    let folder = folder("unevaluated");
+    let rows: String = (0..60)
+        .map(|i| {
+            let (label, text) = if i % 2 == 0 {
+                ("a", "red apples")
+            } else {
+                ("b", "blue skies")
+            };
+            format!("{{\"input\": \"{text} number {i}\", \"label\": \"{label}\"}}\n")
+        })
+        .collect();
+    fs::write(folder.join("toy.jsonl"), rows).unwrap();
+    let train = ["train", "--data", "toy.jsonl", "--out", "bundle"];
+    let (success, printed) = smallfirst(&folder, &train);
+    assert!(success, "{printed}");
+    let (success, printed) = smallfirst(&folder, &["pack", "bundle"]);
+    assert!(!success);
+    for fault in [
+        "licence is not stated",
+        "no model card",
+        "was not evaluated",
+    ] {
+        assert!(printed.contains(fault), "{printed}");
+    }
+    // Sixty rows certify little: the small risks escalate, and it says so.
+    let (success, printed) = smallfirst(&folder, &["calibrate", "bundle", "--data", "toy.jsonl"]);
+    assert!(success, "{printed}");
+    assert!(
+        printed.contains("60 of 60 rows are in the training data")
+            || printed.contains("are in the training data"),
+        "{printed}"
+    );
+    assert!(printed.contains("risk    1 %: not certified"), "{printed}");
+    // The same seed gives the same bytes.
+    let head = fs::read(folder.join("bundle/toy/head.onnx")).unwrap();
+    let (success, printed) =
+        smallfirst(&folder, &["train", "--data", "toy.jsonl", "--out", "again"]);
+    assert!(success, "{printed}");
+    assert_eq!(head, fs::read(folder.join("again/toy/head.onnx")).unwrap());
+    // An evaluation of other thresholds is found out.
+    let evaluate = ["evaluate", "bundle", "--data", "toy.jsonl", "--write"];
+    assert!(smallfirst(&folder, &evaluate).0);
+    let calibrate = [
+        "calibrate",
+        "bundle",
+        "--data",
+        "toy.jsonl",
+        "--delta",
+        "0.2",
+    ];
+    assert!(smallfirst(&folder, &calibrate).0);
+    let (success, printed) = smallfirst(&folder, &["pack", "bundle"]);
+    assert!(
+        !success && printed.contains("was not evaluated"),
+        "{printed}"
+    );
+}
+
+#[test]
+fn mistakes_are_explained() {
+    let folder = folder("mistakes");
+    fs::write(
+        folder.join("one.jsonl"),
+        "{\"input\": \"x\", \"label\": \"a\"}\n",
+    )
+    .unwrap();
+    fs::write(folder.join("broken.jsonl"), "{\"input\": \"x\"}\n{oops\n").unwrap();
+    fs::write(folder.join("unlabelled.csv"), "input,label\nx,a\ny,\n").unwrap();
+    fs::write(folder.join("not.onnx"), "hello").unwrap();
+    for (args, words) in [
+        (
+            &["train", "--data", "one.jsonl", "--out", "b"][..],
+            &["two labels"][..],
+        ),
+        (
+            &["train", "--data", "broken.jsonl", "--out", "b"],
+            &["line 2", "not a JSON object"],
+        ),
+        (
+            &["train", "--data", "unlabelled.csv", "--out", "b"],
+            &["line 3", "--label"],
+        ),
+        (
+            &["train", "--data", "none.jsonl", "--out", "b"],
+            &["none.jsonl"],
+        ),
+        (
+            &[
+                "train",
+                "--data",
+                "one.jsonl",
+                "--encoder",
+                "huge",
+                "--out",
+                "b",
+            ],
+            &["static-text"],
+        ),
+        (
+            &["calibrate", "models", "--data", "one.jsonl"],
+            &["--task", "language"],
+        ),
+        (
+            &[
+                "calibrate",
+                "models",
+                "--task",
+                "spam",
+                "--data",
+                "one.jsonl",
+            ],
+            &["no label \"a\"", "--out-of-scope"],
+        ),
+        (
+            &["calibrate", "nowhere", "--data", "one.jsonl"],
+            &["manifest.json"],
+        ),
+        (
+            &[
+                "import",
+                "not.onnx",
+                "--out",
+                "b",
+                "--task",
+                "t",
+                "--labels",
+                "a,b",
+                "--license",
+                "MIT",
+            ],
+            &["not an ONNX file"],
+        ),
+        (
+            &[
+                "import",
+                "models/spam/head.onnx",
+                "--out",
+                "b",
+                "--task",
+                "t",
+                "--labels",
+                "a,b,c",
+                "--license",
+                "MIT",
+                "--encoder",
+                "static",
+            ],
+            &["2 scores", "names 3"],
+        ),
+        (
+            &[
+                "run",
+                "models",
+                "--task",
+                "spam",
+                "--data",
+                "one.jsonl",
+                "--risk",
+                "2",
+            ],
+            &["risk is 2"],
+        ),
+    ] {
+        let (success, printed) = smallfirst(&folder, args);
+        let refused = !success || printed.contains("\"code\"");
+        assert!(refused, "{args:?}: {printed}");
+        for word in words {
+            assert!(printed.contains(word), "{args:?}: {printed}");
+        }
+        assert!(!printed.contains("panicked"), "{printed}");
+    }
+}
+
+#[test]
+#[ignore = "needs the data and the Python packages of `cargo xtask test`"]
+fn a_scikit_learn_model_and_a_sagemaker_archive_become_tasks() {
+    let folder = folder("import");
+    for split in ["train", "test"] {
+        let name = format!("spam.{split}.jsonl");
+        fs::copy(data(&name), folder.join(name)).unwrap();
+    }
+    let embed = [
+        "embed",
+        "--data",
+        "spam.train.jsonl",
+        "--out",
+        "vectors.jsonl",
+    ];
+    let (success, printed) = smallfirst(&folder, &embed);
+    assert!(success, "{printed}");
+    let python = std::env::var_os("SMALLFIRST_MAGIKA_PYTHON").expect("SMALLFIRST_MAGIKA_PYTHON");
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/reference/sklearn_head.py"
+    );
+    let trained = Command::new(python)
+        .args([script, "vectors.jsonl", "model.onnx"])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert!(
+        trained.status.success(),
+        "{}",
+        String::from_utf8_lossy(&trained.stderr)
+    );
+    let labels = String::from_utf8(trained.stdout).unwrap().trim().to_owned();
+    // The archive that a SageMaker training job leaves.
+    let packed = Command::new("tar")
+        .args(["-czf", "model.tar.gz", "./model.onnx"])
+        .current_dir(&folder)
+        .status()
+        .unwrap();
+    assert!(packed.success());
+    let mut accuracies = Vec::new();
+    for model in ["model.onnx", "model.tar.gz"] {
+        let import = [
+            "import",
+            model,
+            "--out",
+            "bundle",
+            "--task",
+            "mail",
+            "--labels",
+            &labels,
+            "--encoder",
+            "static",
+            "--license",
+            "MIT",
+        ];
+        let (success, printed) = smallfirst(&folder, &import);
+        assert!(success && printed.contains("probabilities"), "{printed}");
+        let evaluate = [
+            "evaluate",
+            "bundle",
+            "--data",
+            "spam.test.jsonl",
+            "--json",
+            "report.json",
+        ];
+        let (success, printed) = smallfirst(&folder, &evaluate);
+        assert!(success, "{printed}");
+        let report = fs::read(folder.join("report.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+        accuracies.push(report["accuracy"]["value"].as_f64().unwrap());
+    }
+    assert!(
+        accuracies[0] > 0.93 && accuracies[0] == accuracies[1],
+        "{accuracies:?}"
+    );
+    // An archive without a model says what it holds.
+    let packed = Command::new("tar")
+        .args(["-czf", "other.tar.gz", "./vectors.jsonl"])
+        .current_dir(&folder)
+        .status()
+        .unwrap();
+    assert!(packed.success());
+    let import = [
+        "import",
+        "other.tar.gz",
+        "--out",
+        "bundle",
+        "--task",
+        "t",
+        "--labels",
+        "a,b",
+        "--encoder",
+        "static",
+        "--license",
+        "MIT",
+    ];
+    let (success, printed) = smallfirst(&folder, &import);
+    assert!(
+        !success && printed.contains("vectors.jsonl") && printed.contains("skl2onnx"),
+        "{printed}"
+    );
+}
