@@ -110,6 +110,7 @@ pub fn keep_scores(name: &str, onnx: &[u8], wanted: Option<&str>) -> Result<Cut>
         output.is_float = true;
     }
     plain_scalers(&mut graph);
+    number_labels(&mut graph);
     prune(&mut graph, &output.name);
     graph.output.retain(|v| v.name == output.name);
     if graph.output.is_empty() {
@@ -167,6 +168,20 @@ fn plain_scalers(graph: &mut GraphProto) {
         }
     }
     graph.node = nodes;
+}
+
+/// Gives classifiers numbers for their labels, which are only wanted in order; the engine cannot carry
+/// text through its optimiser.
+fn number_labels(graph: &mut GraphProto) {
+    use tract_onnx::pb::attribute_proto::AttributeType;
+    for attribute in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
+        if attribute.name == "classlabels_strings" && !attribute.strings.is_empty() {
+            attribute.name = "classlabels_ints".into();
+            attribute.ints = (0..attribute.strings.len() as i64).collect();
+            attribute.strings.clear();
+            attribute.r#type = AttributeType::Ints as i32;
+        }
+    }
 }
 
 fn decode(name: &str, onnx: &[u8]) -> Result<ModelProto> {

@@ -21,7 +21,18 @@ test("a visitor sees local answers, and one that goes to the LLM, with the reaso
   await expect(page.getByTestId("ran-on")).toHaveText("On this device");
   await expect(reason(page)).toHaveText("confident");
   await expect(page.getByTestId("timing")).toContainText("ms");
+  await expect(page.getByTestId("guaranteed")).toHaveText("Guaranteed at 5.0 %");
   await screenshot(page, "local");
+
+  // At a risk that nothing certifies, the same input goes to the LLM.
+  await page.locator("#risk").selectOption("0.01");
+  await page.locator("#run").click();
+  await expect(reason(page)).toHaveText("uncertified", { timeout: 90_000 });
+  await expect(page.getByTestId("guaranteed")).toBeHidden();
+  await page.locator("#risk").selectOption("");
+  await page.getByText("Model card").click();
+  await expect(page.getByTestId("card")).toContainText("model-index");
+  await screenshot(page, "card");
 
   await page.getByTestId("task-sentiment").check();
   await page.getByRole("button", { name: "Mixed (hard)" }).click();

@@ -4,6 +4,7 @@ import { expect, root, test } from "./fixtures.js";
 import { ready, run } from "./harness.js";
 
 const HAPPY = "I love this, what a wonderful day! Thank you so much";
+const OFFER = "Lower your mortgage payment today\n\nDear homeowner,\n\nInterest rates are at their lowest point in years, and you have been selected to receive a free quote with no obligation. Thousands of families have already saved hundreds of dollars every month. Bad credit is no problem. Click the link below, fill in the short form, and one of our lenders will call you within 24 hours.\n\nhttp://www.example.com/quote\n\nThis offer is limited. To be removed from our mailing list, reply with the word remove in the subject line.";
 const GERMAN = "Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig.";
 
 test("every task answers on the device, and says how sure it is", async ({ page, harness }) => {
@@ -12,7 +13,7 @@ test("every task answers on the device, and says how sure it is", async ({ page,
   const cases: [string, string | number[], string][] = [
     ["language", GERMAN, "deu"],
     ["sentiment", HAPPY, "positive"],
-    ["spam", "FREE MONEY!!!\n\nClick here to claim your free prize, limited offer, 100% guaranteed income", "spam"],
+    ["spam", OFFER, "spam"],
     ["file-type", rust, "rust"],
   ];
   for (const [task, input, label] of cases) {

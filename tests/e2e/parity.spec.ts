@@ -29,7 +29,7 @@ for (const [task, file] of [
     const lines = Array.from({ length: INPUTS }, (_, i) => data[i * step]!);
     const sample = join(mkdtempSync(join(tmpdir(), "smallfirst-parity-")), "sample.jsonl");
     writeFileSync(sample, `${lines.join("\n")}\n`);
-    const args = ["run", join(root, "models"), "--task", task, "--data", sample, "--all-scores"];
+    const args = ["run", join(root, "models"), "--task", task, "--text", task === "file-type" ? "path" : "input", "--data", sample, "--all-scores"];
     const printed = execFileSync(process.env["SMALLFIRST_BIN"]!, args, { encoding: "utf8", maxBuffer: 1 << 28 });
     const native = printed.trim().split("\n").map((line) => JSON.parse(line) as Result);
     expect(native).toHaveLength(INPUTS);

@@ -9,6 +9,9 @@ export function showAnswer(answer: Answer, task: TaskInfo): void {
   shown("label-id").textContent = output.title === null ? "" : output.label;
   shown("ran-on").textContent = answer.ranOn === "local" ? "On this device" : `Remote: ${answer.tier}`;
   shown("reason").textContent = answer.reason;
+  const promise = shown<HTMLElement>("guaranteed");
+  promise.hidden = answer.ranOn !== "local" || answer.degraded;
+  promise.textContent = answer.guaranteed && answer.risk !== null ? `Guaranteed at ${percent(answer.risk)}` : "Not guaranteed";
   shown<HTMLElement>("degraded").hidden = !answer.degraded;
   shown("explanation").textContent = answer.explanation;
   showConfidence(answer);

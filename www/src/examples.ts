@@ -1,4 +1,4 @@
-/** Things to try. For each task, the last one is hard for its small model. */
+/** Things to try. For each task, the last ones are hard for its small model. */
 export const EXAMPLES: Record<string, { name: string; input: string }[]> = {
   language: [
     { name: "German", input: "Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig." },
@@ -14,12 +14,13 @@ export const EXAMPLES: Record<string, { name: string; input: string }[]> = {
   spam: [
     {
       name: "Offer",
-      input: "FREE MONEY!!!\n\nClick here to claim your free prize, limited offer, 100% guaranteed income",
+      input: "Lower your mortgage payment today\n\nDear homeowner,\n\nInterest rates are at their lowest point in years, and you have been selected to receive a free quote with no obligation. Thousands of families have already saved hundreds of dollars every month. Bad credit is no problem. Click the link below, fill in the short form, and one of our lenders will call you within 24 hours.\n\nhttp://www.example.com/quote\n\nThis offer is limited. To be removed from our mailing list, reply with the word remove in the subject line.",
     },
     {
       name: "Patch",
-      input: "Re: build fails on 2.4 kernel\n\nThe patch you sent last week works for me. Could you commit it?",
+      input: "Re: build fails on 2.4 kernel\n\nOn Tue, Aug 13, 2002 at 10:12:44AM +0100, Martin wrote:\n> The module does not compile here with gcc 3.1, it stops in the driver.\n> Is that a known problem?\n\nYes, the header was moved in the last release. The patch you sent last week works for me, I have tried it on two machines with the Debian packages. Could you commit it to CVS, or should I do it at the weekend? Then we can close the bug and send an announcement to the list.\n\nCheers,\nAnna",
     },
+    { name: "A few words (hard)", input: "Hi\n\nare you there?" },
     { name: "Another language (hard)", input: "Rechnung\n\nSehr geehrte Damen und Herren, anbei erhalten Sie unsere Rechnung." },
   ],
   "file-type": [

@@ -1,6 +1,6 @@
-import { createSmallFirst, type Mode, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
+import { createSmallFirst, type Drift, type Mode, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
 import { showAnswer } from "./answer";
-import { byId, bytes, element } from "./dom";
+import { byId, bytes, element, percent, shown } from "./dom";
 import { EXAMPLES } from "./examples";
 import { Fallback } from "./fallback";
 
@@ -8,6 +8,8 @@ const status = byId("status");
 const error = byId("error");
 const run = byId<HTMLButtonElement>("run");
 const text = byId<HTMLTextAreaElement>("input");
+const risk = byId<HTMLSelectElement>("risk");
+const card = byId<HTMLDetailsElement>("card");
 const fileInput = byId<HTMLInputElement>("file");
 
 let ai: SmallFirst | undefined;
@@ -25,7 +27,7 @@ async function start(): Promise<void> {
   ai = undefined;
   say("loading", "Loading…");
   try {
-    const made = await createSmallFirst({ bundle: "./models/", remote: fallback.options(), onProgress });
+    const made = await createSmallFirst({ bundle: "./models/", remote: fallback.options(), onProgress, onDrift });
     ai = made;
     tasks = await made.tasks();
     showTasks();
@@ -49,6 +51,12 @@ function prepare(made: SmallFirst): void {
       // A newer instance took its place; its own preparation counts.
       if (made === ai) fail(thrown);
     });
+}
+
+function onDrift({ task, watched }: Drift): void {
+  const what = watched === "inputs" ? "inputs no longer look like those it was calibrated on" : "audited answers are wrong too often";
+  error.textContent = `The task "${task}": ${what}; its answers are not guaranteed any more.`;
+  error.hidden = false;
 }
 
 const loading = new Map<string, Progress>();
@@ -93,6 +101,8 @@ function showTasks(): void {
 
 function choose(chosen: TaskInfo): void {
   task = chosen;
+  card.open = false;
+  showRisks(chosen);
   byId("text-input").hidden = chosen.input !== "text";
   byId("file-input").hidden = chosen.input !== "bytes";
   byId("examples").replaceChildren(
@@ -108,6 +118,30 @@ function choose(chosen: TaskInfo): void {
     }),
   );
 }
+
+/** The risks that calibration tried for a task, and what each would answer here. */
+function showRisks(of: TaskInfo): void {
+  const before = risk.value;
+  const own = element("option", of.risk === null ? "as the model's authors say" : `the task's own (${percent(of.risk)})`);
+  own.value = "";
+  const others = of.risks.map((r) => {
+    const what = r.certified ? `${percent(r.coverage)} answered here in calibration` : "not certified";
+    const option = element("option", `${percent(r.risk)}: ${what}`);
+    option.value = String(r.risk);
+    return option;
+  });
+  risk.replaceChildren(own, ...others);
+  if (others.some((option) => option.value === before)) risk.value = before;
+}
+
+/** The card as text: what a bundle holds is never markup here. */
+card.addEventListener("toggle", () => {
+  const asked = task;
+  if (!card.open || !ai || !asked) return;
+  ai.card(asked.id).then(({ markdown }) => {
+    if (asked === task) shown("card").textContent = markdown;
+  }, fail);
+});
 
 function take(given: Blob, name: string): void {
   file = given;
@@ -127,8 +161,9 @@ async function ask(): Promise<void> {
   byId("result").setAttribute("aria-busy", "true");
   try {
     const mode = document.querySelector<HTMLInputElement>("input[name=mode]:checked")?.value as Mode;
+    const chosenRisk = risk.value === "" ? {} : { risk: Number(risk.value) };
     const input = asked.input === "text" ? text.value : (file ?? new Uint8Array());
-    const answer = await ai.run(asked.id, input, { mode, signal: controller.signal });
+    const answer = await ai.run(asked.id, input, { mode, ...chosenRisk, signal: controller.signal });
     showAnswer(answer, asked);
   } catch (thrown) {
     if (controller.signal.aborted) return;

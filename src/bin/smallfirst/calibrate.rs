@@ -19,6 +19,9 @@ use crate::train::report_overlap;
 /// The share of the rows that tune, where no --tune is given.
 const TUNE_SHARE: f64 = 0.3;
 
+/// A score that tells the two apart no better than this is no rule to go by, whatever the tuning rows say.
+const LEAST_AUROC: f64 = 0.7;
+
 /// By what factor a cut must let more be answered rightly to be worth its bytes; less is noise.
 const LEAST_GAIN: f64 = 1.02;
 
@@ -408,6 +411,10 @@ fn choose_ood(
                 auroc.map_or("-".into(), |a| format!("{a:.3}")),
                 100.0 * missed as f64 / outside.len().max(1) as f64
             );
+            let tells = auroc.is_some_and(|auroc| auroc >= LEAST_AUROC);
+            if matches!(args.ood, OodChoice::Auto) && !tells {
+                continue;
+            }
             for &keep in &args.ood_keep {
                 rules[tier].ood = Some((*method, ood::cut(&inside, keep)));
                 let found = covered(rules);
