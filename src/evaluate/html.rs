@@ -20,6 +20,7 @@ figure svg { display: block; max-width: 100%; height: auto; }
 figcaption { padding: 0.4rem 0.8rem; }
 .warn { border-left: 4px solid #c85a14; padding-left: 0.8rem; }
 .wide { overflow-x: auto; }
+.wide td, .wide th { white-space: nowrap; }
 ";
 
 /// The report as a document.

@@ -60,6 +60,13 @@ pub(super) fn risk_coverage(r: &Report) -> Option<String> {
         {
             let at = (p.coverage.value, p.error.value.min(most));
             chart.draw_series([Circle::new(at, 5, ORANGE.filled())])?;
+            // Several risks may come to the same thresholds; the largest names them all.
+            let same = |other: &&super::report::PolicyFigures| {
+                other.thresholds == p.thresholds && other.risk > p.risk
+            };
+            if r.policies.iter().any(|other| same(&other)) {
+                continue;
+            }
             let label = format!("{} %", 100.0 * p.risk);
             chart.draw_series([Text::new(
                 label,
@@ -112,6 +119,8 @@ pub(super) fn slices(r: &Report) -> Option<String> {
     let mut shown: Vec<_> = r.slices.iter().filter(|s| s.accuracy.n > 0).collect();
     shown.sort_by(|a, b| a.accuracy.value.total_cmp(&b.accuracy.value));
     shown.truncate(40);
+    // The axis counts upwards, and the worst belongs on top.
+    shown.reverse();
     if shown.is_empty() {
         return None;
     }
