@@ -17,7 +17,7 @@ test("a visitor sees local answers, and one that goes to the LLM, with the reaso
   await expect(page.locator("#fallback-status")).toContainText("smollm2-135m");
 
   await page.getByRole("button", { name: "German" }).click();
-  await expect(page.getByTestId("label")).toHaveText("German");
+  await expect(page.getByTestId("label")).toHaveText("German", { timeout: 30_000 });
   await expect(page.getByTestId("ran-on")).toHaveText("On this device");
   await expect(reason(page)).toHaveText("confident");
   await expect(page.getByTestId("timing")).toContainText("ms");
