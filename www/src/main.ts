@@ -70,7 +70,8 @@ function onProgress(event: Progress): void {
   bar.hidden = total === 0 || loaded === total;
   bar.max = total || 1;
   bar.value = loaded;
-  if (!bar.hidden) status.textContent = `Loading ${event.file}: ${bytes(loaded)} of ${bytes(total)}`;
+  // A model card that is opened later is no news.
+  if (!bar.hidden && status.dataset["state"] !== "offline-ready") status.textContent = `Loading ${event.file}: ${bytes(loaded)} of ${bytes(total)}`;
 }
 
 function say(state: string, words: string): void {

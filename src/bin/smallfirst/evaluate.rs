@@ -43,7 +43,7 @@ pub struct EvaluateArgs {
     /// The data's name in reports; by default the file's
     #[arg(long)]
     dataset: Option<String>,
-    /// Stop after this many rows
+    /// Take only this many rows, spread evenly over the file
     #[arg(long)]
     limit: Option<usize>,
     /// Print the first lines only
@@ -117,7 +117,15 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
     let mut rows = args.columns.read(&args.data)?;
     // Data may hold rows without a label for other uses.
     rows.retain(|row| row.label.is_some());
-    rows.truncate(args.limit.unwrap_or(usize::MAX));
+    if let Some(limit) = args.limit.filter(|limit| *limit < rows.len()) {
+        // The first rows of a sorted file would be of one kind.
+        let all = rows.len();
+        let mut at = 0..all;
+        rows.retain(|_| {
+            let at = at.next().unwrap_or(0);
+            (at + 1) * limit / all > at * limit / all
+        });
+    }
     if rows.is_empty() {
         bail!("{} has no labelled rows", args.data.display());
     }
