@@ -28,7 +28,10 @@ impl Source for Embedded {
             "language/ngrams.json" => include_bytes!("../models/language/ngrams.json"),
             "file-type/head.onnx" => include_bytes!("../models/file-type/head.onnx"),
             "spam/head.onnx" => include_bytes!("../models/spam/head.onnx"),
+            "spam/ngrams.onnx" => include_bytes!("../models/spam/ngrams.onnx"),
+            "spam/ood.onnx" => include_bytes!("../models/spam/ood.onnx"),
             "sentiment/head.onnx" => include_bytes!("../models/sentiment/head.onnx"),
+            "sentiment/ngrams.onnx" => include_bytes!("../models/sentiment/ngrams.onnx"),
             "static-text/encoder.onnx" => include_bytes!("../models/static-text/encoder.onnx"),
             "static-text/tokenizer.json" => include_bytes!("../models/static-text/tokenizer.json"),
             _ => return Err(Error::new(Code::FileMissing, path)),
@@ -60,6 +63,10 @@ impl Clock for Stopped {
     fn now_ms(&self) -> f64 {
         0.0
     }
+
+    fn uniform(&self) -> f64 {
+        0.5
+    }
 }
 
 fn runtime() -> Runtime<Embedded> {
@@ -88,9 +95,17 @@ async fn every_task_answers() {
         ),
         (
             "spam",
-            Input::Text(
-                "FREE MONEY!!!\n\nClick here to claim your free prize, limited offer, 100% guaranteed income",
-            ),
+            Input::Text(concat!(
+                "Lower your mortgage payment today\n",
+                "\n",
+                "Dear homeowner,\n",
+                "\n",
+                "Interest rates are at their lowest point in years, and you have been selected to receive a free quote with no obligation. Thousands of families have already saved hundreds of dollars every month. Bad credit is no problem. Click the link below, fill in the short form, and one of our lenders will call you within 24 hours.\n",
+                "\n",
+                "http://www.example.com/quote\n",
+                "\n",
+                "This offer is limited. To be removed from our mailing list, reply with the word remove in the subject line.\n",
+            )),
             "spam",
         ),
         (
@@ -106,6 +121,7 @@ async fn every_task_answers() {
             .unwrap();
         assert_eq!(answer.output.label, label, "{task}: {answer:?}");
         assert_eq!(answer.reason, Reason::Confident, "{task}: {answer:?}");
+        assert_eq!(answer.guaranteed, task != "file-type", "{task}: {answer:?}");
     }
 }
 

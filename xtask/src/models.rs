@@ -75,7 +75,7 @@ pub fn models() -> Result<()> {
         "--data",
         "target/data",
     ]))?;
-    let work = "target/recipe/bundle";
+    let work = "target/recipe/smallfirst-default";
     fs::remove_dir_all(root().join(work)).ok();
     import(work)?;
     for (task, title, instruction, labels) in [
