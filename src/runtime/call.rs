@@ -54,6 +54,8 @@ pub(super) struct Path<'a, S, T, C> {
     thresholds: Option<Thresholds>,
     /// A tier that should have run before the answering one could not; its certificate is then off.
     skipped: bool,
+    /// Whether the input is one that calibration would have looked at, so that monitors count it.
+    watched: bool,
     started: f64,
     timing: Timing,
     attempts: Vec<Attempt>,
@@ -126,6 +128,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             task,
             thresholds: task.map(|t| runtime.bundle.thresholds(t, call.risk.or(runtime.risk))),
             skipped: false,
+            watched: false,
             mode: call.mode.unwrap_or(runtime.mode),
             started: clock.now_ms(),
             timing: Timing::default(),
@@ -136,7 +139,9 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
     pub(super) async fn walk(mut self) -> Result<Answer> {
         let found = self.obstacle().await?;
         let obstacle = found.as_ref().map(|(obstacle, _)| *obstacle);
-        match route::plan(self.mode, obstacle) {
+        let plan = route::plan(self.mode, obstacle);
+        self.watched = plan == Plan::Local;
+        match plan {
             Plan::Local => match self.local().await? {
                 LocalOutcome::Trusted(local) => {
                     Ok(self.answer_locally(local, Reason::Confident, None))
@@ -244,7 +249,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 Ok(local) => {
                     attempt.confidence = Some(local.confidence);
                     attempt.threshold = local.threshold;
-                    if at == 0 {
+                    if at == 0 && self.watched {
                         self.watch(local.confidence);
                     }
                     match local.verdict() {

@@ -634,3 +634,140 @@ impl Runtime<Folder> {
         self.models.source().reads.borrow().len()
     }
 }
+
+/// The setup with a guarantee for `mood`: 5 % at the thresholds of the heads, 1 % not certified.
+fn guaranteed(mode: Mode) -> Setup {
+    let mut setup = Setup::new(mode);
+    setup.manifest["tasks"]["mood"]["guarantee"] = json!({
+        "delta": 0.05, "defaultRisk": 0.05, "rows": 1000, "certificates": [
+            {"risk": 0.01, "thresholds": null},
+            {"risk": 0.05, "thresholds": [0.9, 0.8], "n": 500, "errors": 10},
+            {"risk": 0.2, "thresholds": [0.6, 0.6], "n": 900, "errors": 100}],
+        "reference": {"edges": [0.5, 0.7, 0.8, 0.9], "counts": [0, 300, 300, 200, 200]}});
+    setup
+}
+
+fn ask(runtime: &Runtime<Folder>, text: &str, risk: Option<f64>) -> Result<Answer> {
+    let call = Call {
+        risk,
+        ..Call::new("mood", Input::Text(text))
+    };
+    let remote = Remote::failing();
+    pollster::block_on(runtime.run(&call, &remote, &Ticking::default()))
+}
+
+#[test]
+fn an_answer_says_what_is_promised() {
+    let runtime = guaranteed(Mode::OnlyLocal).runtime();
+    let answer = ask(&runtime, SURE, None).unwrap();
+    assert_eq!((answer.risk, answer.guaranteed), (Some(0.05), true));
+    assert!(
+        answer.explanation.contains("at most 5.0 %"),
+        "{}",
+        answer.explanation
+    );
+    // More risk, lower thresholds; the same input is trusted at the first tier.
+    let answer = ask(&runtime, MIDDLING, Some(0.25)).unwrap();
+    assert_eq!(
+        (answer.tier.as_str(), answer.threshold),
+        ("weak", Some(0.6))
+    );
+    // Less than what is certified: nothing is trusted, and it says so.
+    let answer = ask(&runtime, SURE, Some(0.01)).unwrap();
+    assert_eq!(answer.reason, Reason::Uncertified);
+    assert!(!answer.guaranteed && answer.degraded);
+    assert!(
+        answer.explanation.contains("risk of 1.0 %"),
+        "{}",
+        answer.explanation
+    );
+    // A degraded answer is not guaranteed, however sure it is.
+    let answer = ask(&runtime, UNSURE, None).unwrap();
+    assert!(!answer.guaranteed && answer.degraded);
+    for wrong in [0.0, 1.0, -0.5, f64::NAN] {
+        let error = ask(&runtime, SURE, Some(wrong)).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidOption, "{wrong}");
+    }
+    let runtime = guaranteed(Mode::OnlyLocal).runtime();
+    assert!(runtime.with_risk(Some(2.0)).is_err());
+}
+
+#[test]
+fn a_cascade_that_lost_a_tier_answers_and_promises_nothing() {
+    let mut setup = guaranteed(Mode::OnlyLocal);
+    setup.files.remove("weak.onnx");
+    let answer = ask(&setup.runtime(), SURE, None).unwrap();
+    assert_eq!((answer.tier.as_str(), answer.degraded), ("strong", false));
+    assert!(!answer.guaranteed);
+}
+
+#[test]
+fn what_is_unlike_the_training_data_is_not_trusted() {
+    for (cut, reason) in [
+        (-10.0, Reason::OutOfDistribution),
+        (10.0, Reason::Confident),
+    ] {
+        let mut setup = guaranteed(Mode::OnlyLocal);
+        for head in ["weak", "strong"] {
+            setup.manifest["heads"][head]["ood"] = json!({"method": "energy", "cut": cut});
+        }
+        let answer = ask(&setup.runtime(), SURE, None).unwrap();
+        assert_eq!(answer.reason, reason);
+        assert_eq!(answer.guaranteed, reason == Reason::Confident);
+    }
+}
+
+#[test]
+fn monitors_see_what_calibration_saw_and_end_the_guarantee() {
+    let runtime = guaranteed(Mode::OnlyLocal).runtime();
+    // A foreign text is answered for want of a better one; it tells nothing about drift.
+    ask(&runtime, FOREIGN, None).unwrap();
+    assert!(runtime.drift("mood").unwrap().is_empty());
+    for _ in 0..300 {
+        ask(&runtime, SURE, None).unwrap();
+    }
+    let status = &runtime.drift("mood").unwrap()[0];
+    assert!(status.alarmed && status.observed == 300, "{status:?}");
+    let alarms = runtime.take_alarms();
+    assert_eq!(alarms.len(), 1, "an alarm is raised once");
+    assert!(runtime.take_alarms().is_empty());
+    let answer = ask(&runtime, SURE, None).unwrap();
+    assert_eq!(
+        (answer.reason, answer.guaranteed),
+        (Reason::Confident, false)
+    );
+
+    let runtime = guaranteed(Mode::OnlyLocal).runtime();
+    for _ in 0..10 {
+        runtime.audit("mood", 0.05, false).unwrap();
+    }
+    assert_eq!(runtime.take_alarms().len(), 1);
+    assert!(!ask(&runtime, SURE, None).unwrap().guaranteed);
+    assert!(runtime.audit("nope", 0.05, true).is_err());
+    assert!(runtime.audit("mood", 0.0, true).is_err());
+}
+
+#[test]
+fn a_card_is_read_when_asked_for() {
+    let mut setup = guaranteed(Mode::OnlyLocal);
+    assert_eq!(
+        pollster::block_on(guaranteed(Mode::OnlyLocal).runtime().card("mood"))
+            .unwrap_err()
+            .code(),
+        Code::FileMissing
+    );
+    setup.files.insert("card.md".into(), b"# Mood".to_vec());
+    setup
+        .files
+        .insert("mood.json".into(), b"{\"n\": 3}".to_vec());
+    let guarantee = setup.manifest["tasks"]["mood"]["guarantee"].clone();
+    setup.manifest = manifest(&setup.files);
+    setup.manifest["tasks"]["mood"]["guarantee"] = guarantee;
+    setup.manifest["tasks"]["mood"]["card"] = json!("card.md");
+    setup.manifest["tasks"]["mood"]["evaluation"] = json!("mood.json");
+    let card = pollster::block_on(setup.runtime().card("mood")).unwrap();
+    assert_eq!(
+        (card.markdown.as_str(), &card.evaluation),
+        ("# Mood", &Some(json!({"n": 3})))
+    );
+}
