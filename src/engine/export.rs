@@ -212,7 +212,11 @@ fn constant(
 }
 
 /// The declaration of a value `[1, len]`, or `[1, any]`.
-fn value(name: &str, element: tensor_proto::DataType, len: Option<usize>) -> ValueInfoProto {
+pub(super) fn value(
+    name: &str,
+    element: tensor_proto::DataType,
+    len: Option<usize>,
+) -> ValueInfoProto {
     use tensor_shape_proto::{Dimension, dimension::Value};
     let known = |n: usize| Value::DimValue(n as i64);
     let dims = [known(1), len.map_or(Value::DimParam("n".into()), known)];

@@ -93,3 +93,62 @@ fn what_is_no_model_is_refused() {
         Code::ModelInvalid
     );
 }
+
+#[test]
+fn a_token_encoder_may_have_a_mask_and_types() {
+    use prost::Message;
+    use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
+    use tract_onnx::pb::{attribute_proto, tensor_proto};
+    let node = |op: &str, inputs: &[&str], output: &str| NodeProto {
+        op_type: op.into(),
+        name: output.into(),
+        input: inputs.iter().map(|&i| i.into()).collect(),
+        output: vec![output.into()],
+        ..NodeProto::default()
+    };
+    let float = AttributeProto {
+        name: "to".into(),
+        r#type: attribute_proto::AttributeType::Int as i32,
+        i: i64::from(tensor_proto::DataType::Float as i32),
+        ..AttributeProto::default()
+    };
+    // y = ids + mask + types
+    let mut cast = node("Cast", &["all"], "y");
+    cast.attribute = vec![float];
+    let long = |name: &str| export::value(name, tensor_proto::DataType::Int64, None);
+    let model = |inputs: &[&str]| {
+        ModelProto {
+            ir_version: 8,
+            opset_import: vec![OperatorSetIdProto {
+                domain: String::new(),
+                version: 13,
+            }],
+            graph: Some(GraphProto {
+                node: vec![
+                    node("Add", &[inputs[0], inputs[1]], "some"),
+                    node("Add", &["some", inputs[2]], "all"),
+                    cast.clone(),
+                ],
+                input: inputs.iter().map(|&i| long(i)).collect(),
+                output: vec![export::value("y", tensor_proto::DataType::Float, None)],
+                ..GraphProto::default()
+            }),
+            ..ModelProto::default()
+        }
+        .encode_to_vec()
+    };
+    // In whatever order the exporter lists them.
+    for inputs in [
+        ["input_ids", "attention_mask", "token_type_ids"],
+        ["attention_mask", "token_type_ids", "input_ids"],
+    ] {
+        let model = Model::load("e", &model(&inputs), Element::I64, Shape::AnyRow).unwrap();
+        let found = model.run(Tensor::I64(vec![5, 7])).unwrap();
+        assert_eq!(found, [6.0, 8.0], "{inputs:?}");
+    }
+    // Two inputs that both could be the text are not guessed at, nor companions of features.
+    let two = model(&["input_ids", "other", "attention_mask"]);
+    assert!(Model::load("e", &two, Element::I64, Shape::AnyRow).is_err());
+    let three = model(&["input_ids", "attention_mask", "token_type_ids"]);
+    assert!(Model::load("e", &three, Element::F32, Shape::Row(2)).is_err());
+}

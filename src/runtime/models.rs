@@ -441,3 +441,17 @@ impl LoadedHead {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_vectors_become_one_of_length_one() {
+        let tokens = [3.0, 0.0, 0.0, 4.0, 3.0, 4.0];
+        let mean = pool(&tokens, 2, Pooling::Mean);
+        assert!((mean[0] - 0.6).abs() < 1e-6 && (mean[1] - 0.8).abs() < 1e-6);
+        assert_eq!(pool(&tokens, 2, Pooling::First), [1.0, 0.0]);
+        assert_eq!(pool(&[0.0, 0.0], 2, Pooling::Mean), [0.0, 0.0]);
+    }
+}
