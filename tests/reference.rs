@@ -60,8 +60,10 @@ fn answers(program: impl AsRef<OsStr>, script: &str, lines: &[String]) -> Vec<Va
 fn ours(task: &str, lines: &[String]) -> Vec<Value> {
     let data = env::temp_dir().join(format!("smallfirst-{}-{task}.jsonl", std::process::id()));
     fs::write(&data, lines.join("\n") + "\n").unwrap();
+    let column = if task == "file-type" { "path" } else { "input" };
     let output = Command::new(env!("CARGO_BIN_EXE_smallfirst"))
-        .args(["run", "--all-scores", "--task", task, "--data"])
+        .args(["run", "--all-scores", "--text", column])
+        .args(["--task", task, "--data"])
         .arg(&data)
         .arg(root().join("models"))
         .output()
