@@ -14,8 +14,8 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{
-    Addend, Certificate, Counts, Encoder, FORMAT, Features, FileEntry, Guarantee, Head,
-    LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling, Reference, TaskEntry,
+    Addend, Certificate, Counts, Encoder, Extract, FORMAT, Features, FileEntry, Guarantee, Head,
+    LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling, PromptTemplate, Reference, TaskEntry,
     Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};

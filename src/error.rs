@@ -60,6 +60,14 @@ pub enum Code {
     RemoteBadResponse,
     /// The remote declined to answer.
     RemoteRefused,
+    /// A streamed text broke off after some of it was given out.
+    RemoteInterrupted,
+    /// The remote failed too often of late and is left alone for a while.
+    RemoteCircuitOpen,
+    /// What may be spent on remotes is spent.
+    OverBudget,
+    /// The privacy settings, or the page's user, keep the input on this device.
+    EgressDenied,
     /// The device is offline.
     Offline,
     /// The caller aborted the call.
@@ -70,7 +78,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Code; 27] = [
+    pub const ALL: [Code; 31] = [
         Code::NotABundle,
         Code::BundleVersion,
         Code::BundleInvalid,
@@ -95,6 +103,10 @@ impl Code {
         Code::RemoteStatus,
         Code::RemoteBadResponse,
         Code::RemoteRefused,
+        Code::RemoteInterrupted,
+        Code::RemoteCircuitOpen,
+        Code::OverBudget,
+        Code::EgressDenied,
         Code::Offline,
         Code::Aborted,
         Code::Internal,
@@ -127,6 +139,10 @@ impl Code {
             Code::RemoteStatus => "remote_status",
             Code::RemoteBadResponse => "remote_bad_response",
             Code::RemoteRefused => "remote_refused",
+            Code::RemoteInterrupted => "remote_interrupted",
+            Code::RemoteCircuitOpen => "remote_circuit_open",
+            Code::OverBudget => "over_budget",
+            Code::EgressDenied => "egress_denied",
             Code::Offline => "offline",
             Code::Aborted => "aborted",
             Code::Internal => "internal",

@@ -5,7 +5,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Code;
 use crate::task::Reason;
 
 /// Who may answer, and who is asked first.
@@ -102,29 +101,6 @@ pub fn judge(confidence: f64, threshold: Option<f64>, in_distribution: bool) -> 
     }
 }
 
-/// Whether the remote can be asked at all.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RemoteState {
-    /// None is configured.
-    Absent,
-    /// The device is offline.
-    Offline,
-    /// It can be asked.
-    Ready,
-}
-
-/// Why the remote is not asked, if it is not.
-pub fn remote_obstacle(state: RemoteState) -> Option<(Code, &'static str)> {
-    match state {
-        RemoteState::Absent => Some((
-            Code::RemoteNotConfigured,
-            "no remote is configured; give `remote` to createSmallFirst",
-        )),
-        RemoteState::Offline => Some((Code::Offline, "the device is offline")),
-        RemoteState::Ready => None,
-    }
-}
-
 /// The facts [`explain`] words.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts<'a> {
@@ -169,10 +145,10 @@ pub fn explain(facts: Facts) -> String {
         ),
         Reason::Uncertified => match facts.risk {
             Some(risk) => format!(
-                "No threshold of this task is certified for a risk of {}, so no local answer is trusted",
+                "No threshold of this task is certified for a risk of {}, and no local answer is trusted",
                 percent(Some(risk))
             ),
-            None => "No threshold of this task is certified, so no local answer is trusted".into(),
+            None => "No threshold of this task is certified, and no local answer is trusted".into(),
         },
         Reason::OutOfDistribution => {
             "The input is unlike what the local model was trained on".into()
@@ -186,6 +162,10 @@ pub fn explain(facts: Facts) -> String {
         }
         Reason::ModelUnavailable => "No local model of this task could be loaded or run".into(),
         Reason::RemoteFailed => "The remote was asked first".into(),
+        Reason::RemoteOnly => "The task writes text, which no local model here can".into(),
+        Reason::Extracted => {
+            return "The answer is made of the input's own sentences, chosen on this device.".into();
+        }
     };
     let then = match (facts.remote_answered, facts.remote_problem) {
         (true, _) => ", so the remote answered.".to_owned(),

@@ -4,6 +4,7 @@
 
 mod call;
 mod examine;
+mod generate;
 mod models;
 mod shelf;
 mod watch;
@@ -12,26 +13,20 @@ use std::future::Future;
 
 pub use call::Call;
 pub use examine::Examined;
+pub use generate::TextCall;
 pub use models::Scored;
+
+pub use crate::remote::Clock;
 
 use crate::bundle::{Bundle, Card, Source, TaskInfo};
 use crate::error::{Code, Error, Result};
 use crate::monitor::Drift;
-use crate::remote::{Endpoint, Transport};
+use crate::remote::{EgressReport, Remote, RemoteOptions, Transport, UsageReport};
 use crate::route::Mode;
-use crate::task::Answer;
+use crate::task::{Answer, Input, RanOn, TextOutput};
 
 use models::Models;
 use watch::Watch;
-
-/// What a call needs of its surroundings besides files and the network.
-pub trait Clock {
-    /// Now, in milliseconds from any fixed moment; never goes backwards.
-    fn now_ms(&self) -> f64;
-
-    /// A fresh random number in `[0, 1)`.
-    fn uniform(&self) -> f64;
-}
 
 /// A bundle with its loaded models, and where to turn when they are not enough.
 pub struct Runtime<S> {
@@ -39,7 +34,7 @@ pub struct Runtime<S> {
     models: Models<S>,
     mode: Mode,
     risk: Option<f64>,
-    endpoint: Option<Endpoint>,
+    remote: Remote,
     watch: Watch,
 }
 
@@ -56,17 +51,14 @@ impl<S: Source> Runtime<S> {
     /// A runtime for `bundle`, whose files come from `source`. Nothing is loaded yet.
     ///
     /// # Errors
-    /// [`Code::InvalidOption`] when the endpoint is unusable.
-    pub fn new(bundle: Bundle, source: S, mode: Mode, endpoint: Option<Endpoint>) -> Result<Self> {
-        if let Some(endpoint) = &endpoint {
-            endpoint.validate()?;
-        }
+    /// [`Code::InvalidOption`] when the remotes are unusable.
+    pub fn new(bundle: Bundle, source: S, mode: Mode, remote: RemoteOptions) -> Result<Self> {
         Ok(Runtime {
+            remote: Remote::new(remote)?,
             bundle,
             models: Models::new(source),
             mode,
             risk: None,
-            endpoint,
             watch: Watch::default(),
         })
     }
@@ -137,6 +129,21 @@ impl<S: Source> Runtime<S> {
         })
     }
 
+    /// What was spent on remotes, and what answers without them saved, in all tabs.
+    pub async fn usage(&self, transport: &impl Transport, clock: &impl Clock) -> UsageReport {
+        self.remote.usage(transport, clock).await
+    }
+
+    /// Everything that left the device since the runtime was made.
+    pub fn egress(&self) -> EgressReport {
+        self.remote.egress()
+    }
+
+    /// Forgets the remotes' answers that are kept.
+    pub async fn forget_answers(&self, transport: &impl Transport) {
+        self.remote.forget(transport).await;
+    }
+
     /// The bundle.
     pub fn bundle(&self) -> &Bundle {
         &self.bundle
@@ -180,6 +187,10 @@ impl<S: Source> Runtime<S> {
                 between().await?;
                 self.models.head(&self.bundle, head).await?;
             }
+            if let Some(extract) = &entry.extract {
+                between().await?;
+                self.models.encoder(&self.bundle, &extract.encoder).await?;
+            }
         }
         Ok(())
     }
@@ -195,7 +206,33 @@ impl<S: Source> Runtime<S> {
         transport: &impl Transport,
         clock: &impl Clock,
     ) -> Result<Answer> {
-        call::Path::new(self, call, transport, clock)?.walk().await
+        let answer = call::Path::new(self, call, transport, clock)?
+            .walk()
+            .await?;
+        if answer.ran_on != RanOn::Remote || answer.cached {
+            self.remote.saved(call.input, false, transport, clock).await;
+        }
+        Ok(answer)
+    }
+
+    /// Answers one call of a task that writes text. Pieces of it go to the transport as they come.
+    ///
+    /// # Errors
+    /// When there is no text: why, with everything that was tried in [`Error::attempts`].
+    pub async fn generate(
+        &self,
+        call: &TextCall<'_>,
+        transport: &impl Transport,
+        clock: &impl Clock,
+    ) -> Result<Answer<TextOutput>> {
+        let answer = generate::Path::new(self, call, transport, clock)?
+            .walk()
+            .await?;
+        if answer.ran_on != RanOn::Remote || answer.cached {
+            let input = Input::Text(call.input);
+            self.remote.saved(input, true, transport, clock).await;
+        }
+        Ok(answer)
     }
 }
 

@@ -5,7 +5,7 @@ mod classify;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::{Answer, Attempt, Outcome, RanOn, Reason, Timing, Usage};
+pub use answer::{Answer, Attempt, Outcome, RanOn, Reason, Sent, TextOutput, Timing, Usage};
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 
 /// The kinds of task that exist.
@@ -16,6 +16,8 @@ pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 pub enum TaskKind {
     /// Exactly one of a fixed set of labels.
     Classify,
+    /// A text, written by a remote, or chosen from the input's own sentences.
+    Generate,
 }
 
 /// What a task reads.

@@ -5,7 +5,7 @@
 use js_sys::{Object, Reflect, Uint8Array};
 use smallfirst::browser::Engine;
 use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
-use smallfirst::remote::{HttpRequest, HttpResponse, Transport, TransportError};
+use smallfirst::remote::{Alone, RemoteOptions};
 use smallfirst::route::Mode;
 use smallfirst::runtime::{Call, Clock, Runtime};
 use smallfirst::task::{Input, Reason};
@@ -41,26 +41,14 @@ impl Source for Embedded {
     }
 }
 
-struct Alone;
-
-impl Transport for Alone {
-    fn online(&self) -> bool {
-        false
-    }
-
-    fn aborted(&self) -> bool {
-        false
-    }
-
-    async fn send(&self, _: &HttpRequest) -> std::result::Result<HttpResponse, TransportError> {
-        Err(TransportError::Unreachable("none".into()))
-    }
-}
-
 struct Stopped;
 
 impl Clock for Stopped {
     fn now_ms(&self) -> f64 {
+        0.0
+    }
+
+    fn wall_ms(&self) -> f64 {
         0.0
     }
 
@@ -74,7 +62,7 @@ fn runtime() -> Runtime<Embedded> {
         Bundle::parse(MANIFEST).unwrap(),
         Embedded,
         Mode::OnlyLocal,
-        None,
+        RemoteOptions::default(),
     )
     .unwrap()
 }

@@ -10,6 +10,7 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
 use smallfirst::calibrate::{Certifier, Decision, TierSays, answered};
 use smallfirst::data::{Columns, read};
+use smallfirst::remote::RemoteOptions;
 use smallfirst::route::Mode;
 use smallfirst::runtime::{Clock, Runtime};
 use smallfirst::task::Input;
@@ -31,6 +32,10 @@ impl Clock for NoClock {
         0.0
     }
 
+    fn wall_ms(&self) -> f64 {
+        0.0
+    }
+
     fn uniform(&self) -> f64 {
         0.5
     }
@@ -44,7 +49,7 @@ fn models() -> &'static Path {
 fn pool(task: &str) -> Vec<Decision> {
     let data = PathBuf::from(std::env::var_os("SMALLFIRST_DATA").expect("SMALLFIRST_DATA"));
     let bundle = Bundle::parse(&fs::read(models().join("manifest.json")).unwrap()).unwrap();
-    let runtime = Runtime::new(bundle, Folder, Mode::OnlyLocal, None).unwrap();
+    let runtime = Runtime::new(bundle, Folder, Mode::OnlyLocal, RemoteOptions::default()).unwrap();
     let labels = runtime.bundle().task(task).unwrap().labels.clone();
     let columns = Columns {
         text: "input".into(),

@@ -3,7 +3,7 @@
 /**
  * The kinds of task that exist.
  */
-export type TaskKind = "classify";
+export type TaskKind = "classify" | "generate";
 
 /**
  * What a task reads.
@@ -18,17 +18,17 @@ export type Mode = "only-local" | "prefer-local" | "prefer-remote" | "only-remot
 /**
  * Where an answer was computed.
  */
-export type RanOn = "local" | "remote";
+export type RanOn = "local" | "builtin" | "remote";
 
 /**
  * Why the call was answered where it was.
  */
-export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed";
+export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed" | "extracted" | "remote_only";
 
 /**
  * What became of one attempt.
  */
-export type Outcome = "answered" | "escalated" | "failed" | "skipped";
+export type Outcome = "answered" | "escalated" | "failed" | "skipped" | "cancelled";
 
 /**
  * One label a task can give.
@@ -90,6 +90,10 @@ on: RanOn,
  */
 tier: string, 
 /**
+ * The address that was asked, for remotes.
+ */
+endpoint: string | null, 
+/**
  * What became of it.
  */
 outcome: Outcome, 
@@ -136,22 +140,72 @@ inferMs: number,
 remoteMs: number, };
 
 /**
- * What the remote counted.
+ * What a call's remote requests used, all tries together. What a server did not count is estimated.
  */
 export type Usage = { 
 /**
- * Tokens of the request.
+ * Tokens of requests.
  */
 inputTokens: number, 
 /**
- * Tokens of the reply.
+ * Tokens of replies.
  */
-outputTokens: number, };
+outputTokens: number, 
+/**
+ * US dollars, where the endpoint has a price.
+ */
+costUsd: number | null, };
+
+/**
+ * One request that left the device.
+ */
+export type Sent = { 
+/**
+ * When, in milliseconds since 1970.
+ */
+at: number, 
+/**
+ * For which task.
+ */
+task: string, 
+/**
+ * To which address, or to which function of the page.
+ */
+endpoint: string, 
+/**
+ * To which model.
+ */
+model: string, 
+/**
+ * How many bytes the body had.
+ */
+bytes: number, 
+/**
+ * The body itself, as it was sent. Headers are not in it.
+ */
+body: string, 
+/**
+ * How many values of each kind of personal data were replaced in it.
+ */
+redactions: { [key in string]: number }, };
+
+/**
+ * What a task gives that writes text.
+ */
+export type TextOutput = { 
+/**
+ * The text.
+ */
+text: string, 
+/**
+ * Whether it was cut off at the token limit.
+ */
+truncated: boolean, };
 
 /**
  * The answer of a call.
  */
-export type Answer = { 
+export type Answer<O = Output> = { 
 /**
  * The task that was asked.
  */
@@ -159,7 +213,7 @@ task: string,
 /**
  * What came out.
  */
-output: Output, 
+output: O, 
 /**
  * Where it was computed.
  */
@@ -177,9 +231,14 @@ reason: Reason,
  */
 explanation: string, 
 /**
- * The calibrated probability that the output is right; `null` for a remote answer.
+ * The probability that the output is right: the calibrated one of a local answer, or what a remote says of itself;
+ * `null` where nobody states one.
  */
 confidence: number | null, 
+/**
+ * Whether the confidence is calibrated. What a remote says of itself never is.
+ */
+calibrated: boolean, 
 /**
  * What the confidence was held against; `null` where there is no such number.
  */
@@ -207,9 +266,17 @@ attempts: Array<Attempt>,
  */
 timing: Timing, 
 /**
- * What the remote counted, when it answered and said so.
+ * What the remote requests used, when one answered.
  */
-usage: Usage | null, };
+usage: Usage | null, 
+/**
+ * Whether a remote's answer to the same question was kept from earlier, or shared with a call under way.
+ */
+cached: boolean, 
+/**
+ * Everything that left the device for this call.
+ */
+sent: Array<Sent>, };
 
 /**
  * The languages a task covers, and who tells the language.
@@ -425,10 +492,28 @@ cached: boolean, };
 /**
  * The wire formats there are.
  */
-export type ProviderKind = "openai";
+export type ProviderKind = "openai" | "openai-responses" | "openai-decisions" | "anthropic" | "gemini" | "ollama" | "bedrock" | "sagemaker" | "prompt-api" | "custom";
 
 /**
- * Where the remote is and how it is asked.
+ * How a reply is bound to the task's JSON schema.
+ */
+export type Structured = "schema" | "tool" | "prompt";
+
+/**
+ * What tokens cost.
+ */
+export type Price = { 
+/**
+ * US dollars for a million tokens of requests.
+ */
+inputPerMillion: number, 
+/**
+ * US dollars for a million tokens of replies.
+ */
+outputPerMillion: number, };
+
+/**
+ * Where a remote is and how it is asked.
  */
 export type Endpoint = { 
 /**
@@ -436,7 +521,8 @@ export type Endpoint = {
  */
 provider: ProviderKind, 
 /**
- * The address up to and without `/chat/completions`, absolute.
+ * The address up to and without the path that the provider names, absolute. Of no meaning to
+ * the providers that are functions of the page.
  */
 baseUrl: string, 
 /**
@@ -444,7 +530,16 @@ baseUrl: string,
  */
 model: string, 
 /**
- * How long a reply may take, in milliseconds.
+ * How long a streamed reply may take to begin with its headers, in milliseconds.
+ */
+connectMs: number, 
+/**
+ * How long the body may take to begin, and to go on, in milliseconds.
+ */
+firstByteMs: number, 
+/**
+ * How long one try may take altogether, in milliseconds; not counting the time in which the
+ * reader of a stream does not read.
  */
 timeoutMs: number, 
 /**
@@ -452,9 +547,219 @@ timeoutMs: number,
  */
 maxInputBytes: number, 
 /**
- * The most tokens of a reply; nothing is said to the server when absent.
+ * The most tokens of a reply; nothing is said to the server when absent, unless it insists.
  */
-maxTokens: number | null, };
+maxTokens: number | null, 
+/**
+ * The field that carries it, where servers differ (`max_completion_tokens` or `max_tokens`).
+ */
+maxTokensField: string | null, 
+/**
+ * The sampling temperature; nothing is said when absent.
+ */
+temperature: number | null, 
+/**
+ * How a reply is bound to the schema; the provider's best when absent.
+ */
+structured: Structured | null, 
+/**
+ * The version of the wire format, for Anthropic: `2026-10-21` when absent.
+ */
+apiVersion: string | null, 
+/**
+ * Further fields of the request's body, as they are.
+ */
+extraBody: Record<string, unknown>, 
+/**
+ * A header that carries the same random value on every try of one call, so that the server can
+ * tell a retry from a new request.
+ */
+idempotencyHeader: string | null, 
+/**
+ * What tokens cost there.
+ */
+price: Price | null, };
+
+/**
+ * How failures of the remote are met.
+ */
+export type Policy = { 
+/**
+ * How often a request that may succeed later is sent again to the same endpoint.
+ */
+maxRetries: number, 
+/**
+ * How long asking may take altogether, over all tries and endpoints, in milliseconds. Does not
+ * count for streamed text, whose reader may take its time.
+ */
+deadlineMs: number, 
+/**
+ * After how many milliseconds without an answer the next endpoint is asked, too, and the first answer
+ * counts; never when absent. Both may be billed. Not for streamed text.
+ */
+hedgeAfterMs: number | null, 
+/**
+ * After how many failures in a row an endpoint is left alone for a while.
+ */
+breakerFailures: number, 
+/**
+ * For how long, in milliseconds; then one call tries it.
+ */
+breakerOpenMs: number, };
+
+/**
+ * What may be spent. What is absent is not limited.
+ */
+export type Budget = { 
+/**
+ * Requests a minute.
+ */
+requestsPerMinute: number | null, 
+/**
+ * Requests a day (UTC).
+ */
+requestsPerDay: number | null, 
+/**
+ * Tokens a minute, of requests and replies together.
+ */
+tokensPerMinute: number | null, 
+/**
+ * Tokens a day (UTC).
+ */
+tokensPerDay: number | null, 
+/**
+ * US dollars a day (UTC), by the endpoints' prices.
+ */
+costPerDay: number | null, 
+/**
+ * Requests under way at the same time. A call waits for its turn.
+ */
+concurrency: number | null, };
+
+/**
+ * A sum of requests.
+ */
+export type Spent = { 
+/**
+ * Requests that were sent, retries included.
+ */
+requests: number, 
+/**
+ * Tokens of requests. Where a server did not say, they are estimated.
+ */
+inputTokens: number, 
+/**
+ * Tokens of replies, likewise.
+ */
+outputTokens: number, 
+/**
+ * US dollars, by the endpoints' prices.
+ */
+costUsd: number, };
+
+/**
+ * What was spent, and what answers without a remote saved.
+ */
+export type UsageReport = { 
+/**
+ * Today (UTC).
+ */
+today: Spent, 
+/**
+ * Since the book was begun.
+ */
+total: Spent, 
+/**
+ * What remote answers would have cost, estimated from the inputs' lengths, where a local or kept answer was given
+ * instead.
+ */
+saved: Spent, 
+/**
+ * Requests under way, in all tabs.
+ */
+inFlight: number, };
+
+/**
+ * How answers of remotes are kept.
+ */
+export type AnswerCache = { 
+/**
+ * The most answers that are kept; none at 0.
+ */
+entries: number, 
+/**
+ * The most bytes that they may have.
+ */
+bytes: number, 
+/**
+ * Whether they are kept in the browser beyond this visit.
+ */
+persist: boolean, };
+
+/**
+ * A kind of personal data.
+ */
+export type PersonalData = "email" | "iban" | "card" | "ip" | "phone";
+
+/**
+ * What is taken out.
+ */
+export type RedactOptions = { 
+/**
+ * The kinds; all when absent.
+ */
+kinds: Array<PersonalData>, 
+/**
+ * Further regular expressions (of Rust's `regex`, in linear time), by the name that their placeholders get.
+ */
+patterns: { [key in string]: string }, };
+
+/**
+ * What may leave the device for a task.
+ */
+export type Egress = "never" | "ask" | "redacted" | "allow";
+
+/**
+ * What left the device.
+ */
+export type EgressReport = { 
+/**
+ * How many requests were sent since the worker started.
+ */
+requests: number, 
+/**
+ * How many bytes their bodies had.
+ */
+bytes: number, 
+/**
+ * The latest of them, oldest first.
+ */
+sent: Array<Sent>, };
+
+/**
+ * What is about to leave the device, as the page's hooks see it.
+ */
+export type Outgoing = { 
+/**
+ * The task.
+ */
+task: string, 
+/**
+ * The addresses it may go to, in the order in which they are tried.
+ */
+endpoints: Array<string>, 
+/**
+ * The text that would be sent, after redaction; the task's own words come on top.
+ */
+text: string, 
+/**
+ * How many values of each kind were replaced by placeholders.
+ */
+redactions: { [key in string]: number }, 
+/**
+ * Whether the task's egress setting wants the page to ask its user.
+ */
+ask: boolean, };
 
 /**
  * The codes of errors that come from Rust.
@@ -484,6 +789,10 @@ export type EngineCode =
   | "remote_status"
   | "remote_bad_response"
   | "remote_refused"
+  | "remote_interrupted"
+  | "remote_circuit_open"
+  | "over_budget"
+  | "egress_denied"
   | "offline"
   | "aborted"
   | "internal";

@@ -7,6 +7,8 @@ mod calibrate;
 mod evaluate;
 #[path = "smallfirst/folder.rs"]
 mod folder;
+#[path = "smallfirst/http.rs"]
+mod http;
 #[path = "smallfirst/import.rs"]
 mod import;
 #[path = "smallfirst/look.rs"]

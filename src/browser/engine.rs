@@ -1,5 +1,7 @@
 //! What JavaScript sees: one class, `Engine`.
 
+use std::collections::BTreeMap;
+
 use js_sys::{Function, Reflect};
 use serde::Deserialize;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -9,11 +11,11 @@ use web_sys::AbortSignal;
 use super::convert::{self, OwnedInput};
 use super::scope::PageClock;
 use super::source::WebSource;
-use super::transport::FetchTransport;
+use super::transport::{Hooks, Memory, PageTransport};
 use crate::error::{Code, Error, Result};
-use crate::remote::Endpoint;
+use crate::remote::{RemoteOptions, Role, Turn};
 use crate::route::Mode;
-use crate::runtime::{Call, Runtime};
+use crate::runtime::{Call, Runtime, TextCall};
 use crate::task::{Input, Label};
 
 /// The most bytes a bundle may have when the caller does not say.
@@ -32,7 +34,7 @@ struct EngineOptions {
     #[serde(default)]
     risk: Option<f64>,
     #[serde(default)]
-    remote: Option<Endpoint>,
+    remote: RemoteOptions,
     #[serde(default)]
     manifest_sha256: Option<String>,
     #[serde(default)]
@@ -76,11 +78,41 @@ struct CallOptions {
 
 const CALL_KEYS: &[&str] = &["mode", "risk", "topK", "labels", "instruction"];
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct TextOptions {
+    #[serde(default)]
+    mode: Option<Mode>,
+    #[serde(default)]
+    instruction: Option<String>,
+    #[serde(default)]
+    variables: BTreeMap<String, String>,
+    #[serde(default)]
+    history: Vec<Message>,
+}
+
+/// One thing that was said, as chat APIs write it.
+#[derive(Deserialize)]
+struct Message {
+    role: MessageRole,
+    content: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum MessageRole {
+    User,
+    Assistant,
+}
+
+const TEXT_KEYS: &[&str] = &["mode", "instruction", "variables", "history"];
+
 /// A bundle, ready to be asked.
 #[wasm_bindgen]
 pub struct Engine {
     runtime: Runtime<WebSource>,
-    headers: Option<Function>,
+    hooks: Hooks,
+    memory: Memory,
     drift: Option<Function>,
 }
 
@@ -93,7 +125,8 @@ impl std::fmt::Debug for Engine {
 #[wasm_bindgen]
 impl Engine {
     /// Fetches the manifest and makes an engine. Models are fetched when first needed.
-    /// `hooks` may have `headers()`, `progress(event)` and `drift(event)`.
+    /// `hooks` may have `headers(endpoint)`, `consent(outgoing)`, `page(endpoint, body, signal)`,
+    /// `update(key, change)`, `progress(event)` and `drift(event)`.
     ///
     /// # Errors
     /// An `Error` with a `code`.
@@ -125,6 +158,49 @@ impl Engine {
         self.answer(&task, &input, &options, signal)
             .await
             .map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Writes text: an `Answer` of `TextOutput`. Pieces go to `deliver(text)`, whose promise is kept when the next is
+    /// wanted.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`, and `attempts`.
+    pub async fn generate(
+        &self,
+        task: String,
+        input: JsValue,
+        options: JsValue,
+        signal: AbortSignal,
+        deliver: Function,
+    ) -> std::result::Result<JsValue, JsValue> {
+        self.text(&task, &input, &options, signal, deliver)
+            .await
+            .map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// What was spent on remotes and what was saved: a `UsageReport`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub async fn usage(&self, signal: AbortSignal) -> std::result::Result<JsValue, JsValue> {
+        let transport = self.transport(signal, None);
+        let report = self.runtime.usage(&transport, &PageClock).await;
+        convert::to_js(&report).map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// What left the device: an `EgressReport`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub fn egress(&self) -> std::result::Result<JsValue, JsValue> {
+        convert::to_js(&self.runtime.egress()).map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Forgets the remotes' answers that are kept.
+    #[wasm_bindgen(js_name = forgetAnswers)]
+    pub async fn forget_answers(&self, signal: AbortSignal) {
+        let transport = self.transport(signal, None);
+        self.runtime.forget_answers(&transport).await;
     }
 
     /// The model card of a task: a `Card`.
@@ -197,7 +273,13 @@ impl Engine {
         Ok(Engine {
             runtime: Runtime::new(bundle, source, options.mode, options.remote)?
                 .with_risk(options.risk)?,
-            headers: hook(hooks, "headers").dyn_into().ok(),
+            hooks: Hooks {
+                headers: function(hooks, "headers"),
+                consent: function(hooks, "consent"),
+                page: function(hooks, "page"),
+                update: function(hooks, "update"),
+            },
+            memory: Memory::default(),
             drift: hook(hooks, "drift").dyn_into().ok(),
         })
     }
@@ -227,13 +309,51 @@ impl Engine {
             }),
             instruction: options.instruction,
         };
-        let transport = FetchTransport {
-            signal,
-            headers: self.headers.clone(),
-        };
+        let transport = self.transport(signal, None);
         let answer = self.runtime.run(&call, &transport, &PageClock).await;
         self.tell_alarms();
         convert::to_js(&answer?)
+    }
+
+    async fn text(
+        &self,
+        task: &str,
+        input: &JsValue,
+        options: &JsValue,
+        signal: AbortSignal,
+        deliver: Function,
+    ) -> Result<JsValue> {
+        let options: TextOptions = convert::options(options, "generate", TEXT_KEYS)?;
+        let OwnedInput::Text(input) = convert::input(input)? else {
+            return Err(Error::new(Code::InputKind, "generate reads text, it was given bytes"));
+        };
+        let turn = |message: Message| Turn {
+            role: match message.role {
+                MessageRole::User => Role::User,
+                MessageRole::Assistant => Role::Assistant,
+            },
+            text: message.content,
+        };
+        let call = TextCall {
+            task,
+            input: &input,
+            mode: options.mode,
+            instruction: options.instruction,
+            variables: options.variables,
+            history: options.history.into_iter().map(turn).collect(),
+        };
+        let transport = self.transport(signal, Some(deliver));
+        let answer = self.runtime.generate(&call, &transport, &PageClock).await?;
+        convert::to_js(&answer)
+    }
+
+    fn transport(&self, signal: AbortSignal, deliver: Option<Function>) -> PageTransport {
+        PageTransport {
+            signal,
+            hooks: self.hooks.clone(),
+            memory: Memory::clone(&self.memory),
+            deliver,
+        }
     }
 
     /// Gives the alarms that were raised to the page. What its callback throws is its own affair.
@@ -256,6 +376,10 @@ impl Engine {
         };
         self.runtime.prepare(tasks.as_deref(), between).await
     }
+}
+
+fn function(hooks: &JsValue, name: &str) -> Option<Function> {
+    hook(hooks, name).dyn_into().ok()
 }
 
 fn hook(hooks: &JsValue, name: &str) -> JsValue {

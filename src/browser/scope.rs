@@ -10,12 +10,16 @@ pub(super) fn scope() -> WorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
-/// `performance.now()` and `Math.random()`.
+/// `performance.now()`, `Date.now()` and `Math.random()`.
 pub(super) struct PageClock;
 
 impl Clock for PageClock {
     fn now_ms(&self) -> f64 {
         scope().performance().map_or(0.0, |p| p.now())
+    }
+
+    fn wall_ms(&self) -> f64 {
+        js_sys::Date::now()
     }
 
     fn uniform(&self) -> f64 {

@@ -1,50 +1,137 @@
-//! The remote's transport: `fetch`, with the caller's headers, timeout and abort.
+//! What a call needs of the world: `fetch`, the page's functions, timers, and what is kept.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use futures_util::future::{Either, select};
-use js_sys::{Array, Function, Object, Promise};
+use js_sys::{Array, Function, Object, Promise, Reflect, Uint8Array};
+use wasm_bindgen::prelude::ScopedClosure;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{AbortSignal, Headers, RequestInit, RequestRedirect};
+use web_sys::{
+    AbortController, AbortSignal, Headers, ReadableStream, ReadableStreamDefaultReader,
+    RequestInit, RequestRedirect,
+};
 
-use super::convert::describe;
-use super::fetch::{self, BodyError};
+use super::convert::{self, describe};
+use super::fetch;
 use super::scope::scope;
-use crate::remote::{HttpRequest, HttpResponse, MAX_REPLY_BYTES, Transport, TransportError};
+use crate::remote::{
+    Body, Consent, Head, HttpRequest, Outgoing, READ_HEADERS, Transport, TransportError,
+};
 
-/// The transport of one call.
-pub(super) struct FetchTransport {
-    /// The caller's signal.
-    pub(super) signal: AbortSignal,
-    /// The caller's function that gives headers, if there is one.
+/// The functions of the page (or of its worker) that are called.
+#[derive(Clone, Default)]
+pub(super) struct Hooks {
+    /// `headers(endpoint)` gives an object of headers, or a promise of one.
     pub(super) headers: Option<Function>,
+    /// `consent(outgoing)` gives a `Consent`, or a promise of one.
+    pub(super) consent: Option<Function>,
+    /// `page(endpoint, body, signal)` gives a stream of bytes: the reply of the endpoint that is a function of the page.
+    pub(super) page: Option<Function>,
+    /// `update(key, change)` changes what is kept in one piece, and gives a promise.
+    pub(super) update: Option<Function>,
 }
 
-impl FetchTransport {
-    /// Why something failed, seen from the two signals.
-    fn failure(&self, timeout: &AbortSignal, thrown: &JsValue) -> TransportError {
-        if self.signal.aborted() {
-            TransportError::Aborted
-        } else if timeout.aborted() {
-            TransportError::Timeout
-        } else {
-            TransportError::Unreachable(describe(thrown))
+/// What is kept where the page keeps nothing: until the worker ends.
+pub(super) type Memory = Rc<RefCell<BTreeMap<String, String>>>;
+
+/// The transport of one call.
+pub(super) struct PageTransport {
+    /// The caller's signal.
+    pub(super) signal: AbortSignal,
+    pub(super) hooks: Hooks,
+    pub(super) memory: Memory,
+    /// `deliver(text)` takes a piece of generated text and gives a promise for when the next is wanted.
+    pub(super) deliver: Option<Function>,
+}
+
+/// Ends a request when it is dropped.
+struct Ending(AbortController);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Stops a timer when it is dropped.
+struct Timer(i32);
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        scope().clear_timeout_with_handle(self.0);
+    }
+}
+
+/// The rest of a response.
+pub(super) struct PageBody {
+    reader: Option<ReadableStreamDefaultReader>,
+    signal: AbortSignal,
+    // Ends the connection when nobody reads on.
+    _ending: Ending,
+}
+
+impl Body for PageBody {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, TransportError> {
+        let Some(reader) = &self.reader else {
+            return Ok(None);
+        };
+        let failure = |thrown: JsValue| failure(&self.signal, &thrown);
+        let part = JsFuture::from(reader.read()).await.map_err(failure)?;
+        let get = |key: &str| Reflect::get(&part, &JsValue::from_str(key)).map_err(failure);
+        if get("done")?.is_truthy() {
+            return Ok(None);
+        }
+        let chunk: Uint8Array = get("value")?.dyn_into().map_err(failure)?;
+        Ok(Some(chunk.to_vec()))
+    }
+}
+
+/// Why something failed.
+fn failure(signal: &AbortSignal, thrown: &JsValue) -> TransportError {
+    if signal.aborted() {
+        TransportError::Aborted
+    } else {
+        TransportError::Unreachable(describe(thrown))
+    }
+}
+
+impl PageTransport {
+    /// Waits for what a function of the page gave, or for the abort.
+    async fn given(&self, given: Result<JsValue, JsValue>) -> Result<JsValue, Option<JsValue>> {
+        let given = JsFuture::from(Promise::resolve(&given.map_err(Some)?));
+        match select(given, JsFuture::from(self.abort())).await {
+            Either::Left((given, _)) => given.map_err(Some),
+            Either::Right(_) => Err(None),
         }
     }
 
-    /// The caller's headers. The callback may take its time (a token has to be fetched), but no
-    /// longer than the call may.
-    async fn own_headers(&self, either: &AbortSignal) -> Result<Vec<(String, String)>, JsValue> {
-        let Some(callback) = &self.headers else {
+    /// A promise that the abort keeps.
+    fn abort(&self) -> Promise {
+        let signal = &self.signal;
+        Promise::new(&mut |resolve, _| {
+            if signal.aborted() {
+                let _ = resolve.call0(&JsValue::UNDEFINED);
+            } else {
+                // Adding a listener to a signal cannot fail.
+                let _ = signal.add_event_listener_with_callback("abort", &resolve);
+            }
+        })
+    }
+
+    /// The caller's headers. The callback may take its time: a token may have to be fetched.
+    async fn own_headers(&self, endpoint: usize) -> Result<Vec<(String, String)>, TransportError> {
+        let Some(callback) = &self.hooks.headers else {
             return Ok(Vec::new());
         };
-        let given = callback.call0(&JsValue::UNDEFINED)?;
-        let given = JsFuture::from(Promise::resolve(&given));
-        let stop = Promise::new(&mut |resolve, _| either.set_onabort(Some(&resolve)));
-        let given = match select(given, JsFuture::from(stop)).await {
-            Either::Left((given, _)) => given?,
-            Either::Right(_) => return Err(either.reason()),
-        };
-        let wrong = || JsValue::from_str("the callback must give an object of strings");
+        let wrong = || TransportError::Headers("the callback must give an object of strings".into());
+        let given = callback.call1(&JsValue::UNDEFINED, &JsValue::from(endpoint as u32));
+        let given = self.given(given).await.map_err(|thrown| match thrown {
+            None => TransportError::Aborted,
+            Some(thrown) => TransportError::Headers(describe(&thrown)),
+        })?;
         let object = given.dyn_ref::<Object>().ok_or_else(wrong)?;
         Object::entries(object)
             .iter()
@@ -56,31 +143,74 @@ impl FetchTransport {
             .ok_or_else(wrong)
     }
 
-    fn init(
-        &self,
-        request: &HttpRequest,
-        own: &[(String, String)],
-        signal: &AbortSignal,
-    ) -> Result<RequestInit, JsValue> {
-        let headers = Headers::new()?;
-        for (name, value) in &request.headers {
-            headers.set(name, value)?;
-        }
-        for (name, value) in own {
-            headers.set(name, value)?;
-        }
+    async fn fetch(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
+        let own = self.own_headers(request.endpoint).await?;
+        let set = || -> Result<(Headers, AbortController), JsValue> {
+            let headers = Headers::new()?;
+            for (name, value) in request.headers.iter().chain(&own) {
+                headers.set(name, value)?;
+            }
+            Ok((headers, AbortController::new()?))
+        };
+        let (headers, controller) =
+            set().map_err(|thrown| TransportError::Headers(describe(&thrown)))?;
+        let both = AbortSignal::any(&Array::of2(&self.signal, &controller.signal()));
+        let ending = Ending(controller);
         let init = RequestInit::new();
-        init.set_method(request.method);
+        init.set_method("POST");
         init.set_headers_headers(&headers);
         init.set_body(&JsValue::from_str(&request.body));
-        init.set_signal(Some(signal));
+        init.set_signal(Some(&both));
         // A redirect would carry the input to a host the caller did not name.
         init.set_redirect(RequestRedirect::Error);
-        Ok(init)
+        let response = fetch::fetch(&request.url, &init)
+            .await
+            .map_err(|thrown| failure(&self.signal, &thrown))?;
+        let headers = response.headers();
+        let header = |name: &str| Some((name.to_owned(), headers.get(name).ok()??));
+        let head = Head {
+            status: response.status(),
+            headers: READ_HEADERS.into_iter().filter_map(header).collect(),
+        };
+        let reader = response.body().map(|body| body.get_reader().unchecked_into());
+        let body = PageBody {
+            reader,
+            signal: self.signal.clone(),
+            _ending: ending,
+        };
+        Ok((head, body))
+    }
+
+    /// Calls a function of the page.
+    fn call_page(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
+        let page = |thrown: JsValue| TransportError::Page(describe(&thrown));
+        let Some(callback) = &self.hooks.page else {
+            return Err(TransportError::Page("the page gave no function for it".into()));
+        };
+        let controller = AbortController::new().map_err(page)?;
+        let both = AbortSignal::any(&Array::of2(&self.signal, &controller.signal()));
+        let endpoint = JsValue::from(request.endpoint as u32);
+        let body = JsValue::from_str(&request.body);
+        let stream = callback
+            .call3(&JsValue::UNDEFINED, &endpoint, &body, &both)
+            .map_err(page)?;
+        let stream: ReadableStream = stream.dyn_into().map_err(page)?;
+        let head = Head {
+            status: 200,
+            headers: Vec::new(),
+        };
+        let body = PageBody {
+            reader: Some(stream.get_reader().unchecked_into()),
+            signal: self.signal.clone(),
+            _ending: Ending(controller),
+        };
+        Ok((head, body))
     }
 }
 
-impl Transport for FetchTransport {
+impl Transport for PageTransport {
+    type Body = PageBody;
+
     fn online(&self) -> bool {
         scope().navigator().on_line()
     }
@@ -89,30 +219,77 @@ impl Transport for FetchTransport {
         self.signal.aborted()
     }
 
-    async fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
-        let timeout = AbortSignal::timeout_with_u32(request.timeout_ms);
-        let either = AbortSignal::any(&Array::of2(&self.signal, &timeout));
-        let headers = |thrown: JsValue| {
-            if either.aborted() {
-                self.failure(&timeout, &thrown)
-            } else {
-                TransportError::Headers(describe(&thrown))
-            }
+    async fn open(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
+        if request.url.is_empty() {
+            self.call_page(request)
+        } else {
+            self.fetch(request).await
+        }
+    }
+
+    async fn sleep(&self, ms: f64) {
+        // What a timer can hold; beyond it, it would ring at once.
+        let ms = ms.clamp(0.0, f64::from(i32::MAX)) as i32;
+        let mut timer = None;
+        let rings = Promise::new(&mut |resolve, _| {
+            timer = scope()
+                .set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms)
+                .ok()
+                .map(Timer);
+        });
+        let _ = select(JsFuture::from(rings), JsFuture::from(self.abort())).await;
+    }
+
+    async fn consent(&self, outgoing: &Outgoing) -> Result<Consent, TransportError> {
+        let Some(callback) = &self.hooks.consent else {
+            return Err(TransportError::Page("the page gave no function that allows it".into()));
         };
-        let own = self.own_headers(&either).await.map_err(headers)?;
-        let init = self.init(request, &own, &either).map_err(headers)?;
-        let response = fetch::fetch(&request.url, &init)
-            .await
-            .map_err(|thrown| self.failure(&timeout, &thrown))?;
-        let body = fetch::body(&response, MAX_REPLY_BYTES as u64, |_| {})
-            .await
-            .map_err(|e| match e {
-                BodyError::TooLarge => TransportError::TooLarge,
-                BodyError::Broken(thrown) => self.failure(&timeout, &thrown),
-            })?;
-        Ok(HttpResponse {
-            status: response.status(),
-            body,
-        })
+        let page = |why: String| TransportError::Page(why);
+        let outgoing = convert::to_js(outgoing).map_err(|e| page(e.to_string()))?;
+        let given = callback.call1(&JsValue::UNDEFINED, &outgoing);
+        let given = self.given(given).await.map_err(|thrown| match thrown {
+            None => TransportError::Aborted,
+            Some(thrown) => page(describe(&thrown)),
+        })?;
+        serde_wasm_bindgen::from_value(given).map_err(|e| page(e.to_string()))
+    }
+
+    async fn delta(&self, text: &str) -> Result<(), TransportError> {
+        let Some(deliver) = &self.deliver else {
+            return Ok(());
+        };
+        let given = deliver.call1(&JsValue::UNDEFINED, &JsValue::from_str(text));
+        match self.given(given).await {
+            Ok(_) => Ok(()),
+            Err(None) => Err(TransportError::Aborted),
+            Err(Some(thrown)) => Err(TransportError::Page(describe(&thrown))),
+        }
+    }
+
+    async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
+        if let Some(update) = &self.hooks.update {
+            let mut done = false;
+            {
+                let mut call = |before: JsValue| -> JsValue {
+                    done = true;
+                    change(before.as_string()).map_or(JsValue::UNDEFINED, JsValue::from)
+                };
+                let closure =
+                    ScopedClosure::<dyn FnMut(JsValue) -> JsValue>::borrow_mut_aborting(&mut call);
+                let promise = update.call2(&JsValue::UNDEFINED, &key.into(), closure.as_js_value());
+                if let Ok(promise) = promise {
+                    // Where it cannot be kept, it is only not kept.
+                    let _ = JsFuture::from(Promise::resolve(&promise)).await;
+                }
+            }
+            if done {
+                return;
+            }
+        }
+        let mut memory = self.memory.borrow_mut();
+        let before = memory.remove(key);
+        if let Some(after) = change(before) {
+            memory.insert(key.to_owned(), after);
+        }
     }
 }

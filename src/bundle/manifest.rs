@@ -348,6 +348,29 @@ pub struct LanguageLimit {
     pub task: String,
 }
 
+/// What a remote is told for a task that writes text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PromptTemplate {
+    /// The rules it writes by.
+    pub system: String,
+    /// What is said: `{{input}}` stands for the input, other names in double braces for the call's variables.
+    pub user: String,
+}
+
+/// A summary made of the input's own sentences: those whose vectors are nearest to the whole text's, in the
+/// order of the text (centroid ranking; Radev et al. 2004).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Extract {
+    /// The encoder that makes the vectors.
+    pub encoder: String,
+    /// How many sentences are taken.
+    pub sentences: u32,
+}
+
 /// One task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -361,12 +384,20 @@ pub struct TaskEntry {
     pub title: String,
     /// What it does, in one sentence; also what a remote LLM is told.
     pub instruction: String,
-    /// The labels, in the order of the heads' outputs.
+    /// The labels, in the order of the heads' outputs. None for a task that writes text.
+    #[serde(default)]
     pub labels: Vec<Label>,
     /// What it accepts.
     pub limits: Limits,
-    /// Heads, cheapest first.
+    /// Heads, cheapest first. None for a task that writes text.
+    #[serde(default)]
     pub tiers: Vec<String>,
+    /// What a remote is told, for a task that writes text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<PromptTemplate>,
+    /// How this device itself can answer a task that writes text: with the input's own sentences.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extract: Option<Extract>,
     /// The path of the model card.
     #[serde(default)]
     pub card: Option<String>,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Features, FileEntry, Guarantee, Head, Manifest, OodMethod, TaskEntry};
 use crate::error::{Code, Error, Result};
+use crate::task::{InputKind, TaskKind};
 
 /// The most bytes one file of a bundle may have. A model this large has no place in a page, and a
 /// manifest must not be able to ask for an allocation that cannot succeed.
@@ -17,6 +18,9 @@ const MAX_BUCKETS: u32 = 1 << 22;
 
 /// The most borders that a reference histogram may have.
 const MAX_EDGES: usize = 1024;
+
+/// The most sentences that a summary may be made of.
+const MAX_SENTENCES: u32 = 100;
 
 /// The largest block that byte windows may look at.
 const MAX_BLOCK: u32 = 1 << 20;
@@ -201,6 +205,54 @@ fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> 
 
 fn task(manifest: &Manifest, id: &str, task: &TaskEntry) -> Result<()> {
     let what = format!("task \"{id}\"");
+    if task.limits.max_bytes == 0 || task.limits.min_bytes > task.limits.max_bytes {
+        return Err(invalid(format!(
+            "{what}: minBytes and maxBytes leave no room"
+        )));
+    }
+    for path in task.card.iter().chain(&task.evaluation) {
+        listed(manifest, &what, path)?;
+    }
+    match task.kind {
+        TaskKind::Classify => classification(manifest, id, &what, task),
+        TaskKind::Generate => generation(manifest, &what, task),
+    }
+}
+
+fn generation(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
+    let of_a_classifier = !task.labels.is_empty()
+        || !task.tiers.is_empty()
+        || task.guarantee.is_some()
+        || task.limits.languages.is_some();
+    if of_a_classifier || task.input != InputKind::Text {
+        return Err(invalid(format!(
+            "{what} writes text: it reads text, and has no labels, tiers, guarantee or languages"
+        )));
+    }
+    if !task.prompt.as_ref().is_some_and(|p| p.user.contains("{{input}}")) {
+        return Err(invalid(format!(
+            "{what} needs a prompt whose user part has {{{{input}}}} in it"
+        )));
+    }
+    if let Some(extract) = &task.extract {
+        in_range(what, "sentences", extract.sentences, MAX_SENTENCES)?;
+        let encoder = manifest.encoders.get(&extract.encoder);
+        if encoder.is_none_or(|e| e.features.input() != InputKind::Text) {
+            return Err(invalid(format!(
+                "{what} extracts with the encoder \"{}\", which does not exist or reads no text",
+                extract.encoder
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn classification(manifest: &Manifest, id: &str, what: &str, task: &TaskEntry) -> Result<()> {
+    if task.prompt.is_some() || task.extract.is_some() {
+        return Err(invalid(format!(
+            "{what} chooses a label and has no use for a prompt or extract"
+        )));
+    }
     if task.labels.len() < 2 {
         return Err(invalid(format!("{what} needs at least two labels")));
     }
@@ -210,16 +262,12 @@ fn task(manifest: &Manifest, id: &str, task: &TaskEntry) -> Result<()> {
             "{what}: labels must be distinct and not empty"
         )));
     }
-    if task.limits.max_bytes == 0 || task.limits.min_bytes > task.limits.max_bytes {
-        return Err(invalid(format!(
-            "{what}: minBytes and maxBytes leave no room"
-        )));
-    }
     if let Some(languages) = &task.limits.languages {
         let teller = manifest.tasks.get(&languages.task);
         let sound = teller.is_some_and(|t| {
             languages.task != id
                 && t.input == task.input
+                && t.kind == TaskKind::Classify
                 && t.limits.languages.is_none()
                 && languages
                     .allow
@@ -254,10 +302,7 @@ fn task(manifest: &Manifest, id: &str, task: &TaskEntry) -> Result<()> {
         }
     }
     if let Some(given) = &task.guarantee {
-        guarantee(&what, task.tiers.len(), given)?;
-    }
-    for path in task.card.iter().chain(&task.evaluation) {
-        listed(manifest, &what, path)?;
+        guarantee(what, task.tiers.len(), given)?;
     }
     Ok(())
 }

@@ -1,31 +1,58 @@
-//! The seam to the network.
+//! The seam to the world: the network, the page, timers and what is kept.
 
 use std::future::Future;
 
-use crate::error::{Code, Error};
+use serde::{Deserialize, Serialize};
+
+/// What time it is, and chance.
+pub trait Clock {
+    /// Now, in milliseconds from any fixed moment; never goes backwards.
+    fn now_ms(&self) -> f64;
+
+    /// Now, in milliseconds since 1970, as other tabs see it too.
+    fn wall_ms(&self) -> f64;
+
+    /// A fresh random number in `[0, 1)`.
+    fn uniform(&self) -> f64;
+}
 
 /// A request, ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HttpRequest {
-    /// Always POST so far.
-    pub method: &'static str,
-    /// The absolute address.
+    /// The place of its endpoint in the list, from 0: the caller may have headers for each.
+    pub endpoint: usize,
+    /// The absolute address; empty for a function of the page.
     pub url: String,
     /// Headers, without the caller's own.
-    pub headers: Vec<(&'static str, &'static str)>,
-    /// The body.
+    pub headers: Vec<(String, String)>,
+    /// The body. The method is always POST.
     pub body: String,
-    /// How long the whole reply may take, in milliseconds.
-    pub timeout_ms: u32,
 }
 
-/// A response, read to its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpResponse {
+/// The beginning of a response.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Head {
     /// The status code.
     pub status: u16,
-    /// The body, at most [`MAX_REPLY_BYTES`](super::MAX_REPLY_BYTES).
-    pub body: Vec<u8>,
+    /// Those of [`READ_HEADERS`] that are there, with names in lower case. A browser shows a page only what the
+    /// server exposes (`Access-Control-Expose-Headers`).
+    pub headers: Vec<(String, String)>,
+}
+
+/// The response headers that anything is done with.
+pub const READ_HEADERS: [&str; 4] = [
+    "content-type",
+    "retry-after",
+    "retry-after-ms",
+    "x-should-retry",
+];
+
+impl Head {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
 }
 
 /// Why there is no response.
@@ -33,58 +60,127 @@ pub struct HttpResponse {
 pub enum TransportError {
     /// The server could not be reached, or the connection broke; with what is known of it.
     Unreachable(String),
-    /// It took longer than the request allows.
-    Timeout,
     /// The caller aborted.
     Aborted,
-    /// The reply is larger than is read.
-    TooLarge,
     /// The caller's own headers could not be had.
     Headers(String),
+    /// The page's own function failed.
+    Page(String),
 }
 
-impl TransportError {
-    pub(super) fn into_error(self, url: &str, timeout_ms: u32) -> Error {
-        match self {
-            TransportError::Unreachable(why) => Error::new(
-                Code::RemoteUnreachable,
-                format!(
-                    "{url} could not be reached ({why}); check the address, CORS and the network"
-                ),
-            ),
-            TransportError::Timeout => Error::new(
-                Code::RemoteTimeout,
-                format!(
-                    "{url} did not answer within {timeout_ms} ms; raise remote.timeoutMs or use a faster model"
-                ),
-            ),
-            TransportError::Aborted => Error::new(Code::Aborted, "the call was aborted"),
-            TransportError::TooLarge => Error::new(
-                Code::RemoteBadResponse,
-                format!(
-                    "{url} answered with more than {} bytes",
-                    super::MAX_REPLY_BYTES
-                ),
-            ),
-            TransportError::Headers(why) => Error::new(
-                Code::InvalidOption,
-                format!("remote.headers gave no headers ({why})"),
-            ),
-        }
-    }
+/// The body of a response, in parts. Dropping it ends the connection.
+pub trait Body {
+    /// The next part; nothing at the end.
+    fn next(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, TransportError>>;
 }
 
-/// Something that carries requests: `fetch`, or a test's own.
+/// What is about to leave the device, as the page's hooks see it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Outgoing {
+    /// The task.
+    pub task: String,
+    /// The addresses it may go to, in the order in which they are tried.
+    pub endpoints: Vec<String>,
+    /// The text that would be sent, after redaction; the task's own words come on top.
+    pub text: String,
+    /// How many values of each kind were replaced by placeholders.
+    pub redactions: std::collections::BTreeMap<String, u32>,
+    /// Whether the task's egress setting wants the page to ask its user.
+    pub ask: bool,
+}
+
+/// What the page says to it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Consent {
+    /// Whether it may leave.
+    pub allow: bool,
+    /// What to send instead of the text, if anything.
+    #[serde(default)]
+    pub text: Option<String>,
+    /// Why it may not, in the page's words.
+    #[serde(default)]
+    pub why: Option<String>,
+}
+
+/// Something that carries requests and everything else that has an effect: a page and its worker, or a test's own.
 pub trait Transport {
+    /// The body of a response.
+    type Body: Body;
+
     /// Whether the device has a network.
     fn online(&self) -> bool;
 
     /// Whether the caller aborted the call.
     fn aborted(&self) -> bool;
 
-    /// Sends a request and reads the whole response.
-    fn send(
+    /// Sends a request and gives the beginning of the response. Dropping the future ends it.
+    fn open(
         &self,
         request: &HttpRequest,
-    ) -> impl Future<Output = Result<HttpResponse, TransportError>>;
+    ) -> impl Future<Output = Result<(Head, Self::Body), TransportError>>;
+
+    /// Waits, or shorter when the caller aborts.
+    fn sleep(&self, ms: f64) -> impl Future<Output = ()>;
+
+    /// Asks the page whether something may leave the device.
+    fn consent(&self, outgoing: &Outgoing) -> impl Future<Output = Result<Consent, TransportError>>;
+
+    /// Hands over a piece of generated text; comes back when the reader wants more.
+    fn delta(&self, text: &str) -> impl Future<Output = Result<(), TransportError>>;
+
+    /// Changes what is kept under `key`, in one piece: nobody else who keeps things at the same
+    /// place, in other tabs too, comes in between. `change` gets what is there and gives what is to
+    /// be there.
+    fn update(
+        &self,
+        key: &str,
+        change: &mut dyn FnMut(Option<String>) -> Option<String>,
+    ) -> impl Future<Output = ()>;
+}
+
+/// A body that is all there.
+#[derive(Debug, Clone, Default)]
+pub struct Whole(pub Option<Vec<u8>>);
+
+impl Body for Whole {
+    async fn next(&mut self) -> Result<Option<Vec<u8>>, TransportError> {
+        Ok(self.0.take())
+    }
+}
+
+/// No network and no page: nothing is ever sent, and nothing is kept.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Alone;
+
+impl Transport for Alone {
+    type Body = Whole;
+
+    fn online(&self) -> bool {
+        false
+    }
+
+    fn aborted(&self) -> bool {
+        false
+    }
+
+    async fn open(&self, _: &HttpRequest) -> Result<(Head, Whole), TransportError> {
+        Err(TransportError::Unreachable("there is no network here".into()))
+    }
+
+    async fn sleep(&self, _: f64) {}
+
+    async fn consent(&self, _: &Outgoing) -> Result<Consent, TransportError> {
+        Err(TransportError::Page("there is no page here".into()))
+    }
+
+    async fn delta(&self, _: &str) -> Result<(), TransportError> {
+        Ok(())
+    }
+
+    async fn update(&self, _: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
+        change(None);
+    }
 }

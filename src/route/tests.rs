@@ -1,6 +1,7 @@
 use super::*;
 
-const HARD: [Reason; 4] = [
+const HARD: [Reason; 5] = [
+    Reason::RemoteOnly,
     Reason::UnknownTask,
     Reason::InputTooShort,
     Reason::InputTooLong,
@@ -104,19 +105,6 @@ fn confidence_is_held_against_the_threshold() {
         judge(1.0, None, false),
         Verdict::Distrust(Reason::Uncertified)
     );
-}
-
-#[test]
-fn the_remote_is_asked_only_when_it_can_be() {
-    assert_eq!(
-        remote_obstacle(RemoteState::Absent).unwrap().0,
-        Code::RemoteNotConfigured
-    );
-    assert_eq!(
-        remote_obstacle(RemoteState::Offline).unwrap().0,
-        Code::Offline
-    );
-    assert_eq!(remote_obstacle(RemoteState::Ready), None);
 }
 
 #[test]

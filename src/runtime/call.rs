@@ -4,9 +4,11 @@ use super::examine::refuse;
 use super::{Clock, Runtime, aborted, check_risk};
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
-use crate::remote::{self, Question, Transport};
-use crate::route::{self, Facts, Mode, Obstacle, Plan, RemoteState, Verdict};
-use crate::task::{Answer, Attempt, Input, Label, Outcome, Output, RanOn, Reason, Timing, Usage};
+use crate::remote::{Question, Reply, Trace, Transport, Wanted};
+use crate::route::{self, Facts, Mode, Obstacle, Plan, Verdict};
+use crate::task::{
+    Answer, Attempt, Input, Label, Outcome, Output, RanOn, Reason, Sent, TaskKind, Timing,
+};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -59,6 +61,7 @@ pub(super) struct Path<'a, S, T, C> {
     started: f64,
     timing: Timing,
     attempts: Vec<Attempt>,
+    sent: Vec<Sent>,
 }
 
 /// A local model's answer.
@@ -114,6 +117,12 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                         ),
                     ));
                 }
+                if entry.kind != TaskKind::Classify {
+                    return Err(Error::new(
+                        Code::InvalidOption,
+                        format!("the task \"{}\" writes text; call generate, not run", call.task),
+                    ));
+                }
                 Some(entry)
             }
             // A task of the caller's own is for the remote, if it says which labels there are.
@@ -133,6 +142,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             started: clock.now_ms(),
             timing: Timing::default(),
             attempts: Vec::new(),
+            sent: Vec::new(),
         })
     }
 
@@ -159,7 +169,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 reason,
                 local_if_failed,
             } => match self.remote().await {
-                Ok((output, usage)) => Ok(self.answer_remotely(output, usage, reason)),
+                Ok(reply) => self.answer_remotely(reply, reason),
                 Err(error) if error.code() == Code::Aborted => Err(error),
                 Err(error) if local_if_failed => {
                     let reason = match reason {
@@ -238,6 +248,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             let mut attempt = Attempt {
                 on: RanOn::Local,
                 tier: name.clone(),
+                endpoint: None,
                 outcome: Outcome::Answered,
                 ms,
                 confidence: None,
@@ -354,7 +365,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             None
         } else {
             match self.remote().await {
-                Ok((output, usage)) => return Ok(self.answer_remotely(output, usage, reason)),
+                Ok(reply) => return self.answer_remotely(reply, reason),
                 Err(error) if error.code() == Code::Aborted => return Err(error),
                 Err(error) => Some(error),
             }
@@ -382,60 +393,27 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         error.with_attempts(self.attempts)
     }
 
-    /// Asks the remote, and notes the attempt.
-    async fn remote(&mut self) -> Result<(Output, Option<Usage>)> {
+    /// Asks the remotes, and notes what was tried and sent.
+    async fn remote(&mut self) -> Result<Reply> {
         if self.transport.aborted() {
             return Err(aborted());
         }
-        let endpoint = self.runtime.endpoint.as_ref();
-        let state = match endpoint {
-            None => RemoteState::Absent,
-            Some(endpoint) if !self.transport.online() && !endpoint.is_loopback() => {
-                RemoteState::Offline
-            }
-            Some(_) => RemoteState::Ready,
+        let (instruction, labels) = self.question();
+        let question = Question {
+            task: self.call.task,
+            instruction: &instruction,
+            input: self.call.input,
+            wanted: Wanted::Choice(&labels),
         };
-        let mut attempt = Attempt {
-            on: RanOn::Remote,
-            tier: endpoint.map_or_else(String::new, |e| e.model.clone()),
-            outcome: Outcome::Answered,
-            ms: 0.0,
-            confidence: None,
-            threshold: None,
-            code: None,
-            message: None,
-        };
-        let result = match (endpoint, route::remote_obstacle(state)) {
-            (Some(endpoint), None) => {
-                let (instruction, labels) = self.question();
-                let question = Question {
-                    instruction: &instruction,
-                    labels: &labels,
-                    input: self.call.input,
-                };
-                let from = self.clock.now_ms();
-                let result = remote::ask(endpoint, self.transport, &question).await;
-                attempt.ms = self.clock.now_ms() - from;
-                self.timing.remote_ms += attempt.ms;
-                attempt.outcome = Outcome::Failed;
-                result
-            }
-            (_, problem) => {
-                attempt.outcome = Outcome::Skipped;
-                let (code, why) =
-                    problem.unwrap_or((Code::RemoteNotConfigured, "no remote is configured"));
-                Err(Error::new(code, why))
-            }
-        };
-        match &result {
-            Ok(_) => attempt.outcome = Outcome::Answered,
-            Err(error) => {
-                attempt.code = Some(error.code().to_string());
-                attempt.message = Some(error.to_string());
-            }
-        }
-        self.attempts.push(attempt);
-        result.map(|reply| (reply.output, reply.usage))
+        let trace = Trace::default();
+        let from = self.clock.now_ms();
+        let asked = self.runtime.remote.ask(&question, self.transport, self.clock, &trace);
+        let result = asked.await;
+        self.timing.remote_ms += self.clock.now_ms() - from;
+        let (attempts, sent) = trace.into_parts();
+        self.attempts.extend(attempts);
+        self.sent.extend(sent);
+        result
     }
 
     /// What the remote is asked: the bundle's own words for its tasks, the caller's for others.
@@ -483,6 +461,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             reason,
             explanation,
             confidence: Some(local.confidence),
+            calibrated: true,
             threshold: local.threshold,
             risk,
             guaranteed,
@@ -493,10 +472,15 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 ..self.timing
             },
             usage: None,
+            cached: false,
+            sent: self.sent,
         }
     }
 
-    fn answer_remotely(self, output: Output, usage: Option<Usage>, reason: Reason) -> Answer {
+    fn answer_remotely(self, reply: Reply, reason: Reason) -> Result<Answer> {
+        let Some(output) = reply.output else {
+            return Err(Error::new(Code::Internal, "a choice without an output"));
+        };
         let local = self
             .attempts
             .iter()
@@ -511,20 +495,21 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             remote_problem: None,
             remote_answered: true,
         });
-        Answer {
+        let risk = self.risk();
+        Ok(Answer {
             task: self.call.task.to_owned(),
-            output,
-            ran_on: RanOn::Remote,
-            tier: self
-                .runtime
-                .endpoint
-                .as_ref()
-                .map_or_else(String::new, |e| e.model.clone()),
+            output: Output {
+                scores: output.scores.into_iter().take(self.call.top).collect(),
+                ..output
+            },
+            ran_on: if reply.on_device { RanOn::Builtin } else { RanOn::Remote },
+            tier: reply.model,
             reason,
             explanation,
-            confidence: None,
+            confidence: reply.confidence,
+            calibrated: false,
             threshold: None,
-            risk: self.risk(),
+            risk,
             guaranteed: false,
             degraded: false,
             attempts: self.attempts,
@@ -532,7 +517,9 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 total_ms: self.clock.now_ms() - self.started,
                 ..self.timing
             },
-            usage,
-        }
+            usage: reply.usage,
+            cached: reply.cached,
+            sent: self.sent,
+        })
     }
 }

@@ -1,7 +1,7 @@
 //! The path of a call, with real (small) models, a folder of bytes in memory, a prepared transport
 //! and a clock that the test moves.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::bundle::{FileEntry, verify};
 use crate::engine::testing::linear;
-use crate::remote::{HttpRequest, HttpResponse, TransportError};
+use crate::remote::{RemoteOptions, TransportError};
 use crate::task::{Input, Label, Outcome, RanOn, Reason};
+use crate::testing::{Script, World};
 
 /// Files in memory, and how often each was read.
 struct Folder {
@@ -31,40 +32,19 @@ impl Source for Folder {
     }
 }
 
-/// Ticks one millisecond at every look.
-#[derive(Default)]
-struct Ticking(Cell<f64>);
-
-impl Clock for Ticking {
-    fn now_ms(&self) -> f64 {
-        self.0.set(self.0.get() + 1.0);
-        self.0.get()
-    }
-
-    fn uniform(&self) -> f64 {
-        0.5
-    }
-}
-
-/// Gives the prepared reply and counts requests.
-struct Remote {
-    online: bool,
-    aborted: Cell<bool>,
-    reply: std::result::Result<HttpResponse, TransportError>,
-    requests: RefCell<Vec<HttpRequest>>,
-}
+/// The world's network, with a prepared reply.
+struct Remote(World);
 
 impl Remote {
+    fn scripted(script: Script) -> Self {
+        Remote(World::new(1, move |_, _| script.clone()))
+    }
+
     fn with(reply: std::result::Result<(u16, &str), TransportError>) -> Self {
-        Remote {
-            online: true,
-            aborted: Cell::new(false),
-            reply: reply.map(|(status, body)| HttpResponse {
-                status,
-                body: body.into(),
-            }),
-            requests: RefCell::default(),
-        }
+        Remote::scripted(match reply {
+            Ok((status, body)) => Script::reply(status, body),
+            Err(error) => Script::broken(error),
+        })
     }
 
     /// Answers `label`.
@@ -80,25 +60,12 @@ impl Remote {
     }
 
     fn asked(&self) -> usize {
-        self.requests.borrow().len()
-    }
-}
-
-impl Transport for Remote {
-    fn online(&self) -> bool {
-        self.online
+        self.0.requests.borrow().len()
     }
 
-    fn aborted(&self) -> bool {
-        self.aborted.get()
-    }
-
-    async fn send(
-        &self,
-        request: &HttpRequest,
-    ) -> std::result::Result<HttpResponse, TransportError> {
-        self.requests.borrow_mut().push(request.clone());
-        self.reply.clone()
+    /// Runs one call in this world.
+    fn call(&self, runtime: &Runtime<Folder>, call: &Call) -> Result<Answer> {
+        self.0.block_on(runtime.run(call, &self.0, &self.0))
     }
 }
 
@@ -190,26 +157,22 @@ impl Setup {
 
     fn runtime(self) -> Runtime<Folder> {
         let bundle = Bundle::parse(self.manifest.to_string().as_bytes()).unwrap();
-        let endpoint = self.endpoint.then(|| {
-            serde_json::from_value(json!({
-                "provider": "openai", "baseUrl": "https://llm.example/v1", "model": "big"
-            }))
-            .unwrap()
-        });
+        let endpoint = json!({"provider": "openai", "baseUrl": "https://llm.example/v1", "model": "big"});
+        let remote: RemoteOptions = serde_json::from_value(json!({
+            "endpoints": if self.endpoint { vec![endpoint] } else { Vec::new() },
+            "policy": {"maxRetries": 0}, "answerCache": {"entries": 0},
+        }))
+        .unwrap();
         let folder = Folder {
             files: self.files,
             reads: RefCell::default(),
         };
-        Runtime::new(bundle, folder, self.mode, endpoint).unwrap()
+        Runtime::new(bundle, folder, self.mode, remote).unwrap()
     }
 }
 
 fn run(runtime: &Runtime<Folder>, task: &str, text: &str, remote: &Remote) -> Result<Answer> {
-    pollster::block_on(runtime.run(
-        &Call::new(task, Input::Text(text)),
-        remote,
-        &Ticking::default(),
-    ))
+    remote.call(runtime, &Call::new(task, Input::Text(text)))
 }
 
 /// Sure for both moods' tiers / only for the second / for none.
@@ -231,7 +194,7 @@ fn a_confident_local_answer_never_reaches_the_remote() {
     );
     assert!(answer.confidence.unwrap() >= answer.threshold.unwrap());
     assert_eq!(answer.attempts.len(), 1);
-    assert!(answer.timing.total_ms > 0.0 && answer.timing.remote_ms == 0.0);
+    assert_eq!(answer.timing.remote_ms, 0.0);
     let total: f64 = answer.output.scores.iter().map(|s| s.score).sum();
     assert!((total - 1.0).abs() < 1e-9);
     assert_eq!(remote.asked(), 0);
@@ -280,7 +243,7 @@ fn an_unsure_answer_escalates_and_says_why() {
         answer.explanation
     );
     assert!(answer.timing.remote_ms > 0.0);
-    let sent: Value = serde_json::from_str(&remote.requests.borrow()[0].body).unwrap();
+    let sent: Value = serde_json::from_str(&remote.0.requests.borrow()[0].body).unwrap();
     assert!(
         sent["messages"][0]["content"]
             .as_str()
@@ -291,17 +254,15 @@ fn an_unsure_answer_escalates_and_says_why() {
 
 #[test]
 fn when_the_remote_cannot_answer_the_best_local_answer_is_degraded() {
-    let offline = Remote {
-        online: false,
-        ..Remote::answering("down")
+    let offline = Remote::answering("down");
+    offline.0.online.set(false);
+    let silent = Script {
+        after: f64::INFINITY,
+        ..Script::reply(200, "")
     };
     let cases = [
         (Remote::failing(), true, "remote_unreachable"),
-        (
-            Remote::with(Err(TransportError::Timeout)),
-            true,
-            "remote_timeout",
-        ),
+        (Remote::scripted(silent), true, "remote_timeout"),
         (Remote::with(Ok((500, ""))), true, "remote_status"),
         (
             Remote::with(Ok((200, "<html>"))),
@@ -456,7 +417,7 @@ fn a_call_may_have_its_own_mode() {
         mode: Some(Mode::OnlyRemote),
         ..Call::new("mood", Input::Text(SURE))
     };
-    let answer = pollster::block_on(runtime.run(&call, &remote, &Ticking::default())).unwrap();
+    let answer = remote.call(&runtime, &call).unwrap();
     assert_eq!(answer.ran_on, RanOn::Remote);
 }
 
@@ -476,7 +437,7 @@ fn a_task_of_the_callers_own_is_for_the_remote() {
         instruction: Some("Name the topic.".into()),
         ..Call::new("topic", Input::Text("2:1 after extra time"))
     };
-    let answer = pollster::block_on(runtime.run(&call, &remote, &Ticking::default())).unwrap();
+    let answer = remote.call(&runtime, &call).unwrap();
     assert_eq!(
         (answer.ran_on, answer.reason),
         (RanOn::Remote, Reason::UnknownTask)
@@ -486,7 +447,7 @@ fn a_task_of_the_callers_own_is_for_the_remote() {
         mode: Some(Mode::OnlyLocal),
         ..call
     };
-    let error = pollster::block_on(runtime.run(&local, &remote, &Ticking::default())).unwrap_err();
+    let error = remote.call(&runtime, &local).unwrap_err();
     assert_eq!(error.code(), Code::UnknownTask);
     assert_eq!(remote.asked(), 1);
 }
@@ -595,7 +556,7 @@ fn models_are_loaded_once_and_only_when_needed() {
 fn an_aborted_call_stops() {
     let runtime = Setup::new(Mode::PreferLocal).runtime();
     let remote = Remote::answering("up");
-    remote.aborted.set(true);
+    remote.0.time.abort_at.set(0.0);
     assert_eq!(
         run(&runtime, "mood", SURE, &remote).unwrap_err().code(),
         Code::Aborted
@@ -612,8 +573,7 @@ fn an_aborted_call_stops() {
 fn the_wrong_kind_of_input_is_refused() {
     let runtime = Setup::new(Mode::PreferLocal).runtime();
     let call = Call::new("mood", Input::Bytes(b"abc"));
-    let error = pollster::block_on(runtime.run(&call, &Remote::failing(), &Ticking::default()))
-        .unwrap_err();
+    let error = Remote::failing().call(&runtime, &call).unwrap_err();
     assert_eq!(error.code(), Code::InputKind);
 }
 
@@ -653,7 +613,7 @@ fn ask(runtime: &Runtime<Folder>, text: &str, risk: Option<f64>) -> Result<Answe
         ..Call::new("mood", Input::Text(text))
     };
     let remote = Remote::failing();
-    pollster::block_on(runtime.run(&call, &remote, &Ticking::default()))
+    remote.call(runtime, &call)
 }
 
 #[test]

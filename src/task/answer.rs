@@ -1,5 +1,7 @@
 //! The answer of a call: what came out, where it ran, and why there.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::Output;
@@ -9,9 +11,11 @@ use super::Output;
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum RanOn {
-    /// On this device.
+    /// On this device, by a model of the bundle.
     Local,
-    /// At the configured remote endpoint.
+    /// On this device, by the browser's own language model.
+    Builtin,
+    /// At a configured remote endpoint, or by the page's own function.
     Remote,
 }
 
@@ -43,6 +47,10 @@ pub enum Reason {
     OutOfDistribution,
     /// The remote was asked first, as the mode wants, and could not answer.
     RemoteFailed,
+    /// The task's answer is made of the input's own sentences, which this device can choose.
+    Extracted,
+    /// The task writes text, which only a remote can.
+    RemoteOnly,
 }
 
 /// What became of one attempt.
@@ -58,6 +66,8 @@ pub enum Outcome {
     Failed,
     /// It was not tried, for the reason in `code`.
     Skipped,
+    /// It was under way when its answer was no longer needed: another came first, or time was up.
+    Cancelled,
 }
 
 /// One thing that was tried for a call.
@@ -69,6 +79,8 @@ pub struct Attempt {
     pub on: RanOn,
     /// The head's name, or the remote model's.
     pub tier: String,
+    /// The address that was asked, for remotes.
+    pub endpoint: Option<String>,
     /// What became of it.
     pub outcome: Outcome,
     /// How long it took, in milliseconds.
@@ -98,26 +110,62 @@ pub struct Timing {
     pub remote_ms: f64,
 }
 
-/// What the remote counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// What a call's remote requests used, all tries together. What a server did not count is estimated.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct Usage {
-    /// Tokens of the request.
-    pub input_tokens: u32,
-    /// Tokens of the reply.
-    pub output_tokens: u32,
+    /// Tokens of requests.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub input_tokens: u64,
+    /// Tokens of replies.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub output_tokens: u64,
+    /// US dollars, where the endpoint has a price.
+    pub cost_usd: Option<f64>,
+}
+
+/// One request that left the device.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Sent {
+    /// When, in milliseconds since 1970.
+    pub at: f64,
+    /// For which task.
+    pub task: String,
+    /// To which address, or to which function of the page.
+    pub endpoint: String,
+    /// To which model.
+    pub model: String,
+    /// How many bytes the body had.
+    pub bytes: u32,
+    /// The body itself, as it was sent. Headers are not in it.
+    pub body: String,
+    /// How many values of each kind of personal data were replaced in it.
+    pub redactions: BTreeMap<String, u32>,
+}
+
+/// What a task gives that writes text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct TextOutput {
+    /// The text.
+    pub text: String,
+    /// Whether it was cut off at the token limit.
+    pub truncated: bool,
 }
 
 /// The answer of a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
-pub struct Answer {
+pub struct Answer<O = Output> {
     /// The task that was asked.
     pub task: String,
     /// What came out.
-    pub output: Output,
+    pub output: O,
     /// Where it was computed.
     pub ran_on: RanOn,
     /// The head's name, or the remote model's.
@@ -126,8 +174,11 @@ pub struct Answer {
     pub reason: Reason,
     /// The reason as one English sentence.
     pub explanation: String,
-    /// The calibrated probability that the output is right; `null` for a remote answer.
+    /// The probability that the output is right: the calibrated one of a local answer, or what a remote says of itself;
+    /// `null` where nobody states one.
     pub confidence: Option<f64>,
+    /// Whether the confidence is calibrated. What a remote says of itself never is.
+    pub calibrated: bool,
     /// What the confidence was held against; `null` where there is no such number.
     pub threshold: Option<f64>,
     /// The error rate asked for among locally given answers: the call's, the instance's or the
@@ -142,6 +193,10 @@ pub struct Answer {
     pub attempts: Vec<Attempt>,
     /// How long the parts took.
     pub timing: Timing,
-    /// What the remote counted, when it answered and said so.
+    /// What the remote requests used, when one answered.
     pub usage: Option<Usage>,
+    /// Whether a remote's answer to the same question was kept from earlier, or shared with a call under way.
+    pub cached: bool,
+    /// Everything that left the device for this call.
+    pub sent: Vec<Sent>,
 }

@@ -91,17 +91,35 @@ pub fn output_schema(labels: &[Label]) -> Value {
     })
 }
 
-/// Reads a remote's reply and holds it against [`output_schema`].
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reply {
+    label: String,
+}
+
+/// The one object of the right shape inside prose or a fenced block; nothing when there are several, which may
+/// contradict each other.
+fn embedded(text: &str) -> Option<Reply> {
+    let mut found = None;
+    for (at, _) in text.match_indices('{').take(100) {
+        let mut objects = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Reply>();
+        if let Some(Ok(reply)) = objects.next() {
+            if found.is_some() {
+                return None;
+            }
+            found = Some(reply);
+        }
+    }
+    found
+}
+
+/// Reads a remote's reply and holds it against [`output_schema`]. Prose or a fence around the JSON is forgiven.
 ///
 /// # Errors
-/// [`Code::RemoteBadResponse`] when it is not JSON, not of that shape, or names no known label.
+/// [`Code::RemoteBadResponse`] when there is no JSON in it, or several, not of that shape, or naming no known label.
 pub fn parse_output(reply: &str, labels: &[Label]) -> Result<Output> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Reply {
-        label: String,
-    }
-    let reply: Reply = serde_json::from_str(reply).map_err(|e| {
+    let parsed = serde_json::from_str(reply).or_else(|e| embedded(reply).ok_or(e));
+    let reply: Reply = parsed.map_err(|e| {
         Error::new(
             Code::RemoteBadResponse,
             format!(
@@ -161,6 +179,13 @@ mod tests {
             parse_output(r#"{"label":"b"}"#, &labels()).unwrap().label,
             "b"
         );
+        for around in [
+            r#"Sure! {"label":"b"}"#,
+            "```json\n{\"label\": \"b\"}\n```",
+            r#"{thinking} {"label":"b"} I hope this helps"#,
+        ] {
+            assert_eq!(parse_output(around, &labels()).unwrap().label, "b", "{around}");
+        }
         for bad in [
             "",
             "b",
@@ -168,8 +193,8 @@ mod tests {
             r#"{"label":"z"}"#,
             r#"{"label":1}"#,
             r#"{"label":"b","extra":1}"#,
-            r#"[{"label":"b"}]"#,
-            r#"Sure! {"label":"b"}"#,
+            r#"{"label":"b"} or {"label":"a"}"#,
+            r#"Sure! {"label":"b""#,
             "<html></html>",
         ] {
             let error = parse_output(bad, &labels()).expect_err(bad);

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -13,12 +12,11 @@ use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
     Measured, Observation, Policy, Prediction, RemoteOutcome, Report, card, html, text,
 };
-use smallfirst::remote::{
-    self, Endpoint, HttpRequest, HttpResponse, Question, Transport, TransportError,
-};
+use smallfirst::remote::{AnswerCache, Question, Remote, RemoteOptions, Trace, Wanted};
 use smallfirst::runtime::{Clock, Runtime, Scored};
 use smallfirst::task::Input;
 
+use crate::http::Http;
 use crate::folder::{Folder, Stopwatch, Workshop, fingerprint, open, the_task};
 use crate::rows::{ColumnArgs, bar, for_all, prints, with_input};
 
@@ -67,12 +65,15 @@ pub struct EvaluateArgs {
     /// The remote's answers: JSON Lines of {"label", "ms", "tokens"}, one for each row in order
     #[arg(long)]
     remote_answers: Option<PathBuf>,
-    /// Ask this remote (an OpenAI-compatible address) about every row
+    /// Ask this remote about every row: its address up to and without the provider's path
     #[arg(long, conflicts_with = "remote_answers", requires = "remote_model")]
     remote: Option<String>,
     /// The model's name there
     #[arg(long)]
     remote_model: Option<String>,
+    /// The wire format it speaks
+    #[arg(long, default_value = "openai")]
+    remote_provider: String,
 }
 
 /// Measures one task.
@@ -294,29 +295,38 @@ fn remote_outcomes(
     let (Some(address), Some(model)) = (&args.remote, &args.remote_model) else {
         return Ok(Vec::new());
     };
-    let endpoint: Endpoint = serde_json::from_value(serde_json::json!({
-        "provider": "openai", "baseUrl": address, "model": model,
-    }))?;
-    endpoint.validate()?;
+    let endpoint = serde_json::from_value(serde_json::json!({
+        "provider": args.remote_provider, "baseUrl": address, "model": model,
+    }))
+    .with_context(|| format!("--remote-provider {}", args.remote_provider))?;
+    let remote = Remote::new(RemoteOptions {
+        endpoints: vec![endpoint],
+        // Every row is measured by itself.
+        answer_cache: AnswerCache {
+            entries: 0,
+            ..AnswerCache::default()
+        },
+        ..RemoteOptions::default()
+    })?;
     let transport = Http::new();
     let bar = bar(rows.len(), "asking the remote");
     let outcomes = rows.iter().map(|row| {
         let question = Question {
+            task,
             instruction: &entry.instruction,
-            labels: &entry.labels,
             input: Input::Text(&row.text),
+            wanted: Wanted::Choice(&entry.labels),
         };
         let clock = Stopwatch::start();
-        let reply = pollster::block_on(remote::ask(&endpoint, &transport, &question));
+        let trace = Trace::default();
+        let reply = pollster::block_on(remote.ask(&question, &transport, &clock, &trace));
         bar.inc(1);
         let milliseconds = clock.now_ms();
         Ok(match reply {
             Ok(reply) => RemoteOutcome {
-                label: place(&reply.output.label),
+                label: reply.output.as_ref().and_then(|output| place(&output.label)),
                 milliseconds,
-                tokens: reply.usage.map_or(0, |u| {
-                    u64::from(u.input_tokens) + u64::from(u.output_tokens)
-                }),
+                tokens: reply.usage.map_or(0, |u| u.input_tokens + u.output_tokens),
             },
             Err(error) => {
                 bar.println(format!("line {}: {error}", row.line));
@@ -331,53 +341,6 @@ fn remote_outcomes(
     let outcomes = outcomes.collect();
     bar.finish_and_clear();
     outcomes
-}
-
-/// Blocking HTTP.
-struct Http(ureq::Agent);
-
-impl Http {
-    fn new() -> Self {
-        // A status is an answer to be read, not an error; and nobody else is to be asked.
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .build();
-        Http(config.into())
-    }
-}
-
-impl Transport for Http {
-    fn online(&self) -> bool {
-        true
-    }
-
-    fn aborted(&self) -> bool {
-        false
-    }
-
-    async fn send(
-        &self,
-        request: &HttpRequest,
-    ) -> std::result::Result<HttpResponse, TransportError> {
-        let broken = |e: ureq::Error| match e {
-            ureq::Error::Timeout(_) => TransportError::Timeout,
-            other => TransportError::Unreachable(other.to_string()),
-        };
-        let mut post = self.0.post(&request.url);
-        for (name, value) in &request.headers {
-            post = post.header(*name, *value);
-        }
-        let timeout = Duration::from_millis(u64::from(request.timeout_ms));
-        let post = post.config().timeout_global(Some(timeout)).build();
-        let mut response = post.send(request.body.as_str()).map_err(broken)?;
-        let limit = remote::MAX_REPLY_BYTES as u64;
-        let body = response.body_mut().with_config().limit(limit).read_to_vec();
-        Ok(HttpResponse {
-            status: response.status().as_u16(),
-            body: body.map_err(|_| TransportError::TooLarge)?,
-        })
-    }
 }
 
 fn write(args: &EvaluateArgs, task: &str, report: &Report) -> Result<()> {

@@ -3,12 +3,12 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use smallfirst::bundle::{Bundle, FORMAT, FORMAT_VERSION, FileEntry, Manifest, Source, verify};
-use smallfirst::remote::{HttpRequest, HttpResponse, Transport, TransportError};
+use smallfirst::remote::RemoteOptions;
 use smallfirst::route::Mode;
 use smallfirst::runtime::{Clock, Runtime};
 use smallfirst::{Code, Error};
@@ -51,7 +51,8 @@ pub fn open(folder: &Path) -> Result<Runtime<Folder>> {
     })?;
     let bundle = Bundle::parse(&json).with_context(|| path.display().to_string())?;
     let source = Folder(folder.to_owned());
-    Ok(Runtime::new(bundle, source, Mode::OnlyLocal, None)?)
+    let remote = RemoteOptions::default();
+    Ok(Runtime::new(bundle, source, Mode::OnlyLocal, remote)?)
 }
 
 /// The task that is meant: the named one, or the only one.
@@ -231,25 +232,6 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// No remote: the command line measures the local models.
-pub struct Alone;
-
-impl Transport for Alone {
-    fn online(&self) -> bool {
-        false
-    }
-
-    fn aborted(&self) -> bool {
-        false
-    }
-
-    async fn send(&self, _: &HttpRequest) -> std::result::Result<HttpResponse, TransportError> {
-        Err(TransportError::Unreachable(
-            "the command line has no network".into(),
-        ))
-    }
-}
-
 /// The time since it was made.
 pub struct Stopwatch(Instant);
 
@@ -262,6 +244,11 @@ impl Stopwatch {
 impl Clock for Stopwatch {
     fn now_ms(&self) -> f64 {
         self.0.elapsed().as_secs_f64() * 1000.0
+    }
+
+    fn wall_ms(&self) -> f64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        since.map_or(0.0, |since| since.as_secs_f64() * 1000.0)
     }
 
     /// Nothing is watched for drift here: the middle is as good as any.

@@ -121,6 +121,8 @@ impl TaskArgs {
             labels,
             limits: self.limits(),
             tiers: vec![task.to_owned()],
+            prompt: None,
+            extract: None,
             card: None,
             evaluation: None,
             guarantee: None,

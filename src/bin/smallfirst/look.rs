@@ -11,7 +11,9 @@ use smallfirst::Code;
 use smallfirst::runtime::Call;
 use smallfirst::task::Answer;
 
-use crate::folder::{Alone, Stopwatch, open, the_task};
+use smallfirst::remote::Alone;
+
+use crate::folder::{Stopwatch, open, the_task};
 use crate::rows::{ColumnArgs, with_input};
 
 /// Prints what a bundle can do.

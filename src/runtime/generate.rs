@@ -1,0 +1,345 @@
+//! The path of a call that wants text: the input's own sentences where the task allows it, else a remote's words.
+
+use std::collections::BTreeMap;
+
+use super::examine::refuse;
+use super::{Clock, Runtime, aborted};
+use crate::bundle::{Extract, Source, TaskEntry};
+use crate::error::{Code, Error, Result};
+use crate::remote::{Question, Reply, Trace, Transport, Turn, Wanted};
+use crate::route::{self, Facts, Mode, Obstacle, Plan};
+use crate::task::{
+    Answer, Attempt, Input, Outcome, RanOn, Reason, Sent, TaskKind, TextOutput, Timing,
+};
+use crate::text::{central, sentences};
+
+/// What is asked of a task that writes text.
+#[derive(Debug, Clone)]
+pub struct TextCall<'a> {
+    /// The task.
+    pub task: &'a str,
+    /// The input.
+    pub input: &'a str,
+    /// The mode; the runtime's own when absent.
+    pub mode: Option<Mode>,
+    /// For a task the bundle does not have: what to do, in one sentence.
+    pub instruction: Option<String>,
+    /// What stands for the names in double braces of the task's prompt.
+    pub variables: BTreeMap<String, String>,
+    /// What was said before, oldest first.
+    pub history: Vec<Turn>,
+}
+
+/// A call on its way.
+pub(super) struct Path<'a, S, T, C> {
+    runtime: &'a Runtime<S>,
+    call: &'a TextCall<'a>,
+    transport: &'a T,
+    clock: &'a C,
+    task: Option<&'a TaskEntry>,
+    mode: Mode,
+    instruction: String,
+    system: String,
+    /// What is said, the input in its place.
+    text: String,
+    started: f64,
+    timing: Timing,
+    attempts: Vec<Attempt>,
+    sent: Vec<Sent>,
+}
+
+impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
+    /// Checks what no answer can be given without.
+    pub(super) fn new(
+        runtime: &'a Runtime<S>,
+        call: &'a TextCall<'a>,
+        transport: &'a T,
+        clock: &'a C,
+    ) -> Result<Self> {
+        if call.input.trim().is_empty() {
+            return Err(Error::new(Code::EmptyInput, "the input is empty; there is nothing to work on"));
+        }
+        let (task, instruction, system, template) =
+            match (runtime.bundle.task(call.task), &call.instruction) {
+                (Ok(entry), _) => match &entry.prompt {
+                    Some(prompt) if entry.kind == TaskKind::Generate => (
+                        Some(entry),
+                        entry.instruction.clone(),
+                        prompt.system.clone(),
+                        prompt.user.as_str(),
+                    ),
+                    _ => {
+                        return Err(Error::new(
+                            Code::InvalidOption,
+                            format!("the task \"{}\" chooses a label; call run, not generate", call.task),
+                        ));
+                    }
+                },
+                (Err(_), Some(instruction)) => (None, instruction.clone(), instruction.clone(), "{{input}}"),
+                (Err(unknown), None) => return Err(unknown),
+            };
+        Ok(Path {
+            runtime,
+            call,
+            transport,
+            clock,
+            task,
+            mode: call.mode.unwrap_or(runtime.mode),
+            instruction,
+            system: fill(&system, call)?,
+            text: fill(template, call)?,
+            started: clock.now_ms(),
+            timing: Timing::default(),
+            attempts: Vec::new(),
+            sent: Vec::new(),
+        })
+    }
+
+    pub(super) async fn walk(mut self) -> Result<Answer<TextOutput>> {
+        let obstacle = self.obstacle();
+        match route::plan(self.mode, obstacle.as_ref().map(|(o, _)| *o)) {
+            Plan::Local | Plan::LocalDegraded(_) => match self.extract().await {
+                Ok(text) => self.give(text, Reason::Extracted, None).await,
+                Err(error) if error.code() == Code::Aborted || self.mode == Mode::OnlyLocal => {
+                    Err(error.with_attempts(self.attempts))
+                }
+                // The encoder could not be had; a remote needs none.
+                Err(_) => match self.remote().await {
+                    Ok(reply) => Ok(self.answer(reply, Reason::ModelUnavailable)),
+                    Err(error) => Err(error.with_attempts(self.attempts)),
+                },
+            },
+            Plan::Remote {
+                reason,
+                local_if_failed,
+            } => match self.remote().await {
+                Ok(reply) => Ok(self.answer(reply, reason)),
+                Err(error)
+                    if local_if_failed
+                        && !matches!(error.code(), Code::Aborted | Code::RemoteInterrupted) =>
+                {
+                    match self.extract().await {
+                        Ok(text) => self.give(text, Reason::RemoteFailed, Some(error)).await,
+                        Err(_) => Err(error.with_attempts(self.attempts)),
+                    }
+                }
+                Err(error) => Err(error.with_attempts(self.attempts)),
+            },
+            Plan::Refuse(_) => {
+                let error = obstacle.map_or_else(
+                    || Error::new(Code::Internal, "refused for no reason"),
+                    |(_, error)| error,
+                );
+                Err(error.with_attempts(self.attempts))
+            }
+        }
+    }
+
+    /// What keeps this device from answering by itself.
+    fn obstacle(&self) -> Option<(Obstacle, Error)> {
+        let hard = |reason, error| Some((Obstacle::Hard(reason), error));
+        let Some(task) = self.task else {
+            let error = self.runtime.bundle.task(self.call.task).err()?;
+            return hard(Reason::UnknownTask, error);
+        };
+        if task.extract.is_none() {
+            let error = Error::new(
+                Code::EgressDenied,
+                format!(
+                    "the task \"{}\" writes text, which only a remote can, and the mode keeps the input on this device",
+                    self.call.task
+                ),
+            );
+            return hard(Reason::RemoteOnly, error);
+        }
+        let error = refuse(task, Input::Text(self.call.input))?;
+        let reason = match error.code() {
+            Code::InputTooShort => Reason::InputTooShort,
+            _ => Reason::InputTooLong,
+        };
+        hard(reason, error)
+    }
+
+    /// The input's own most central sentences.
+    async fn extract(&mut self) -> Result<String> {
+        let extract = self.task.and_then(|t| t.extract.as_ref());
+        let (Some(task), Some(extract)) = (self.task, extract) else {
+            return Err(Error::new(Code::Internal, "nothing to extract with"));
+        };
+        let from = self.clock.now_ms();
+        let chosen = self.chosen(task, extract).await;
+        let ms = self.clock.now_ms() - from;
+        self.timing.infer_ms += ms;
+        self.attempts.push(Attempt {
+            on: RanOn::Local,
+            tier: extract.encoder.clone(),
+            endpoint: None,
+            outcome: if chosen.is_ok() { Outcome::Answered } else { Outcome::Failed },
+            ms,
+            confidence: None,
+            threshold: None,
+            code: chosen.as_ref().err().map(|e| e.code().to_string()),
+            message: chosen.as_ref().err().map(ToString::to_string),
+        });
+        chosen
+    }
+
+    async fn chosen(&self, task: &TaskEntry, extract: &Extract) -> Result<String> {
+        let encoder = self.runtime.models.encoder(&self.runtime.bundle, &extract.encoder).await?;
+        let mut found = sentences(self.call.input);
+        let mut vectors = Vec::with_capacity(found.len());
+        let mut kept = Vec::with_capacity(found.len());
+        for sentence in found.drain(..) {
+            if self.transport.aborted() {
+                return Err(aborted());
+            }
+            match encoder.run(Input::Text(sentence), &task.limits) {
+                Ok(vector) => {
+                    vectors.push(vector);
+                    kept.push(sentence);
+                }
+                // A sentence that the encoder cannot read is not chosen.
+                Err(error) if matches!(error.code(), Code::InputTooShort | Code::InputTooLong) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        if kept.is_empty() {
+            return Err(Error::new(Code::InputTooShort, "the text has no sentence to go by"));
+        }
+        let chosen = central(&vectors, extract.sentences as usize);
+        let chosen: Vec<&str> = chosen.into_iter().filter_map(|at| kept.get(at).copied()).collect();
+        Ok(chosen.join(" "))
+    }
+
+    /// Asks the remotes, piece by piece.
+    async fn remote(&mut self) -> Result<Reply> {
+        let question = Question {
+            task: self.call.task,
+            instruction: &self.instruction,
+            input: Input::Text(self.call.input),
+            wanted: Wanted::Text {
+                system: &self.system,
+                text: &self.text,
+                history: &self.call.history,
+            },
+        };
+        let trace = Trace::default();
+        let from = self.clock.now_ms();
+        let asked = self.runtime.remote.stream(&question, self.transport, self.clock, &trace);
+        let result = asked.await;
+        self.timing.remote_ms += self.clock.now_ms() - from;
+        let (attempts, sent) = trace.into_parts();
+        self.attempts.extend(attempts);
+        self.sent.extend(sent);
+        result
+    }
+
+    /// Gives a text of this device to the page, in one piece.
+    async fn give(self, text: String, reason: Reason, failure: Option<Error>) -> Result<Answer<TextOutput>> {
+        if self.transport.delta(&text).await.is_err() {
+            return Err(aborted());
+        }
+        let extract = self.task.and_then(|t| t.extract.as_ref());
+        let tier = extract.map_or_else(String::new, |e| e.encoder.clone());
+        let problem = failure.map(|e| e.code().as_str());
+        let explanation = explained(reason, problem, false);
+        let output = TextOutput {
+            text,
+            truncated: false,
+        };
+        let degraded = reason != Reason::Extracted;
+        Ok(self.finished(output, RanOn::Local, tier, reason, explanation, degraded, None))
+    }
+
+    fn answer(self, reply: Reply, reason: Reason) -> Answer<TextOutput> {
+        let on = if reply.on_device { RanOn::Builtin } else { RanOn::Remote };
+        let output = TextOutput {
+            text: reply.text.clone(),
+            truncated: reply.truncated,
+        };
+        let tier = reply.model.clone();
+        let explanation = explained(reason, None, true);
+        self.finished(output, on, tier, reason, explanation, false, Some(reply))
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn finished(
+        self,
+        output: TextOutput,
+        ran_on: RanOn,
+        tier: String,
+        reason: Reason,
+        explanation: String,
+        degraded: bool,
+        reply: Option<Reply>,
+    ) -> Answer<TextOutput> {
+        Answer {
+            task: self.call.task.to_owned(),
+            output,
+            ran_on,
+            tier,
+            reason,
+            explanation,
+            confidence: reply.as_ref().and_then(|r| r.confidence),
+            calibrated: false,
+            threshold: None,
+            risk: None,
+            guaranteed: false,
+            degraded,
+            attempts: self.attempts,
+            timing: Timing {
+                total_ms: self.clock.now_ms() - self.started,
+                ..self.timing
+            },
+            usage: reply.as_ref().and_then(|r| r.usage),
+            cached: reply.is_some_and(|r| r.cached),
+            sent: self.sent,
+        }
+    }
+}
+
+fn explained(reason: Reason, remote_problem: Option<&str>, remote_answered: bool) -> String {
+    route::explain(Facts {
+        reason,
+        confidence: None,
+        threshold: None,
+        risk: None,
+        guaranteed: false,
+        remote_problem,
+        remote_answered,
+    })
+}
+
+/// Puts the input and the call's variables into a template, in one pass: what they hold is never taken for
+/// a part of the template.
+fn fill(template: &str, call: &TextCall) -> Result<String> {
+    let mut out = String::with_capacity(template.len() + call.input.len());
+    let mut rest = template;
+    while let Some(open) = rest.find("{{") {
+        out.push_str(&rest[..open]);
+        let after = &rest[open + 2..];
+        let Some(close) = after.find("}}") else {
+            out.push_str(&rest[open..]);
+            return Ok(out);
+        };
+        match after[..close].trim() {
+            "input" => out.push_str(call.input),
+            name => match call.variables.get(name) {
+                Some(value) => out.push_str(value),
+                None => {
+                    return Err(Error::new(
+                        Code::InvalidOption,
+                        format!(
+                            "the task \"{}\" needs the variable \"{}\"; give it in options.variables",
+                            call.task,
+                            crate::error::excerpt(name, 40)
+                        ),
+                    ));
+                }
+            },
+        }
+        rest = &after[close + 2..];
+    }
+    out.push_str(rest);
+    Ok(out)
+}
