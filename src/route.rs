@@ -164,7 +164,8 @@ pub fn explain(facts: Facts) -> String {
         Reason::RemoteFailed => "The remote was asked first".into(),
         Reason::RemoteOnly => "The task writes text, which no local model here can".into(),
         Reason::Extracted => {
-            return "The answer is made of the input's own sentences, chosen on this device.".into();
+            return "The answer is made of the input's own sentences, chosen on this device."
+                .into();
         }
     };
     let then = match (facts.remote_answered, facts.remote_problem) {

@@ -7,9 +7,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::remote::{
-    Body, Clock, Consent, Head, HttpRequest, Outgoing, Transport, TransportError,
-};
+use crate::remote::{Body, Clock, Consent, Head, HttpRequest, Outgoing, Transport, TransportError};
 
 /// A small random generator (SplitMix64), so that simulations are the same everywhere.
 pub(crate) struct Random(u64);
@@ -162,7 +160,10 @@ impl World {
             let mut timers = self.time.timers.borrow_mut();
             timers.retain(|&at| at > now);
             let next = timers.iter().copied().fold(f64::INFINITY, f64::min);
-            assert!(next.is_finite(), "a call waits for something that never happens");
+            assert!(
+                next.is_finite(),
+                "a call waits for something that never happens"
+            );
             self.time.now.set(next);
         }
         results.into_iter().flatten().collect()

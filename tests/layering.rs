@@ -129,12 +129,7 @@ fn the_core_asks_no_clock_and_no_network() {
             continue;
         }
         for line in code {
-            for word in [
-                "SystemTime",
-                "Instant",
-                "std::net",
-                "std::fs",
-            ] {
+            for word in ["SystemTime", "Instant", "std::net", "std::fs"] {
                 assert!(
                     !line.contains(word),
                     "{} uses {word}: {line}",

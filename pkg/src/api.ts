@@ -1,6 +1,28 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { SmallFirstError } from "./errors.js";
-import type { Answer, Card, Drift, Mode, Progress, ProviderKind, TaskInfo } from "./types.js";
+import type {
+  Answer,
+  AnswerCache,
+  Budget,
+  Card,
+  Drift,
+  Egress,
+  EgressReport,
+  Label,
+  Mode,
+  Outgoing,
+  Policy,
+  Price,
+  Progress,
+  ProviderKind,
+  RedactOptions,
+  Structured,
+  TaskInfo,
+  TextOutput,
+  UsageReport,
+} from "./types.js";
+
+export type { Outgoing } from "./types.js";
 
 /** What a task can be asked about. Bytes are copied; the caller's array stays usable. */
 export type Input = string | Uint8Array | ArrayBuffer | Blob;
@@ -16,8 +38,19 @@ export interface Options {
    * Default: each task's own. A task without a certificate for it escalates.
    */
   risk?: number | undefined;
-  /** Where to ask when the local models are not sure enough. Absent: nothing is ever sent anywhere. */
-  remote?: RemoteOptions | undefined;
+  /**
+   * Where to ask when the local models are not sure enough; of several, each when the ones before it
+   * failed. Absent: nothing is ever sent anywhere.
+   */
+  remote?: RemoteOptions | RemoteOptions[] | undefined;
+  /** How failures of the remotes are met: retries, deadline, hedge, breaker. */
+  policy?: Partial<Policy> | undefined;
+  /** What may be spent on remotes. All tabs of the site share one budget, which outlives reloads. */
+  budget?: Partial<Budget> | undefined;
+  /** What may leave the device, and how it is changed before. */
+  privacy?: Privacy | undefined;
+  /** How answers of remotes are kept, so that the same question is asked once. Default: 200 answers, until the worker ends. */
+  answerCache?: Partial<AnswerCache> | undefined;
   /** The manifest's SHA-256 (hex). With it, nothing but this very bundle is accepted (`hash_mismatch`). */
   manifestSha256?: string | undefined;
   /** The most bytes the bundle may have. Default: 256 MiB. */
@@ -43,26 +76,109 @@ export interface Options {
   wasm?: string | URL | undefined;
 }
 
-/** A remote model. There is no option for a key, on purpose: whatever a page knows, its visitors know. */
+/** What may leave the device. */
+export interface Privacy {
+  /** For tasks that `tasks` does not name. Default: `"allow"`. */
+  egress?: Egress | undefined;
+  /** For single tasks: `never`, `ask` (your `beforeRemote` must say yes), `redacted`, `allow`. */
+  tasks?: Record<string, Egress> | undefined;
+  /**
+   * Personal data is replaced by placeholders before it is sent, and put back into the reply. `true` for every kind;
+   * else the kinds, and patterns of your own. Files are not sent then: their bytes cannot be redacted.
+   */
+  redact?: boolean | Partial<RedactOptions> | undefined;
+  /**
+   * Sees what is about to leave, after redaction. `false` keeps it here; `{ text }` sends that instead. Where the task's
+   * egress is `ask`, only `true` or `{ allow: true }` lets it go. If it throws, nothing leaves.
+   */
+  beforeRemote?: ((outgoing: Outgoing) => BeforeRemote | Promise<BeforeRemote>) | undefined;
+}
+
+/** What `beforeRemote` may say. */
+export type BeforeRemote = boolean | undefined | void | { allow?: boolean; text?: string; why?: string };
+
+/** A remote model, best behind a proxy of your own: whatever a page knows, its visitors know. */
 export interface RemoteOptions {
-  /** The wire format: `"openai"` is the chat completions API that many servers speak. */
+  /** The wire format. `"openai"` is the chat completions API that many servers speak. */
   provider: ProviderKind;
-  /** The address up to and without `/chat/completions`; relative to the page. Best your own proxy. */
-  baseUrl: string | URL;
+  /** The address up to and without the provider's path; relative to the page. Best your own proxy. */
+  baseUrl?: string | URL | undefined;
   /** The model's name there. */
-  model: string;
+  model?: string | undefined;
   /**
    * Gives headers for one request, for example a short-lived token. Called on the page, before
    * every request. If it throws, the remote counts as failed.
    */
   headers?: (() => Promise<Record<string, string>> | Record<string, string>) | undefined;
-  /** How long a reply may take, in milliseconds. Default: 30000. */
+  /** A provider's key. Only together with `dangerouslyAllowBrowser`. */
+  apiKey?: string | undefined;
+  /** Says that you know: a key in a page belongs to whoever visits it. Meant for visitors who bring their own. */
+  dangerouslyAllowBrowser?: boolean | undefined;
+  /** The function to call, for the provider `"custom"`. */
+  run?: RemoteFunction | undefined;
+  /** The languages it is used in, for the provider `"prompt-api"`. Default: `["en"]`. */
+  languages?: string[] | undefined;
+  /** How long a streamed reply may take to begin with its headers, in milliseconds. Default: 10000. */
+  connectMs?: number | undefined;
+  /** How long the body may take to begin, and to go on, in milliseconds. Default: 30000. */
+  firstByteMs?: number | undefined;
+  /** How long one try may take altogether, in milliseconds. Default: 30000. */
   timeoutMs?: number | undefined;
   /** The longest input that is sent, in bytes. Default: 100000. */
   maxInputBytes?: number | undefined;
-  /** The most tokens of a reply. Default: nothing is said to the server. */
+  /** The most tokens of a reply. Default: nothing is said to the server, unless it insists. */
   maxTokens?: number | undefined;
+  /** The field that carries it, for OpenAI-compatible servers that want `"max_tokens"`. */
+  maxTokensField?: string | undefined;
+  /** The sampling temperature. Default: nothing is said to the server. */
+  temperature?: number | undefined;
+  /** How the reply is bound to the task's schema. Default: the provider's best. */
+  structured?: Structured | undefined;
+  /** The version of Anthropic's API. Default: `"2026-10-21"`. */
+  apiVersion?: string | undefined;
+  /** Further fields of the request's body, for example `{ reasoning_effort: "low" }`. */
+  extraBody?: Record<string, unknown> | undefined;
+  /** A header with one random value for all tries of a call, so that the server can tell a retry from a new request. */
+  idempotencyHeader?: string | undefined;
+  /** What tokens cost there. */
+  price?: Price | undefined;
 }
+
+/** What a function that stands for a remote is asked. */
+export interface RemoteRequest {
+  /** The task. */
+  task: string;
+  /** What to do, in one sentence. */
+  instruction: string;
+  /** The input, redacted where that is wanted. Of a file, a description. */
+  input: string;
+  /** The rules and the input as a prompt for a language model. */
+  system: string;
+  messages: { role: "user" | "assistant"; content: string }[];
+  /** The labels to choose from; `null` where text is wanted. */
+  labels: Label[] | null;
+  /** The JSON schema of the reply; `null` where text is wanted. */
+  schema: object | null;
+  /** Whether the text is wanted piece by piece. */
+  stream: boolean;
+  /** Aborts when the answer is no longer wanted. */
+  signal: AbortSignal;
+}
+
+/** What it may answer: a label, or text (for a choice, JSON as the schema says). */
+export interface RemoteReply {
+  label?: string;
+  text?: string;
+  /** A probability that it is right, 0 to 1. */
+  confidence?: number;
+  /** Its words, where it refuses. */
+  refusal?: string;
+  inputTokens?: number;
+  outputTokens?: number;
+}
+
+/** A function that stands for a remote. Text may come piece by piece. */
+export type RemoteFunction = (request: RemoteRequest) => Promise<string | RemoteReply | AsyncIterable<string>> | AsyncIterable<string>;
 
 /** How one call is made. Unknown keys are refused with the code `invalid_option`. */
 export interface RunOptions {
@@ -78,6 +194,32 @@ export interface RunOptions {
   labels?: string[] | undefined;
   /** For a task the bundle does not have: what the remote is to decide, in one sentence. */
   instruction?: string | undefined;
+}
+
+/** How text is asked for. Unknown keys are refused with the code `invalid_option`. */
+export interface GenerateOptions {
+  /** Overrides the instance's mode for this call. */
+  mode?: Mode | undefined;
+  /** Aborts the call: it rejects at once with the signal's reason. The instance stays usable. */
+  signal?: AbortSignal | undefined;
+  /** For a task the bundle does not have: what the remote is to do, in one sentence. */
+  instruction?: string | undefined;
+  /** What stands for the names in double braces of the task's prompt, for example `{ question: "…" }`. */
+  variables?: Record<string, string> | undefined;
+  /** What was said before, oldest first. */
+  history?: { role: "user" | "assistant"; content: string }[] | undefined;
+}
+
+/** The answer of a task that writes text. */
+export type TextAnswer = Answer<TextOutput>;
+
+/**
+ * A text on its way. Iterate over it for the pieces as they come (whoever stops reading ends the call), or take the
+ * answer alone. A slow reader slows the remote down.
+ */
+export interface TextStream extends AsyncIterable<string> {
+  /** The whole answer, once it is there. */
+  readonly answer: Promise<TextAnswer>;
 }
 
 /** How models are loaded ahead. */
@@ -106,6 +248,18 @@ export interface SmallFirst {
    * `input_kind` (what was given is no list), `worker_failed`, `disposed`.
    */
   runBatch(task: string, inputs: Iterable<Input>, options?: RunOptions): Promise<BatchItem[]>;
+  /**
+   * Writes text: a task of the bundle that does, or any name together with `instruction`.
+   *
+   * @throws SmallFirstError - nothing at once: the stream, and its answer, reject.
+   */
+  generate(task: string, input: string, options?: GenerateOptions): TextStream;
+  /** What was spent on remotes, in all tabs, and what local and kept answers saved. */
+  usage(): Promise<UsageReport>;
+  /** Everything that left the device since the worker started. */
+  egress(): Promise<EgressReport>;
+  /** Forgets the answers of remotes that are kept. */
+  forgetAnswers(): Promise<void>;
   /** What the bundle can do. Downloads nothing. */
   tasks(): Promise<TaskInfo[]>;
   /**

@@ -1,13 +1,14 @@
 import { abortable } from "./abort.js";
 import { describe, fromWire, SmallFirstError } from "./errors.js";
-import type { FromWorker, HeadersReply, Request, ToWorker } from "./protocol.js";
+import type { FromWorker, PageCall, Question, QuestionReply, Request, ToWorker } from "./protocol.js";
+import type { Remotes } from "./remotes.js";
 import type { Drift, Progress } from "./types.js";
 
 /** What a connection needs to start a worker, at first and again after one died. */
 export interface Setup {
   spawn: (() => Worker) | undefined;
   start: Extract<Request, { type: "start" }>;
-  headers: (() => Promise<Record<string, string>> | Record<string, string>) | undefined;
+  remotes: Remotes;
   onProgress: ((event: Progress) => void) | undefined;
   onDrift: ((drift: Drift) => void) | undefined;
 }
@@ -15,12 +16,16 @@ export interface Setup {
 interface Pending {
   resolve: (value: unknown) => void;
   reject: (error: SmallFirstError) => void;
+  /** Takes a piece of text, and says when the next may come. */
+  take: ((text: string, more: () => void) => void) | undefined;
 }
 
 /** One worker at a time, and the calls that wait for it. */
 export class Connection {
   readonly #setup: Setup;
   readonly #pending = new Map<number, Pending>();
+  /** The calls of the page's own functions that are under way. */
+  readonly #pages = new Map<number, AbortController>();
   #lastId = 0;
   #closed = false;
   #worker: Worker | undefined;
@@ -38,11 +43,16 @@ export class Connection {
   }
 
   /** Sends a request, starting a worker first if there is none. */
-  async call(request: Request, transfer: Transferable[], signal: AbortSignal | undefined): Promise<unknown> {
+  async call(
+    request: Request,
+    transfer: Transferable[],
+    signal: AbortSignal | undefined,
+    take?: (text: string, more: () => void) => void,
+  ): Promise<unknown> {
     this.assertOpen();
     signal?.throwIfAborted();
     const id = ++this.#lastId;
-    return abortable(this.#send(id, request, transfer), signal, () => this.#abort(id));
+    return abortable(this.#send(id, request, transfer, take), signal, () => this.#abort(id));
   }
 
   /** Throws `disposed` once the connection is closed. */
@@ -56,9 +66,9 @@ export class Connection {
     this.#end(disposed);
   }
 
-  #send(id: number, request: Request, transfer: Transferable[]): Promise<unknown> {
+  #send(id: number, request: Request, transfer: Transferable[], take: Pending["take"]): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject });
+      this.#pending.set(id, { resolve, reject, take });
       this.#ready().then(
         (worker) => {
           // It may have been aborted while the worker started.
@@ -112,7 +122,7 @@ export class Connection {
     });
     this.#worker = worker;
     const id = ++this.#lastId;
-    const started = new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject }));
+    const started = new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject, take: undefined }));
     this.#started = started.then(
       () => worker,
       (error: unknown) => {
@@ -134,8 +144,20 @@ export class Connection {
       case "failed":
         this.#take(message.id)?.reject(fromWire(message.error));
         break;
-      case "headers":
-        void this.#giveHeaders(worker, message.ask);
+      case "delta": {
+        const { id } = message;
+        const more = (): void => tell(worker, { type: "pull", id });
+        this.#pending.get(id)?.take?.(message.text, more);
+        break;
+      }
+      case "ask":
+        void this.#reply(worker, message.ask, message.question);
+        break;
+      case "page":
+        void this.#page(worker, message.ask, message.call);
+        break;
+      case "pageStop":
+        this.#pages.get(message.ask)?.abort();
         break;
       case "dead":
         this.#died(worker, message.message);
@@ -150,15 +172,28 @@ export class Connection {
     }
   }
 
-  async #giveHeaders(worker: Worker, ask: number): Promise<void> {
-    let reply: HeadersReply;
+  async #reply(worker: Worker, ask: number, question: Question): Promise<void> {
+    const { remotes } = this.#setup;
+    let reply: QuestionReply;
     try {
-      reply = { headers: plain((await this.#setup.headers?.()) ?? {}) };
+      reply = { value: await (question.what === "headers" ? remotes.headers(question.endpoint) : remotes.consent(question.outgoing)) };
     } catch (thrown) {
       reply = { error: describe(thrown) };
     }
-    const message: ToWorker = { type: "headers", ask, reply };
-    worker.postMessage(message);
+    tell(worker, { type: "reply", ask, reply });
+  }
+
+  async #page(worker: Worker, ask: number, call: PageCall): Promise<void> {
+    const controller = new AbortController();
+    this.#pages.set(ask, controller);
+    try {
+      for await (const line of this.#setup.remotes.page(call, controller.signal)) tell(worker, { type: "pageLine", ask, line });
+      tell(worker, { type: "pageEnd", ask });
+    } catch (thrown) {
+      tell(worker, { type: "pageError", ask, error: describe(thrown) });
+    } finally {
+      this.#pages.delete(ask);
+    }
   }
 
   #died(worker: Worker, why: string): void {
@@ -176,6 +211,7 @@ export class Connection {
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#started = undefined;
+    for (const controller of this.#pages.values()) controller.abort();
   }
 }
 
@@ -185,13 +221,8 @@ function spawn(): Worker {
   return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 }
 
-/** A plain object of strings, which is what can be sent to the worker. */
-function plain(given: Record<string, string>): Record<string, string> {
-  const entries = given instanceof Headers ? [...given.entries()] : Object.entries(given);
-  if (entries.some(([, value]) => typeof value !== "string")) {
-    throw new TypeError("headers() must give an object of strings");
-  }
-  return Object.fromEntries(entries);
+function tell(worker: Worker, message: ToWorker): void {
+  worker.postMessage(message);
 }
 
 function disposed(): SmallFirstError {

@@ -1,4 +1,20 @@
-export type { BatchItem, Input, Options, PrepareOptions, RemoteOptions, RunOptions, SmallFirst } from "./api.js";
+export type {
+  BatchItem,
+  BeforeRemote,
+  GenerateOptions,
+  Input,
+  Options,
+  PrepareOptions,
+  Privacy,
+  RemoteFunction,
+  RemoteOptions,
+  RemoteReply,
+  RemoteRequest,
+  RunOptions,
+  SmallFirst,
+  TextAnswer,
+  TextStream,
+} from "./api.js";
 export { type ErrorCode, SmallFirstError } from "./errors.js";
 export { createSmallFirst } from "./smallfirst.js";
 export type * from "./types.js";

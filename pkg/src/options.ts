@@ -1,17 +1,18 @@
 // The caller's options, checked and brought into the form that crosses to the worker.
 
-import type { Options, RemoteOptions, RunOptions } from "./api.js";
-import { SmallFirstError } from "./errors.js";
-import type { EngineOptions, EngineRunOptions } from "./protocol.js";
-
-/** Every key of a type: a missing one does not compile. */
-type Keys<T> = Record<keyof T, true>;
+import type { GenerateOptions, Options, RunOptions } from "./api.js";
+import type { EngineOptions, EngineRemote, EngineRunOptions, EngineTextOptions } from "./protocol.js";
+import { checkFunction, checkKeys as checkKnown, invalid, type Keys, type Remotes } from "./remotes.js";
 
 const OPTIONS: Keys<Options> = {
   bundle: true,
   mode: true,
   risk: true,
   remote: true,
+  policy: true,
+  budget: true,
+  privacy: true,
+  answerCache: true,
   manifestSha256: true,
   maxBundleBytes: true,
   cache: true,
@@ -20,15 +21,6 @@ const OPTIONS: Keys<Options> = {
   signal: true,
   worker: true,
   wasm: true,
-};
-const REMOTE_OPTIONS: Keys<RemoteOptions> = {
-  provider: true,
-  baseUrl: true,
-  model: true,
-  headers: true,
-  timeoutMs: true,
-  maxInputBytes: true,
-  maxTokens: true,
 };
 const RUN_OPTIONS: Keys<RunOptions> = {
   mode: true,
@@ -39,18 +31,31 @@ const RUN_OPTIONS: Keys<RunOptions> = {
   instruction: true,
 };
 
-/** Checks the options of `createSmallFirst` and gives the engine's. */
-export function engineOptions(options: Options): EngineOptions {
+const GENERATE_OPTIONS: Keys<GenerateOptions> = {
+  mode: true,
+  signal: true,
+  instruction: true,
+  variables: true,
+  history: true,
+};
+
+/** Checks the keys of `createSmallFirst`, before anything is made of them. */
+export function checkOptions(options: Options): void {
   checkKeys("createSmallFirst", options, OPTIONS);
+}
+
+/** Checks the options of `createSmallFirst` and gives the engine's. */
+export function engineOptions(options: Options, remotes: Remotes): EngineOptions {
   checkFunction("onProgress", options.onProgress);
   checkFunction("onDrift", options.onDrift);
   checkFunction("worker", options.worker);
-  const { mode, risk, remote, manifestSha256, maxBundleBytes, cache } = options;
+  const { mode, risk, policy, budget, answerCache, manifestSha256, maxBundleBytes, cache } = options;
+  const remote = defined({ ...remotes.engine(absolute), policy, budget, answerCache }) as EngineRemote;
   return defined({
     bundle: manifestUrl(options.bundle),
     mode,
     risk,
-    remote: remote === undefined ? undefined : endpoint(remote),
+    remote,
     manifestSha256,
     maxBundleBytes,
     cache,
@@ -62,6 +67,13 @@ export function engineRunOptions(what: string, options: RunOptions): EngineRunOp
   checkKeys(what, options, RUN_OPTIONS);
   const { mode, risk, topK, labels, instruction } = options;
   return defined({ mode, risk, topK, labels, instruction }) as EngineRunOptions;
+}
+
+/** Checks the options of a call that wants text and gives the engine's. */
+export function engineTextOptions(options: GenerateOptions): EngineTextOptions {
+  checkKeys("generate", options, GENERATE_OPTIONS);
+  const { mode, instruction, variables, history } = options;
+  return defined({ mode, instruction, variables, history }) as EngineTextOptions;
 }
 
 /** Checks that there is nothing but a signal. */
@@ -85,44 +97,17 @@ function manifestUrl(bundle: string | URL): string {
   return url.href;
 }
 
-function endpoint(remote: RemoteOptions): NonNullable<EngineOptions["remote"]> {
-  if (typeof remote === "object" && remote !== null && "apiKey" in remote) {
-    throw invalid(
-      "remote.apiKey does not exist: every visitor could read the key. Keep it in a proxy of your own, " +
-        "name the proxy as remote.baseUrl, and give it a short-lived token with remote.headers()",
-    );
-  }
-  checkKeys("remote", remote, REMOTE_OPTIONS);
-  checkFunction("remote.headers", remote.headers);
-  const { provider, model, timeoutMs, maxInputBytes, maxTokens } = remote;
-  const baseUrl = absolute("remote.baseUrl", remote.baseUrl).href;
-  return defined({ provider, baseUrl, model, timeoutMs, maxInputBytes, maxTokens }) as NonNullable<EngineOptions["remote"]>;
-}
-
-/** A typing mistake must not be silently without effect. */
+/** Checks the keys, and the signal that many options have. */
 function checkKeys(what: string, options: unknown, known: Record<string, true>): void {
-  if (typeof options !== "object" || options === null) throw invalid(`${what}: the options must be an object`);
-  for (const key of Object.keys(options)) {
-    if (!Object.hasOwn(known, key)) {
-      throw invalid(`${what}: there is no option "${key}"; the options are ${Object.keys(known).join(", ")}`);
-    }
-  }
-  const signal = "signal" in options ? options.signal : undefined;
+  checkKnown(what, options, known);
+  const { signal } = options as { signal?: unknown };
   // Not `instanceof`, which says no to a signal of another frame.
   if (signal !== undefined && Object.prototype.toString.call(signal) !== "[object AbortSignal]") {
     throw invalid(`${what}: signal must be an AbortSignal`);
   }
 }
 
-function checkFunction(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function") throw invalid(`${name} must be a function`);
-}
-
 /** Without the keys that are undefined: for the engine, only an absent key means the default. */
 function defined(object: Record<string, unknown>): unknown {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
-}
-
-function invalid(message: string): SmallFirstError {
-  return new SmallFirstError("invalid_option", message);
 }

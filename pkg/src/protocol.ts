@@ -1,7 +1,36 @@
 // What the page and its worker say to each other.
 
 import type { WireError } from "./errors.js";
-import type { Answer, Drift, Endpoint, Mode, Progress } from "./types.js";
+import type {
+  Answer,
+  AnswerCache,
+  Budget,
+  Drift,
+  Egress,
+  Endpoint,
+  Mode,
+  Outgoing,
+  Policy,
+  Progress,
+  RedactOptions,
+} from "./types.js";
+
+/** An endpoint as `Engine.create` takes it. Absent keys are left out: the engine has the defaults. */
+export type EngineEndpoint = Pick<Endpoint, "provider"> & Partial<Endpoint>;
+
+/** What the engine knows of remotes. */
+export interface EngineRemote {
+  endpoints?: EngineEndpoint[];
+  policy?: Partial<Policy>;
+  budget?: Partial<Budget>;
+  privacy?: {
+    egress?: Egress;
+    tasks?: Record<string, Egress>;
+    redact?: Partial<RedactOptions>;
+    beforeRemote?: boolean;
+  };
+  answerCache?: Partial<AnswerCache>;
+}
 
 /** What `Engine.create` takes. Absent keys are left out: the engine has the defaults. */
 export interface EngineOptions {
@@ -9,7 +38,7 @@ export interface EngineOptions {
   bundle: string;
   mode?: Mode;
   risk?: number;
-  remote?: Pick<Endpoint, "provider" | "baseUrl" | "model"> & { timeoutMs?: number; maxInputBytes?: number; maxTokens?: number };
+  remote?: EngineRemote;
   manifestSha256?: string;
   maxBundleBytes?: number;
   cache?: "persistent" | "none";
@@ -24,34 +53,81 @@ export interface EngineRunOptions {
   instruction?: string;
 }
 
+/** What `Engine.generate` takes. */
+export interface EngineTextOptions {
+  mode?: Mode;
+  instruction?: string;
+  variables?: Record<string, string>;
+  history?: { role: "user" | "assistant"; content: string }[];
+}
+
+/** What the page says to something that is about to leave the device. */
+export interface Consent {
+  allow: boolean;
+  text?: string;
+  why?: string;
+}
+
 /** An input on its way; one that is none travels as the error it gives, so that it keeps its place in a batch. */
 export type WireInput = string | Uint8Array | Blob | { error: WireError };
 
+/** Which functions of the page there are. */
+export interface HooksThere {
+  headers: boolean;
+  consent: boolean;
+  page: boolean;
+  progress: boolean;
+  drift: boolean;
+}
+
 /** What can be asked. `start` comes first, and once per worker. */
 export type Request =
-  | { type: "start"; options: EngineOptions; wasm: string | undefined; headers: boolean; progress: boolean; drift: boolean }
+  | { type: "start"; options: EngineOptions; wasm: string | undefined; hooks: HooksThere }
   | { type: "run"; task: string; input: WireInput; options: EngineRunOptions }
   | { type: "runBatch"; task: string; inputs: WireInput[]; options: EngineRunOptions }
+  | { type: "generate"; task: string; input: WireInput; options: EngineTextOptions }
   | { type: "tasks" }
   | { type: "card"; task: string }
   | { type: "drift"; task: string }
   | { type: "audit"; task: string; risk: number; correct: boolean }
+  | { type: "usage" }
+  | { type: "egress" }
+  | { type: "forgetAnswers" }
   | { type: "prepare"; tasks: string[] | undefined };
 
-/** The answer to a request for headers. */
-export type HeadersReply = { headers: Record<string, string> } | { error: string };
+/** What the worker asks the page. */
+export type Question = { what: "headers"; endpoint: number } | { what: "consent"; outgoing: Outgoing };
+
+/** The page's answer to it. */
+export type QuestionReply = { value: unknown } | { error: string };
+
+/** What the worker asks a function of the page that stands for a remote. */
+export interface PageCall {
+  endpoint: number;
+  /** The question, as JSON. */
+  body: string;
+}
 
 /** Page to worker. */
 export type ToWorker =
   | { type: "request"; id: number; request: Request }
   | { type: "abort"; id: number }
-  | { type: "headers"; ask: number; reply: HeadersReply };
+  /** The reader of a text wants another piece. */
+  | { type: "pull"; id: number }
+  | { type: "reply"; ask: number; reply: QuestionReply }
+  /** A line of what a function of the page gives; its end; or what it threw. */
+  | { type: "pageLine"; ask: number; line: string }
+  | { type: "pageEnd"; ask: number }
+  | { type: "pageError"; ask: number; error: string };
 
 /** Worker to page. */
 export type FromWorker =
   | { type: "done"; id: number; value: unknown }
   | { type: "failed"; id: number; error: WireError }
-  | { type: "headers"; ask: number }
+  | { type: "delta"; id: number; text: string }
+  | { type: "ask"; ask: number; question: Question }
+  | { type: "page"; ask: number; call: PageCall }
+  | { type: "pageStop"; ask: number }
   | { type: "progress"; event: Progress }
   | { type: "drift"; event: Drift }
   | { type: "dead"; message: string };

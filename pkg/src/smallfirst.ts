@@ -1,11 +1,13 @@
-import type { BatchItem, Input, Options, PrepareOptions, RunOptions, SmallFirst } from "./api.js";
+import type { BatchItem, GenerateOptions, Input, Options, PrepareOptions, RunOptions, SmallFirst, TextAnswer, TextStream } from "./api.js";
 import { Connection } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
 import { transfers, wireInput, wireItem } from "./input.js";
-import { absolute, checkSignalOnly, engineOptions, engineRunOptions } from "./options.js";
+import { absolute, checkOptions, checkSignalOnly, engineOptions, engineRunOptions, engineTextOptions } from "./options.js";
 import type { WireItem } from "./protocol.js";
+import { Remotes } from "./remotes.js";
+import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
-import type { Answer, Card, Drift, TaskInfo } from "./types.js";
+import type { Answer, Card, Drift, EgressReport, TaskInfo, UsageReport } from "./types.js";
 
 /**
  * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models
@@ -16,8 +18,10 @@ import type { Answer, Card, Drift, TaskInfo } from "./types.js";
  * `hash_mismatch`. When aborted, the signal's reason.
  */
 export async function createSmallFirst(options: Options): Promise<SmallFirst> {
-  const engine = engineOptions(options);
-  const { signal, remote, onProgress, onDrift, worker, wasm } = options;
+  checkOptions(options);
+  const remotes = new Remotes(options.remote, options.privacy);
+  const engine = engineOptions(options, remotes);
+  const { signal, onProgress, onDrift, worker, wasm } = options;
   signal?.throwIfAborted();
   requireSimd();
   const connection = new Connection({
@@ -26,11 +30,15 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
       type: "start",
       options: engine,
       wasm: wasm === undefined ? undefined : absolute("wasm", wasm).href,
-      headers: remote?.headers !== undefined,
-      progress: onProgress !== undefined,
-      drift: onDrift !== undefined,
+      hooks: {
+        headers: remotes.haveHeaders,
+        consent: remotes.haveConsent,
+        page: remotes.havePage,
+        progress: onProgress !== undefined,
+        drift: onDrift !== undefined,
+      },
     },
-    headers: remote?.headers,
+    remotes,
     onProgress,
     onDrift,
   });
@@ -79,6 +87,31 @@ class Instance implements SmallFirst {
     const request = { type: "runBatch", task: checkTask(task), inputs: wire, options: engine } as const;
     const items = (await this.#connection.call(request, transfers(wire), options.signal)) as WireItem[];
     return items.map((item) => (item.ok ? item : { ok: false, error: fromWire(item.error) }));
+  }
+
+  generate(task: string, input: string, options: GenerateOptions = {}): TextStream {
+    const stop = new AbortController();
+    const start = async (take: (text: string, more: () => void) => void): Promise<TextAnswer> => {
+      this.#connection.assertOpen();
+      const engine = engineTextOptions(options);
+      const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+      signal.throwIfAborted();
+      const request = { type: "generate", task: checkTask(task), input: wireInput(input), options: engine } as const;
+      return (await this.#connection.call(request, [], signal, take)) as TextAnswer;
+    };
+    return new Pieces(start, () => stop.abort());
+  }
+
+  async usage(): Promise<UsageReport> {
+    return (await this.#connection.call({ type: "usage" }, [], undefined)) as UsageReport;
+  }
+
+  async egress(): Promise<EgressReport> {
+    return (await this.#connection.call({ type: "egress" }, [], undefined)) as EgressReport;
+  }
+
+  async forgetAnswers(): Promise<void> {
+    await this.#connection.call({ type: "forgetAnswers" }, [], undefined);
   }
 
   async tasks(): Promise<TaskInfo[]> {

@@ -2,7 +2,8 @@
 
 import { fromWire, describe, toWire } from "./errors.js";
 import { engineInput } from "./input.js";
-import type { EngineRunOptions, FromWorker, HeadersReply, Request, ToWorker, WireInput, WireItem } from "./protocol.js";
+import type { Consent, EngineRunOptions, FromWorker, PageCall, Question, QuestionReply, Request, ToWorker, WireInput, WireItem } from "./protocol.js";
+import { update } from "./store.js";
 // Not `import()`: bundlers whose workers are one script (Vite by default) cannot split it off.
 import init, { Engine, type EngineHooks } from "./wasm/smallfirst.js";
 
@@ -18,8 +19,12 @@ const scope = globalThis as unknown as Scope;
 let engine: Engine | undefined;
 /** The calls that run, by id. */
 const running = new Map<number, AbortController>();
-/** The requests for headers that wait for the page, by number. */
-const asked = new Map<number, (reply: HeadersReply) => void>();
+/** The readers of texts who have not asked for more yet, by the call's id. */
+const readers = new Map<number, () => void>();
+/** The questions that wait for the page, by number. */
+const asked = new Map<number, (reply: QuestionReply) => void>();
+/** The replies of the page's functions that are under way, by number. */
+const pages = new Map<number, ReadableStreamDefaultController<Uint8Array>>();
 let asks = 0;
 
 scope.addEventListener("message", ({ data }) => {
@@ -30,9 +35,23 @@ scope.addEventListener("message", ({ data }) => {
     case "abort":
       running.get(data.id)?.abort();
       break;
-    case "headers":
+    case "pull":
+      readers.get(data.id)?.();
+      break;
+    case "reply":
       asked.get(data.ask)?.(data.reply);
       asked.delete(data.ask);
+      break;
+    case "pageLine":
+      pages.get(data.ask)?.enqueue(new TextEncoder().encode(`${data.line}\n`));
+      break;
+    case "pageEnd":
+      pages.get(data.ask)?.close();
+      pages.delete(data.ask);
+      break;
+    case "pageError":
+      pages.get(data.ask)?.error(new Error(data.error));
+      pages.delete(data.ask);
       break;
   }
 });
@@ -47,16 +66,17 @@ async function answer(id: number, request: Request): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    scope.postMessage({ type: "done", id, value: await perform(request, controller.signal) });
+    scope.postMessage({ type: "done", id, value: await perform(id, request, controller.signal) });
   } catch (thrown) {
     if (isTrap(thrown)) dead(thrown);
     else scope.postMessage({ type: "failed", id, error: toWire(thrown) });
   } finally {
     running.delete(id);
+    readers.delete(id);
   }
 }
 
-async function perform(request: Request, signal: AbortSignal): Promise<unknown> {
+async function perform(id: number, request: Request, signal: AbortSignal): Promise<unknown> {
   if (request.type === "start") return start(request);
   if (!engine) throw new Error("the worker was not started");
   switch (request.type) {
@@ -64,6 +84,14 @@ async function perform(request: Request, signal: AbortSignal): Promise<unknown> 
       return engine.run(request.task, await engineInput(request.input), request.options, signal);
     case "runBatch":
       return runBatch(engine, request.task, request.inputs, request.options, signal);
+    case "generate":
+      return engine.generate(request.task, await engineInput(request.input), request.options, signal, (text) => deliver(id, text));
+    case "usage":
+      return engine.usage(signal);
+    case "egress":
+      return engine.egress();
+    case "forgetAnswers":
+      return engine.forgetAnswers(signal);
     case "tasks":
       return engine.tasks();
     case "card":
@@ -84,19 +112,45 @@ async function start(request: Extract<Request, { type: "start" }>): Promise<void
     const error = `the WebAssembly module could not be loaded: ${describe(thrown)}`;
     throw fromWire({ code: "worker_failed", message: error, attempts: [] });
   }
-  const hooks: EngineHooks = {};
-  if (request.headers) hooks.headers = askHeaders;
-  if (request.progress) hooks.progress = (event) => scope.postMessage({ type: "progress", event });
-  if (request.drift) hooks.drift = (event) => scope.postMessage({ type: "drift", event });
+  const hooks: EngineHooks = { update };
+  const there = request.hooks;
+  if (there.headers) hooks.headers = (endpoint) => ask({ what: "headers", endpoint }) as Promise<Record<string, string>>;
+  if (there.consent) hooks.consent = (outgoing) => ask({ what: "consent", outgoing }) as Promise<Consent>;
+  if (there.page) hooks.page = (endpoint, body, signal) => callPage({ endpoint, body }, signal);
+  if (there.progress) hooks.progress = (event) => scope.postMessage({ type: "progress", event });
+  if (there.drift) hooks.drift = (event) => scope.postMessage({ type: "drift", event });
   engine = await Engine.create(request.options, hooks);
 }
 
-/** The callback that gives headers lives on the page; its secrets pass through here only. */
-function askHeaders(): Promise<Record<string, string>> {
+/** The caller's functions live on the page; their secrets pass through here only. */
+function ask(question: Question): Promise<unknown> {
   const ask = ++asks;
   return new Promise((resolve, reject) => {
-    asked.set(ask, (reply) => ("error" in reply ? reject(new Error(reply.error)) : resolve(reply.headers)));
-    scope.postMessage({ type: "headers", ask });
+    asked.set(ask, (reply) => ("error" in reply ? reject(new Error(reply.error)) : resolve(reply.value)));
+    scope.postMessage({ type: "ask", ask, question });
+  });
+}
+
+/** What a function of the page says, as a body to be read. */
+function callPage(call: PageCall, signal: AbortSignal): ReadableStream<Uint8Array> {
+  const ask = ++asks;
+  signal.addEventListener("abort", () => {
+    if (!pages.delete(ask)) return;
+    scope.postMessage({ type: "pageStop", ask });
+  });
+  return new ReadableStream({
+    start(controller) {
+      pages.set(ask, controller);
+      scope.postMessage({ type: "page", ask, call });
+    },
+  });
+}
+
+/** Sends a piece of text to the page, and waits until its reader wants more. */
+function deliver(id: number, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    readers.set(id, resolve);
+    scope.postMessage({ type: "delta", id, text });
   });
 }
 

@@ -17,6 +17,8 @@ mod look;
 mod pack;
 #[path = "smallfirst/rows.rs"]
 mod rows;
+#[path = "smallfirst/text_task.rs"]
+mod text_task;
 #[path = "smallfirst/train.rs"]
 mod train;
 
@@ -42,6 +44,8 @@ enum Command {
     Import(Box<import::ImportArgs>),
     /// Bring in an encoder that was exported as ONNX
     AddEncoder(import::EncoderArgs),
+    /// Add a task that writes text, by a remote or with the input's own sentences
+    AddText(Box<text_task::TextArgs>),
     /// Write an encoder's vectors, for training elsewhere
     Embed(import::EmbedArgs),
     /// Fit the temperature and certify thresholds
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::train(&args),
         Command::Import(args) => import::import(&args),
         Command::AddEncoder(args) => import::add_encoder(&args),
+        Command::AddText(args) => text_task::add_text(&args),
         Command::Embed(args) => import::embed(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Evaluate(args) => evaluate::evaluate(&args),

@@ -33,8 +33,9 @@ struct EngineOptions {
     mode: Mode,
     #[serde(default)]
     risk: Option<f64>,
+    /// Read by itself: serde_wasm_bindgen lets unknown keys of inner objects pass.
     #[serde(default)]
-    remote: RemoteOptions,
+    remote: Option<serde_json::Value>,
     #[serde(default)]
     manifest_sha256: Option<String>,
     #[serde(default)]
@@ -262,6 +263,11 @@ impl Engine {
                 ));
             }
         };
+        let remote: RemoteOptions = match options.remote {
+            None => RemoteOptions::default(),
+            Some(remote) => serde_json::from_value(remote)
+                .map_err(|e| Error::new(Code::InvalidOption, format!("createSmallFirst: {e}")))?,
+        };
         let (bundle, source) = WebSource::open(
             &options.bundle,
             options.manifest_sha256.as_deref(),
@@ -271,8 +277,7 @@ impl Engine {
         )
         .await?;
         Ok(Engine {
-            runtime: Runtime::new(bundle, source, options.mode, options.remote)?
-                .with_risk(options.risk)?,
+            runtime: Runtime::new(bundle, source, options.mode, remote)?.with_risk(options.risk)?,
             hooks: Hooks {
                 headers: function(hooks, "headers"),
                 consent: function(hooks, "consent"),
@@ -325,7 +330,10 @@ impl Engine {
     ) -> Result<JsValue> {
         let options: TextOptions = convert::options(options, "generate", TEXT_KEYS)?;
         let OwnedInput::Text(input) = convert::input(input)? else {
-            return Err(Error::new(Code::InputKind, "generate reads text, it was given bytes"));
+            return Err(Error::new(
+                Code::InputKind,
+                "generate reads text, it was given bytes",
+            ));
         };
         let turn = |message: Message| Turn {
             role: match message.role {

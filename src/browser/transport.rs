@@ -126,7 +126,8 @@ impl PageTransport {
         let Some(callback) = &self.hooks.headers else {
             return Ok(Vec::new());
         };
-        let wrong = || TransportError::Headers("the callback must give an object of strings".into());
+        let wrong =
+            || TransportError::Headers("the callback must give an object of strings".into());
         let given = callback.call1(&JsValue::UNDEFINED, &JsValue::from(endpoint as u32));
         let given = self.given(given).await.map_err(|thrown| match thrown {
             None => TransportError::Aborted,
@@ -172,7 +173,9 @@ impl PageTransport {
             status: response.status(),
             headers: READ_HEADERS.into_iter().filter_map(header).collect(),
         };
-        let reader = response.body().map(|body| body.get_reader().unchecked_into());
+        let reader = response
+            .body()
+            .map(|body| body.get_reader().unchecked_into());
         let body = PageBody {
             reader,
             signal: self.signal.clone(),
@@ -185,7 +188,9 @@ impl PageTransport {
     fn call_page(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
         let page = |thrown: JsValue| TransportError::Page(describe(&thrown));
         let Some(callback) = &self.hooks.page else {
-            return Err(TransportError::Page("the page gave no function for it".into()));
+            return Err(TransportError::Page(
+                "the page gave no function for it".into(),
+            ));
         };
         let controller = AbortController::new().map_err(page)?;
         let both = AbortSignal::any(&Array::of2(&self.signal, &controller.signal()));
@@ -242,7 +247,9 @@ impl Transport for PageTransport {
 
     async fn consent(&self, outgoing: &Outgoing) -> Result<Consent, TransportError> {
         let Some(callback) = &self.hooks.consent else {
-            return Err(TransportError::Page("the page gave no function that allows it".into()));
+            return Err(TransportError::Page(
+                "the page gave no function that allows it".into(),
+            ));
         };
         let page = |why: String| TransportError::Page(why);
         let outgoing = convert::to_js(outgoing).map_err(|e| page(e.to_string()))?;

@@ -229,7 +229,11 @@ fn generation(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
             "{what} writes text: it reads text, and has no labels, tiers, guarantee or languages"
         )));
     }
-    if !task.prompt.as_ref().is_some_and(|p| p.user.contains("{{input}}")) {
+    if !task
+        .prompt
+        .as_ref()
+        .is_some_and(|p| p.user.contains("{{input}}"))
+    {
         return Err(invalid(format!(
             "{what} needs a prompt whose user part has {{{{input}}}} in it"
         )));

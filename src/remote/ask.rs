@@ -137,7 +137,13 @@ impl Remote {
 
     /// Takes in that an input was answered without a remote. It is what the first endpoint that is not on this device
     /// would have cost.
-    pub async fn saved(&self, input: Input<'_>, text: bool, transport: &impl Transport, clock: &impl Clock) {
+    pub async fn saved(
+        &self,
+        input: Input<'_>,
+        text: bool,
+        transport: &impl Transport,
+        clock: &impl Clock,
+    ) {
         let Some(endpoint) = self.options.endpoints.iter().find(|e| !e.is_on_device()) else {
             return;
         };
@@ -190,7 +196,15 @@ impl Remote {
             None => {}
         }
         let result = self
-            .dispatch(question, &texts, order, transport, clock, trace, None::<&mut Nowhere>)
+            .dispatch(
+                question,
+                &texts,
+                order,
+                transport,
+                clock,
+                trace,
+                None::<&mut Nowhere>,
+            )
             .await;
         match &result {
             Ok(reply) => self.cache.put(&key, reply, transport).await,
@@ -222,7 +236,15 @@ impl Remote {
             return delivered.map(|()| kept(reply)).map_err(|_| aborted());
         }
         let result = self
-            .dispatch(question, &texts, order, transport, clock, trace, Some(&mut page))
+            .dispatch(
+                question,
+                &texts,
+                order,
+                transport,
+                clock,
+                trace,
+                Some(&mut page),
+            )
             .await;
         if let Ok(reply) = &result {
             self.cache.put(&key, reply, transport).await;
@@ -334,7 +356,9 @@ impl Remote {
             Either::Right(_) if transport.aborted() => Err(aborted()),
             Either::Right(_) => Err(Error::new(
                 Code::RemoteTimeout,
-                format!("no remote answered within {deadline} ms; raise policy.deadlineMs or use a faster model"),
+                format!(
+                    "no remote answered within {deadline} ms; raise policy.deadlineMs or use a faster model"
+                ),
             )),
         }
     }
@@ -349,7 +373,9 @@ impl Remote {
     ) -> Result<Leaving> {
         let privacy = &self.options.privacy;
         let egress = privacy.of(question.task);
-        let leaves = order.iter().any(|&at| !self.options.endpoints[at].is_on_device());
+        let leaves = order
+            .iter()
+            .any(|&at| !self.options.endpoints[at].is_on_device());
         if !leaves {
             return Ok(Leaving::default());
         }
@@ -386,7 +412,11 @@ impl Remote {
                         excerpt(&why, 200)
                     ));
                 }
-                Err(_) => return denied("the page could not be asked whether this may leave the device".into()),
+                Err(_) => {
+                    return denied(
+                        "the page could not be asked whether this may leave the device".into(),
+                    );
+                }
             };
             if !consent.allow {
                 let why = consent.why.map(|why| format!(": {}", excerpt(&why, 200)));
@@ -438,7 +468,10 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
 
     /// Tries the endpoints in order until one answers.
     async fn walk(&self, deliver: &mut impl Deliver, stream: bool) -> Result<Reply> {
-        let mut last = Error::new(Code::RemoteUnreachable, "every endpoint is being asked already");
+        let mut last = Error::new(
+            Code::RemoteUnreachable,
+            "every endpoint is being asked already",
+        );
         loop {
             let Some(at) = self.order.borrow_mut().pop_front() else {
                 return Err(last);
@@ -483,11 +516,16 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
             if self.transport.aborted() {
                 return Err(aborted());
             }
-            if let Admission::Until(until) = self.breakers(|b| b[at].admit(policy, self.clock.now_ms())) {
+            if let Admission::Until(until) =
+                self.breakers(|b| b[at].admit(policy, self.clock.now_ms()))
+            {
                 let seconds = ((until - self.clock.now_ms()) / 1000.0).ceil();
                 let error = Error::new(
                     Code::RemoteCircuitOpen,
-                    format!("{} failed too often of late and is left alone for {seconds} s", endpoint.name()),
+                    format!(
+                        "{} failed too often of late and is left alone for {seconds} s",
+                        endpoint.name()
+                    ),
                 );
                 skip(self.trace, Some(endpoint), error.code(), &error.to_string());
                 return Err(error);
@@ -515,7 +553,15 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
                 restorer: Restorer::new(redacted),
                 to: deliver,
             };
-            let result = exchange(endpoint, &request, stream, self.transport, self.clock, &mut guarded).await;
+            let result = exchange(
+                endpoint,
+                &request,
+                stream,
+                self.transport,
+                self.clock,
+                &mut guarded,
+            )
+            .await;
             let mut given = guarded.given;
             let result = match result {
                 Ok(said) => {
@@ -525,17 +571,21 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
                     } else {
                         given = true;
                         let delivered = guarded.to.deliver(&rest).await;
-                        delivered.map(|()| said).map_err(|e| Failure::transport(endpoint, e))
+                        delivered
+                            .map(|()| said)
+                            .map_err(|e| Failure::transport(endpoint, e))
                     }
                 }
                 failed => failed,
             };
-            self.settle(endpoint, &lease, &result, request.body.len(), here).await;
+            self.settle(endpoint, &lease, &result, request.body.len(), here)
+                .await;
             let now = self.clock.now_ms();
             let judged = match result {
                 Ok(said) => {
                     self.breakers(|b| b[at].succeeded());
-                    self.judge(endpoint, said.clone(), redacted).map_err(|failure| (failure, Some(said)))
+                    self.judge(endpoint, said.clone(), redacted)
+                        .map_err(|failure| (failure, Some(said)))
                 }
                 Err(failure) => {
                     self.breakers(|b| match failure.unhealthy {
@@ -545,7 +595,11 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
                     Err((failure, None))
                 }
             };
-            self.end(attempt, now - from, judged.as_ref().map(|_| ()).map_err(|(f, _)| &f.error));
+            self.end(
+                attempt,
+                now - from,
+                judged.as_ref().map(|_| ()).map_err(|(f, _)| &f.error),
+            );
             let (failure, said) = match judged {
                 Ok(reply) => return Ok(reply),
                 Err(failed) => failed,
@@ -561,12 +615,18 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
                 ));
             }
             match said {
-                Some(said) if !repaired && failure.error.code() == Code::RemoteBadResponse && !stream => {
+                Some(said)
+                    if !repaired && failure.error.code() == Code::RemoteBadResponse && !stream =>
+                {
                     repaired = true;
                     prompt.turns.push(Turn {
                         role: Role::Assistant,
                         // An empty turn is refused by some servers.
-                        text: if said.text.is_empty() { "{}".into() } else { excerpt(&said.text, 2000) },
+                        text: if said.text.is_empty() {
+                            "{}".into()
+                        } else {
+                            excerpt(&said.text, 2000)
+                        },
                     });
                     prompt.turns.push(Turn {
                         role: Role::User,
@@ -588,12 +648,22 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
     }
 
     /// Holds what came back against what was wanted.
-    fn judge(&self, endpoint: &Endpoint, said: Said, redacted: &Redacted) -> std::result::Result<Reply, Failure> {
+    fn judge(
+        &self,
+        endpoint: &Endpoint,
+        said: Said,
+        redacted: &Redacted,
+    ) -> std::result::Result<Reply, Failure> {
         if let Some(words) = &said.refusal {
-            return Err(Failure::refused(format!("the remote refused: \"{}\"", excerpt(words, 200))));
+            return Err(Failure::refused(format!(
+                "the remote refused: \"{}\"",
+                excerpt(words, 200)
+            )));
         }
         if said.finish == Finish::Filter {
-            return Err(Failure::refused("the remote's content filter stopped the reply"));
+            return Err(Failure::refused(
+                "the remote's content filter stopped the reply",
+            ));
         }
         if said.confidence.is_some_and(|c| !(0.0..=1.0).contains(&c)) {
             return Err(Failure::bad_reply(format!(
@@ -608,10 +678,11 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
                         "the reply was cut off at the token limit; raise remote.maxTokens",
                     ));
                 }
-                let mut output: Output = parse_output(&said.text, labels).map_err(|error| Failure {
-                    error,
-                    ..Failure::bad_reply("")
-                })?;
+                let mut output: Output =
+                    parse_output(&said.text, labels).map_err(|error| Failure {
+                        error,
+                        ..Failure::bad_reply("")
+                    })?;
                 let known = |s: &&crate::task::LabelScore| {
                     labels.iter().any(|l| l.id == s.label) && (0.0..=1.0).contains(&s.score)
                 };
@@ -650,7 +721,12 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
             return Ok(None);
         }
         self.tries.set(self.tries.get() + 1);
-        let id = format!("{}-{}-{:08x}", self.key, self.tries.get(), (self.clock.uniform() * 4e9) as u32);
+        let id = format!(
+            "{}-{}-{:08x}",
+            self.key,
+            self.tries.get(),
+            (self.clock.uniform() * 4e9) as u32
+        );
         let text = matches!(self.question.wanted, Wanted::Text { .. });
         let estimate = estimate(endpoint, bytes, text);
         let budget = &self.remote.options.budget;
@@ -660,11 +736,16 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
         loop {
             let now = self.clock.wall_ms();
             let mut admitted = Ok(());
-            book(self.transport, |book| admitted = book.admit(budget, &id, estimate, now, now + lasts)).await;
+            book(self.transport, |book| {
+                admitted = book.admit(budget, &id, estimate, now, now + lasts)
+            })
+            .await;
             match admitted {
                 Ok(()) => return Ok(Some(id)),
                 Err(super::budget::Refusal::Busy) if self.clock.now_ms() < waits_until => {
-                    self.transport.sleep(20.0 + 80.0 * self.clock.uniform()).await;
+                    self.transport
+                        .sleep(20.0 + 80.0 * self.clock.uniform())
+                        .await;
                     if self.transport.aborted() {
                         return Err(aborted());
                     }
@@ -703,10 +784,12 @@ impl<T: Transport, C: Clock> Way<'_, T, C> {
                 })
             }
             Err(failure) if failure.maybe_billed => Bill::Unknown,
-            Err(failure) if matches!(failure.error.code(), Code::RemoteStatus) => Bill::Exactly(Spent {
-                requests: 1,
-                ..Spent::default()
-            }),
+            Err(failure) if matches!(failure.error.code(), Code::RemoteStatus) => {
+                Bill::Exactly(Spent {
+                    requests: 1,
+                    ..Spent::default()
+                })
+            }
             Err(failure) if failure.error.code() == Code::Aborted => Bill::Unknown,
             Err(_) => Bill::Nothing,
         };
@@ -793,7 +876,9 @@ fn estimate(endpoint: &Endpoint, bytes: usize, text: bool) -> Spent {
         requests: 1,
         input_tokens,
         output_tokens,
-        cost_usd: endpoint.price.map_or(0.0, |p| p.of(input_tokens, output_tokens)),
+        cost_usd: endpoint
+            .price
+            .map_or(0.0, |p| p.of(input_tokens, output_tokens)),
     }
 }
 
@@ -812,7 +897,11 @@ async fn book(transport: &impl Transport, change: impl FnOnce(&mut Book)) {
 
 fn attempt(endpoint: &Endpoint, outcome: Outcome) -> Attempt {
     Attempt {
-        on: if endpoint.is_on_device() { RanOn::Builtin } else { RanOn::Remote },
+        on: if endpoint.is_on_device() {
+            RanOn::Builtin
+        } else {
+            RanOn::Remote
+        },
         tier: endpoint.model().to_owned(),
         endpoint: Some(endpoint.name().to_owned()),
         outcome,

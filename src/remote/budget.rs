@@ -130,7 +130,9 @@ impl Refusal {
         };
         Error::new(
             Code::OverBudget,
-            format!("the budget's {what} is reached, so no remote is asked; it is free again later"),
+            format!(
+                "the budget's {what} is reached, so no remote is asked; it is free again later"
+            ),
         )
     }
 }
@@ -226,8 +228,9 @@ impl Book {
         // A sliding window, estimated from two fixed ones: the last minute counts for the share of it that lies less
         // than a minute back.
         let share = 1.0 - (now / MINUTE_MS).fract();
-        let in_minute =
-            |of: fn(&Spent) -> f64| of(&self.last_minute) * share + of(&self.this_minute) + of(&open);
+        let in_minute = |of: fn(&Spent) -> f64| {
+            of(&self.last_minute) * share + of(&self.this_minute) + of(&open)
+        };
         let in_day = |of: fn(&Spent) -> f64| of(&self.today) + of(&open);
         let requests: fn(&Spent) -> f64 = |s| s.requests as f64;
         let over = |limit: Option<f64>, spent: f64, more: f64| {
@@ -235,22 +238,45 @@ impl Book {
             limit.is_some_and(|limit| spent + more > limit + 1e-9)
         };
         let tokens = estimate.tokens();
-        if over(budget.requests_per_day.map(f64::from), in_day(requests), 1.0) {
+        if over(
+            budget.requests_per_day.map(f64::from),
+            in_day(requests),
+            1.0,
+        ) {
             return Err(Refusal::Spent("requestsPerDay"));
         }
-        if over(budget.tokens_per_day.map(f64::from), in_day(Spent::tokens), tokens) {
+        if over(
+            budget.tokens_per_day.map(f64::from),
+            in_day(Spent::tokens),
+            tokens,
+        ) {
             return Err(Refusal::Spent("tokensPerDay"));
         }
-        if over(budget.cost_per_day, in_day(|s| s.cost_usd), estimate.cost_usd) {
+        if over(
+            budget.cost_per_day,
+            in_day(|s| s.cost_usd),
+            estimate.cost_usd,
+        ) {
             return Err(Refusal::Spent("costPerDay"));
         }
-        if over(budget.requests_per_minute.map(f64::from), in_minute(requests), 1.0) {
+        if over(
+            budget.requests_per_minute.map(f64::from),
+            in_minute(requests),
+            1.0,
+        ) {
             return Err(Refusal::Spent("requestsPerMinute"));
         }
-        if over(budget.tokens_per_minute.map(f64::from), in_minute(Spent::tokens), tokens) {
+        if over(
+            budget.tokens_per_minute.map(f64::from),
+            in_minute(Spent::tokens),
+            tokens,
+        ) {
             return Err(Refusal::Spent("tokensPerMinute"));
         }
-        if budget.concurrency.is_some_and(|most| self.leases.len() >= most as usize) {
+        if budget
+            .concurrency
+            .is_some_and(|most| self.leases.len() >= most as usize)
+        {
             return Err(Refusal::Busy);
         }
         let estimate = Spent {
@@ -302,7 +328,12 @@ mod tests {
     }
 
     /// Sends and settles one request.
-    fn spend(book: &mut Book, budget: &Budget, spent: Spent, now: f64) -> std::result::Result<(), Refusal> {
+    fn spend(
+        book: &mut Book,
+        budget: &Budget,
+        spent: Spent,
+        now: f64,
+    ) -> std::result::Result<(), Refusal> {
         book.admit(budget, "x", spent, now, now + 1000.0)?;
         book.settle("x", Bill::Exactly(spent), now);
         Ok(())
@@ -312,56 +343,112 @@ mod tests {
     fn each_limit_holds_and_comes_back() {
         let one = cost(100, 0.01);
         let cases: [(Budget, &str, f64); 5] = [
-            (Budget { requests_per_minute: Some(3), ..Budget::default() }, "requestsPerMinute", 2.0 * MINUTE_MS),
-            (Budget { tokens_per_minute: Some(300), ..Budget::default() }, "tokensPerMinute", 2.0 * MINUTE_MS),
-            (Budget { requests_per_day: Some(3), ..Budget::default() }, "requestsPerDay", DAY_MS),
-            (Budget { tokens_per_day: Some(300), ..Budget::default() }, "tokensPerDay", DAY_MS),
-            (Budget { cost_per_day: Some(0.03), ..Budget::default() }, "costPerDay", DAY_MS),
+            (
+                Budget {
+                    requests_per_minute: Some(3),
+                    ..Budget::default()
+                },
+                "requestsPerMinute",
+                2.0 * MINUTE_MS,
+            ),
+            (
+                Budget {
+                    tokens_per_minute: Some(300),
+                    ..Budget::default()
+                },
+                "tokensPerMinute",
+                2.0 * MINUTE_MS,
+            ),
+            (
+                Budget {
+                    requests_per_day: Some(3),
+                    ..Budget::default()
+                },
+                "requestsPerDay",
+                DAY_MS,
+            ),
+            (
+                Budget {
+                    tokens_per_day: Some(300),
+                    ..Budget::default()
+                },
+                "tokensPerDay",
+                DAY_MS,
+            ),
+            (
+                Budget {
+                    cost_per_day: Some(0.03),
+                    ..Budget::default()
+                },
+                "costPerDay",
+                DAY_MS,
+            ),
         ];
         for (budget, what, later) in cases {
             let mut book = Book::default();
             for _ in 0..3 {
                 spend(&mut book, &budget, one, 0.0).unwrap();
             }
-            assert_eq!(spend(&mut book, &budget, one, 1.0), Err(Refusal::Spent(what)));
+            assert_eq!(
+                spend(&mut book, &budget, one, 1.0),
+                Err(Refusal::Spent(what))
+            );
             assert_eq!(spend(&mut book, &budget, one, later), Ok(()), "{what}");
         }
     }
 
     #[test]
     fn the_minute_slides() {
-        let budget = Budget { requests_per_minute: Some(10), ..Budget::default() };
+        let budget = Budget {
+            requests_per_minute: Some(10),
+            ..Budget::default()
+        };
         let mut book = Book::default();
         for _ in 0..10 {
             spend(&mut book, &budget, cost(1, 0.0), 59_000.0).unwrap();
         }
-        assert!(spend(&mut book, &budget, cost(1, 0.0), 60_001.0).is_err(), "the border is no way around");
+        assert!(
+            spend(&mut book, &budget, cost(1, 0.0), 60_001.0).is_err(),
+            "the border is no way around"
+        );
         assert!(spend(&mut book, &budget, cost(1, 0.0), 90_000.0).is_ok());
     }
 
     #[test]
     fn a_lease_counts_while_it_lasts_and_is_billed_once() {
-        let budget = Budget { concurrency: Some(1), ..Budget::default() };
+        let budget = Budget {
+            concurrency: Some(1),
+            ..Budget::default()
+        };
         let mut book = Book::default();
-        book.admit(&budget, "a", cost(50, 0.0), 0.0, 1000.0).unwrap();
-        assert_eq!(book.admit(&budget, "b", cost(50, 0.0), 1.0, 1000.0), Err(Refusal::Busy));
+        book.admit(&budget, "a", cost(50, 0.0), 0.0, 1000.0)
+            .unwrap();
+        assert_eq!(
+            book.admit(&budget, "b", cost(50, 0.0), 1.0, 1000.0),
+            Err(Refusal::Busy)
+        );
         book.settle("a", Bill::Exactly(cost(40, 0.0)), 2.0);
         book.settle("a", Bill::Exactly(cost(40, 0.0)), 3.0);
         assert_eq!(book.report(3.0).total.input_tokens, 40);
         // A tab that went away: its request is taken to have cost what it might.
-        book.admit(&budget, "c", cost(50, 0.0), 4.0, 1000.0).unwrap();
+        book.admit(&budget, "c", cost(50, 0.0), 4.0, 1000.0)
+            .unwrap();
         assert_eq!(book.report(5.0).in_flight, 1);
         assert_eq!(book.report(1001.0).total.input_tokens, 90);
         book.settle("c", Bill::Exactly(cost(40, 0.0)), 1002.0);
         assert_eq!(book.report(1003.0).total.input_tokens, 90);
-        book.admit(&budget, "d", cost(50, 0.0), 1004.0, 5000.0).unwrap();
+        book.admit(&budget, "d", cost(50, 0.0), 1004.0, 5000.0)
+            .unwrap();
         book.settle("d", Bill::Nothing, 1005.0);
         assert_eq!(book.report(1006.0).total.requests, 2);
     }
 
     #[test]
     fn two_tabs_share_one_book() {
-        let budget = Budget { requests_per_day: Some(10), ..Budget::default() };
+        let budget = Budget {
+            requests_per_day: Some(10),
+            ..Budget::default()
+        };
         let mut kept: Option<String> = None;
         let mut sent = [0, 0];
         for turn in 0..40 {
@@ -377,9 +464,16 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_frees_what_it_held() {
-        let budget = Budget { concurrency: Some(1), ..Budget::default() };
+        let budget = Budget {
+            concurrency: Some(1),
+            ..Budget::default()
+        };
         let mut book = Book::default();
-        book.admit(&budget, "a", cost(1, 0.0), 1e12, 1e12 + 1000.0).unwrap();
-        assert_eq!(book.admit(&budget, "b", cost(1, 0.0), 5e11, 5e11 + 1000.0), Ok(()));
+        book.admit(&budget, "a", cost(1, 0.0), 1e12, 1e12 + 1000.0)
+            .unwrap();
+        assert_eq!(
+            book.admit(&budget, "b", cost(1, 0.0), 5e11, 5e11 + 1000.0),
+            Ok(())
+        );
     }
 }

@@ -147,7 +147,9 @@ impl Cache {
             return flight;
         }
         let flight = Arc::new(Flight::default());
-        inner.flights.insert(key.to_owned(), Arc::downgrade(&flight));
+        inner
+            .flights
+            .insert(key.to_owned(), Arc::downgrade(&flight));
         flight
     }
 

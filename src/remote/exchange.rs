@@ -38,7 +38,12 @@ impl Deliver for Nowhere {
 ///
 /// # Errors
 /// [`Code::InvalidOption`] when the provider cannot ask this.
-pub fn request(endpoint: &Endpoint, at: usize, prompt: &Prompt, key: &str) -> Result<HttpRequest, Error> {
+pub fn request(
+    endpoint: &Endpoint,
+    at: usize,
+    prompt: &Prompt,
+    key: &str,
+) -> Result<HttpRequest, Error> {
     let mut wire = provider(endpoint.provider).request(endpoint, prompt)?;
     for (field, value) in &endpoint.extra_body {
         wire.body.insert(field.clone(), value.clone());
@@ -78,7 +83,11 @@ pub async fn exchange<T: Transport>(
         ends: Cell::new(clock.now_ms() + f64::from(endpoint.timeout_ms)),
     };
     // A server that does not stream sends its headers only with the answer.
-    let connect_ms = if pieces { endpoint.connect_ms } else { endpoint.first_byte_ms };
+    let connect_ms = if pieces {
+        endpoint.connect_ms
+    } else {
+        endpoint.first_byte_ms
+    };
     let (head, body) = watch
         .within(connect_ms, "begin to answer", transport.open(request))
         .await?
@@ -90,7 +99,11 @@ pub async fn exchange<T: Transport>(
     };
     if !(200..300).contains(&head.status) {
         let body = reader.rest(MAX_ERROR_BYTES, true).await?;
-        return Err(Failure::status(&head, &String::from_utf8_lossy(&body), clock.wall_ms()));
+        return Err(Failure::status(
+            &head,
+            &String::from_utf8_lossy(&body),
+            clock.wall_ms(),
+        ));
     }
     // Some servers answer whole although pieces were asked for.
     let whole = head.header("content-type").is_some_and(|t| {
@@ -119,7 +132,10 @@ pub async fn exchange<T: Transport>(
                     continue;
                 };
                 let name = event.event.as_deref();
-                if watch.take(provider, name, &data, &mut said, deliver).await? {
+                if watch
+                    .take(provider, name, &data, &mut said, deliver)
+                    .await?
+                {
                     break;
                 }
             }
@@ -135,14 +151,20 @@ pub async fn exchange<T: Transport>(
                     }
                     let text = String::from_utf8_lossy(&line).trim().to_owned();
                     line.clear();
-                    if !text.is_empty() && watch.take(provider, None, &text, &mut said, deliver).await? {
+                    if !text.is_empty()
+                        && watch
+                            .take(provider, None, &text, &mut said, deliver)
+                            .await?
+                    {
                         break 'parts;
                     }
                 }
             }
             let text = String::from_utf8_lossy(&line).trim().to_owned();
             if !text.is_empty() {
-                watch.take(provider, None, &text, &mut said, deliver).await?;
+                watch
+                    .take(provider, None, &text, &mut said, deliver)
+                    .await?;
             }
         }
     }
@@ -239,7 +261,10 @@ impl<T: Transport, C: Clock> Reader<'_, T, C> {
     async fn part(&self, most: usize) -> Result<Option<Vec<u8>>, Failure> {
         let ms = self.watch.endpoint.first_byte_ms;
         let mut body = self.body.borrow_mut();
-        let part = self.watch.within(ms, "go on with its answer", body.next()).await?;
+        let part = self
+            .watch
+            .within(ms, "go on with its answer", body.next())
+            .await?;
         let part = part.map_err(|e| Failure::transport(self.watch.endpoint, e))?;
         if let Some(part) = &part {
             self.read.set(self.read.get() + part.len());

@@ -196,16 +196,18 @@ impl Said {
             },
             object => {
                 let object: Object = serde_json::from_value(object).unwrap_or_default();
-                let text = |value: Option<Value>| {
-                    value.and_then(|v| v.as_str().map(str::to_owned))
-                };
+                let text = |value: Option<Value>| value.and_then(|v| v.as_str().map(str::to_owned));
                 Said {
                     retry_delay_ms: retry_delay(&object.details),
-                    code: [text(object.code), text(object.r#type), Some(object.details.to_string())]
-                        .into_iter()
-                        .flatten()
-                        .collect::<Vec<_>>()
-                        .join(" "),
+                    code: [
+                        text(object.code),
+                        text(object.r#type),
+                        Some(object.details.to_string()),
+                    ]
+                    .into_iter()
+                    .flatten()
+                    .collect::<Vec<_>>()
+                    .join(" "),
                     message: text(object.message),
                 }
             }
@@ -214,9 +216,13 @@ impl Said {
 
     /// Whether waiting a little does not help: OpenAI's and Anthropic's words for a spent budget.
     fn exhausted(&self) -> bool {
-        ["insufficient_quota", "billing_error", "enforced_spend_limit_reached"]
-            .iter()
-            .any(|word| self.code.contains(word))
+        [
+            "insufficient_quota",
+            "billing_error",
+            "enforced_spend_limit_reached",
+        ]
+        .iter()
+        .any(|word| self.code.contains(word))
     }
 }
 
@@ -283,9 +289,18 @@ mod tests {
     fn the_wait_is_read_wherever_it_is() {
         let wait = |headers: &[(&str, &str)], body| status(429, headers, body).wait_ms;
         assert_eq!(wait(&[("retry-after", "2")], ""), Some(2000.0));
-        assert_eq!(wait(&[("retry-after", "7"), ("retry-after-ms", "150")], ""), Some(150.0));
-        assert_eq!(wait(&[("retry-after", "Tue, 24 Nov 2026 00:00:30 GMT")], ""), Some(30_000.0));
-        assert_eq!(wait(&[("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")], ""), Some(0.0));
+        assert_eq!(
+            wait(&[("retry-after", "7"), ("retry-after-ms", "150")], ""),
+            Some(150.0)
+        );
+        assert_eq!(
+            wait(&[("retry-after", "Tue, 24 Nov 2026 00:00:30 GMT")], ""),
+            Some(30_000.0)
+        );
+        assert_eq!(
+            wait(&[("retry-after", "Mon, 23 Nov 2026 00:00:30 GMT")], ""),
+            Some(0.0)
+        );
         for nonsense in ["-1", "NaN", "soon", ""] {
             assert_eq!(wait(&[("retry-after", nonsense)], ""), None, "{nonsense}");
         }
@@ -304,10 +319,17 @@ mod tests {
             r#"{"ErrorCode":"X","Message":"boo"}"#,
         ] {
             let failure = status(400, &[], body);
-            assert!(failure.error.to_string().contains("boo"), "{body}: {}", failure.error);
+            assert!(
+                failure.error.to_string().contains("boo"),
+                "{body}: {}",
+                failure.error
+            );
         }
         for none in ["", "<h1>oops</h1>", "[1]", "{}", r#"{"error":7}"#] {
-            assert!(status(500, &[], none).error.to_string().contains("500"), "{none}");
+            assert!(
+                status(500, &[], none).error.to_string().contains("500"),
+                "{none}"
+            );
         }
     }
 }

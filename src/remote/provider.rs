@@ -222,7 +222,10 @@ fn stream_error(body: &str) -> Failure {
     let mut failure = Failure::status(&head, body, 0.0);
     failure.error = Error::new(
         crate::error::Code::RemoteStatus,
-        format!("the remote broke off with an error: \"{}\"", excerpt(body, 200)),
+        format!(
+            "the remote broke off with an error: \"{}\"",
+            excerpt(body, 200)
+        ),
     );
     failure
 }

@@ -61,7 +61,11 @@ impl Question<'_> {
             Wanted::Text {
                 system, history, ..
             } => {
-                let system = if system.is_empty() { self.instruction } else { system };
+                let system = if system.is_empty() {
+                    self.instruction
+                } else {
+                    system
+                };
                 let roles = history.iter().map(|turn| turn.role).collect();
                 (system.to_owned(), Shape::Text, roles)
             }
@@ -103,7 +107,10 @@ impl Question<'_> {
         for endpoint in endpoints {
             add(endpoint.name());
             add(&endpoint.model);
-            add(&format!("{:?}{:?}", endpoint.provider, endpoint.temperature));
+            add(&format!(
+                "{:?}{:?}",
+                endpoint.provider, endpoint.temperature
+            ));
         }
         hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }

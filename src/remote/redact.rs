@@ -213,7 +213,9 @@ impl Redactor {
                     }
                 };
                 out.push_str(&placeholder);
-                redacted.values.insert(placeholder.clone(), value.to_owned());
+                redacted
+                    .values
+                    .insert(placeholder.clone(), value.to_owned());
                 redacted.placeholders.insert(value.to_owned(), placeholder);
             }
             out.push_str(&text[from..]);
@@ -284,16 +286,22 @@ fn compiled(pattern: &str) -> Regex {
 /// Candidates of a kind. What a pattern cannot say, [`confirmed`] checks.
 fn pattern(kind: PersonalData) -> &'static Regex {
     static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
-        compiled(r"[\p{L}\p{N}._%+'/=-]+@[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)+")
+        compiled(
+            r"[\p{L}\p{N}._%+'/=-]+@[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)+",
+        )
     });
     static IBAN: LazyLock<Regex> =
         LazyLock::new(|| compiled(r"(?i)\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}"));
     static CARD: LazyLock<Regex> = LazyLock::new(|| compiled(r"[0-9](?:[ -]?[0-9]){11,18}"));
     static IP: LazyLock<Regex> = LazyLock::new(|| {
-        compiled(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?i)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}")
+        compiled(
+            r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?i)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}",
+        )
     });
     static PHONE: LazyLock<Regex> = LazyLock::new(|| {
-        compiled(r"(?:\+|\b00)[ ]?(?:[0-9][ .\-/()\u{a0}]{0,3}){7,15}|\(?\b[0-9]{2,5}\)?(?:[ .\-/\u{a0}]{1,3}\(?[0-9]{2,5}\)?){1,4}")
+        compiled(
+            r"(?:\+|\b00)[ ]?(?:[0-9][ .\-/()\u{a0}]{0,3}){7,15}|\(?\b[0-9]{2,5}\)?(?:[ .\-/\u{a0}]{1,3}\(?[0-9]{2,5}\)?){1,4}",
+        )
     });
     match kind {
         PersonalData::Email => &EMAIL,
@@ -317,7 +325,9 @@ fn confirmed(kind: PersonalData, text: &str, start: usize, end: usize) -> Option
                 return None;
             }
             // The pattern may have taken a following word along: the longest part that checks is the number.
-            let ends = (15..=value.len()).rev().filter(|&n| value.is_char_boundary(n));
+            let ends = (15..=value.len())
+                .rev()
+                .filter(|&n| value.is_char_boundary(n));
             ends.filter(|&n| !value[n..].starts_with(char::is_alphanumeric))
                 .find(|&n| {
                     let plain = value[..n].replace([' ', '-'], "").to_uppercase();
@@ -333,9 +343,7 @@ fn confirmed(kind: PersonalData, text: &str, start: usize, end: usize) -> Option
             (sound && plain && matches!(digits.as_bytes()[0], b'2'..=b'6')).then_some((start, end))
         }
         PersonalData::Ip => {
-            let edge = |c: Option<char>| {
-                c.is_some_and(|c| c.is_alphanumeric() || c == ':')
-            };
+            let edge = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == ':');
             // "1.2.3.4.5" is a version, not an address; a full stop may follow, a digit after it not.
             let dotted = |mut rest: std::str::Chars| {
                 rest.next() == Some('.') && rest.next().is_some_and(|c| c.is_ascii_digit())
@@ -343,10 +351,18 @@ fn confirmed(kind: PersonalData, text: &str, start: usize, end: usize) -> Option
             if edge(before) || edge(after) || dotted(text[end..].chars()) {
                 return None;
             }
-            if before == Some('.') && text[..start].chars().rev().nth(1).is_some_and(|c| c.is_ascii_digit()) {
+            if before == Some('.')
+                && text[..start]
+                    .chars()
+                    .rev()
+                    .nth(1)
+                    .is_some_and(|c| c.is_ascii_digit())
+            {
                 return None;
             }
-            let v6 = value.parse::<Ipv6Addr>().is_ok_and(|ip| !ip.is_unspecified());
+            let v6 = value
+                .parse::<Ipv6Addr>()
+                .is_ok_and(|ip| !ip.is_unspecified());
             (value.parse::<Ipv4Addr>().is_ok() || v6).then_some((start, end))
         }
         PersonalData::Phone => phone(value, before, after).map(|n| (start, start + n)),
@@ -356,11 +372,20 @@ fn confirmed(kind: PersonalData, text: &str, start: usize, end: usize) -> Option
 /// The length of the number in a candidate, without the separators behind it.
 fn phone(value: &str, before: Option<char>, after: Option<char>) -> Option<usize> {
     let trimmed = value.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let whole_after = if trimmed.len() < value.len() { None } else { after };
-    let touching = |c: Option<char>| {
-        c.is_some_and(|c| c.is_alphanumeric() || matches!(c, '/' | '=' | '_' | '$' | '€' | '£' | '%' | '#' | ':' | '-'))
+    let whole_after = if trimmed.len() < value.len() {
+        None
+    } else {
+        after
     };
-    if touching(before) || whole_after.is_some_and(|c| c.is_alphanumeric() || matches!(c, '%' | '_' | ':')) {
+    let touching = |c: Option<char>| {
+        c.is_some_and(|c| {
+            c.is_alphanumeric()
+                || matches!(c, '/' | '=' | '_' | '$' | '€' | '£' | '%' | '#' | ':' | '-')
+        })
+    };
+    if touching(before)
+        || whole_after.is_some_and(|c| c.is_alphanumeric() || matches!(c, '%' | '_' | ':'))
+    {
         return None;
     }
     let digits = trimmed.bytes().filter(u8::is_ascii_digit).count();
@@ -375,13 +400,16 @@ fn phone(value: &str, before: Option<char>, after: Option<char>) -> Option<usize
     let sizes: Vec<usize> = groups.iter().map(|g| g.len()).collect();
     // Dates and times in digits: 2024-05-06, 06.05.2024.
     let date = groups.len() == 3
-        && (matches!(sizes[..], [4, 2, 2]) || matches!(sizes[..], [2, 2, 4]) || matches!(sizes[..], [2, 2, 2]));
+        && (matches!(sizes[..], [4, 2, 2])
+            || matches!(sizes[..], [2, 2, 4])
+            || matches!(sizes[..], [2, 2, 2]));
     if date || before == Some('.') || before == Some(',') {
         return None;
     }
     let north_american = matches!(sizes[..], [3, 3, 4]) && !groups[0].starts_with(['0', '1']);
     // Everywhere else a national number begins with its trunk prefix, or an area code in brackets.
-    let national = (9..=12).contains(&digits) && (groups[0].starts_with('0') || trimmed.starts_with('('));
+    let national =
+        (9..=12).contains(&digits) && (groups[0].starts_with('0') || trimmed.starts_with('('));
     (north_american || national).then_some(trimmed.len())
 }
 

@@ -99,7 +99,10 @@ fn stream(parts: &[&[u8]]) -> Script {
 fn frames(pieces: &[&str]) -> String {
     let mut out = String::new();
     for piece in pieces {
-        out += &format!("data: {}\n\n", json!({"choices": [{"delta": {"content": piece}, "finish_reason": null}]}));
+        out += &format!(
+            "data: {}\n\n",
+            json!({"choices": [{"delta": {"content": piece}, "finish_reason": null}]})
+        );
     }
     out + "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
 }
@@ -112,14 +115,23 @@ fn an_answer_comes_with_its_trace() {
     let reply = reply.unwrap();
     assert_eq!(reply.output.unwrap().label, "ham");
     assert_eq!(reply.usage.unwrap().input_tokens, 12);
-    assert_eq!((attempts.len(), attempts[0].outcome), (1, Outcome::Answered));
-    assert_eq!(attempts[0].endpoint.as_deref(), Some("https://api0.example/v1"));
+    assert_eq!(
+        (attempts.len(), attempts[0].outcome),
+        (1, Outcome::Answered)
+    );
+    assert_eq!(
+        attempts[0].endpoint.as_deref(),
+        Some("https://api0.example/v1")
+    );
     let request = &world.requests.borrow()[0];
     assert_eq!(request.url, "https://api0.example/v1/chat/completions");
     assert_eq!((sent.len(), &sent[0].body), (1, &request.body));
     assert_eq!(sent[0].bytes as usize, request.body.len());
     let report = remote.egress();
-    assert_eq!((report.requests, report.bytes as usize), (1, request.body.len()));
+    assert_eq!(
+        (report.requests, report.bytes as usize),
+        (1, request.body.len())
+    );
     assert_eq!(world.open_bodies(), 0);
 }
 
@@ -129,7 +141,11 @@ fn a_bad_reply_is_repaired_once() {
         completion("{\"label\":\"eggs\"}"),
         completion("It is spam, I think."),
         completion("{\"label\":\"sp"),
-        Script::reply(200, json!({"choices": [{"message": {"content": "{\"lab"}, "finish_reason": "length"}]}).to_string()),
+        Script::reply(
+            200,
+            json!({"choices": [{"message": {"content": "{\"lab"}, "finish_reason": "length"}]})
+                .to_string(),
+        ),
     ];
     for bad in bad {
         let first = bad.clone();
@@ -140,7 +156,10 @@ fn a_bad_reply_is_repaired_once() {
         assert_eq!(codes(&attempts), ["remote_bad_response", "answered"]);
         let second: Value = serde_json::from_str(&world.requests.borrow()[1].body).unwrap();
         let last = second["messages"].as_array().unwrap().last().unwrap()["content"].clone();
-        assert!(last.as_str().unwrap().starts_with("That is not valid"), "{last}");
+        assert!(
+            last.as_str().unwrap().starts_with("That is not valid"),
+            "{last}"
+        );
 
         let world = World::new(1, move |_, _| bad.clone());
         let (reply, attempts, _) = ask(&one(json!({})), &world);
@@ -155,14 +174,21 @@ fn a_bad_reply_is_repaired_once() {
 
 #[test]
 fn refusals_and_impossible_confidences_are_failures() {
-    let refusal = json!({"choices": [{"message": {"content": null, "refusal": "I cannot"}}]}).to_string();
+    let refusal =
+        json!({"choices": [{"message": {"content": null, "refusal": "I cannot"}}]}).to_string();
     let world = World::new(1, move |_, _| Script::reply(200, refusal.clone()));
     let (reply, attempts, _) = ask(&one(json!({})), &world);
-    assert_eq!((reply.unwrap_err().code(), attempts.len()), (Code::RemoteRefused, 1));
+    assert_eq!(
+        (reply.unwrap_err().code(), attempts.len()),
+        (Code::RemoteRefused, 1)
+    );
 
     let custom = json!({"endpoints": [{"provider": "custom"}]});
     for (said, code) in [
-        (r#"{"reply":{"label":"ham","confidence":3}}"#, Some(Code::RemoteBadResponse)),
+        (
+            r#"{"reply":{"label":"ham","confidence":3}}"#,
+            Some(Code::RemoteBadResponse),
+        ),
         (r#"{"reply":{"label":"ham","confidence":0.75}}"#, None),
     ] {
         let world = World::new(1, move |_, _| Script::reply(200, said));
@@ -183,17 +209,31 @@ fn only_what_may_pass_is_retried_and_the_server_is_heard() {
     });
     let (reply, attempts, _) = ask(&one(json!({})), &world);
     assert!(reply.is_ok());
-    assert_eq!(codes(&attempts), ["remote_status", "remote_status", "answered"]);
+    assert_eq!(
+        codes(&attempts),
+        ["remote_status", "remote_status", "answered"]
+    );
     assert!(world.now() >= 2000.0);
 
     for status in [400, 401, 403, 404, 422, 302] {
-        let world = World::new(1, move |_, _| Script::reply(status, "{\"error\":{\"message\":\"no\"}}"));
+        let world = World::new(1, move |_, _| {
+            Script::reply(status, "{\"error\":{\"message\":\"no\"}}")
+        });
         let (reply, attempts, _) = ask(&one(json!({})), &world);
-        assert_eq!((reply.unwrap_err().code(), attempts.len()), (Code::RemoteStatus, 1), "{status}");
+        assert_eq!(
+            (reply.unwrap_err().code(), attempts.len()),
+            (Code::RemoteStatus, 1),
+            "{status}"
+        );
     }
-    let world = World::new(1, |_, _| Script::reply(429, "{}").header("retry-after", "3600"));
+    let world = World::new(1, |_, _| {
+        Script::reply(429, "{}").header("retry-after", "3600")
+    });
     let (reply, attempts, _) = ask(&one(json!({})), &world);
-    assert_eq!((reply.unwrap_err().code(), attempts.len()), (Code::RemoteStatus, 1));
+    assert_eq!(
+        (reply.unwrap_err().code(), attempts.len()),
+        (Code::RemoteStatus, 1)
+    );
     assert!(world.now() < 60_000.0, "nobody waits an hour");
 }
 
@@ -212,8 +252,10 @@ fn every_time_has_its_limit() {
         silent(1.0, slow),
     ] {
         let world = World::new(1, move |_, _| script.clone());
-        let remote = one(json!({"endpoints": [{"provider": "openai", "baseUrl": "https://a.example", "model": "m",
-            "connectMs": 100, "firstByteMs": 300, "timeoutMs": 1000}], "policy": {"maxRetries": 1}}));
+        let remote = one(
+            json!({"endpoints": [{"provider": "openai", "baseUrl": "https://a.example", "model": "m",
+            "connectMs": 100, "firstByteMs": 300, "timeoutMs": 1000}], "policy": {"maxRetries": 1}}),
+        );
         let (reply, attempts, _) = ask(&remote, &world);
         assert_eq!(reply.unwrap_err().code(), Code::RemoteTimeout);
         assert_eq!(codes(&attempts), ["remote_timeout", "remote_timeout"]);
@@ -259,8 +301,14 @@ fn a_hedge_takes_the_first_answer() {
         let two = json!({"endpoints": [endpoint(0), endpoint(1)],
             "policy": {"hedgeAfterMs": 100, "maxRetries": 0}});
         let world = World::new(1, move |request, _| match (request.endpoint, fails) {
-            (0, true) => Script { after: first, ..Script::reply(500, "") },
-            (at, _) => Script { after: if at == 0 { first } else { second }, ..ham() },
+            (0, true) => Script {
+                after: first,
+                ..Script::reply(500, "")
+            },
+            (at, _) => Script {
+                after: if at == 0 { first } else { second },
+                ..ham()
+            },
         });
         let (reply, attempts, _) = ask(&Remote::new(options(two)).unwrap(), &world);
         assert_eq!(world.open_bodies(), 0);
@@ -270,18 +318,29 @@ fn a_hedge_takes_the_first_answer() {
     let (model, outcomes, _) = hedged(50.0, 1.0, false);
     assert_eq!((model.as_str(), outcomes), ("m0", vec![Outcome::Answered]));
     let (model, outcomes, at) = hedged(5000.0, 10.0, false);
-    assert_eq!((model.as_str(), outcomes), ("m1", vec![Outcome::Cancelled, Outcome::Answered]));
+    assert_eq!(
+        (model.as_str(), outcomes),
+        ("m1", vec![Outcome::Cancelled, Outcome::Answered])
+    );
     assert!(at < 200.0);
     let (model, outcomes, _) = hedged(300.0, 1000.0, false);
-    assert_eq!((model.as_str(), outcomes), ("m0", vec![Outcome::Answered, Outcome::Cancelled]));
+    assert_eq!(
+        (model.as_str(), outcomes),
+        ("m0", vec![Outcome::Answered, Outcome::Cancelled])
+    );
     let (model, outcomes, at) = hedged(20.0, 1.0, true);
-    assert_eq!((model.as_str(), outcomes), ("m1", vec![Outcome::Failed, Outcome::Answered]));
+    assert_eq!(
+        (model.as_str(), outcomes),
+        ("m1", vec![Outcome::Failed, Outcome::Answered])
+    );
     assert!(at < 60.0, "a failure does not wait for the hedge");
 }
 
 #[test]
 fn personal_data_stays_and_comes_back() {
-    let world = World::new(1, |_, _| stream(&[frames(&["Write to [EMA", "IL_1] or [PHO", "NE_1]", "."]).as_bytes()]));
+    let world = World::new(1, |_, _| {
+        stream(&[frames(&["Write to [EMA", "IL_1] or [PHO", "NE_1]", "."]).as_bytes()])
+    });
     let remote = one(json!({"privacy": {"tasks": {"summary": "redacted"}}}));
     let text = "I am ann@mail.example, call +49 30 901820.";
     let (reply, _, sent) = world.block_on(write_about(&remote, &world, text));
@@ -290,7 +349,10 @@ fn personal_data_stays_and_comes_back() {
     assert_eq!(*world.given.borrow(), expected);
     let body = &world.requests.borrow()[0].body;
     assert!(body.contains("[EMAIL_1]") && !body.contains("ann@") && !body.contains("901820"));
-    assert_eq!(sent[0].redactions, BTreeMap::from([("email".into(), 1), ("phone".into(), 1)]));
+    assert_eq!(
+        sent[0].redactions,
+        BTreeMap::from([("email".into(), 1), ("phone".into(), 1)])
+    );
 }
 
 #[test]
@@ -302,19 +364,39 @@ fn nothing_leaves_against_the_settings() {
         let (reply, attempts, sent) = ask(&remote, &world);
         assert_eq!(reply.unwrap_err().code(), Code::EgressDenied);
         assert_eq!(codes(&attempts), ["egress_denied"]);
-        assert!(sent.is_empty() && world.requests.borrow().is_empty() && remote.egress().requests == 0);
+        assert!(
+            sent.is_empty() && world.requests.borrow().is_empty() && remote.egress().requests == 0
+        );
     };
-    let agreed = || Ok(Consent { allow: true, ..Consent::default() });
+    let agreed = || {
+        Ok(Consent {
+            allow: true,
+            ..Consent::default()
+        })
+    };
     denied(json!({"egress": "never"}), agreed());
-    denied(json!({"egress": "allow", "tasks": {"spam": "never"}}), agreed());
-    let no = Consent { why: Some("user said no".into()), ..Consent::default() };
+    denied(
+        json!({"egress": "allow", "tasks": {"spam": "never"}}),
+        agreed(),
+    );
+    let no = Consent {
+        why: Some("user said no".into()),
+        ..Consent::default()
+    };
     denied(json!({"egress": "ask"}), Ok(no.clone()));
     denied(json!({"beforeRemote": true}), Ok(no));
-    denied(json!({"egress": "ask"}), Err(TransportError::Page("it threw".into())));
+    denied(
+        json!({"egress": "ask"}),
+        Err(TransportError::Page("it threw".into())),
+    );
 
     // The hook sees what would leave, and may change it.
     let world = World::new(1, |_, _| ham());
-    *world.consent.borrow_mut() = Ok(Consent { allow: true, text: Some("changed".into()), why: None });
+    *world.consent.borrow_mut() = Ok(Consent {
+        allow: true,
+        text: Some("changed".into()),
+        why: None,
+    });
     let remote = one(json!({"privacy": {"beforeRemote": true, "redact": {}}}));
     let (reply, ..) = world.block_on(ask_about(&remote, &world, "mail a@b.example"));
     assert!(reply.is_ok());
@@ -335,14 +417,18 @@ fn a_file_is_not_sent_where_texts_are_redacted() {
         wanted: Wanted::Choice(&labels),
     };
     let trace = Trace::default();
-    let error = world.block_on(remote.ask(&question, &world, &world, &trace)).unwrap_err();
+    let error = world
+        .block_on(remote.ask(&question, &world, &world, &trace))
+        .unwrap_err();
     assert_eq!(error.code(), Code::EgressDenied);
     assert!(world.requests.borrow().is_empty());
 }
 
 #[test]
 fn a_model_on_the_device_sees_everything_and_costs_nothing() {
-    let world = World::new(1, |_, _| Script::reply(200, "{\"reply\":{\"label\":\"ham\"}}"));
+    let world = World::new(1, |_, _| {
+        Script::reply(200, "{\"reply\":{\"label\":\"ham\"}}")
+    });
     world.online.set(false);
     let remote = Remote::new(options(json!({
         "endpoints": [{"provider": "prompt-api"}, endpoint(1)],
@@ -356,15 +442,29 @@ fn a_model_on_the_device_sees_everything_and_costs_nothing() {
 
 #[test]
 fn the_same_question_is_asked_once() {
-    let world = World::new(1, |_, _| Script { after: 100.0, ..ham() });
+    let world = World::new(1, |_, _| Script {
+        after: 100.0,
+        ..ham()
+    });
     let remote = one(json!({}));
     let calls: Vec<std::pin::Pin<Box<dyn Future<Output = Told>>>> = (0..5)
-        .map(|n| Box::pin(ask_about(&remote, &world, if n == 4 { "other" } else { "same" })) as _)
+        .map(|n| {
+            Box::pin(ask_about(
+                &remote,
+                &world,
+                if n == 4 { "other" } else { "same" },
+            )) as _
+        })
         .collect();
     let told = world.run(calls);
     assert!(told.iter().all(|(reply, ..)| reply.is_ok()));
     assert_eq!(world.requests.borrow().len(), 2);
-    assert_eq!(told.iter().filter(|(reply, ..)| reply.as_ref().unwrap().cached).count(), 3);
+    assert_eq!(
+        told.iter()
+            .filter(|(reply, ..)| reply.as_ref().unwrap().cached)
+            .count(),
+        3
+    );
     let (reply, ..) = world.block_on(ask_about(&remote, &world, "same"));
     assert!(reply.unwrap().cached);
     world.block_on(remote.forget(&world));
@@ -375,7 +475,9 @@ fn the_same_question_is_asked_once() {
     for (persist, requests) in [(false, 2), (true, 1)] {
         let world = World::new(1, |_, _| ham());
         for _ in 0..2 {
-            ask(&one(json!({"answerCache": {"persist": persist}})), &world).0.unwrap();
+            ask(&one(json!({"answerCache": {"persist": persist}})), &world)
+                .0
+                .unwrap();
         }
         assert_eq!(world.requests.borrow().len(), requests);
     }
@@ -385,15 +487,23 @@ fn the_same_question_is_asked_once() {
     for text in ["a", "b", "a", "c", "a", "b"] {
         world.block_on(ask_about(&remote, &world, text)).0.unwrap();
     }
-    assert_eq!(world.requests.borrow().len(), 4, "b was the least recently used");
+    assert_eq!(
+        world.requests.borrow().len(),
+        4,
+        "b was the least recently used"
+    );
 }
 
 #[test]
 fn budgets_are_shared_by_all_who_keep_the_same_book() {
     let world = World::new(1, |_, _| ham());
-    let limited = || one(json!({"budget": {"requestsPerDay": 3}, "answerCache": {"entries": 0},
+    let limited = || {
+        one(
+            json!({"budget": {"requestsPerDay": 3}, "answerCache": {"entries": 0},
         "endpoints": [{"provider": "openai", "baseUrl": "https://a.example", "model": "m",
-            "price": {"inputPerMillion": 1.0, "outputPerMillion": 2.0}}]}));
+            "price": {"inputPerMillion": 1.0, "outputPerMillion": 2.0}}]}),
+        )
+    };
     let tabs = [limited(), limited()];
     let mut answered = 0;
     for turn in 0..6 {
@@ -413,12 +523,22 @@ fn budgets_are_shared_by_all_who_keep_the_same_book() {
     assert_eq!((answered, world.requests.borrow().len()), (3, 3));
     world.block_on(tabs[0].saved(Input::Text("four"), false, &world, &world));
     let report = world.block_on(tabs[0].usage(&world, &world));
-    assert_eq!((report.today.requests, report.today.input_tokens, report.in_flight), (3, 36, 0));
+    assert_eq!(
+        (
+            report.today.requests,
+            report.today.input_tokens,
+            report.in_flight
+        ),
+        (3, 36, 0)
+    );
     assert_eq!(report.saved.requests, 1);
     assert!(report.saved.cost_usd > 0.0);
 
     // Those who wait for a place get one.
-    let world = World::new(2, |_, _| Script { after: 200.0, ..ham() });
+    let world = World::new(2, |_, _| Script {
+        after: 200.0,
+        ..ham()
+    });
     let remote = one(json!({"budget": {"concurrency": 2}, "answerCache": {"entries": 0}}));
     let texts: Vec<String> = (0..6).map(|n| format!("text {n}")).collect();
     let calls: Vec<std::pin::Pin<Box<dyn Future<Output = Told>>>> = texts
@@ -447,15 +567,20 @@ fn text_streams_whole_however_it_is_cut() {
 
 #[test]
 fn a_stream_that_breaks_is_tried_again_only_before_its_first_word() {
-    let broken = |given: &'static str| move |_: &HttpRequest, n: usize| {
-        let cut = frames(&["Hello"]);
-        let cut = &cut.as_bytes()[..if given.is_empty() { 10 } else { 80 }];
-        match n {
-            0 => Script {
-                body: vec![(1.0, Ok(cut.to_vec())), (1.0, Err(TransportError::Unreachable("reset".into())))],
-                ..stream(&[])
-            },
-            _ => stream(&[frames(&["Hello"]).as_bytes()]),
+    let broken = |given: &'static str| {
+        move |_: &HttpRequest, n: usize| {
+            let cut = frames(&["Hello"]);
+            let cut = &cut.as_bytes()[..if given.is_empty() { 10 } else { 80 }];
+            match n {
+                0 => Script {
+                    body: vec![
+                        (1.0, Ok(cut.to_vec())),
+                        (1.0, Err(TransportError::Unreachable("reset".into()))),
+                    ],
+                    ..stream(&[])
+                },
+                _ => stream(&[frames(&["Hello"]).as_bytes()]),
+            }
         }
     };
     let world = World::new(1, broken(""));
@@ -466,14 +591,22 @@ fn a_stream_that_breaks_is_tried_again_only_before_its_first_word() {
     let world = World::new(1, broken("Hello"));
     let (reply, attempts, _) = world.block_on(write_about(&one(json!({})), &world, "x"));
     assert_eq!(reply.unwrap_err().code(), Code::RemoteInterrupted);
-    assert_eq!((attempts.len(), world.given.borrow().as_str()), (1, "Hello"));
+    assert_eq!(
+        (attempts.len(), world.given.borrow().as_str()),
+        (1, "Hello")
+    );
 
     // An end without an end is no end.
-    let world = World::new(1, |_, _| stream(&[b"data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"},\"finish_reason\":null}]}\n\n"]));
+    let world = World::new(1, |_, _| {
+        stream(&[
+            b"data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"},\"finish_reason\":null}]}\n\n",
+        ])
+    });
     let (reply, ..) = world.block_on(write_about(&one(json!({})), &world, "x"));
     assert_eq!(reply.unwrap_err().code(), Code::RemoteInterrupted);
     // Without `[DONE]`, and with a connection that stays open, the reason to stop is enough.
-    let done = "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"},\"finish_reason\":\"stop\"}]}\n\n";
+    let done =
+        "data: {\"choices\":[{\"delta\":{\"content\":\"Hel\"},\"finish_reason\":\"stop\"}]}\n\n";
     let world = World::new(1, move |_, _| Script {
         body: vec![(1.0, Ok(done.into())), (f64::INFINITY, Ok(Vec::new()))],
         ..stream(&[])
@@ -502,10 +635,16 @@ fn what_streams_in_another_way_is_read_too() {
         let parts: Vec<&[u8]> = lines.as_bytes().chunks(5).collect();
         stream(&parts)
     });
-    let (reply, ..) = world.block_on(write_about(&Remote::new(options(ollama)).unwrap(), &world, "x"));
+    let (reply, ..) = world.block_on(write_about(
+        &Remote::new(options(ollama)).unwrap(),
+        &world,
+        "x",
+    ));
     assert_eq!(reply.unwrap().text, "Héllo");
     // Whole although pieces were asked for.
-    let world = World::new(1, |_, _| completion("Hello").header("content-type", "application/json"));
+    let world = World::new(1, |_, _| {
+        completion("Hello").header("content-type", "application/json")
+    });
     let (reply, ..) = world.block_on(write_about(&one(json!({})), &world, "x"));
     assert_eq!(reply.unwrap().text, "Hello");
     assert_eq!(*world.given.borrow(), "Hello");
@@ -557,7 +696,10 @@ fn long_texts_and_bad_options_are_refused() {
         ("timeoutMs", json!(0)),
         ("maxTokens", json!(0)),
         ("temperature", json!(7.0)),
-        ("price", json!({"inputPerMillion": -1.0, "outputPerMillion": 1.0})),
+        (
+            "price",
+            json!({"inputPerMillion": -1.0, "outputPerMillion": 1.0}),
+        ),
     ] {
         let mut broken = endpoint(0);
         broken[field] = value.clone();

@@ -126,7 +126,8 @@ pub trait Transport {
     fn sleep(&self, ms: f64) -> impl Future<Output = ()>;
 
     /// Asks the page whether something may leave the device.
-    fn consent(&self, outgoing: &Outgoing) -> impl Future<Output = Result<Consent, TransportError>>;
+    fn consent(&self, outgoing: &Outgoing)
+    -> impl Future<Output = Result<Consent, TransportError>>;
 
     /// Hands over a piece of generated text; comes back when the reader wants more.
     fn delta(&self, text: &str) -> impl Future<Output = Result<(), TransportError>>;
@@ -167,7 +168,9 @@ impl Transport for Alone {
     }
 
     async fn open(&self, _: &HttpRequest) -> Result<(Head, Whole), TransportError> {
-        Err(TransportError::Unreachable("there is no network here".into()))
+        Err(TransportError::Unreachable(
+            "there is no network here".into(),
+        ))
     }
 
     async fn sleep(&self, _: f64) {}

@@ -120,7 +120,10 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 if entry.kind != TaskKind::Classify {
                     return Err(Error::new(
                         Code::InvalidOption,
-                        format!("the task \"{}\" writes text; call generate, not run", call.task),
+                        format!(
+                            "the task \"{}\" writes text; call generate, not run",
+                            call.task
+                        ),
                     ));
                 }
                 Some(entry)
@@ -407,7 +410,10 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         };
         let trace = Trace::default();
         let from = self.clock.now_ms();
-        let asked = self.runtime.remote.ask(&question, self.transport, self.clock, &trace);
+        let asked = self
+            .runtime
+            .remote
+            .ask(&question, self.transport, self.clock, &trace);
         let result = asked.await;
         self.timing.remote_ms += self.clock.now_ms() - from;
         let (attempts, sent) = trace.into_parts();
@@ -502,7 +508,11 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 scores: output.scores.into_iter().take(self.call.top).collect(),
                 ..output
             },
-            ran_on: if reply.on_device { RanOn::Builtin } else { RanOn::Remote },
+            ran_on: if reply.on_device {
+                RanOn::Builtin
+            } else {
+                RanOn::Remote
+            },
             tier: reply.model,
             reason,
             explanation,

@@ -57,7 +57,10 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         clock: &'a C,
     ) -> Result<Self> {
         if call.input.trim().is_empty() {
-            return Err(Error::new(Code::EmptyInput, "the input is empty; there is nothing to work on"));
+            return Err(Error::new(
+                Code::EmptyInput,
+                "the input is empty; there is nothing to work on",
+            ));
         }
         let (task, instruction, system, template) =
             match (runtime.bundle.task(call.task), &call.instruction) {
@@ -71,11 +74,16 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                     _ => {
                         return Err(Error::new(
                             Code::InvalidOption,
-                            format!("the task \"{}\" chooses a label; call run, not generate", call.task),
+                            format!(
+                                "the task \"{}\" chooses a label; call run, not generate",
+                                call.task
+                            ),
                         ));
                     }
                 },
-                (Err(_), Some(instruction)) => (None, instruction.clone(), instruction.clone(), "{{input}}"),
+                (Err(_), Some(instruction)) => {
+                    (None, instruction.clone(), instruction.clone(), "{{input}}")
+                }
                 (Err(unknown), None) => return Err(unknown),
             };
         Ok(Path {
@@ -174,7 +182,11 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             on: RanOn::Local,
             tier: extract.encoder.clone(),
             endpoint: None,
-            outcome: if chosen.is_ok() { Outcome::Answered } else { Outcome::Failed },
+            outcome: if chosen.is_ok() {
+                Outcome::Answered
+            } else {
+                Outcome::Failed
+            },
             ms,
             confidence: None,
             threshold: None,
@@ -185,7 +197,11 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
     }
 
     async fn chosen(&self, task: &TaskEntry, extract: &Extract) -> Result<String> {
-        let encoder = self.runtime.models.encoder(&self.runtime.bundle, &extract.encoder).await?;
+        let encoder = self
+            .runtime
+            .models
+            .encoder(&self.runtime.bundle, &extract.encoder)
+            .await?;
         let mut found = sentences(self.call.input);
         let mut vectors = Vec::with_capacity(found.len());
         let mut kept = Vec::with_capacity(found.len());
@@ -204,10 +220,16 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             }
         }
         if kept.is_empty() {
-            return Err(Error::new(Code::InputTooShort, "the text has no sentence to go by"));
+            return Err(Error::new(
+                Code::InputTooShort,
+                "the text has no sentence to go by",
+            ));
         }
         let chosen = central(&vectors, extract.sentences as usize);
-        let chosen: Vec<&str> = chosen.into_iter().filter_map(|at| kept.get(at).copied()).collect();
+        let chosen: Vec<&str> = chosen
+            .into_iter()
+            .filter_map(|at| kept.get(at).copied())
+            .collect();
         Ok(chosen.join(" "))
     }
 
@@ -225,7 +247,10 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         };
         let trace = Trace::default();
         let from = self.clock.now_ms();
-        let asked = self.runtime.remote.stream(&question, self.transport, self.clock, &trace);
+        let asked = self
+            .runtime
+            .remote
+            .stream(&question, self.transport, self.clock, &trace);
         let result = asked.await;
         self.timing.remote_ms += self.clock.now_ms() - from;
         let (attempts, sent) = trace.into_parts();
@@ -235,7 +260,12 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
     }
 
     /// Gives a text of this device to the page, in one piece.
-    async fn give(self, text: String, reason: Reason, failure: Option<Error>) -> Result<Answer<TextOutput>> {
+    async fn give(
+        self,
+        text: String,
+        reason: Reason,
+        failure: Option<Error>,
+    ) -> Result<Answer<TextOutput>> {
         if self.transport.delta(&text).await.is_err() {
             return Err(aborted());
         }
@@ -248,11 +278,23 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             truncated: false,
         };
         let degraded = reason != Reason::Extracted;
-        Ok(self.finished(output, RanOn::Local, tier, reason, explanation, degraded, None))
+        Ok(self.finished(
+            output,
+            RanOn::Local,
+            tier,
+            reason,
+            explanation,
+            degraded,
+            None,
+        ))
     }
 
     fn answer(self, reply: Reply, reason: Reason) -> Answer<TextOutput> {
-        let on = if reply.on_device { RanOn::Builtin } else { RanOn::Remote };
+        let on = if reply.on_device {
+            RanOn::Builtin
+        } else {
+            RanOn::Remote
+        };
         let output = TextOutput {
             text: reply.text.clone(),
             truncated: reply.truncated,

@@ -157,7 +157,8 @@ impl Setup {
 
     fn runtime(self) -> Runtime<Folder> {
         let bundle = Bundle::parse(self.manifest.to_string().as_bytes()).unwrap();
-        let endpoint = json!({"provider": "openai", "baseUrl": "https://llm.example/v1", "model": "big"});
+        let endpoint =
+            json!({"provider": "openai", "baseUrl": "https://llm.example/v1", "model": "big"});
         let remote: RemoteOptions = serde_json::from_value(json!({
             "endpoints": if self.endpoint { vec![endpoint] } else { Vec::new() },
             "policy": {"maxRetries": 0}, "answerCache": {"entries": 0},

@@ -184,7 +184,11 @@ mod tests {
             "```json\n{\"label\": \"b\"}\n```",
             r#"{thinking} {"label":"b"} I hope this helps"#,
         ] {
-            assert_eq!(parse_output(around, &labels()).unwrap().label, "b", "{around}");
+            assert_eq!(
+                parse_output(around, &labels()).unwrap().label,
+                "b",
+                "{around}"
+            );
         }
         for bad in [
             "",

@@ -16,7 +16,10 @@ pub fn sentences(text: &str) -> Vec<&str> {
 pub fn central(vectors: &[Vec<f32>], count: usize) -> Vec<usize> {
     let unit = |vector: &[f32]| -> Vec<f32> {
         let norm = vector.iter().map(|v| v * v).sum::<f32>().sqrt();
-        vector.iter().map(|v| v / norm.max(f32::MIN_POSITIVE)).collect()
+        vector
+            .iter()
+            .map(|v| v / norm.max(f32::MIN_POSITIVE))
+            .collect()
     };
     let units: Vec<Vec<f32>> = vectors.iter().map(|v| unit(v)).collect();
     let width = units.first().map_or(0, Vec::len);
@@ -45,14 +48,24 @@ mod tests {
     fn sentences_end_where_readers_say() {
         assert_eq!(
             sentences("It rained. \"Really?\" she asked!\n\nYes -- 3.5 mm fell. … "),
-            ["It rained.", "\"Really?\"", "she asked!", "Yes -- 3.5 mm fell."]
+            [
+                "It rained.",
+                "\"Really?\"",
+                "she asked!",
+                "Yes -- 3.5 mm fell."
+            ]
         );
         assert!(sentences(" \n… !").is_empty());
     }
 
     #[test]
     fn the_central_ones_are_chosen_in_order() {
-        let vectors = [vec![1.0, 0.1], vec![0.0, -1.0], vec![9.0, 0.0], vec![0.9, 0.2]];
+        let vectors = [
+            vec![1.0, 0.1],
+            vec![0.0, -1.0],
+            vec![9.0, 0.0],
+            vec![0.9, 0.2],
+        ];
         assert_eq!(central(&vectors, 2), [0, 2]);
         assert_eq!(central(&vectors, 9), [0, 1, 2, 3]);
         assert_eq!(central(&[vec![0.0, 0.0]], 1), [0]);

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, expect } from "@playwright/test";
-import { type Child, type Local, root, startFaults, startHarness, startLlm, startSite } from "./servers.js";
+import { type Child, type FaultProxy, type Local, root, startFaultProxy, startFaults, startHarness, startLlm, startSite } from "./servers.js";
 
 export { expect, root };
 
@@ -12,6 +12,7 @@ interface PerWorker {
   site: Child;
   harness: Local;
   faults: Local;
+  spoiled: FaultProxy;
 }
 
 interface PerTest {
@@ -37,8 +38,8 @@ export const test = base.extend<PerTest & { watched: void }, PerWorker>({
     { scope: "worker" },
   ],
   harness: [
-    async ({}, use) => {
-      const harness = await startHarness(packed());
+    async ({ llm }, use) => {
+      const harness = await startHarness(packed(), llm.address);
       await use(harness);
       await harness.stop();
     },
@@ -49,6 +50,14 @@ export const test = base.extend<PerTest & { watched: void }, PerWorker>({
       const faults = await startFaults();
       await use(faults);
       await faults.stop();
+    },
+    { scope: "worker" },
+  ],
+  spoiled: [
+    async ({ llm }, use) => {
+      const spoiled = await startFaultProxy(llm.address);
+      await use(spoiled);
+      await spoiled.stop();
     },
     { scope: "worker" },
   ],

@@ -3,7 +3,7 @@
 import type { Page } from "@playwright/test";
 import type * as Package from "../../pkg/dist/index.js";
 
-export type { Answer, SmallFirst, SmallFirstError } from "../../pkg/dist/index.js";
+export type { Answer, SmallFirst, SmallFirstError, TextAnswer } from "../../pkg/dist/index.js";
 type Options = Package.Options;
 
 /** What became of a call in the page. */

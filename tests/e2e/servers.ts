@@ -72,7 +72,7 @@ export class Local {
       const path = new URL(request.url ?? "/", "http://localhost").pathname;
       local.requests.push(`${request.method} ${path}`);
       response.setHeader("access-control-allow-origin", "*");
-      response.setHeader("access-control-allow-headers", "*");
+      response.setHeader("access-control-allow-headers", "*, authorization");
       if (request.method === "OPTIONS") response.writeHead(204).end();
       else handle(request, response, path, local);
     });
@@ -107,12 +107,15 @@ function sendFile(response: ServerResponse, path: string): void {
 const HARNESS = "<!doctype html><meta charset=utf-8><title>harness</title><link rel=icon href=data:,>";
 
 /**
- * A blank page, the package as it is packed for npm at /pkg/, the default bundle at /models/, and
- * broken bundles at /broken/<how>/.
+ * A blank page, the package as it is packed for npm at /pkg/, the default bundle at /models/,
+ * broken bundles at /broken/<how>/, and the package's proxy to the real LLM at /llm/v1/.
  */
-export function startHarness(pkg: string): Promise<Local> {
-  return Local.start((_, response, path, local) => {
-    if (path === "/") response.setHeader("content-type", "text/html").end(HARNESS);
+export async function startHarness(pkg: string, llm: string): Promise<Local> {
+  const { createProxy } = (await import(join(pkg, "../proxy.mjs"))) as typeof import("../../pkg/proxy.mjs");
+  const proxy = createProxy({ upstream: llm, models: ["smollm2-135m"], prefix: "/llm/v1", perMinute: 1000 });
+  return Local.start((request, response, path, local) => {
+    if (path.startsWith("/llm/")) void proxy(request, response).catch(() => response.destroy());
+    else if (path === "/") response.setHeader("content-type", "text/html").end(HARNESS);
     else if (path.startsWith("/pkg/")) sendFile(response, join(pkg, path.slice(5)));
     else if (path.startsWith("/models/")) sendFile(response, join(root, path));
     else if (path.startsWith("/files/")) sendFile(response, local.files[Number(path.slice(7))] ?? "");
@@ -182,6 +185,84 @@ function breakage(response: ServerResponse, path: string): void {
     return;
   }
   sendFile(response, join(root, "models", file));
+}
+
+/**
+ * Stands between pages and the real LLM, and spoils what passes as the first part of the path says. Everything else of
+ * the path goes on to `upstream`.
+ */
+export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
+  const seen = new Map<string, number>();
+  const state = { upstream: new URL(upstream).origin, open: 0 };
+  const local = await Local.start((request, response, path) => {
+    const [, fault = "", ...rest] = path.split("/");
+    const count = (seen.get(path) ?? 0) + 1;
+    seen.set(path, count);
+    const parts: Buffer[] = [];
+    request.on("data", (part: Buffer) => parts.push(part));
+    request.on("end", () => void pass(fault, count, `/${rest.join("/")}`, Buffer.concat(parts), response).catch(() => response.destroy()));
+  });
+
+  async function pass(fault: string, count: number, path: string, body: Buffer, response: ServerResponse): Promise<void> {
+    response.setHeader("access-control-expose-headers", "retry-after, retry-after-ms");
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    if (fault === "busy-once" && count === 1) {
+      response.writeHead(429, { "retry-after-ms": "300" }).end(JSON.stringify({ error: { message: "slow down" } }));
+      return;
+    }
+    if (fault === "html-once" && count === 1) {
+      response.writeHead(502, { "content-type": "text/html" }).end("<h1>Bad gateway</h1>");
+      return;
+    }
+    if (fault === "latency") await wait(400);
+    const answer = await fetch(state.upstream + path, {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json", "anthropic-version": "2023-06-01" },
+      signal: gone.signal,
+    });
+    response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+    state.open += 1;
+    response.once("close", () => (state.open -= 1));
+    let given = 0;
+    for await (const part of answer.body!) {
+      switch (fault) {
+        // One byte at a time: characters, frames and JSON are cut everywhere.
+        case "bytes":
+          for (const byte of part) {
+            response.write(Buffer.of(byte));
+            await new Promise((done) => setImmediate(done));
+          }
+          break;
+        case "reset-mid-stream":
+          given += part.length;
+          if (given > 900) {
+            response.write(part.subarray(0, part.length / 2));
+            await wait(50);
+            response.destroy();
+            return;
+          }
+          response.write(part);
+          break;
+        // It begins and then goes on so slowly that nobody waits.
+        case "slow-loris":
+          response.write(part.subarray(0, 10));
+          await wait(60_000);
+          return;
+        default:
+          response.write(part);
+      }
+    }
+    response.end();
+  }
+  return Object.assign(local, { state });
+}
+
+export type FaultProxy = Local & { state: { open: number } };
+
+function wait(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** A remote that misbehaves as the first part of the path says. */

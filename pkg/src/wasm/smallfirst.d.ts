@@ -2,12 +2,15 @@
 // `./wasm/smallfirst.js` of the sources resolves to, so that the types can be checked before the
 // WebAssembly is built. The module itself is put in dist/wasm/.
 
-import type { Answer, Card, Drift, Progress, TaskInfo } from "../types.js";
-import type { EngineOptions, EngineRunOptions } from "../protocol.js";
+import type { Answer, Card, Drift, EgressReport, Outgoing, Progress, TaskInfo, TextOutput, UsageReport } from "../types.js";
+import type { Consent, EngineOptions, EngineRunOptions, EngineTextOptions } from "../protocol.js";
 
 /** What the engine may ask of its surroundings. */
 export interface EngineHooks {
-  headers?: () => Promise<Record<string, string>>;
+  headers?: (endpoint: number) => Promise<Record<string, string>>;
+  consent?: (outgoing: Outgoing) => Promise<Consent>;
+  page?: (endpoint: number, body: string, signal: AbortSignal) => ReadableStream<Uint8Array>;
+  update?: (key: string, change: (before: string | undefined) => string | undefined) => Promise<void>;
   progress?: (event: Progress) => void;
   drift?: (event: Drift) => void;
 }
@@ -17,6 +20,16 @@ export class Engine {
   static create(options: EngineOptions, hooks: EngineHooks): Promise<Engine>;
   tasks(): TaskInfo[];
   run(task: string, input: string | Uint8Array, options: EngineRunOptions, signal: AbortSignal): Promise<Answer>;
+  generate(
+    task: string,
+    input: string | Uint8Array,
+    options: EngineTextOptions,
+    signal: AbortSignal,
+    deliver: (text: string) => Promise<void>,
+  ): Promise<Answer<TextOutput>>;
+  usage(signal: AbortSignal): Promise<UsageReport>;
+  egress(): EgressReport;
+  forgetAnswers(signal: AbortSignal): Promise<void>;
   prepare(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
   drift(task: string): Drift[];

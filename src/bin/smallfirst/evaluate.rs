@@ -16,8 +16,8 @@ use smallfirst::remote::{AnswerCache, Question, Remote, RemoteOptions, Trace, Wa
 use smallfirst::runtime::{Clock, Runtime, Scored};
 use smallfirst::task::Input;
 
-use crate::http::Http;
 use crate::folder::{Folder, Stopwatch, Workshop, fingerprint, open, the_task};
+use crate::http::Http;
 use crate::rows::{ColumnArgs, bar, for_all, prints, with_input};
 
 #[derive(Args)]
@@ -324,7 +324,10 @@ fn remote_outcomes(
         let milliseconds = clock.now_ms();
         Ok(match reply {
             Ok(reply) => RemoteOutcome {
-                label: reply.output.as_ref().and_then(|output| place(&output.label)),
+                label: reply
+                    .output
+                    .as_ref()
+                    .and_then(|output| place(&output.label)),
                 milliseconds,
                 tokens: reply.usage.map_or(0, |u| u.input_tokens + u.output_tokens),
             },

@@ -79,7 +79,10 @@ impl Transport for Http {
     }
 
     async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
-        let mut kept = self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = self
+            .kept
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = kept.remove(key);
         if let Some(after) = change(before) {
             kept.insert(key.to_owned(), after);

@@ -8,10 +8,9 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use smallfirst::Code;
-use smallfirst::runtime::Call;
-use smallfirst::task::Answer;
-
 use smallfirst::remote::Alone;
+use smallfirst::runtime::Call;
+use smallfirst::task::{Answer, TaskKind};
 
 use crate::folder::{Stopwatch, open, the_task};
 use crate::rows::{ColumnArgs, with_input};
@@ -21,6 +20,10 @@ pub fn inspect(folder: &Path) -> Result<()> {
     for task in open(folder)?.tasks() {
         println!("{}: {}", task.id, task.instruction);
         let limits = &task.limits;
+        if task.kind == TaskKind::Generate {
+            println!("  writes text; see its prompt in manifest.json");
+            continue;
+        }
         println!(
             "  reads {}, {} to {} bytes; {} labels",
             task.input.as_str(),

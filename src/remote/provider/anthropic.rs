@@ -79,7 +79,8 @@ impl Provider for Anthropic {
         };
         match prompt.bound(endpoint, best) {
             Some((Structured::Schema, schema)) => {
-                body["output_config"] = json!({"format": {"type": "json_schema", "schema": schema}});
+                body["output_config"] =
+                    json!({"format": {"type": "json_schema", "schema": schema}});
             }
             Some((Structured::Tool, schema)) => {
                 body["tools"] = json!([{
@@ -113,7 +114,11 @@ impl Provider for Anthropic {
                 _ => {}
             }
         }
-        stop(&mut said, message.stop_reason.as_deref().unwrap_or("end_turn"), message.stop_details);
+        stop(
+            &mut said,
+            message.stop_reason.as_deref().unwrap_or("end_turn"),
+            message.stop_details,
+        );
         count(&mut said, message.usage);
         Ok(said)
     }
@@ -164,8 +169,8 @@ fn stop(said: &mut Said, reason: &str, details: Option<Value>) {
 
 fn count(said: &mut Said, usage: Option<TokenCounts>) {
     let Some(usage) = usage else { return };
-    let cached = usage.cache_creation_input_tokens.unwrap_or(0)
-        + usage.cache_read_input_tokens.unwrap_or(0);
+    let cached =
+        usage.cache_creation_input_tokens.unwrap_or(0) + usage.cache_read_input_tokens.unwrap_or(0);
     if let Some(input) = usage.input_tokens {
         said.input_tokens = Some(input + cached);
     }

@@ -5,9 +5,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    Finish, Framing, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, read, segment,
-};
+use super::{Finish, Framing, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, read, segment};
 use crate::error::Error;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;

@@ -106,7 +106,9 @@ impl Provider for Decisions {
             }
             Some(Answer::Refusal {}) => said.refusal = Some("it declined to decide".into()),
             Some(Answer::Other) | None => {
-                return Err(Failure::bad_reply("the reply answers no question of choice"));
+                return Err(Failure::bad_reply(
+                    "the reply answers no question of choice",
+                ));
             }
         }
         Ok(said)

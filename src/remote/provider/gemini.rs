@@ -166,8 +166,8 @@ fn take(said: &mut Said, reply: Reply) -> String {
     }
     if let Some(usage) = reply.usage_metadata {
         said.input_tokens = usage.prompt_token_count.or(said.input_tokens);
-        let written = usage.candidates_token_count.unwrap_or(0)
-            + usage.thoughts_token_count.unwrap_or(0);
+        let written =
+            usage.candidates_token_count.unwrap_or(0) + usage.thoughts_token_count.unwrap_or(0);
         said.output_tokens = Some(written);
     }
     said.text.push_str(&new);

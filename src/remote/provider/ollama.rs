@@ -32,7 +32,8 @@ impl Provider for Ollama {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         let mut messages = vec![json!({"role": "system", "content": prompt.system})];
         messages.extend(prompt.messages());
-        let mut body = json!({"model": endpoint.model, "messages": messages, "stream": prompt.stream});
+        let mut body =
+            json!({"model": endpoint.model, "messages": messages, "stream": prompt.stream});
         // It has tools, too, but cannot be made to call one.
         if let Some((Structured::Schema | Structured::Tool, schema)) =
             prompt.bound(endpoint, Structured::Schema)
@@ -64,7 +65,9 @@ impl Provider for Ollama {
         let mut said = Said::default();
         take(&mut said, body)?;
         if said.finish == Finish::Unfinished {
-            return Err(Failure::bad_reply("the reply is no finished chat reply of Ollama"));
+            return Err(Failure::bad_reply(
+                "the reply is no finished chat reply of Ollama",
+            ));
         }
         Ok(said)
     }

@@ -91,7 +91,13 @@ impl Provider for OpenAi {
                 .filter(|p| p.is_finite()),
             ..Said::default()
         };
-        if let Some(call) = choice.message.tool_calls.unwrap_or_default().into_iter().next() {
+        if let Some(call) = choice
+            .message
+            .tool_calls
+            .unwrap_or_default()
+            .into_iter()
+            .next()
+        {
             said.text = call.function.arguments;
         }
         count(&mut said, completion.usage);

@@ -89,7 +89,10 @@ fn take(said: &mut Said, line: &str) -> Result<String, Failure> {
             said.text = json!({"label": label}).to_string();
         } else if let Some(text) = reply.text {
             // What came in pieces before is a part of it.
-            let new = text.strip_prefix(said.text.as_str()).unwrap_or_default().to_owned();
+            let new = text
+                .strip_prefix(said.text.as_str())
+                .unwrap_or_default()
+                .to_owned();
             said.text.push_str(&new);
             return Ok(new);
         }

@@ -125,7 +125,9 @@ impl Provider for Responses {
         }
         end(&mut said, &response);
         if said.finish == Finish::Unfinished {
-            return Err(Failure::bad_reply("the reply is no finished response object"));
+            return Err(Failure::bad_reply(
+                "the reply is no finished response object",
+            ));
         }
         Ok(said)
     }
@@ -156,7 +158,10 @@ impl Provider for Responses {
 
 fn end(said: &mut Said, response: &Response) {
     let why = response.incomplete_details.as_ref();
-    said.finish = match (response.status.as_deref(), why.and_then(|w| w.reason.as_deref())) {
+    said.finish = match (
+        response.status.as_deref(),
+        why.and_then(|w| w.reason.as_deref()),
+    ) {
         (_, Some("max_output_tokens")) => Finish::Length,
         (_, Some("content_filter")) => Finish::Filter,
         (Some("incomplete"), _) => Finish::Length,

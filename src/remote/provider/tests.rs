@@ -17,7 +17,8 @@ fn labels() -> Vec<Label> {
 }
 
 fn endpoint(provider: &str, more: Value) -> Endpoint {
-    let mut endpoint = json!({"provider": provider, "baseUrl": "https://api.example/v1/", "model": "m/1"});
+    let mut endpoint =
+        json!({"provider": provider, "baseUrl": "https://api.example/v1/", "model": "m/1"});
     for (key, value) in more.as_object().unwrap() {
         endpoint[key] = value.clone();
     }
@@ -29,12 +30,16 @@ fn prompt<'a>(shape: Shape<'a>, stream: bool) -> Prompt<'a> {
         task: "spam",
         instruction: "Is it spam?",
         system: "The rules.".into(),
-        turns: [(Role::User, "Hello"), (Role::Assistant, "{}"), (Role::User, "Again")]
-            .map(|(role, text)| Turn {
-                role,
-                text: text.into(),
-            })
-            .to_vec(),
+        turns: [
+            (Role::User, "Hello"),
+            (Role::Assistant, "{}"),
+            (Role::User, "Again"),
+        ]
+        .map(|(role, text)| Turn {
+            role,
+            text: text.into(),
+        })
+        .to_vec(),
         shape,
         stream,
     }
@@ -42,13 +47,23 @@ fn prompt<'a>(shape: Shape<'a>, stream: bool) -> Prompt<'a> {
 
 /// The address, headers and body of a request.
 fn asked(endpoint: &Endpoint, prompt: &Prompt) -> (String, Vec<(&'static str, String)>, Value) {
-    let wire = provider(endpoint.provider).request(endpoint, prompt).unwrap();
+    let wire = provider(endpoint.provider)
+        .request(endpoint, prompt)
+        .unwrap();
     (wire.url, wire.headers, Value::Object(wire.body))
 }
 
 const ALL: [&str; 10] = [
-    "openai", "openai-responses", "openai-decisions", "anthropic", "gemini", "ollama", "bedrock",
-    "sagemaker", "prompt-api", "custom",
+    "openai",
+    "openai-responses",
+    "openai-decisions",
+    "anthropic",
+    "gemini",
+    "ollama",
+    "bedrock",
+    "sagemaker",
+    "prompt-api",
+    "custom",
 ];
 
 #[test]
@@ -60,10 +75,16 @@ fn every_format_has_its_address() {
         ("openai-responses", "https://api.example/v1/responses"),
         ("openai-decisions", "https://api.example/v1/decisions"),
         ("anthropic", "https://api.example/v1/messages"),
-        ("gemini", "https://api.example/v1/models/m%2F1:generateContent"),
+        (
+            "gemini",
+            "https://api.example/v1/models/m%2F1:generateContent",
+        ),
         ("ollama", "https://api.example/v1/api/chat"),
         ("bedrock", "https://api.example/v1/model/m%2F1/converse"),
-        ("sagemaker", "https://api.example/v1/endpoints/m%2F1/invocations"),
+        (
+            "sagemaker",
+            "https://api.example/v1/endpoints/m%2F1/invocations",
+        ),
         ("prompt-api", ""),
         ("custom", ""),
     ] {
@@ -86,9 +107,17 @@ fn every_format_carries_the_schema_and_the_words() {
         ("anthropic", "schema", "/output_config/format/schema"),
         ("anthropic", "tool", "/tools/0/input_schema"),
         ("gemini", "schema", "/generationConfig/responseJsonSchema"),
-        ("gemini", "tool", "/tools/0/functionDeclarations/0/parametersJsonSchema"),
+        (
+            "gemini",
+            "tool",
+            "/tools/0/functionDeclarations/0/parametersJsonSchema",
+        ),
         ("ollama", "schema", "/format"),
-        ("bedrock", "tool", "/toolConfig/tools/0/toolSpec/inputSchema/json"),
+        (
+            "bedrock",
+            "tool",
+            "/toolConfig/tools/0/toolSpec/inputSchema/json",
+        ),
         ("sagemaker", "schema", "/response_format/json_schema/schema"),
         ("custom", "schema", "/schema"),
     ];
@@ -105,13 +134,24 @@ fn every_format_carries_the_schema_and_the_words() {
             assert!(body.pointer(place).is_none(), "{kind} was told not to");
         }
         let (_, _, body) = asked(&endpoint(kind, json!({})), &prompt(Shape::Text, false));
-        assert!(body.pointer(place).is_none_or(Value::is_null), "{kind}: text has no schema");
+        assert!(
+            body.pointer(place).is_none_or(Value::is_null),
+            "{kind}: text has no schema"
+        );
     }
     // Bedrock wants it as a string.
     let choice = prompt(Shape::Choice(&labels), false);
-    let (_, _, body) = asked(&endpoint("bedrock", json!({"structured": "schema"})), &choice);
-    let place = body.pointer("/outputConfig/textFormat/structure/jsonSchema/schema").unwrap();
-    assert_eq!(serde_json::from_str::<Value>(place.as_str().unwrap()).unwrap(), schema);
+    let (_, _, body) = asked(
+        &endpoint("bedrock", json!({"structured": "schema"})),
+        &choice,
+    );
+    let place = body
+        .pointer("/outputConfig/textFormat/structure/jsonSchema/schema")
+        .unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(place.as_str().unwrap()).unwrap(),
+        schema
+    );
     let (_, _, body) = asked(&endpoint("openai-decisions", json!({})), &choice);
     assert_eq!(
         body["questions"][0]["choices"],
@@ -124,9 +164,19 @@ fn every_format_carries_the_schema_and_the_words() {
 fn what_is_not_asked_for_is_not_said() {
     let labels = labels();
     for kind in ALL {
-        let (_, headers, body) = asked(&endpoint(kind, json!({})), &prompt(Shape::Choice(&labels), false));
+        let (_, headers, body) = asked(
+            &endpoint(kind, json!({})),
+            &prompt(Shape::Choice(&labels), false),
+        );
         let text = body.to_string();
-        for absent in ["temperature", "top_p", "seed", "max_completion_tokens", "num_predict", "maxOutputTokens"] {
+        for absent in [
+            "temperature",
+            "top_p",
+            "seed",
+            "max_completion_tokens",
+            "num_predict",
+            "maxOutputTokens",
+        ] {
             assert!(!text.contains(absent), "{kind} says {absent}");
         }
         let secret = |name: &str| name.contains("key") || name == "authorization";
@@ -134,19 +184,31 @@ fn what_is_not_asked_for_is_not_said() {
     }
     let limits = json!({"maxTokens": 9, "temperature": 0.5});
     for (kind, field) in [
-        ("openai", "/max_completion_tokens"), ("openai-responses", "/max_output_tokens"),
-        ("gemini", "/generationConfig/maxOutputTokens"), ("ollama", "/options/num_predict"),
-        ("bedrock", "/inferenceConfig/maxTokens"), ("sagemaker", "/max_tokens"),
+        ("openai", "/max_completion_tokens"),
+        ("openai-responses", "/max_output_tokens"),
+        ("gemini", "/generationConfig/maxOutputTokens"),
+        ("ollama", "/options/num_predict"),
+        ("bedrock", "/inferenceConfig/maxTokens"),
+        ("sagemaker", "/max_tokens"),
     ] {
         let (_, _, body) = asked(&endpoint(kind, limits.clone()), &prompt(Shape::Text, false));
         assert_eq!(body.pointer(field), Some(&json!(9)), "{kind}");
         assert!(body.to_string().contains("temperature"), "{kind}");
     }
     let (_, _, body) = asked(
-        &endpoint("openai", json!({"maxTokens": 9, "maxTokensField": "max_tokens"})),
+        &endpoint(
+            "openai",
+            json!({"maxTokens": 9, "maxTokensField": "max_tokens"}),
+        ),
         &prompt(Shape::Text, true),
     );
-    assert_eq!((&body["max_tokens"], &body["stream_options"]["include_usage"]), (&json!(9), &json!(true)));
+    assert_eq!(
+        (
+            &body["max_tokens"],
+            &body["stream_options"]["include_usage"]
+        ),
+        (&json!(9), &json!(true))
+    );
 }
 
 #[test]
@@ -157,11 +219,17 @@ fn each_version_of_anthropic_gets_what_it_takes() {
     assert_eq!(headers, [("anthropic-version", "2026-10-21".to_owned())]);
     assert!(body.get("output_config").is_some() && body.get("tools").is_none());
     assert!(body["max_tokens"].as_u64().unwrap() > 0, "the API insists");
-    let old = endpoint("anthropic", json!({"apiVersion": "2023-06-01", "temperature": 0.0}));
+    let old = endpoint(
+        "anthropic",
+        json!({"apiVersion": "2023-06-01", "temperature": 0.0}),
+    );
     assert!(old.validate().is_ok());
     let (_, headers, body) = asked(&old, &choice);
     assert_eq!(headers, [("anthropic-version", "2023-06-01".to_owned())]);
-    assert_eq!(body["tool_choice"], json!({"type": "tool", "name": SCHEMA_NAME}));
+    assert_eq!(
+        body["tool_choice"],
+        json!({"type": "tool", "name": SCHEMA_NAME})
+    );
     let new = endpoint("anthropic", json!({"temperature": 0.0}));
     assert_eq!(new.validate().unwrap_err().code(), Code::InvalidOption);
 }
@@ -170,41 +238,130 @@ fn each_version_of_anthropic_gets_what_it_takes() {
 fn whole_replies_are_read() {
     let spam = r#"{"label":"spam"}"#;
     let cases: [(&str, Value, &str, Finish, Option<u64>); 14] = [
-        ("openai", json!({"id": "1", "object": "chat.completion", "choices": [{"index": 0, "finish_reason": "stop",
+        (
+            "openai",
+            json!({"id": "1", "object": "chat.completion", "choices": [{"index": 0, "finish_reason": "stop",
             "message": {"role": "assistant", "content": spam, "refusal": null}, "logprobs": null}],
-            "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}}), spam, Finish::Stop, Some(5)),
-        ("openai", json!({"choices": [{"finish_reason": "tool_calls", "message": {"role": "assistant", "content": null,
+            "usage": {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}}),
+            spam,
+            Finish::Stop,
+            Some(5),
+        ),
+        (
+            "openai",
+            json!({"choices": [{"finish_reason": "tool_calls", "message": {"role": "assistant", "content": null,
             "tool_calls": [{"id": "c", "type": "function", "function": {"name": "classification", "arguments": spam}}]}}]}),
-            spam, Finish::Stop, None),
-        ("openai", json!({"choices": [{"finish_reason": "length", "message": {"content": "{\"la"}}]}), "{\"la", Finish::Length, None),
-        ("openai", json!({"choices": [{"finish_reason": "content_filter", "message": {"content": ""}}]}), "", Finish::Filter, None),
-        ("openai-responses", json!({"id": "r", "object": "response", "status": "completed", "error": null, "incomplete_details": null,
+            spam,
+            Finish::Stop,
+            None,
+        ),
+        (
+            "openai",
+            json!({"choices": [{"finish_reason": "length", "message": {"content": "{\"la"}}]}),
+            "{\"la",
+            Finish::Length,
+            None,
+        ),
+        (
+            "openai",
+            json!({"choices": [{"finish_reason": "content_filter", "message": {"content": ""}}]}),
+            "",
+            Finish::Filter,
+            None,
+        ),
+        (
+            "openai-responses",
+            json!({"id": "r", "object": "response", "status": "completed", "error": null, "incomplete_details": null,
             "output": [{"type": "reasoning", "summary": []}, {"type": "message", "role": "assistant", "status": "completed",
             "content": [{"type": "output_text", "text": spam, "annotations": []}]}],
-            "usage": {"input_tokens": 7, "output_tokens": 5, "total_tokens": 12}}), spam, Finish::Stop, Some(5)),
-        ("openai-responses", json!({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": [
-            {"type": "message", "content": [{"type": "output_text", "text": "{"}]}]}), "{", Finish::Length, None),
-        ("anthropic", json!({"id": "m", "type": "message", "role": "assistant", "content": [{"type": "thinking", "thinking": "hm",
+            "usage": {"input_tokens": 7, "output_tokens": 5, "total_tokens": 12}}),
+            spam,
+            Finish::Stop,
+            Some(5),
+        ),
+        (
+            "openai-responses",
+            json!({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}, "output": [
+            {"type": "message", "content": [{"type": "output_text", "text": "{"}]}]}),
+            "{",
+            Finish::Length,
+            None,
+        ),
+        (
+            "anthropic",
+            json!({"id": "m", "type": "message", "role": "assistant", "content": [{"type": "thinking", "thinking": "hm",
             "signature": "s"}, {"type": "text", "text": spam}], "stop_reason": "end_turn", "stop_details": null,
-            "usage": {"input_tokens": 7, "output_tokens": 5, "cache_read_input_tokens": 2}}), spam, Finish::Stop, Some(5)),
-        ("anthropic", json!({"content": [{"type": "tool_use", "id": "t", "name": "classification", "input": {"label": "spam"}}],
-            "stop_reason": "tool_use"}), spam, Finish::Stop, None),
-        ("anthropic", json!({"content": [{"type": "text", "text": "{"}], "stop_reason": "max_tokens"}), "{", Finish::Length, None),
-        ("gemini", json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "hm", "thought": true}, {"text": spam}]},
+            "usage": {"input_tokens": 7, "output_tokens": 5, "cache_read_input_tokens": 2}}),
+            spam,
+            Finish::Stop,
+            Some(5),
+        ),
+        (
+            "anthropic",
+            json!({"content": [{"type": "tool_use", "id": "t", "name": "classification", "input": {"label": "spam"}}],
+            "stop_reason": "tool_use"}),
+            spam,
+            Finish::Stop,
+            None,
+        ),
+        (
+            "anthropic",
+            json!({"content": [{"type": "text", "text": "{"}], "stop_reason": "max_tokens"}),
+            "{",
+            Finish::Length,
+            None,
+        ),
+        (
+            "gemini",
+            json!({"candidates": [{"content": {"role": "model", "parts": [{"text": "hm", "thought": true}, {"text": spam}]},
             "finishReason": "STOP", "avgLogprobs": -0.1}], "usageMetadata": {"promptTokenCount": 7, "candidatesTokenCount": 3,
-            "thoughtsTokenCount": 2, "totalTokenCount": 12}, "modelVersion": "x"}), spam, Finish::Stop, Some(5)),
-        ("gemini", json!({"candidates": [{"content": {"parts": [{"functionCall": {"name": "classification", "args": {"label": "spam"}}}]},
-            "finishReason": "STOP"}]}), spam, Finish::Stop, None),
-        ("ollama", json!({"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", "content": spam},
-            "done": true, "done_reason": "stop", "prompt_eval_count": 7, "eval_count": 5}), spam, Finish::Stop, Some(5)),
-        ("bedrock", json!({"output": {"message": {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t", "name": "classification",
+            "thoughtsTokenCount": 2, "totalTokenCount": 12}, "modelVersion": "x"}),
+            spam,
+            Finish::Stop,
+            Some(5),
+        ),
+        (
+            "gemini",
+            json!({"candidates": [{"content": {"parts": [{"functionCall": {"name": "classification", "args": {"label": "spam"}}}]},
+            "finishReason": "STOP"}]}),
+            spam,
+            Finish::Stop,
+            None,
+        ),
+        (
+            "ollama",
+            json!({"model": "m", "created_at": "2026-01-01T00:00:00Z", "message": {"role": "assistant", "content": spam},
+            "done": true, "done_reason": "stop", "prompt_eval_count": 7, "eval_count": 5}),
+            spam,
+            Finish::Stop,
+            Some(5),
+        ),
+        (
+            "bedrock",
+            json!({"output": {"message": {"role": "assistant", "content": [{"toolUse": {"toolUseId": "t", "name": "classification",
             "input": {"label": "spam"}}}]}}, "stopReason": "tool_use", "usage": {"inputTokens": 7, "outputTokens": 5, "totalTokens": 12},
-            "metrics": {"latencyMs": 3}}), spam, Finish::Stop, Some(5)),
-        ("sagemaker", json!({"choices": [{"finish_reason": "stop", "message": {"content": spam}}]}), spam, Finish::Stop, None),
+            "metrics": {"latencyMs": 3}}),
+            spam,
+            Finish::Stop,
+            Some(5),
+        ),
+        (
+            "sagemaker",
+            json!({"choices": [{"finish_reason": "stop", "message": {"content": spam}}]}),
+            spam,
+            Finish::Stop,
+            None,
+        ),
     ];
     for (kind, body, text, finish, tokens) in cases {
-        let said = provider(endpoint(kind, json!({})).provider).whole(&body.to_string()).unwrap();
-        assert_eq!((said.text.as_str(), said.finish, said.output_tokens), (text, finish, tokens), "{kind}: {body}");
+        let said = provider(endpoint(kind, json!({})).provider)
+            .whole(&body.to_string())
+            .unwrap();
+        assert_eq!(
+            (said.text.as_str(), said.finish, said.output_tokens),
+            (text, finish, tokens),
+            "{kind}: {body}"
+        );
         assert_eq!(said.refusal, None, "{kind}");
     }
 }
@@ -212,21 +369,49 @@ fn whole_replies_are_read() {
 #[test]
 fn refusals_and_filters_are_told_from_answers() {
     for (kind, body) in [
-        ("openai", json!({"choices": [{"finish_reason": "stop", "message": {"content": null, "refusal": "I cannot"}}]})),
-        ("openai-responses", json!({"status": "completed", "output": [{"type": "message", "content": [{"type": "refusal", "refusal": "I cannot"}]}]})),
-        ("openai-decisions", json!({"model": "m", "answers": [{"type": "refusal", "name": "classification"}]})),
-        ("anthropic", json!({"content": [], "stop_reason": "refusal", "stop_details": {"type": "refusal", "category": "x", "explanation": "I cannot"}})),
-        ("gemini", json!({"promptFeedback": {"blockReason": "SAFETY"}})),
+        (
+            "openai",
+            json!({"choices": [{"finish_reason": "stop", "message": {"content": null, "refusal": "I cannot"}}]}),
+        ),
+        (
+            "openai-responses",
+            json!({"status": "completed", "output": [{"type": "message", "content": [{"type": "refusal", "refusal": "I cannot"}]}]}),
+        ),
+        (
+            "openai-decisions",
+            json!({"model": "m", "answers": [{"type": "refusal", "name": "classification"}]}),
+        ),
+        (
+            "anthropic",
+            json!({"content": [], "stop_reason": "refusal", "stop_details": {"type": "refusal", "category": "x", "explanation": "I cannot"}}),
+        ),
+        (
+            "gemini",
+            json!({"promptFeedback": {"blockReason": "SAFETY"}}),
+        ),
     ] {
-        let said = provider(endpoint(kind, json!({})).provider).whole(&body.to_string()).unwrap();
+        let said = provider(endpoint(kind, json!({})).provider)
+            .whole(&body.to_string())
+            .unwrap();
         assert!(said.refusal.is_some(), "{kind}");
     }
     for (kind, body) in [
-        ("gemini", json!({"candidates": [{"finishReason": "SAFETY"}]})),
-        ("bedrock", json!({"output": {"message": {"content": []}}, "stopReason": "guardrail_intervened"})),
-        ("openai-responses", json!({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}})),
+        (
+            "gemini",
+            json!({"candidates": [{"finishReason": "SAFETY"}]}),
+        ),
+        (
+            "bedrock",
+            json!({"output": {"message": {"content": []}}, "stopReason": "guardrail_intervened"}),
+        ),
+        (
+            "openai-responses",
+            json!({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}),
+        ),
     ] {
-        let said = provider(endpoint(kind, json!({})).provider).whole(&body.to_string()).unwrap();
+        let said = provider(endpoint(kind, json!({})).provider)
+            .whole(&body.to_string())
+            .unwrap();
         assert_eq!(said.finish, Finish::Filter, "{kind}");
     }
 }
@@ -236,90 +421,160 @@ fn stated_confidences_are_kept() {
     let decision = json!({"model": "m", "answers": [{"type": "choice", "name": "classification", "choice": "ham", "confidence": 0.8,
         "probabilities": [{"value": "spam", "probability": 0.2}, {"value": "ham", "probability": 0.8}]}],
         "usage": {"input_tokens": 7, "output_tokens": 0, "total_tokens": 7}});
-    let said = provider(ProviderKind::OpenaiDecisions).whole(&decision.to_string()).unwrap();
-    assert_eq!((said.text.as_str(), said.confidence), (r#"{"label":"ham"}"#, Some(0.8)));
+    let said = provider(ProviderKind::OpenaiDecisions)
+        .whole(&decision.to_string())
+        .unwrap();
+    assert_eq!(
+        (said.text.as_str(), said.confidence),
+        (r#"{"label":"ham"}"#, Some(0.8))
+    );
     assert_eq!(said.scores[0].label, "ham");
     let logprobs = json!({"choices": [{"finish_reason": "stop", "message": {"content": "x"},
         "logprobs": {"content": [{"token": "a", "logprob": -0.5, "bytes": null, "top_logprobs": []}, {"token": "b", "logprob": -0.5}]}}]});
-    let said = provider(ProviderKind::Openai).whole(&logprobs.to_string()).unwrap();
+    let said = provider(ProviderKind::Openai)
+        .whole(&logprobs.to_string())
+        .unwrap();
     assert!((said.confidence.unwrap() - (-1.0f64).exp()).abs() < 1e-12);
     let page = "{\"reply\":{\"label\":\"ham\",\"confidence\":0.9}}\n";
     let said = provider(ProviderKind::Custom).whole(page).unwrap();
-    assert_eq!((said.text.as_str(), said.confidence), (r#"{"label":"ham"}"#, Some(0.9)));
+    assert_eq!(
+        (said.text.as_str(), said.confidence),
+        (r#"{"label":"ham"}"#, Some(0.9))
+    );
 }
 
 #[test]
 fn streams_are_read_event_by_event() {
     let cases: [(&str, Vec<&str>, u64); 7] = [
-        ("openai", vec![
-            r#"{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#,
-            r#"{"choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}"#,
-            r#"{"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}"#,
-            r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
-            r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}"#,
-            "[DONE]",
-        ], 2),
-        ("openai-responses", vec![
-            r#"{"type":"response.created","response":{"id":"r","status":"in_progress","output":[]}}"#,
-            r#"{"type":"response.output_text.delta","item_id":"i","output_index":0,"content_index":0,"delta":"Hel"}"#,
-            r#"{"type":"response.output_text.delta","delta":"lo"}"#,
-            r#"{"type":"response.completed","response":{"id":"r","status":"completed","output":[],"usage":{"input_tokens":7,"output_tokens":2,"total_tokens":9}}}"#,
-        ], 2),
-        ("anthropic", vec![
-            r#"{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[],"stop_reason":null,"usage":{"input_tokens":7,"output_tokens":1}}}"#,
-            r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
-            r#"{"type":"ping"}"#,
-            r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}"#,
-            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}"#,
-            r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"lo"}}"#,
-            r#"{"type":"content_block_stop","index":0}"#,
-            r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}}"#,
-            r#"{"type":"message_stop"}"#,
-        ], 2),
-        ("gemini", vec![
-            r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hel"}]}}]}"#,
-            r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"lo"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":2}}"#,
-        ], 2),
-        ("ollama", vec![
-            r#"{"model":"m","message":{"role":"assistant","content":"Hel"},"done":false}"#,
-            r#"{"model":"m","message":{"role":"assistant","content":"lo"},"done":false}"#,
-            r#"{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":7,"eval_count":2}"#,
-        ], 2),
-        ("custom", vec![
-            r#"{"delta":"Hel"}"#, r#"{"delta":"lo"}"#, r#"{"reply":{"inputTokens":7,"outputTokens":2}}"#,
-        ], 2),
-        ("prompt-api", vec![
-            r#"{"delta":"Hel"}"#, r#"{"reply":{"text":"Hello","inputTokens":7,"outputTokens":2}}"#,
-        ], 2),
+        (
+            "openai",
+            vec![
+                r#"{"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}],"usage":null}"#,
+                r#"{"choices":[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}"#,
+                r#"{"choices":[{"index":0,"delta":{"content":"lo"},"finish_reason":null}]}"#,
+                r#"{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}"#,
+                r#"{"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}"#,
+                "[DONE]",
+            ],
+            2,
+        ),
+        (
+            "openai-responses",
+            vec![
+                r#"{"type":"response.created","response":{"id":"r","status":"in_progress","output":[]}}"#,
+                r#"{"type":"response.output_text.delta","item_id":"i","output_index":0,"content_index":0,"delta":"Hel"}"#,
+                r#"{"type":"response.output_text.delta","delta":"lo"}"#,
+                r#"{"type":"response.completed","response":{"id":"r","status":"completed","output":[],"usage":{"input_tokens":7,"output_tokens":2,"total_tokens":9}}}"#,
+            ],
+            2,
+        ),
+        (
+            "anthropic",
+            vec![
+                r#"{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","content":[],"stop_reason":null,"usage":{"input_tokens":7,"output_tokens":1}}}"#,
+                r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+                r#"{"type":"ping"}"#,
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"hm"}}"#,
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hel"}}"#,
+                r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"lo"}}"#,
+                r#"{"type":"content_block_stop","index":0}"#,
+                r#"{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":2}}"#,
+                r#"{"type":"message_stop"}"#,
+            ],
+            2,
+        ),
+        (
+            "gemini",
+            vec![
+                r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"Hel"}]}}]}"#,
+                r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"lo"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":7,"candidatesTokenCount":2}}"#,
+            ],
+            2,
+        ),
+        (
+            "ollama",
+            vec![
+                r#"{"model":"m","message":{"role":"assistant","content":"Hel"},"done":false}"#,
+                r#"{"model":"m","message":{"role":"assistant","content":"lo"},"done":false}"#,
+                r#"{"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop","prompt_eval_count":7,"eval_count":2}"#,
+            ],
+            2,
+        ),
+        (
+            "custom",
+            vec![
+                r#"{"delta":"Hel"}"#,
+                r#"{"delta":"lo"}"#,
+                r#"{"reply":{"inputTokens":7,"outputTokens":2}}"#,
+            ],
+            2,
+        ),
+        (
+            "prompt-api",
+            vec![
+                r#"{"delta":"Hel"}"#,
+                r#"{"reply":{"text":"Hello","inputTokens":7,"outputTokens":2}}"#,
+            ],
+            2,
+        ),
     ];
     for (kind, events, tokens) in cases {
         let provider = provider(endpoint(kind, json!({})).provider);
         let mut said = Said::default();
         let mut pieces = String::new();
         for (at, event) in events.iter().enumerate() {
-            assert!(said.finish == Finish::Unfinished || at + 2 >= events.len(), "{kind} ended early");
+            assert!(
+                said.finish == Finish::Unfinished || at + 2 >= events.len(),
+                "{kind} ended early"
+            );
             pieces += &provider.event(None, event, &mut said).unwrap();
         }
-        assert_eq!((pieces.as_str(), said.text.as_str()), ("Hello", "Hello"), "{kind}");
-        assert_eq!((said.finish, said.input_tokens, said.output_tokens), (Finish::Stop, Some(7), Some(tokens)), "{kind}");
+        assert_eq!(
+            (pieces.as_str(), said.text.as_str()),
+            ("Hello", "Hello"),
+            "{kind}"
+        );
+        assert_eq!(
+            (said.finish, said.input_tokens, said.output_tokens),
+            (Finish::Stop, Some(7), Some(tokens)),
+            "{kind}"
+        );
     }
 }
 
 #[test]
 fn errors_inside_streams_are_errors() {
     for (kind, event) in [
-        ("openai", r#"{"error":{"message":"overloaded","type":"server_error","code":null}}"#),
-        ("openai-responses", r#"{"type":"error","code":"server_error","message":"overloaded","param":null,"sequence_number":3}"#),
-        ("openai-responses", r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"server_error","message":"overloaded"},"output":[]}}"#),
-        ("anthropic", r#"{"type":"error","error":{"type":"overloaded_error","message":"overloaded"}}"#),
-        ("gemini", r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#),
+        (
+            "openai",
+            r#"{"error":{"message":"overloaded","type":"server_error","code":null}}"#,
+        ),
+        (
+            "openai-responses",
+            r#"{"type":"error","code":"server_error","message":"overloaded","param":null,"sequence_number":3}"#,
+        ),
+        (
+            "openai-responses",
+            r#"{"type":"response.failed","response":{"status":"failed","error":{"code":"server_error","message":"overloaded"},"output":[]}}"#,
+        ),
+        (
+            "anthropic",
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"overloaded"}}"#,
+        ),
+        (
+            "gemini",
+            r#"{"error":{"code":503,"message":"overloaded","status":"UNAVAILABLE"}}"#,
+        ),
         ("ollama", r#"{"error":"overloaded"}"#),
     ] {
         let failure = provider(endpoint(kind, json!({})).provider)
             .event(None, event, &mut Said::default())
             .unwrap_err();
         assert_eq!(failure.error.code(), Code::RemoteStatus, "{kind}");
-        assert!(failure.retry && failure.error.to_string().contains("overloaded"), "{kind}");
+        assert!(
+            failure.retry && failure.error.to_string().contains("overloaded"),
+            "{kind}"
+        );
     }
 }
 
@@ -327,16 +582,36 @@ fn errors_inside_streams_are_errors() {
 fn what_is_no_reply_is_a_typed_error() {
     for kind in ALL {
         let provider = provider(endpoint(kind, json!({})).provider);
-        for body in ["", "<!doctype html>", "[]", "{}", "null", "{\"choices\": []}", "{\"choices\": [{\"mess", "7", "\u{0}"] {
+        for body in [
+            "",
+            "<!doctype html>",
+            "[]",
+            "{}",
+            "null",
+            "{\"choices\": []}",
+            "{\"choices\": [{\"mess",
+            "7",
+            "\u{0}",
+        ] {
             match provider.whole(body) {
                 // A page's function that says nothing has said nothing, which is judged later.
-                Ok(said) => assert!(said.text.is_empty() && matches!(kind, "custom" | "prompt-api"), "{kind} {body}"),
-                Err(failure) => assert_eq!(failure.error.code(), Code::RemoteBadResponse, "{kind} {body}"),
+                Ok(said) => assert!(
+                    said.text.is_empty() && matches!(kind, "custom" | "prompt-api"),
+                    "{kind} {body}"
+                ),
+                Err(failure) => assert_eq!(
+                    failure.error.code(),
+                    Code::RemoteBadResponse,
+                    "{kind} {body}"
+                ),
             }
         }
     }
     let error = provider(ProviderKind::OpenaiDecisions)
-        .request(&endpoint("openai-decisions", json!({})), &prompt(Shape::Text, true))
+        .request(
+            &endpoint("openai-decisions", json!({})),
+            &prompt(Shape::Text, true),
+        )
         .err()
         .unwrap();
     assert_eq!(error.code(), Code::InvalidOption);

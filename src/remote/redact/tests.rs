@@ -27,20 +27,39 @@ fn only(text: &str, name: &str, value: &str) {
 
 #[test]
 fn each_kind_is_found_as_people_write_it() {
-    only("write to ann.o'hara+x@mail.example.co.uk, please", "EMAIL", "ann.o'hara+x@mail.example.co.uk");
+    only(
+        "write to ann.o'hara+x@mail.example.co.uk, please",
+        "EMAIL",
+        "ann.o'hara+x@mail.example.co.uk",
+    );
     only("<jörg@müller.example>.", "EMAIL", "jörg@müller.example");
-    for iban in ["DE89 3704 0044 0532 0130 00", "GB82WEST12345698765432", "fr14 2004 1010 0505 0001 3M02 606"] {
+    for iban in [
+        "DE89 3704 0044 0532 0130 00",
+        "GB82WEST12345698765432",
+        "fr14 2004 1010 0505 0001 3M02 606",
+    ] {
         only(&format!("pay to {iban} now"), "IBAN", iban);
     }
-    for card in ["4111 1111 1111 1111", "5555555555554444", "3782-822463-10005"] {
+    for card in [
+        "4111 1111 1111 1111",
+        "5555555555554444",
+        "3782-822463-10005",
+    ] {
         only(&format!("card {card}, thanks"), "CARD", card);
     }
     for ip in ["192.168.0.1", "2001:db8::8a2e:370:7334", "::1"] {
         only(&format!("from {ip}."), "IP", ip);
     }
     for phone in [
-        "+49 30 901820", "+1 (415) 555-2671", "0049 30 901820", "(415) 555-2671", "415-555-2671",
-        "030 / 901 820", "020 7946 0958", "+442079460958", "01 23 45 67 89",
+        "+49 30 901820",
+        "+1 (415) 555-2671",
+        "0049 30 901820",
+        "(415) 555-2671",
+        "415-555-2671",
+        "030 / 901 820",
+        "020 7946 0958",
+        "+442079460958",
+        "01 23 45 67 89",
     ] {
         only(&format!("call {phone} today"), "PHONE", phone);
     }
@@ -71,7 +90,10 @@ fn the_same_value_gets_the_same_placeholder_and_comes_back() {
     );
     assert_eq!(redacted.restore(&out), text);
     assert_eq!(redacted.counts(), BTreeMap::from([("email".to_owned(), 2)]));
-    assert_eq!(redacted.restore("Hi [EMAIL_3], [EMAIL_9] [x]"), "Hi c@d.example, [EMAIL_9] [x]");
+    assert_eq!(
+        redacted.restore("Hi [EMAIL_3], [EMAIL_9] [x]"),
+        "Hi c@d.example, [EMAIL_9] [x]"
+    );
 }
 
 #[test]
@@ -81,14 +103,26 @@ fn a_callers_patterns_come_first_and_are_checked() {
         ..RedactOptions::default()
     };
     let redactor = Redactor::new(&options("CUSTOMER", r"C-\d{4}")).unwrap();
-    assert_eq!(redact(&redactor, "C-1234 at x@y.example").0, "[CUSTOMER_1] at [EMAIL_1]");
+    assert_eq!(
+        redact(&redactor, "C-1234 at x@y.example").0,
+        "[CUSTOMER_1] at [EMAIL_1]"
+    );
     let (texts, _) = redactor.redact(&["C-1234", "C-5678 and C-1234"]);
     assert_eq!(texts, ["[CUSTOMER_1]", "[CUSTOMER_2] and [CUSTOMER_1]"]);
-    for (name, pattern) in [("customer", "x"), ("", "x"), ("A", "("), ("A", r"\w{1000}{1000}")] {
+    for (name, pattern) in [
+        ("customer", "x"),
+        ("", "x"),
+        ("A", "("),
+        ("A", r"\w{1000}{1000}"),
+    ] {
         let error = Redactor::new(&options(name, pattern)).unwrap_err();
         assert_eq!(error.code(), Code::InvalidOption, "{name} {pattern}");
     }
-    let none = Redactor::new(&RedactOptions { kinds: Vec::new(), ..RedactOptions::default() }).unwrap();
+    let none = Redactor::new(&RedactOptions {
+        kinds: Vec::new(),
+        ..RedactOptions::default()
+    })
+    .unwrap();
     assert_eq!(redact(&none, "a@b.example").0, "a@b.example");
 }
 
