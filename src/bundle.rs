@@ -51,8 +51,12 @@ pub struct TaskInfo {
     pub input: InputKind,
     /// What it does, in one sentence; also what the remote is told.
     pub instruction: String,
-    /// The labels it can give.
+    /// The labels it can give; none for a task that writes text.
     pub labels: Vec<Label>,
+    /// What a call must give in `variables`, for a task that writes text.
+    pub variables: Vec<String>,
+    /// Whether this device itself can answer a task that writes text, with the input's own sentences.
+    pub extracts: bool,
     /// What it accepts.
     pub limits: Limits,
     /// The local models, cheapest first.
@@ -219,6 +223,8 @@ impl Bundle {
                 input: task.input,
                 instruction: task.instruction.clone(),
                 labels: task.labels.clone(),
+                variables: task.prompt.iter().flat_map(PromptTemplate::variables).collect(),
+                extracts: task.extract.is_some(),
                 limits: task.limits.clone(),
                 tiers: task
                     .tiers

@@ -435,9 +435,17 @@ input: InputKind,
  */
 instruction: string, 
 /**
- * The labels it can give.
+ * The labels it can give; none for a task that writes text.
  */
 labels: Array<Label>, 
+/**
+ * What a call must give in `variables`, for a task that writes text.
+ */
+variables: Array<string>, 
+/**
+ * Whether this device itself can answer a task that writes text, with the input's own sentences.
+ */
+extracts: boolean, 
 /**
  * What it accepts.
  */

@@ -359,6 +359,25 @@ pub struct PromptTemplate {
     pub user: String,
 }
 
+impl PromptTemplate {
+    /// The names in double braces besides `input`, each once.
+    pub fn variables(&self) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for part in [&self.system, &self.user] {
+            for piece in part.split("{{").skip(1) {
+                let Some((name, _)) = piece.split_once("}}") else {
+                    continue;
+                };
+                let name = name.trim();
+                if name != "input" && !names.iter().any(|n| n == name) {
+                    names.push(name.to_owned());
+                }
+            }
+        }
+        names
+    }
+}
+
 /// A summary made of the input's own sentences: those whose vectors are nearest to the whole text's, in the
 /// order of the text (centroid ranking; Radev et al. 2004).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

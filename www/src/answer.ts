@@ -1,21 +1,17 @@
-import type { Answer, TaskInfo } from "smallfirst";
+import type { Answer, TaskInfo, TextAnswer } from "smallfirst";
 import { byId, element, percent, shown } from "./dom";
 
-/** Shows an answer. */
+/** Shows the answer of a task that chooses a label. */
 export function showAnswer(answer: Answer, task: TaskInfo): void {
   const { output } = answer;
   const title = (label: string): string => task.labels.find((l) => l.id === label)?.title ?? label;
+  shown<HTMLElement>("text").hidden = true;
   shown("label").textContent = output.title ?? output.label;
   shown("label-id").textContent = output.title === null ? "" : output.label;
-  shown("ran-on").textContent = answer.ranOn === "local" ? "On this device" : `Remote: ${answer.tier}`;
-  shown("reason").textContent = answer.reason;
   const promise = shown<HTMLElement>("guaranteed");
   promise.hidden = answer.ranOn !== "local" || answer.degraded;
   promise.textContent = answer.guaranteed && answer.risk !== null ? `Guaranteed at ${percent(answer.risk)}` : "Not guaranteed";
-  shown<HTMLElement>("degraded").hidden = !answer.degraded;
-  shown("explanation").textContent = answer.explanation;
   showConfidence(answer);
-
   byId("scores").replaceChildren(
     ...output.scores.map(({ label, score }) => {
       const item = element("li");
@@ -26,6 +22,42 @@ export function showAnswer(answer: Answer, task: TaskInfo): void {
       return item;
     }),
   );
+  showTrace(answer);
+}
+
+/** Shows a piece of a text that is being written. What a model writes is never markup here. */
+export function showPiece(piece: string, first: boolean): void {
+  const box = shown<HTMLElement>("text");
+  box.hidden = false;
+  if (first) {
+    box.textContent = "";
+    for (const part of ["label", "label-id", "ran-on", "reason", "explanation"]) shown(part).textContent = "";
+    shown("label").textContent = "Writing…";
+    shown<HTMLElement>("guaranteed").hidden = true;
+    shown<HTMLElement>("degraded").hidden = true;
+    byId("confidence-box").hidden = true;
+    byId("scores").replaceChildren();
+  }
+  box.append(piece);
+  byId("result").hidden = false;
+}
+
+/** Shows a text that is complete. */
+export function showText(answer: TextAnswer, task: TaskInfo): void {
+  shown("label").textContent = task.title;
+  shown("label-id").textContent = answer.output.truncated ? "cut off at the token limit" : "";
+  shown("text").textContent = answer.output.text;
+  showTrace(answer);
+}
+
+const PLACES = { local: "On this device", builtin: "On this device, by the browser", remote: "Remote" };
+
+/** Shows where an answer was computed, why there, how long it took, and what left the device. */
+function showTrace(answer: Answer | TextAnswer): void {
+  shown("ran-on").textContent = answer.ranOn === "remote" ? `Remote: ${answer.tier}` : PLACES[answer.ranOn];
+  shown("reason").textContent = answer.reason;
+  shown<HTMLElement>("degraded").hidden = !answer.degraded;
+  shown("explanation").textContent = answer.cached ? `${answer.explanation} It is kept from an earlier call.` : answer.explanation;
 
   const { totalMs, loadMs, inferMs, remoteMs } = answer.timing;
   const times: [string, number][] = [
@@ -39,10 +71,18 @@ export function showAnswer(answer: Answer, task: TaskInfo): void {
 
   byId("attempts").replaceChildren(
     ...answer.attempts.map((a) => {
-      const where = a.on === "local" ? "this device" : "remote";
+      const where = a.on === "remote" ? (a.endpoint ?? "remote") : "this device";
       const sure = a.confidence === null ? "" : `, ${percent(a.confidence)} sure`;
       const problem = a.message === null ? "" : `: ${a.message} (${a.code})`;
       return element("li", `${a.tier || "remote"} on ${where}: ${a.outcome}${sure}${problem}`);
+    }),
+  );
+  byId("sent").replaceChildren(
+    ...(answer.sent.length === 0 ? [element("p", "Nothing.")] : []),
+    ...answer.sent.flatMap((sent) => {
+      const replaced = Object.entries(sent.redactions).map(([kind, n]) => `${n} ${kind}`);
+      const kept = replaced.length === 0 ? "" : `; replaced before: ${replaced.join(", ")}`;
+      return [element("p", `${sent.bytes} bytes to ${sent.endpoint}${kept}`), element("pre", sent.body)];
     }),
   );
   byId("result").hidden = false;

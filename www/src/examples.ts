@@ -28,4 +28,20 @@ export const EXAMPLES: Record<string, { name: string; input: string }[]> = {
     { name: "HTML", input: "<!doctype html><html><head><title>Hello</title></head><body><p>Hello, world</p></body></html>" },
     { name: "A few words (hard)", input: "to be, or not to be" },
   ],
+  summarise: [
+    {
+      name: "News",
+      input:
+        "The town library opened a new reading room on Monday. It has sixty seats and large windows to the park. The room was paid for by gifts of readers. On the first day three hundred people came. Many said that they had waited for it for years. The librarian hopes that more children will come, too. Next year the old hall will be repaired. Questions go to library@town.example.",
+    },
+  ],
+  rewrite: [
+    { name: "Note", input: "hi, me and him was going too the libary yesterday but it were closed, can you call me at +49 30 901820" },
+  ],
+  answer: [
+    {
+      name: "Library",
+      input: "The town library opened a new reading room on Monday. It has sixty seats and large windows to the park. The room was paid for by gifts of readers.",
+    },
+  ],
 };

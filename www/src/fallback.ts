@@ -1,4 +1,4 @@
-import type { RemoteOptions } from "smallfirst";
+import type { Options, UsageReport } from "smallfirst";
 import { byId } from "./dom";
 
 /** What the server of the demo offers as a fallback. */
@@ -11,6 +11,7 @@ export class Fallback {
   readonly #url = byId<HTMLInputElement>("base-url");
   readonly #model = byId<HTMLInputElement>("model");
   readonly #token = byId<HTMLInputElement>("token");
+  readonly #redact = byId<HTMLInputElement>("redact");
   readonly #status = byId("fallback-status");
   #on = false;
 
@@ -20,6 +21,9 @@ export class Fallback {
       void this.#use(true);
     });
     byId("off").addEventListener("click", () => void this.#use(false));
+    this.#redact.addEventListener("change", () => {
+      if (this.#on) void this.#use(true);
+    });
     byId("test").addEventListener("click", () => void this.#test());
   }
 
@@ -36,16 +40,30 @@ export class Fallback {
     this.#tell();
   }
 
-  /** The package's options for it, or nothing when it is off. */
-  options(): RemoteOptions | undefined {
-    if (!this.#on) return undefined;
+  /** The package's options for it; none when it is off. */
+  options(): Pick<Options, "remote" | "privacy"> {
+    if (!this.#on) return {};
     return {
-      provider: "openai",
-      baseUrl: this.#url.value,
-      model: this.#model.value,
-      timeoutMs: 60_000,
-      headers: () => this.#headers(),
+      remote: {
+        provider: "openai",
+        baseUrl: this.#url.value,
+        model: this.#model.value,
+        connectMs: 60_000,
+        firstByteMs: 60_000,
+        timeoutMs: 60_000,
+        maxTokens: 200,
+        headers: () => this.#headers(),
+      },
+      privacy: { redact: this.#redact.checked },
     };
+  }
+
+  /** Shows what was spent, and what local answers saved. */
+  showUsage({ today, saved }: UsageReport): void {
+    const requests = (n: number): string => (n === 1 ? "1 request" : `${n} requests`);
+    byId("usage").textContent =
+      `Today: ${requests(today.requests)}, ${today.inputTokens + today.outputTokens} tokens. ` +
+      `Saved so far by answers without a remote: ${requests(saved.requests)}, about ${saved.inputTokens + saved.outputTokens} tokens.`;
   }
 
   #headers(): Record<string, string> {

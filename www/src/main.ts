@@ -1,5 +1,5 @@
 import { createSmallFirst, type Drift, type Mode, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
-import { showAnswer } from "./answer";
+import { showAnswer, showPiece, showText } from "./answer";
 import { byId, bytes, element, percent, shown } from "./dom";
 import { EXAMPLES } from "./examples";
 import { Fallback } from "./fallback";
@@ -27,7 +27,7 @@ async function start(): Promise<void> {
   ai = undefined;
   say("loading", "Loading…");
   try {
-    const made = await createSmallFirst({ bundle: "./models/", remote: fallback.options(), onProgress, onDrift });
+    const made = await createSmallFirst({ bundle: "./models/", ...fallback.options(), onProgress, onDrift });
     ai = made;
     tasks = await made.tasks();
     showTasks();
@@ -92,7 +92,8 @@ function showTasks(): void {
       radio.checked = t.id === chosen;
       radio.addEventListener("change", () => choose(t));
       const size = t.tiers.reduce((sum, tier) => sum + tier.bytes, 0);
-      label.append(radio, ` ${t.title}`, element("small", `${t.labels.length} labels, ${bytes(size)}`));
+      const what = t.kind === "classify" ? `${t.labels.length} labels, ${bytes(size)}` : t.extracts ? "text, here or by the remote" : "text, by the remote";
+      label.append(radio, ` ${t.title}`, element("small", what));
       return label;
     }),
   );
@@ -104,6 +105,19 @@ function choose(chosen: TaskInfo): void {
   task = chosen;
   card.open = false;
   showRisks(chosen);
+  byId("risk-setting").hidden = chosen.kind !== "classify";
+  byId("card").hidden = chosen.card === null;
+  byId("variables").replaceChildren(
+    ...chosen.variables.map((name) => {
+      const label = element("label", name[0]?.toUpperCase() + name.slice(1));
+      const field = element("input");
+      field.name = name;
+      field.type = "text";
+      field.dataset["testid"] = `variable-${name}`;
+      label.append(field);
+      return label;
+    }),
+  );
   byId("text-input").hidden = chosen.input !== "text";
   byId("file-input").hidden = chosen.input !== "bytes";
   byId("examples").replaceChildren(
@@ -160,9 +174,14 @@ async function ask(): Promise<void> {
   current = controller;
   error.hidden = true;
   byId("result").setAttribute("aria-busy", "true");
+  const made = ai;
   try {
     const mode = document.querySelector<HTMLInputElement>("input[name=mode]:checked")?.value as Mode;
     const chosenRisk = risk.value === "" ? {} : { risk: Number(risk.value) };
+    if (asked.kind === "generate") {
+      await write(made, asked, mode, controller.signal);
+      return;
+    }
     const input = asked.input === "text" ? text.value : (file ?? new Uint8Array());
     const answer = await ai.run(asked.id, input, { mode, ...chosenRisk, signal: controller.signal });
     showAnswer(answer, asked);
@@ -171,8 +190,25 @@ async function ask(): Promise<void> {
     byId("result").hidden = true;
     fail(thrown);
   } finally {
-    if (controller === current) byId("result").removeAttribute("aria-busy");
+    if (controller === current) {
+      byId("result").removeAttribute("aria-busy");
+      made.usage().then((report) => fallback.showUsage(report), () => {});
+    }
   }
+}
+
+/** Shows a text as it is written. */
+async function write(made: SmallFirst, asked: TaskInfo, mode: Mode, signal: AbortSignal): Promise<void> {
+  const fields = byId("variables").querySelectorAll("input");
+  const variables = Object.fromEntries([...fields].map((field) => [field.name, field.value]));
+  const stream = made.generate(asked.id, text.value, { mode, variables, signal });
+  let first = true;
+  for await (const piece of stream) {
+    if (signal.aborted) return;
+    showPiece(piece, first);
+    first = false;
+  }
+  showText(await stream.answer, asked);
 }
 
 function fail(thrown: unknown): void {

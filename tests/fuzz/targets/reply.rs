@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../world.rs"]
+mod world;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| world::reply(data));
