@@ -223,7 +223,11 @@ impl Bundle {
                 input: task.input,
                 instruction: task.instruction.clone(),
                 labels: task.labels.clone(),
-                variables: task.prompt.iter().flat_map(PromptTemplate::variables).collect(),
+                variables: task
+                    .prompt
+                    .iter()
+                    .flat_map(PromptTemplate::variables)
+                    .collect(),
                 extracts: task.extract.is_some(),
                 limits: task.limits.clone(),
                 tiers: task

@@ -287,7 +287,7 @@ fn compiled(pattern: &str) -> Regex {
 fn pattern(kind: PersonalData) -> &'static Regex {
     static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
         compiled(
-            r"[\p{L}\p{N}._%+'/=-]+@[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)+",
+            r"[\p{L}\p{N}._%+'=-]+@[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)+",
         )
     });
     static IBAN: LazyLock<Regex> =
@@ -300,7 +300,7 @@ fn pattern(kind: PersonalData) -> &'static Regex {
     });
     static PHONE: LazyLock<Regex> = LazyLock::new(|| {
         compiled(
-            r"(?:\+|\b00)[ ]?(?:[0-9][ .\-/()\u{a0}]{0,3}){7,15}|\(?\b[0-9]{2,5}\)?(?:[ .\-/\u{a0}]{1,3}\(?[0-9]{2,5}\)?){1,4}",
+            r"(?:\+|\b00)[ ]?[1-9][ .\-/()\u{a0}]{0,3}(?:[0-9][ .\-/()\u{a0}]{0,3}){6,14}|\(?\b[0-9]{1,5}(?:(?:[ .\-/\u{a0}]{1,3}|[ .\-/\u{a0}]{0,2}[()][ .\-/\u{a0}]{0,3})\(?[0-9]{2,5}){1,4}",
         )
     });
     match kind {
@@ -343,53 +343,62 @@ fn confirmed(kind: PersonalData, text: &str, start: usize, end: usize) -> Option
             (sound && plain && matches!(digits.as_bytes()[0], b'2'..=b'6')).then_some((start, end))
         }
         PersonalData::Ip => {
-            let edge = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == ':');
+            let v4 = value.parse::<Ipv4Addr>().is_ok();
+            // Of a version 4 address, a colon is the beginning of the port.
+            let edge = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == ':' && !v4);
             // "1.2.3.4.5" is a version, not an address; a full stop may follow, a digit after it not.
-            let dotted = |mut rest: std::str::Chars| {
+            let behind = || text[..start].chars().rev();
+            let dotted = |rest: &mut dyn Iterator<Item = char>| {
                 rest.next() == Some('.') && rest.next().is_some_and(|c| c.is_ascii_digit())
             };
-            if edge(before) || edge(after) || dotted(text[end..].chars()) {
-                return None;
-            }
-            if before == Some('.')
-                && text[..start]
-                    .chars()
-                    .rev()
-                    .nth(1)
-                    .is_some_and(|c| c.is_ascii_digit())
+            if edge(before)
+                || edge(after)
+                || dotted(&mut text[end..].chars())
+                || dotted(&mut behind())
             {
                 return None;
             }
             let v6 = value
                 .parse::<Ipv6Addr>()
                 .is_ok_and(|ip| !ip.is_unspecified());
-            (value.parse::<Ipv4Addr>().is_ok() || v6).then_some((start, end))
+            (v4 || v6).then_some((start, end))
         }
-        PersonalData::Phone => phone(value, before, after).map(|n| (start, start + n)),
+        PersonalData::Phone => {
+            let n = phone(value, &text[..start], after)?;
+            static EXTENSION: LazyLock<Regex> =
+                LazyLock::new(|| compiled(r"^,? ?(?i:x|ext|extension)\.?:? ?[0-9]{1,6}\b"));
+            let more = EXTENSION.find(&text[start + n..]).map_or(0, |m| m.end());
+            Some((start, start + n + more))
+        }
     }
 }
 
 /// The length of the number in a candidate, without the separators behind it.
-fn phone(value: &str, before: Option<char>, after: Option<char>) -> Option<usize> {
+fn phone(value: &str, text_before: &str, after: Option<char>) -> Option<usize> {
     let trimmed = value.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let whole_after = if trimmed.len() < value.len() {
+    let after = if trimmed.len() < value.len() {
         None
     } else {
         after
     };
-    let touching = |c: Option<char>| {
-        c.is_some_and(|c| {
-            c.is_alphanumeric()
-                || matches!(c, '/' | '=' | '_' | '$' | '€' | '£' | '%' | '#' | ':' | '-')
-        })
+    let mut behind = text_before.chars().rev();
+    let before = behind.next();
+    let digit_before = behind.next().is_some_and(|c| c.is_ascii_digit());
+    let joined = match before {
+        // Part of a longer number, a date, a time or a path of numbers.
+        Some('/' | '-' | ':' | '.' | ',') => digit_before,
+        Some(c) => c.is_alphanumeric() || matches!(c, '=' | '_' | '$' | '€' | '£' | '%'),
+        None => false,
     };
-    if touching(before)
-        || whole_after.is_some_and(|c| c.is_alphanumeric() || matches!(c, '%' | '_' | ':'))
-    {
+    let goes_on =
+        |c: char| c.is_alphanumeric() && !matches!(c, 'x' | 'X') || matches!(c, '%' | '_' | ':');
+    if joined || after.is_some_and(goes_on) {
         return None;
     }
     let digits = trimmed.bytes().filter(u8::is_ascii_digit).count();
-    let international = trimmed.starts_with('+') || trimmed.starts_with("00");
+    let exit_code = trimmed.strip_prefix("00").map(str::trim_start);
+    let international = trimmed.starts_with('+')
+        || exit_code.is_some_and(|rest| rest.starts_with(|c| ('1'..='9').contains(&c)));
     if international {
         return (8..=15).contains(&digits).then_some(trimmed.len());
     }
@@ -403,13 +412,19 @@ fn phone(value: &str, before: Option<char>, after: Option<char>) -> Option<usize
         && (matches!(sizes[..], [4, 2, 2])
             || matches!(sizes[..], [2, 2, 4])
             || matches!(sizes[..], [2, 2, 2]));
-    if date || before == Some('.') || before == Some(',') {
+    if date {
         return None;
     }
-    let north_american = matches!(sizes[..], [3, 3, 4]) && !groups[0].starts_with(['0', '1']);
+    // With or without the 1 of the trunk, or of the country.
+    let area = match sizes[..] {
+        [3, 3, 4] => groups.first(),
+        [1, 3, 3, 4] if groups[0] == "1" => groups.get(1),
+        _ => None,
+    };
+    let north_american = area.is_some_and(|area| !area.starts_with(['0', '1']));
+    let trunk = groups[0].len() > 1 && groups[0].starts_with('0') && !groups[0].starts_with("00");
     // Everywhere else a national number begins with its trunk prefix, or an area code in brackets.
-    let national =
-        (9..=12).contains(&digits) && (groups[0].starts_with('0') || trimmed.starts_with('('));
+    let national = (9..=12).contains(&digits) && (trunk || trimmed.starts_with('('));
     (north_american || national).then_some(trimmed.len())
 }
 

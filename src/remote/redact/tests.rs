@@ -47,6 +47,8 @@ fn each_kind_is_found_as_people_write_it() {
     ] {
         only(&format!("card {card}, thanks"), "CARD", card);
     }
+    only("see http://10.0.0.1:8080/x", "IP", "10.0.0.1");
+    only("Fax:321-726-2209", "PHONE", "321-726-2209");
     for ip in ["192.168.0.1", "2001:db8::8a2e:370:7334", "::1"] {
         only(&format!("from {ip}."), "IP", ip);
     }
@@ -56,6 +58,12 @@ fn each_kind_is_found_as_people_write_it() {
         "0049 30 901820",
         "(415) 555-2671",
         "415-555-2671",
+        "(541)665-0400",
+        "1(800)234-8190",
+        "1-888-763-2497",
+        "1 (308) 650-5905",
+        "321-726-2209 x1377",
+        "1-308-650-5905 ext. 121",
         "030 / 901 820",
         "020 7946 0958",
         "+442079460958",
@@ -73,6 +81,7 @@ fn what_only_looks_like_it_stays() {
         "4111 1111 1111 1112 fails its check; 0000 0000 0000 0000 too",
         "version 1.2.3.4.5 or 999.1.1.1 of std::vec::Vec",
         "it costs $1,284.50 or 12.000 units, order 1234567890",
+        "000.000.00 in all, 12:321-726-2209",
         "me@localhost, a@b, user@, @handle",
         "ratio 3:4:5, 50 60 70, isbn 978-3-16-148410-0",
     ] {
