@@ -38,7 +38,7 @@ pub(crate) struct World {
     random: RefCell<Random>,
     pub(crate) online: Cell<bool>,
     pub(crate) requests: RefCell<Vec<HttpRequest>>,
-    script: Box<dyn Fn(&HttpRequest, usize) -> Script>,
+    script: Box<Network>,
     pub(crate) consent: RefCell<std::result::Result<Consent, TransportError>>,
     pub(crate) outgoing: RefCell<Vec<Outgoing>>,
     pub(crate) given: RefCell<String>,
@@ -75,6 +75,9 @@ impl Time {
         self.now.get() < at
     }
 }
+
+/// What the network does, by the request and how many came before it.
+type Network = dyn Fn(&HttpRequest, usize) -> Script;
 
 /// What the network does with one request.
 #[derive(Clone, Debug)]

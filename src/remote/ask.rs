@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::policy::{Admission, Breaker, Policy};
 use super::provider::{Finish, Role, Said, Turn};
 use super::question::{Question, Wanted};
-use super::redact::{RedactOptions, Redacted, Redactor, Restorer};
+use super::redact::{Redacted, Redactor, Restorer};
 use super::transport::{Clock, Outgoing, Transport, TransportError};
 use super::{Nowhere, Reply};
 use crate::error::{Code, Error, Result, excerpt};
@@ -94,7 +94,7 @@ impl Remote {
         options.policy.validate()?;
         options.budget.validate()?;
         let redact = options.privacy.redact.clone();
-        let redactor = Redactor::new(&redact.unwrap_or_else(RedactOptions::default))?;
+        let redactor = Redactor::new(&redact.unwrap_or_default())?;
         Ok(Remote {
             redactor,
             breakers: Mutex::new(vec![Breaker::default(); options.endpoints.len()]),
