@@ -38,9 +38,14 @@ export async function update(key: string, change: (before: string | undefined) =
     const get = table.get(key) as IDBRequest<unknown>;
     get.onsuccess = () => {
       const before = typeof get.result === "string" ? get.result : undefined;
-      const after = change(before);
-      if (after === undefined) table.delete(key);
-      else if (after !== before) table.put(after, key);
+      try {
+        const after = change(before);
+        if (after === undefined) table.delete(key);
+        else if (after !== before) table.put(after, key);
+      } catch {
+        // Whoever wanted the change is gone; nothing is changed.
+        transaction.abort();
+      }
     };
   });
 }

@@ -353,7 +353,8 @@ impl Remote {
         let deadline = self.options.policy.deadline_ms;
         match select(pin!(work), pin!(transport.sleep(f64::from(deadline)))).await {
             Either::Left((result, _)) => result,
-            Either::Right(_) if transport.aborted() => Err(aborted()),
+            // The abort ends every wait, so the work ends by itself, in good order: what was under way is billed.
+            Either::Right((_, work)) if transport.aborted() => work.await,
             Either::Right(_) => Err(Error::new(
                 Code::RemoteTimeout,
                 format!(

@@ -49,6 +49,37 @@ test("a visitor sees local answers, and one that goes to the LLM, with the reaso
   await screenshot(page, "file");
 });
 
+test("texts are written here or by the LLM, and the page shows what left", async ({ page, site }) => {
+  await open(page, site.address);
+  await page.getByTestId("task-summarise").check();
+  await page.getByRole("button", { name: "News" }).click();
+  await expect(reason(page)).toHaveText("extracted", { timeout: 30_000 });
+  await expect(page.getByTestId("text")).toContainText(/^[A-Z].+\. .+\. .+\.$/);
+  await expect(page.getByTestId("ran-on")).toHaveText("On this device");
+  await page.getByText("What left this device").click();
+  await expect(page.locator("#sent")).toHaveText("Nothing.");
+  await screenshot(page, "summary");
+
+  await page.getByTestId("task-rewrite").check();
+  await page.getByRole("button", { name: "Note" }).click();
+  await expect(reason(page)).toHaveText("remote_only", { timeout: 90_000 });
+  await expect(page.locator("#sent")).toContainText("replaced before: 1 phone");
+  await expect(page.locator("#sent pre")).toContainText("[PHONE_1]");
+  await expect(page.locator("#sent pre")).not.toContainText("901820");
+  await expect(page.locator("#usage")).toContainText("Today: ");
+  await screenshot(page, "written");
+
+  await page.getByTestId("task-answer").check();
+  await expect(page.getByTestId("variable-question")).toBeVisible();
+  await page.getByTestId("variable-question").fill("How many seats does it have?");
+  await page.getByRole("button", { name: "Library" }).click();
+  await expect(page.getByTestId("label")).toHaveText("Question about a text", { timeout: 90_000 });
+  await expect(page.locator("#sent pre")).toContainText("How many seats does it have?");
+  await page.locator("input[name=mode][value=only-local]").check();
+  await page.locator("#run").click();
+  await expect(page.locator("#error")).toContainText("egress_denied");
+});
+
 test("the mode is the visitor's, and a turned-off fallback leaves a degraded answer", async ({ page, site }) => {
   await open(page, site.address);
   await page.getByTestId("task-sentiment").check();

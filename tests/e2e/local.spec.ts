@@ -32,7 +32,7 @@ test("every task answers on the device, and says how sure it is", async ({ page,
 test("tasks() tells what the bundle can do and what is loaded", async ({ page, harness }) => {
   await ready(page, harness.address);
   const before = await page.evaluate(() => window.ai.tasks());
-  expect(before.map((t) => t.id).sort()).toEqual(["file-type", "language", "sentiment", "spam"]);
+  expect(before.map((t) => t.id).sort()).toEqual(["answer", "file-type", "language", "rewrite", "sentiment", "spam", "summarise"]);
   expect(before.every((t) => t.tiers.every((tier) => !tier.loaded))).toBe(true);
   expect(before.find((t) => t.id === "language")!.labels).toHaveLength(50);
   await page.evaluate(() => window.ai.prepare(["language"]));
