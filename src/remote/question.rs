@@ -39,35 +39,46 @@ pub struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// Everything that the caller says: the earlier turns, then the present one.
+    /// Everything that the caller says: for text, the rules (a call's variables may be in them) and the earlier turns;
+    /// then what is said now.
     pub(super) fn texts(&self) -> Vec<String> {
         match self.wanted {
             Wanted::Choice(_) => vec![shown(self.input)],
-            Wanted::Text { text, history, .. } => {
+            Wanted::Text {
+                system,
+                text,
+                history,
+            } => {
+                let rules = if system.is_empty() {
+                    self.instruction
+                } else {
+                    system
+                };
                 let earlier = history.iter().map(|turn| turn.text.clone());
-                earlier.chain([text.to_owned()]).collect()
+                let rules = [rules.to_owned()].into_iter();
+                rules.chain(earlier).chain([text.to_owned()]).collect()
             }
         }
     }
 
     /// The prompt with these texts instead of [`Question::texts`].
     pub(super) fn prompt(&self, texts: &[String], stream: bool) -> Prompt<'_> {
-        let (system, shape, roles) = match self.wanted {
+        let (system, shape, roles, turns) = match self.wanted {
             Wanted::Choice(labels) => (
                 choice_rules(self.instruction, labels),
                 Shape::Choice(labels),
                 Vec::new(),
+                texts,
             ),
-            Wanted::Text {
-                system, history, ..
-            } => {
-                let system = if system.is_empty() {
-                    self.instruction
-                } else {
-                    system
-                };
+            Wanted::Text { history, .. } => {
                 let roles = history.iter().map(|turn| turn.role).collect();
-                (system.to_owned(), Shape::Text, roles)
+                let rules = texts.first().cloned().unwrap_or_default();
+                (
+                    rules,
+                    Shape::Text,
+                    roles,
+                    texts.get(1..).unwrap_or_default(),
+                )
             }
         };
         let roles = roles.into_iter().chain([Role::User]);
@@ -76,7 +87,7 @@ impl Question<'_> {
             instruction: self.instruction,
             system,
             turns: roles
-                .zip(texts)
+                .zip(turns)
                 .map(|(role, text)| Turn {
                     role,
                     text: text.clone(),

@@ -356,6 +356,41 @@ fn personal_data_stays_and_comes_back() {
 }
 
 #[test]
+fn rules_and_earlier_turns_are_redacted_together_with_the_text() {
+    let world = World::new(1, |_, _| stream(&[frames(&["Ok [EMAIL_1]"]).as_bytes()]));
+    let remote = one(json!({"privacy": {"redact": {}}}));
+    let history = [Turn {
+        role: Role::User,
+        text: "I am b@c.example, like a@b.example".into(),
+    }];
+    let question = Question {
+        task: "t",
+        instruction: "i",
+        input: Input::Text("x"),
+        wanted: Wanted::Text {
+            system: "Write for a@b.example.",
+            text: "To b@c.example",
+            history: &history,
+        },
+    };
+    let trace = Trace::default();
+    let reply = world.block_on(remote.stream(&question, &world, &world, &trace));
+    assert_eq!(reply.unwrap().text, "Ok a@b.example");
+    let body: Value = serde_json::from_str(&world.requests.borrow()[0].body).unwrap();
+    let said: Vec<_> = (0..3)
+        .map(|n| body["messages"][n]["content"].clone())
+        .collect();
+    assert_eq!(
+        said,
+        [
+            "Write for [EMAIL_1].",
+            "I am [EMAIL_2], like [EMAIL_1]",
+            "To [EMAIL_2]"
+        ]
+    );
+}
+
+#[test]
 fn nothing_leaves_against_the_settings() {
     let denied = |privacy: Value, consent: Result<Consent, TransportError>| {
         let world = World::new(1, |_, _| ham());
