@@ -172,7 +172,7 @@ fn signal() -> AbortSignal {
 #[wasm_bindgen_test]
 async fn an_engine_is_made_or_says_why_not() {
     let engine = engine().await;
-    assert_eq!(js_sys::Array::from(&engine.tasks().unwrap()).length(), 4);
+    assert_eq!(js_sys::Array::from(&engine.tasks().unwrap()).length(), 7);
     let other = br#"{"format": "smallfirst-bundle", "version": 9}"#;
     for (options, code) in [
         (object(&[("bundle", manifest_url(b"[]"))]), "not_a_bundle"),
