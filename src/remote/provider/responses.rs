@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finish, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, read, stream_error};
+use super::{Finish, Prompt, Provider, Role, SCHEMA_NAME, Said, Wire, object, read, stream_error};
 use crate::error::Error;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
@@ -66,7 +66,7 @@ impl Provider for Responses {
         let mut body = json!({
             "model": endpoint.model,
             "instructions": prompt.system,
-            "input": prompt.messages(),
+            "input": input(prompt),
             // Nothing is to be kept there.
             "store": false,
         });
@@ -154,6 +154,20 @@ impl Provider for Responses {
         }
         Ok(String::new())
     }
+}
+
+/// The turns. What a model said goes back as the output item that it was: some servers know no shorter form.
+fn input(prompt: &Prompt) -> Vec<Value> {
+    let items = prompt.turns.iter().enumerate();
+    items
+        .map(|(at, turn)| match turn.role {
+            Role::User => json!({"role": "user", "content": turn.text}),
+            Role::Assistant => json!({
+                "type": "message", "role": "assistant", "id": format!("msg_{at}"), "status": "completed",
+                "content": [{"type": "output_text", "text": turn.text, "annotations": []}],
+            }),
+        })
+        .collect()
 }
 
 fn end(said: &mut Said, response: &Response) {
