@@ -51,7 +51,7 @@ for (const [provider, more] of [
   ["anthropic", { apiVersion: "2023-06-01" }],
 ] as const) {
   test(`a real LLM writes piece by piece, through the proxy (${provider})`, async ({ page, harness }) => {
-    const remote = { provider, baseUrl: "/llm/v1", model: "smollm2-135m", maxTokens: 24, timeoutMs: 90_000, firstByteMs: 90_000, connectMs: 90_000, ...more };
+    const remote = { provider, baseUrl: "/llm/v1", model: "smollm2-135m", temperature: 0, maxTokens: 24, timeoutMs: 90_000, firstByteMs: 90_000, connectMs: 90_000, ...more };
     await ready(page, harness.address, { remote });
     const written = await write(page, "rewrite", STORY);
     expect(written.pieces.length).toBeGreaterThan(3);
@@ -78,7 +78,7 @@ for (const [provider, more] of [
 }
 
 test("a question about a text, with what was said before", async ({ page, harness, spoiled }) => {
-  const remote = { provider: "openai", baseUrl: `${spoiled.address}/pass/v1`, model: "smollm2-135m", maxTokens: 24, timeoutMs: 90_000 } as const;
+  const remote = { provider: "openai", baseUrl: `${spoiled.address}/pass/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 24, timeoutMs: 90_000 } as const;
   await ready(page, harness.address, { remote });
   const { error } = await write(page, "answer", STORY);
   expect(error).toMatchObject({ code: "invalid_option" });
@@ -101,7 +101,7 @@ test.describe("spoiled on the way", () => {
 
   for (const fault of ["latency", "bytes", "busy-once", "html-once"]) {
     test(`(${fault}) the text arrives whole`, async ({ page, harness, spoiled }) => {
-      const remote = { provider: "openai", baseUrl: `${spoiled.address}/${fault}/v1`, model: "smollm2-135m", maxTokens: 24, timeoutMs: 90_000 } as const;
+      const remote = { provider: "openai", baseUrl: `${spoiled.address}/${fault}/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 24, timeoutMs: 90_000 } as const;
       await ready(page, harness.address, { remote });
       const instruction = "Answer with three emoji and the word Köln.";
       const { pieces, answer } = await write(page, "emoji", "Köln 🦀", { instruction });
@@ -113,7 +113,7 @@ test.describe("spoiled on the way", () => {
   }
 
   test("(reset-mid-stream) what was given cannot be begun anew", async ({ page, harness, spoiled }) => {
-    const remote = { provider: "openai", baseUrl: `${spoiled.address}/reset-mid-stream/v1`, model: "smollm2-135m", maxTokens: 48, timeoutMs: 90_000 } as const;
+    const remote = { provider: "openai", baseUrl: `${spoiled.address}/reset-mid-stream/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 48, timeoutMs: 90_000 } as const;
     await ready(page, harness.address, { remote });
     const { error } = await write(page, "rewrite", STORY);
     expect(error).toMatchObject({ code: "remote_interrupted" });
@@ -121,7 +121,7 @@ test.describe("spoiled on the way", () => {
   });
 
   test("(slow-loris) nobody waits for ever", async ({ page, harness, spoiled }) => {
-    const remote = { provider: "openai", baseUrl: `${spoiled.address}/slow-loris/v1`, model: "smollm2-135m", maxTokens: 24, firstByteMs: 1500 } as const;
+    const remote = { provider: "openai", baseUrl: `${spoiled.address}/slow-loris/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 24, firstByteMs: 1500 } as const;
     await ready(page, harness.address, { remote, policy: { maxRetries: 0 } });
     const { error } = await write(page, "rewrite", STORY);
     expect(error).toMatchObject({ code: "remote_timeout" });
@@ -132,7 +132,7 @@ test.describe("spoiled on the way", () => {
 });
 
 test("whoever stops reading ends the call, and a reader who pauses slows it down", async ({ page, harness, spoiled }) => {
-  const remote = { provider: "openai", baseUrl: `${spoiled.address}/pass/v1`, model: "smollm2-135m", maxTokens: 200, timeoutMs: 90_000 } as const;
+  const remote = { provider: "openai", baseUrl: `${spoiled.address}/pass/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 200, timeoutMs: 90_000 } as const;
   await ready(page, harness.address, { remote });
   const ended = await page.evaluate(async (story) => {
     const stream = window.ai.generate("rewrite", story);
