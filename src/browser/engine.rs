@@ -95,15 +95,8 @@ struct TextOptions {
 /// One thing that was said, as chat APIs write it.
 #[derive(Deserialize)]
 struct Message {
-    role: MessageRole,
+    role: Role,
     content: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum MessageRole {
-    User,
-    Assistant,
 }
 
 const TEXT_KEYS: &[&str] = &["mode", "instruction", "variables", "history"];
@@ -336,10 +329,7 @@ impl Engine {
             ));
         };
         let turn = |message: Message| Turn {
-            role: match message.role {
-                MessageRole::User => Role::User,
-                MessageRole::Assistant => Role::Assistant,
-            },
+            role: message.role,
             text: message.content,
         };
         let call = TextCall {
