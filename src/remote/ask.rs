@@ -105,11 +105,6 @@ impl Remote {
         })
     }
 
-    /// The endpoints, in the order in which they are tried.
-    pub fn endpoints(&self) -> &[Endpoint] {
-        &self.options.endpoints
-    }
-
     /// What left the device.
     pub fn egress(&self) -> EgressReport {
         self.ledger.report()
@@ -154,10 +149,7 @@ impl Remote {
         let estimate = estimate(endpoint, bytes + FRAME_BYTES, text);
         let due = {
             let mut saved = self.saved.lock().unwrap_or_else(PoisonError::into_inner);
-            saved.requests += 1;
-            saved.input_tokens += estimate.input_tokens;
-            saved.output_tokens += estimate.output_tokens;
-            saved.cost_usd += estimate.cost_usd;
+            saved.add(&estimate);
             saved.requests >= SAVED_AT_ONCE
         };
         if due {
@@ -177,10 +169,10 @@ impl Remote {
         clock: &C,
         trace: &Trace,
     ) -> Result<Reply> {
-        let texts = question.texts();
-        let key = question.hash(&texts, &self.options.endpoints);
         // First of all: what may not leave is not answered from what left before, either.
         let order = self.order(question, transport, trace)?;
+        let texts = question.texts();
+        let key = question.hash(&texts, &self.options.endpoints);
         if let Some(reply) = self.cache.get(&key, transport).await {
             return Ok(kept(reply));
         }
@@ -227,8 +219,8 @@ impl Remote {
         clock: &C,
         trace: &Trace,
     ) -> Result<Reply> {
-        let texts = question.texts();
         let order = self.order(question, transport, trace)?;
+        let texts = question.texts();
         let mut page = ToPage(transport);
         let key = question.hash(&texts, &self.options.endpoints);
         if let Some(reply) = self.cache.get(&key, transport).await {

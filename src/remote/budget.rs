@@ -62,7 +62,7 @@ pub struct Spent {
 }
 
 impl Spent {
-    fn add(&mut self, other: &Spent) {
+    pub(super) fn add(&mut self, other: &Spent) {
         self.requests += other.requests;
         self.input_tokens += other.input_tokens;
         self.output_tokens += other.output_tokens;
@@ -293,13 +293,10 @@ impl Book {
         self.close(id, bill);
     }
 
-    /// Takes in what an answer without a remote saved.
-    pub fn save(&mut self, estimate: Spent, now: f64) {
+    /// Takes in what answers without a remote saved.
+    pub fn save(&mut self, saved: Spent, now: f64) {
         self.turn(now);
-        self.saved.add(&Spent {
-            requests: 1,
-            ..estimate
-        });
+        self.saved.add(&saved);
     }
 
     /// What it says at `now`.

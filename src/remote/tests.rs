@@ -568,6 +568,12 @@ fn budgets_are_shared_by_all_who_keep_the_same_book() {
     );
     assert_eq!(report.saved.requests, 1);
     assert!(report.saved.cost_usd > 0.0);
+    // Several that go into the book at once are still several.
+    for _ in 0..3 {
+        world.block_on(tabs[1].saved(Input::Text("four"), false, &world, &world));
+    }
+    let report = world.block_on(tabs[1].usage(&world, &world));
+    assert_eq!(report.saved.requests, 4);
 
     // Those who wait for a place get one.
     let world = World::new(2, |_, _| Script {
