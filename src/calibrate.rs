@@ -7,6 +7,7 @@
 //! with the feature `cli`: fitting the temperature, the certified thresholds (`certify`), the
 //! method they are compared with (`sgr`), and the out-of-distribution scores (`ood`).
 
+mod binomial;
 #[cfg(feature = "cli")]
 mod certify;
 #[cfg(feature = "cli")]
@@ -16,10 +17,9 @@ mod sgr;
 #[cfg(feature = "cli")]
 mod temperature;
 
+pub use binomial::{p_value, upper_bound};
 #[cfg(feature = "cli")]
-pub use certify::{
-    Certifier, Decision, TierSays, answered, choose_default, p_value, smallest_n, upper_bound,
-};
+pub use certify::{Certifier, Decision, TierSays, answered, choose_default, smallest_n};
 #[cfg(feature = "cli")]
 pub use sgr::{Selected, sgr};
 #[cfg(feature = "cli")]

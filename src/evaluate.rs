@@ -9,6 +9,7 @@ mod report;
 pub mod text;
 
 pub use metrics::{Share, auroc, expected_calibration_error, selective};
+pub use plots::{Growth, growth};
 pub use report::{
     Bias, Bin, Class, Confusion, CostPoint, OodFigures, PolicyFigures, PolicySlice, Report,
     SelectivePoint, Slice, TierFigures,

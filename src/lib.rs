@@ -15,6 +15,7 @@
 //! - [`monitor`]: whether live inputs still look like the calibration data.
 //! - [`route`]: who answers, and the reason.
 //! - [`remote`]: asking a remote LLM.
+//! - [`learn`]: the remote's answers as examples that answer near-repeats.
 //! - [`runtime`]: one call's path through all of these.
 //! - `browser` (wasm32 only): the same for JavaScript.
 //!
@@ -40,6 +41,7 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "cli")]
 pub mod evaluate;
+pub mod learn;
 pub mod monitor;
 pub mod remote;
 pub mod route;

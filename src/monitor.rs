@@ -33,6 +33,8 @@ pub enum Watched {
     Inputs,
     /// Whether audited answers keep the promised error rate.
     Errors,
+    /// Whether checked answers by example are the remote's, but for the promised share.
+    Examples,
 }
 
 /// How a monitor stands.

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::Reason;
+use crate::task::{Learned, Reason};
 
 /// Who may answer, and who is asked first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +118,8 @@ pub struct Facts<'a> {
     pub remote_problem: Option<&'a str>,
     /// Whether the remote answered.
     pub remote_answered: bool,
+    /// What speaks for an answer by example.
+    pub learned: Option<&'a Learned>,
 }
 
 /// The outcome as one English sentence.
@@ -163,6 +165,20 @@ pub fn explain(facts: Facts) -> String {
         Reason::ModelUnavailable => "No local model of this task could be loaded or run".into(),
         Reason::RemoteFailed => "The remote was asked first".into(),
         Reason::RemoteOnly => "The task writes text, which no local model here can".into(),
+        Reason::Learned => {
+            let Some(learned) = facts.learned else {
+                return "The answer is what the remote said of similar inputs.".into();
+            };
+            return format!(
+                "The remote gave the same answer to {} of the 5 most similar inputs (similarity up to {:.2}); so answered, {} of {} earlier inputs got another answer than the remote's, at most {} in the long run, within the risk of {}.",
+                learned.agreeing,
+                learned.nearest,
+                learned.wrong,
+                learned.tested,
+                percent(Some(learned.bound)),
+                percent(Some(learned.risk)),
+            );
+        }
         Reason::Extracted => {
             return "The answer is made of the input's own sentences, chosen on this device."
                 .into();

@@ -5,6 +5,7 @@
 mod call;
 mod examine;
 mod generate;
+mod learned;
 mod models;
 mod shelf;
 mod watch;
@@ -20,6 +21,7 @@ pub use crate::remote::Clock;
 
 use crate::bundle::{Bundle, Card, Source, TaskInfo};
 use crate::error::{Code, Error, Result};
+use crate::learn::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::monitor::Drift;
 use crate::remote::{EgressReport, Remote, RemoteOptions, Transport, UsageReport};
 use crate::route::Mode;
@@ -36,6 +38,7 @@ pub struct Runtime<S> {
     risk: Option<f64>,
     remote: Remote,
     watch: Watch,
+    learner: Option<Learner>,
 }
 
 impl<S> std::fmt::Debug for Runtime<S> {
@@ -60,7 +63,50 @@ impl<S: Source> Runtime<S> {
             mode,
             risk: None,
             watch: Watch::default(),
+            learner: None,
         })
+    }
+
+    /// The same runtime, which makes examples of what remotes answer, and answers near-repeats by them.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`].
+    pub fn with_learning(mut self, options: Option<LearnOptions>) -> Result<Self> {
+        self.learner = options.map(Learner::new).transpose()?;
+        Ok(self)
+    }
+
+    /// The tasks there are examples of.
+    pub async fn learned(&self, transport: &impl Transport) -> Vec<LearnedTask> {
+        match &self.learner {
+            Some(learner) => learner.report(transport).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// The examples, of one task or of all, the oldest first.
+    pub async fn examples(
+        &self,
+        task: Option<&str>,
+        transport: &impl Transport,
+    ) -> Vec<LearnedExample> {
+        match &self.learner {
+            Some(learner) => learner.export(task, transport).await,
+            None => Vec::new(),
+        }
+    }
+
+    /// Forgets the examples, of one task or of all, also where learning is off now.
+    pub async fn forget_examples(&self, task: Option<&str>, transport: &impl Transport) {
+        let any = match &self.learner {
+            Some(learner) => learner,
+            None => match &Learner::new(LearnOptions::default()) {
+                Ok(learner) => return learner.forget(task, transport).await,
+                Err(_) => return,
+            },
+        };
+        any.forget(task, transport).await;
+        self.watch.forget_checks(task);
     }
 
     /// The same runtime with an error rate that counts for every call that names none.

@@ -5,7 +5,9 @@ mod classify;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::{Answer, Attempt, Outcome, RanOn, Reason, Sent, TextOutput, Timing, Usage};
+pub use answer::{
+    Answer, Attempt, Learned, Outcome, RanOn, Reason, Sent, TextOutput, Timing, Usage,
+};
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 
 /// The kinds of task that exist.

@@ -16,6 +16,7 @@ const ORDER: &[&[&str]] = &[
     &["monitor", "train", "evaluate"],
     &["route"],
     &["remote"],
+    &["learn"],
     &["runtime"],
     &["browser", "bin"],
 ];

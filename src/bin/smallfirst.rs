@@ -11,6 +11,8 @@ mod folder;
 mod http;
 #[path = "smallfirst/import.rs"]
 mod import;
+#[path = "smallfirst/learn.rs"]
+mod learn;
 #[path = "smallfirst/look.rs"]
 mod look;
 #[path = "smallfirst/pack.rs"]
@@ -52,6 +54,8 @@ enum Command {
     Calibrate(Box<calibrate::CalibrateArgs>),
     /// Measure a task on unseen data
     Evaluate(Box<evaluate::EvaluateArgs>),
+    /// Show what learning from a remote's answers brings on a stream of labelled inputs
+    Learn(Box<learn::LearnArgs>),
     /// Check that a bundle is fit to be shipped, and copy it
     Pack(pack::PackArgs),
     /// Print what a bundle can do
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
         Command::Embed(args) => import::embed(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Evaluate(args) => evaluate::evaluate(&args),
+        Command::Learn(args) => learn::learn(&args),
         Command::Pack(args) => pack::pack(&args),
         Command::Inspect { bundle } => look::inspect(&bundle),
         Command::Validate { bundle } => look::validate(&bundle),

@@ -17,8 +17,7 @@
 
 use std::collections::BTreeMap;
 
-use statrs::distribution::{Beta, Binomial, ContinuousCDF, DiscreteCDF};
-
+use super::binomial::{p_value, upper_bound};
 use crate::bundle::{Certificate, Counts};
 
 /// How many candidates are laid out.
@@ -55,25 +54,6 @@ pub fn answered(row: &Decision, thresholds: &[f64]) -> Option<(usize, bool)> {
             let trusted = says.in_distribution && says.confidence >= threshold;
             trusted.then_some((tier, says.correct))
         })
-}
-
-/// `P(Bin(n, risk) <= errors)`: the chance of so few errors if the true rate were `risk`.
-pub fn p_value(n: u64, errors: u64, risk: f64) -> f64 {
-    match Binomial::new(risk, n) {
-        Ok(binomial) if n > 0 => binomial.cdf(errors),
-        _ => 1.0,
-    }
-}
-
-/// The exact (Clopper-Pearson) upper bound of an error rate at confidence `1 - delta`.
-pub fn upper_bound(n: u64, errors: u64, delta: f64) -> f64 {
-    if errors >= n {
-        return 1.0;
-    }
-    match Beta::new(errors as f64 + 1.0, (n - errors) as f64) {
-        Ok(beta) => beta.inverse_cdf(1.0 - delta),
-        Err(_) => 1.0,
-    }
 }
 
 /// The fewest answered rows that certify `risk` when `errors` of them are wrong.

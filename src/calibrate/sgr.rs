@@ -1,7 +1,7 @@
 //! Selection with guaranteed risk (Geifman and El-Yaniv 2017, "Selective Classification for Deep
 //! Neural Networks", algorithm 1), to compare with.
 
-use super::certify::upper_bound;
+use super::binomial::upper_bound;
 
 /// What the search found.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -201,3 +201,63 @@ fn cut(name: &str) -> String {
         _ => name.chars().take(21).chain(['…']).collect(),
     }
 }
+
+/// One part of a stream of inputs, for [`growth`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Growth {
+    /// How many inputs it has.
+    pub inputs: u64,
+    /// The share that the bundle's own model answered.
+    pub model: f64,
+    /// The share that was answered on the device: by the model or by example.
+    pub local: f64,
+    /// The share of these that was wrong.
+    pub error: f64,
+}
+
+/// How much of a stream is answered on the device, and how much of that wrongly, part by part, as SVG.
+pub fn growth(parts: &[Growth]) -> Option<String> {
+    let total: u64 = parts.iter().map(|part| part.inputs).sum();
+    let ends = parts.iter().scan(0, |seen, part| {
+        *seen += part.inputs;
+        Some(*seen as f64)
+    });
+    let ends: Vec<f64> = ends.collect();
+    svg(SIZE, |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(52)
+            .build_cartesian_2d(0.0..total as f64, 0.0..1.0)?;
+        chart
+            .configure_mesh()
+            .x_desc("inputs seen")
+            .y_desc("share of inputs")
+            .label_style(font(13))
+            .axis_desc_style(font(14))
+            .light_line_style(TRANSPARENT)
+            .draw()?;
+        let lines: [(&str, RGBColor, fn(&Growth) -> f64); 3] = [
+            ("on the device", BLUE, |part| part.local),
+            ("by the model alone", GREY, |part| part.model),
+            ("wrong, of those on the device", ORANGE, |part| part.error),
+        ];
+        for (name, colour, value) in lines {
+            let points = ends
+                .iter()
+                .zip(parts)
+                .map(|(&end, part)| (end, value(part)));
+            chart
+                .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour));
+        }
+        chart
+            .configure_series_labels()
+            .label_font(font(13))
+            .background_style(WHITE.mix(0.85))
+            .position(SeriesLabelPosition::MiddleRight)
+            .draw()?;
+        Ok(())
+    })
+}

@@ -126,6 +126,7 @@ fn every_reason_has_words_for_every_outcome() {
             guaranteed: false,
             remote_problem: None,
             remote_answered: true,
+            learned: None,
         };
         let answered = explain(facts);
         assert!(answered.ends_with("so the remote answered."), "{answered}");
@@ -144,6 +145,7 @@ fn every_reason_has_words_for_every_outcome() {
         guaranteed: false,
         remote_problem: None,
         remote_answered: true,
+        learned: None,
     });
     assert!(low.contains("61.2 %") && low.contains("93.0 %"), "{low}");
     let sure = explain(Facts {
@@ -154,6 +156,7 @@ fn every_reason_has_words_for_every_outcome() {
         guaranteed: false,
         remote_problem: None,
         remote_answered: false,
+        learned: None,
     });
     assert!(sure.contains("99.0 %") && sure.contains("meets"), "{sure}");
     assert!(sure.contains("nothing certifies"), "{sure}");
@@ -165,6 +168,7 @@ fn every_reason_has_words_for_every_outcome() {
         guaranteed: true,
         remote_problem: None,
         remote_answered: false,
+        learned: None,
     });
     assert!(promised.contains("at most 5.0 %"), "{promised}");
 }

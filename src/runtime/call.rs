@@ -1,6 +1,7 @@
 //! One call's path through the runtime.
 
 use super::examine::refuse;
+use super::learned::{Asked, Lookup};
 use super::{Clock, Runtime, aborted, check_risk};
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
@@ -62,6 +63,8 @@ pub(super) struct Path<'a, S, T, C> {
     timing: Timing,
     attempts: Vec<Attempt>,
     sent: Vec<Sent>,
+    /// What examples say, where they were asked.
+    lookup: Option<Lookup>,
 }
 
 /// A local model's answer.
@@ -78,6 +81,9 @@ impl Local {
         route::judge(self.confidence, self.threshold, self.in_distribution)
     }
 }
+
+/// What the examples are called where a tier is named.
+const TIER: &str = "learned";
 
 /// What came of the local tiers.
 enum LocalOutcome {
@@ -146,6 +152,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             timing: Timing::default(),
             attempts: Vec::new(),
             sent: Vec::new(),
+            lookup: None,
         })
     }
 
@@ -162,6 +169,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 LocalOutcome::Best(local, reason) => self.escalate(reason, Some(local), None).await,
                 LocalOutcome::None(reason, error) => self.escalate(reason, None, Some(error)).await,
             },
+            _ if self.recall(obstacle).await => self.answer_by_example(),
             Plan::LocalDegraded(reason) => match self.local().await? {
                 LocalOutcome::Trusted(local) | LocalOutcome::Best(local, _) => {
                     Ok(self.answer_locally(local, reason, None))
@@ -174,6 +182,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             } => match self.remote().await {
                 Ok(reply) => self.answer_remotely(reply, reason),
                 Err(error) if error.code() == Code::Aborted => Err(error),
+                Err(_) if self.may_answer_by_example() => self.answer_by_example(),
                 Err(error) if local_if_failed => {
                     let reason = match reason {
                         Reason::Mode => Reason::RemoteFailed,
@@ -364,12 +373,16 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         best: Option<Local>,
         local_error: Option<Error>,
     ) -> Result<Answer> {
+        if self.recall(None).await {
+            return self.answer_by_example();
+        }
         let failure = if self.mode == Mode::OnlyLocal {
             None
         } else {
             match self.remote().await {
                 Ok(reply) => return self.answer_remotely(reply, reason),
                 Err(error) if error.code() == Code::Aborted => return Err(error),
+                Err(_) if self.may_answer_by_example() => return self.answer_by_example(),
                 Err(error) => Some(error),
             }
         };
@@ -419,7 +432,123 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         let (attempts, sent) = trace.into_parts();
         self.attempts.extend(attempts);
         self.sent.extend(sent);
+        if let (Ok(reply), Some(lookup)) = (&result, &self.lookup) {
+            let input = self.call.input;
+            self.runtime
+                .learn(lookup, reply, input, self.transport, self.clock)
+                .await;
+        }
         result
+    }
+
+    /// Asks the examples, where this device is asked first and they may know. True when they are to answer.
+    async fn recall(&mut self, obstacle: Option<Obstacle>) -> bool {
+        let local_first = matches!(self.mode, Mode::OnlyLocal | Mode::PreferLocal);
+        let open = match obstacle {
+            Some(Obstacle::Hard(reason)) => reason == Reason::UnknownTask,
+            Some(Obstacle::Soft(_)) | None => true,
+        };
+        if !local_first || !open {
+            return false;
+        }
+        let (instruction, labels) = self.question();
+        let asked = Asked {
+            task: self.call.task,
+            entry: self.task,
+            instruction: &instruction,
+            labels: &labels,
+            input: self.call.input,
+            risk: self.risk(),
+        };
+        let from = self.clock.now_ms();
+        let lookup = self
+            .runtime
+            .look_up(&asked, self.transport, self.clock, &mut self.timing)
+            .await;
+        let advice = lookup.as_ref().and_then(|lookup| lookup.advice.as_ref());
+        // Where no remote may be asked, nothing can be checked.
+        let check = lookup.as_ref().is_some_and(|l| l.audit) && self.mode != Mode::OnlyLocal;
+        if let Some(advice) = advice {
+            let (outcome, against) = match advice.threshold {
+                None => (Outcome::Escalated, "nothing may answer yet".to_owned()),
+                Some(least) if !advice.trusted => (
+                    Outcome::Escalated,
+                    format!("{least:.3} is the least that may answer"),
+                ),
+                Some(_) if check => (Outcome::Escalated, "checked with the remote".to_owned()),
+                Some(least) => (Outcome::Answered, format!("at least {least:.3} may answer")),
+            };
+            self.attempts.push(Attempt {
+                on: RanOn::Local,
+                tier: TIER.to_owned(),
+                endpoint: None,
+                outcome,
+                ms: self.clock.now_ms() - from,
+                confidence: None,
+                threshold: None,
+                code: None,
+                message: Some(format!(
+                    "{} examples give \"{}\" a score of {:.3}; {against}",
+                    advice.learned.examples, advice.label, advice.score
+                )),
+            });
+        }
+        self.lookup = lookup;
+        self.may_answer_by_example() && !check
+    }
+
+    fn may_answer_by_example(&self) -> bool {
+        self.lookup.as_ref().is_some_and(|l| l.trusted().is_some())
+    }
+
+    fn answer_by_example(self) -> Result<Answer> {
+        let advice = self.lookup.and_then(|lookup| lookup.advice);
+        let labels = match self.task {
+            Some(task) => task.labels.clone(),
+            None => self.call.labels.clone().unwrap_or_default(),
+        };
+        let advice =
+            advice.ok_or_else(|| Error::new(Code::Internal, "examples answered without advice"))?;
+        let title = labels.into_iter().find(|label| label.id == advice.label);
+        let learned = advice.learned;
+        let explanation = route::explain(Facts {
+            reason: Reason::Learned,
+            confidence: None,
+            threshold: None,
+            risk: Some(learned.risk),
+            guaranteed: false,
+            remote_problem: None,
+            remote_answered: false,
+            learned: Some(&learned),
+        });
+        Ok(Answer {
+            task: self.call.task.to_owned(),
+            output: Output {
+                label: advice.label,
+                title: title.and_then(|label| label.title),
+                score: None,
+                scores: Vec::new(),
+            },
+            ran_on: RanOn::Local,
+            tier: TIER.to_owned(),
+            reason: Reason::Learned,
+            explanation,
+            confidence: Some(1.0 - learned.bound),
+            calibrated: true,
+            threshold: Some(1.0 - learned.risk),
+            risk: Some(learned.risk),
+            guaranteed: false,
+            degraded: false,
+            attempts: self.attempts,
+            timing: Timing {
+                total_ms: self.clock.now_ms() - self.started,
+                ..self.timing
+            },
+            usage: None,
+            cached: false,
+            learned: Some(learned),
+            sent: self.sent,
+        })
     }
 
     /// What the remote is asked: the bundle's own words for its tasks, the caller's for others.
@@ -458,6 +587,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             guaranteed,
             remote_problem: problem,
             remote_answered: false,
+            learned: None,
         });
         Answer {
             task: self.call.task.to_owned(),
@@ -479,6 +609,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             },
             usage: None,
             cached: false,
+            learned: None,
             sent: self.sent,
         }
     }
@@ -500,6 +631,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             guaranteed: false,
             remote_problem: None,
             remote_answered: true,
+            learned: None,
         });
         let risk = self.risk();
         Ok(Answer {
@@ -529,6 +661,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             },
             usage: reply.usage,
             cached: reply.cached,
+            learned: None,
             sent: self.sent,
         })
     }

@@ -335,6 +335,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             },
             usage: reply.as_ref().and_then(|r| r.usage),
             cached: reply.is_some_and(|r| r.cached),
+            learned: None,
             sent: self.sent,
         }
     }
@@ -349,6 +350,7 @@ fn explained(reason: Reason, remote_problem: Option<&str>, remote_answered: bool
         guaranteed: false,
         remote_problem,
         remote_answered,
+        learned: None,
     })
 }
 

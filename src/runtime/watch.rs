@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::bundle::Reference;
-use crate::monitor::{Drift, ErrorMonitor, InputMonitor};
+use crate::monitor::{Drift, ErrorMonitor, InputMonitor, Watched as What};
 
 /// All monitors, and the alarms nobody has heard of yet.
 #[derive(Debug, Default)]
@@ -20,6 +20,8 @@ struct Watched {
 struct TaskMonitors {
     inputs: Option<InputMonitor>,
     errors: Vec<ErrorMonitor>,
+    /// Of answers by example, held against the remote's.
+    examples: Vec<ErrorMonitor>,
 }
 
 impl Watch {
@@ -42,27 +44,39 @@ impl Watch {
     pub(super) fn audited(&self, task: &str, risk: f64, correct: bool) {
         let mut watched = self.lock();
         let monitors = watched.tasks.entry(task.to_owned()).or_default();
-        let at = match monitors.errors.iter().position(|m| m.risk() == risk) {
-            Some(at) => at,
-            None => {
-                monitors.errors.push(ErrorMonitor::new(risk));
-                monitors.errors.len() - 1
-            }
-        };
-        let Some(monitor) = monitors.errors.get_mut(at) else {
-            return;
-        };
-        let before = monitor.alarmed();
-        monitor.observe(correct);
-        let status = monitor.status(task);
-        if !before && status.alarmed {
-            watched.alarms.push(status);
+        if observe(&mut monitors.errors, risk, correct) {
+            let alarms = status(&monitors.errors, task, What::Errors);
+            let alarms: Vec<Drift> = alarms.filter(|a| a.risk == Some(risk)).collect();
+            watched.alarms.extend(alarms);
         }
     }
 
-    /// Whether any monitor of the task has raised an alarm.
+    /// Takes in whether an answer by example is the remote's. True when this raised the alarm.
+    pub(super) fn checked(&self, task: &str, risk: f64, correct: bool) -> bool {
+        let mut watched = self.lock();
+        let monitors = watched.tasks.entry(task.to_owned()).or_default();
+        let alarmed = observe(&mut monitors.examples, risk, correct);
+        if alarmed {
+            let alarms = status(&monitors.examples, task, What::Examples);
+            let alarms: Vec<Drift> = alarms.filter(|a| a.risk == Some(risk)).collect();
+            watched.alarms.extend(alarms);
+        }
+        alarmed
+    }
+
+    /// Begins anew with the examples of one task, or of all.
+    pub(super) fn forget_checks(&self, task: Option<&str>) {
+        for (name, monitors) in &mut self.lock().tasks {
+            if task.is_none_or(|task| task == name) {
+                monitors.examples.clear();
+            }
+        }
+    }
+
+    /// Whether a monitor of the bundle's own answers has raised an alarm.
     pub(super) fn alarmed(&self, task: &str) -> bool {
-        self.status(task).iter().any(|drift| drift.alarmed)
+        let own = |drift: &Drift| drift.watched != What::Examples;
+        self.status(task).iter().any(|d| d.alarmed && own(d))
     }
 
     pub(super) fn status(&self, task: &str) -> Vec<Drift> {
@@ -71,8 +85,9 @@ impl Watch {
             return Vec::new();
         };
         let inputs = monitors.inputs.iter().map(|m| m.status(task));
-        let errors = monitors.errors.iter().map(|m| m.status(task));
-        inputs.chain(errors).collect()
+        let errors = status(&monitors.errors, task, What::Errors);
+        let examples = status(&monitors.examples, task, What::Examples);
+        inputs.chain(errors).chain(examples).collect()
     }
 
     pub(super) fn take_alarms(&self) -> Vec<Drift> {
@@ -82,4 +97,30 @@ impl Watch {
     fn lock(&self) -> MutexGuard<'_, Watched> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Takes one answer in, by the monitor of its risk. True when this raised the alarm.
+fn observe(monitors: &mut Vec<ErrorMonitor>, risk: f64, correct: bool) -> bool {
+    let at = monitors.iter().position(|m| m.risk() == risk);
+    let at = at.unwrap_or_else(|| {
+        monitors.push(ErrorMonitor::new(risk));
+        monitors.len() - 1
+    });
+    let Some(monitor) = monitors.get_mut(at) else {
+        return false;
+    };
+    let before = monitor.alarmed();
+    monitor.observe(correct);
+    !before && monitor.alarmed()
+}
+
+fn status<'a>(
+    monitors: &'a [ErrorMonitor],
+    task: &'a str,
+    watched: What,
+) -> impl Iterator<Item = Drift> + 'a {
+    monitors.iter().map(move |monitor| Drift {
+        watched,
+        ..monitor.status(task)
+    })
 }

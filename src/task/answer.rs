@@ -51,6 +51,8 @@ pub enum Reason {
     Extracted,
     /// The task writes text, which only a remote can.
     RemoteOnly,
+    /// The input nearly repeats others that the remote answered.
+    Learned,
 }
 
 /// What became of one attempt.
@@ -146,6 +148,30 @@ pub struct Sent {
     pub redactions: BTreeMap<String, u32>,
 }
 
+/// What speaks for an answer by example.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct Learned {
+    /// How many examples there are.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub examples: u64,
+    /// The cosine of the input's vector and that of the nearest of them.
+    pub nearest: f64,
+    /// How many of the five nearest have the answer's label.
+    pub agreeing: u32,
+    /// The share of answers that may be others than the remote's.
+    pub risk: f64,
+    /// How many examples were answered by the others, to find out whether that holds.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub tested: u64,
+    /// How many of these otherwise than the remote.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub wrong: u64,
+    /// The most that this share truly is, but for a small chance.
+    pub bound: f64,
+}
+
 /// What a task gives that writes text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -184,8 +210,8 @@ pub struct Answer<O = Output> {
     /// The error rate asked for among locally given answers: the call's, the instance's or the
     /// task's own; `null` where there is none.
     pub risk: Option<f64>,
-    /// True when this is a local answer that a certificate for that risk supports, and no monitor
-    /// has raised an alarm for the task.
+    /// True when this is a local answer that the bundle's certificate for that risk supports, and no monitor has raised
+    /// an alarm for the task. Never for an answer by example: it is held against the remote's answers, not against the truth.
     pub guaranteed: bool,
     /// True when this is the best that could be had, not what the mode or the threshold asks for.
     pub degraded: bool,
@@ -197,6 +223,8 @@ pub struct Answer<O = Output> {
     pub usage: Option<Usage>,
     /// Whether a remote's answer to the same question was kept from earlier, or shared with a call under way.
     pub cached: bool,
+    /// What speaks for an answer by example; `null` for every other.
+    pub learned: Option<Learned>,
     /// Everything that left the device for this call.
     pub sent: Vec<Sent>,
 }

@@ -1,0 +1,201 @@
+use super::*;
+use crate::testing::{Random, Script, World};
+
+fn world() -> World {
+    World::new(1, |_, _| Script::reply(200, ""))
+}
+
+fn subject() -> Subject {
+    let labels = ["a", "b"].map(|id| Label {
+        id: id.into(),
+        title: None,
+    });
+    Subject::new("kind", "Which kind?", &labels, "hash")
+}
+
+/// A point of one of two clusters, and the cluster's label.
+fn point(random: &mut Random) -> (Vec<i8>, &'static str) {
+    let cluster = random.next() % 2;
+    let mut vector: Vec<f32> = (0..16).map(|_| random.uniform() as f32 * 0.1).collect();
+    vector[cluster as usize] += 1.0;
+    (quantise(&vector).unwrap(), ["a", "b"][cluster as usize])
+}
+
+async fn teach(learner: &Learner, n: usize, seed: u64, world: &World) {
+    let mut random = Random::new(seed);
+    for _ in 0..n {
+        let (vector, label) = point(&mut random);
+        learner
+            .take(&subject(), vector, label, "text", 5.0, world)
+            .await;
+    }
+}
+
+#[test]
+fn enough_examples_answer_what_nearly_repeats_them_and_nothing_else() {
+    let world = world();
+    let learner = Learner::new(LearnOptions::default()).unwrap();
+    world.block_on(async {
+        let (vector, label) = point(&mut Random::new(9));
+        let advice = learner.consult(&subject(), &vector, None, &world).await;
+        assert_eq!(advice, None);
+        teach(&learner, 40, 1, &world).await;
+        let advice = learner.consult(&subject(), &vector, None, &world).await;
+        assert!(!advice.unwrap().trusted);
+        teach(&learner, 360, 2, &world).await;
+        let advice = learner.consult(&subject(), &vector, None, &world).await;
+        let advice = advice.unwrap();
+        assert!(advice.trusted && advice.label == label, "{advice:?}");
+        assert!(advice.learned.bound <= 0.05 && advice.learned.wrong == 0);
+        // Something else altogether.
+        let mut other = vec![0_i8; 16];
+        other[7] = 127;
+        let advice = learner.consult(&subject(), &other, None, &world).await;
+        assert!(!advice.unwrap().trusted);
+        // At a risk that so few examples cannot speak for.
+        let subject = subject();
+        let strict = learner.consult(&subject, &vector, Some(0.001), &world);
+        assert!(!strict.await.unwrap().trusted);
+    });
+}
+
+#[test]
+fn what_was_learned_outlives_the_worker_and_can_be_taken_away_and_forgotten() {
+    let world = world();
+    let options = LearnOptions {
+        examples: 100,
+        ..LearnOptions::default()
+    };
+    world.block_on(async {
+        let first = Learner::new(options.clone()).unwrap();
+        teach(&first, 250, 1, &world).await;
+        let second = Learner::new(options).unwrap();
+        let report = second.report(&world).await;
+        assert_eq!((report[0].examples, report[0].total), (100, 250));
+        let (vector, _) = point(&mut Random::new(9));
+        let before = first.consult(&subject(), &vector, None, &world).await;
+        let after = second.consult(&subject(), &vector, None, &world).await;
+        assert_eq!(before, after);
+        assert!(after.unwrap().trusted);
+        let rows = second.export(Some("kind"), &world).await;
+        assert_eq!((rows.len(), rows[0].input.as_deref()), (100, Some("text")));
+        assert!(second.export(Some("other"), &world).await.is_empty());
+        second.forget(None, &world).await;
+        assert!(second.export(None, &world).await.is_empty());
+        assert_eq!(
+            second.consult(&subject(), &vector, None, &world).await,
+            None
+        );
+        // Only the empty index is left.
+        let kept = world.kept.borrow();
+        assert_eq!(kept.keys().collect::<Vec<_>>(), ["learned"]);
+    });
+}
+
+#[test]
+fn two_tabs_lose_nothing_of_each_other() {
+    let world = world();
+    let tab = || Learner::new(LearnOptions::default()).unwrap();
+    let (one, two) = (tab(), tab());
+    world.run(vec![
+        Box::pin(teach(&one, 100, 1, &world)),
+        Box::pin(teach(&two, 100, 2, &world)),
+    ]);
+    let report = world.block_on(one.report(&world));
+    assert_eq!((report[0].examples, report[0].total), (200, 200));
+}
+
+#[test]
+fn a_damaged_piece_is_lost_alone_and_what_does_not_belong_is_left_out() {
+    let world = world();
+    let learner = || Learner::new(LearnOptions::default()).unwrap();
+    world.block_on(async {
+        teach(&learner(), 96, 1, &world).await;
+        let place = |kept: &BTreeMap<String, String>, piece: &str| {
+            let key = kept.keys().find(|key| key.ends_with(piece));
+            key.unwrap().clone()
+        };
+        {
+            let mut kept = world.kept.borrow_mut();
+            let (first, second) = (place(&kept, "/0"), place(&kept, "/1"));
+            kept.insert(first, "[{".into());
+            let renamed = kept[&second].replace("\"label\":\"a\"", "\"label\":\"z\"");
+            kept.insert(second, renamed);
+        }
+        let learner = learner();
+        assert_eq!(learner.export(None, &world).await.len(), 64);
+        let (vector, _) = point(&mut Random::new(9));
+        let advice = learner.consult(&subject(), &vector, None, &world).await;
+        let examples = advice.unwrap().learned.examples;
+        assert!((32..64).contains(&examples), "{examples}");
+    });
+}
+
+#[test]
+fn distrusted_examples_answer_nothing_until_they_are_forgotten() {
+    let world = world();
+    let learner = Learner::new(LearnOptions::default()).unwrap();
+    world.block_on(async {
+        teach(&learner, 400, 1, &world).await;
+        let (vector, _) = point(&mut Random::new(9));
+        let trusted = async || {
+            let advice = learner.consult(&subject(), &vector, None, &world).await;
+            advice.unwrap().trusted
+        };
+        assert!(trusted().await);
+        learner.distrust(&subject(), &world).await;
+        assert!(!trusted().await);
+        assert!(learner.report(&world).await[0].distrusted);
+        learner.forget(Some("kind"), &world).await;
+        teach(&learner, 400, 2, &world).await;
+        assert!(trusted().await);
+    });
+}
+
+#[test]
+fn another_question_has_other_examples() {
+    let labels = [Label {
+        id: "a".into(),
+        title: None,
+    }];
+    let keys = [
+        Subject::new("t", "i", &labels, "e"),
+        Subject::new("t2", "i", &labels, "e"),
+        Subject::new("t", "i2", &labels, "e"),
+        Subject::new("t", "i", &labels, "e2"),
+        Subject::new("t", "i", &[], "e"),
+        Subject::new("ti", "", &labels, "e"),
+    ];
+    let mut different: Vec<_> = keys.iter().map(|s| &s.key).collect();
+    different.sort();
+    different.dedup();
+    assert_eq!(different.len(), keys.len());
+}
+
+#[test]
+fn options_are_checked() {
+    let bad = [
+        LearnOptions {
+            examples: 10,
+            ..LearnOptions::default()
+        },
+        LearnOptions {
+            audit: 1.5,
+            ..LearnOptions::default()
+        },
+        LearnOptions {
+            audit: f64::NAN,
+            ..LearnOptions::default()
+        },
+        LearnOptions {
+            risk: 0.0,
+            ..LearnOptions::default()
+        },
+    ];
+    for options in bad {
+        assert_eq!(
+            Learner::new(options).unwrap_err().code(),
+            Code::InvalidOption
+        );
+    }
+}
