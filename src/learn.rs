@@ -145,7 +145,7 @@ pub struct LearnedExample {
 }
 
 /// All that was learned.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Learner {
     options: LearnOptions,
     sets: Mutex<BTreeMap<String, Set>>,

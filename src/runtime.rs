@@ -38,7 +38,9 @@ pub struct Runtime<S> {
     risk: Option<f64>,
     remote: Remote,
     watch: Watch,
-    learner: Option<Learner>,
+    learner: Learner,
+    /// Whether it learns. What was learned before may be seen and forgotten where it does not.
+    learns: bool,
 }
 
 impl<S> std::fmt::Debug for Runtime<S> {
@@ -63,7 +65,8 @@ impl<S: Source> Runtime<S> {
             mode,
             risk: None,
             watch: Watch::default(),
-            learner: None,
+            learner: Learner::default(),
+            learns: false,
         })
     }
 
@@ -72,16 +75,14 @@ impl<S: Source> Runtime<S> {
     /// # Errors
     /// [`Code::InvalidOption`].
     pub fn with_learning(mut self, options: Option<LearnOptions>) -> Result<Self> {
-        self.learner = options.map(Learner::new).transpose()?;
+        self.learns = options.is_some();
+        self.learner = Learner::new(options.unwrap_or_default())?;
         Ok(self)
     }
 
     /// The tasks there are examples of.
     pub async fn learned(&self, transport: &impl Transport) -> Vec<LearnedTask> {
-        match &self.learner {
-            Some(learner) => learner.report(transport).await,
-            None => Vec::new(),
-        }
+        self.learner.report(transport).await
     }
 
     /// The examples, of one task or of all, the oldest first.
@@ -90,22 +91,12 @@ impl<S: Source> Runtime<S> {
         task: Option<&str>,
         transport: &impl Transport,
     ) -> Vec<LearnedExample> {
-        match &self.learner {
-            Some(learner) => learner.export(task, transport).await,
-            None => Vec::new(),
-        }
+        self.learner.export(task, transport).await
     }
 
-    /// Forgets the examples, of one task or of all, also where learning is off now.
+    /// Forgets the examples, of one task or of all.
     pub async fn forget_examples(&self, task: Option<&str>, transport: &impl Transport) {
-        let any = match &self.learner {
-            Some(learner) => learner,
-            None => match &Learner::new(LearnOptions::default()) {
-                Ok(learner) => return learner.forget(task, transport).await,
-                Err(_) => return,
-            },
-        };
-        any.forget(task, transport).await;
+        self.learner.forget(task, transport).await;
         self.watch.forget_checks(task);
     }
 

@@ -2,7 +2,7 @@
 
 use ts_rs::{Config, TS};
 
-use crate::{bundle, monitor, remote, route, task};
+use crate::{bundle, learn, monitor, remote, route, task};
 
 /// One declaration with its documentation.
 fn declared<T: TS>(config: &Config) -> String {
@@ -31,6 +31,7 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<task::Timing>(&config),
         declared::<task::Usage>(&config),
         declared::<task::Sent>(&config),
+        declared::<task::Learned>(&config),
         declared::<task::TextOutput>(&config),
         declared::<task::Answer>(&config).replace("type Answer<O>", "type Answer<O = Output>"),
         declared::<bundle::LanguageLimit>(&config),
@@ -57,6 +58,9 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<remote::Egress>(&config),
         declared::<remote::EgressReport>(&config),
         declared::<remote::Outgoing>(&config),
+        declared::<learn::LearnOptions>(&config),
+        declared::<learn::LearnedTask>(&config),
+        declared::<learn::LearnedExample>(&config),
     ];
     let codes: Vec<String> = crate::Code::ALL
         .iter()

@@ -9,6 +9,9 @@ import type {
   Egress,
   EgressReport,
   Label,
+  LearnedExample,
+  LearnedTask,
+  LearnOptions,
   Mode,
   Outgoing,
   Policy,
@@ -51,6 +54,12 @@ export interface Options {
   privacy?: Privacy | undefined;
   /** How answers of remotes are kept, so that the same question is asked once. Default: 200 answers, until the worker ends. */
   answerCache?: Partial<AnswerCache> | undefined;
+  /**
+   * Makes examples of what the remotes answer, and answers texts that nearly repeat them on this device, once enough
+   * examples show that at most the risk's share of such answers would be others than the remote's. Examples, with their
+   * inputs unless `keepInputs` is false, stay in this browser until they are forgotten. Default: off.
+   */
+  learn?: boolean | Partial<LearnOptions> | undefined;
   /** The manifest's SHA-256 (hex). With it, nothing but this very bundle is accepted (`hash_mismatch`). */
   manifestSha256?: string | undefined;
   /** The most bytes the bundle may have. Default: 256 MiB. */
@@ -260,6 +269,12 @@ export interface SmallFirst {
   egress(): Promise<EgressReport>;
   /** Forgets the answers of remotes that are kept. */
   forgetAnswers(): Promise<void>;
+  /** The tasks that examples were made of, with `learn`. */
+  learned(): Promise<LearnedTask[]>;
+  /** The examples of a task, or of all, the oldest first: labelled rows, for training a model of your own. */
+  exportExamples(task?: string): Promise<LearnedExample[]>;
+  /** Forgets the examples of a task, or of all, in this browser. */
+  forgetExamples(task?: string): Promise<void>;
   /** What the bundle can do. Downloads nothing. */
   tasks(): Promise<TaskInfo[]>;
   /**

@@ -13,6 +13,7 @@ const OPTIONS: Keys<Options> = {
   budget: true,
   privacy: true,
   answerCache: true,
+  learn: true,
   manifestSha256: true,
   maxBundleBytes: true,
   cache: true,
@@ -50,12 +51,14 @@ export function engineOptions(options: Options, remotes: Remotes): EngineOptions
   checkFunction("onDrift", options.onDrift);
   checkFunction("worker", options.worker);
   const { mode, risk, policy, budget, answerCache, manifestSha256, maxBundleBytes, cache } = options;
+  const learn = options.learn === true ? {} : options.learn === false ? undefined : options.learn;
   const remote = defined({ ...remotes.engine(absolute), policy, budget, answerCache }) as EngineRemote;
   return defined({
     bundle: manifestUrl(options.bundle),
     mode,
     risk,
     remote,
+    learn,
     manifestSha256,
     maxBundleBytes,
     cache,

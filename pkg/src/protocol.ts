@@ -8,6 +8,7 @@ import type {
   Drift,
   Egress,
   Endpoint,
+  LearnOptions,
   Mode,
   Outgoing,
   Policy,
@@ -39,6 +40,7 @@ export interface EngineOptions {
   mode?: Mode;
   risk?: number;
   remote?: EngineRemote;
+  learn?: Partial<LearnOptions>;
   manifestSha256?: string;
   maxBundleBytes?: number;
   cache?: "persistent" | "none";
@@ -93,6 +95,9 @@ export type Request =
   | { type: "usage" }
   | { type: "egress" }
   | { type: "forgetAnswers" }
+  | { type: "learned" }
+  | { type: "examples"; task: string | undefined }
+  | { type: "forgetExamples"; task: string | undefined }
   | { type: "prepare"; tasks: string[] | undefined };
 
 /** What the worker asks the page. */

@@ -7,7 +7,7 @@ import type { WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
-import type { Answer, Card, Drift, EgressReport, TaskInfo, UsageReport } from "./types.js";
+import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, TaskInfo, UsageReport } from "./types.js";
 
 /**
  * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models
@@ -112,6 +112,20 @@ class Instance implements SmallFirst {
 
   async forgetAnswers(): Promise<void> {
     await this.#connection.call({ type: "forgetAnswers" }, [], undefined);
+  }
+
+  async learned(): Promise<LearnedTask[]> {
+    return (await this.#connection.call({ type: "learned" }, [], undefined)) as LearnedTask[];
+  }
+
+  async exportExamples(task?: string): Promise<LearnedExample[]> {
+    if (task !== undefined) checkTask(task);
+    return (await this.#connection.call({ type: "examples", task }, [], undefined)) as LearnedExample[];
+  }
+
+  async forgetExamples(task?: string): Promise<void> {
+    if (task !== undefined) checkTask(task);
+    await this.#connection.call({ type: "forgetExamples", task }, [], undefined);
   }
 
   async tasks(): Promise<TaskInfo[]> {

@@ -23,7 +23,7 @@ export type RanOn = "local" | "builtin" | "remote";
 /**
  * Why the call was answered where it was.
  */
-export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed" | "extracted" | "remote_only";
+export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed" | "extracted" | "remote_only" | "learned";
 
 /**
  * What became of one attempt.
@@ -190,6 +190,39 @@ body: string,
 redactions: { [key in string]: number }, };
 
 /**
+ * What speaks for an answer by example.
+ */
+export type Learned = { 
+/**
+ * How many examples there are.
+ */
+examples: number, 
+/**
+ * The cosine of the input's vector and that of the nearest of them.
+ */
+nearest: number, 
+/**
+ * How many of the five nearest have the answer's label.
+ */
+agreeing: number, 
+/**
+ * The share of answers that may be others than the remote's.
+ */
+risk: number, 
+/**
+ * How many examples were answered by the others, to find out whether that holds.
+ */
+tested: number, 
+/**
+ * How many of these otherwise than the remote.
+ */
+wrong: number, 
+/**
+ * The most that this share truly is, but for a small chance.
+ */
+bound: number, };
+
+/**
  * What a task gives that writes text.
  */
 export type TextOutput = { 
@@ -249,8 +282,8 @@ threshold: number | null,
  */
 risk: number | null, 
 /**
- * True when this is a local answer that a certificate for that risk supports, and no monitor
- * has raised an alarm for the task.
+ * True when this is a local answer that the bundle's certificate for that risk supports, and no monitor has raised
+ * an alarm for the task. Never for an answer by example: it is held against the remote's answers, not against the truth.
  */
 guaranteed: boolean, 
 /**
@@ -273,6 +306,10 @@ usage: Usage | null,
  * Whether a remote's answer to the same question was kept from earlier, or shared with a call under way.
  */
 cached: boolean, 
+/**
+ * What speaks for an answer by example; `null` for every other.
+ */
+learned: Learned | null, 
 /**
  * Everything that left the device for this call.
  */
@@ -371,7 +408,7 @@ evaluation: unknown, };
 /**
  * What a monitor watches.
  */
-export type Watched = "inputs" | "errors";
+export type Watched = "inputs" | "errors" | "examples";
 
 /**
  * How a monitor stands.
@@ -768,6 +805,69 @@ redactions: { [key in string]: number },
  * Whether the task's egress setting wants the page to ask its user.
  */
 ask: boolean, };
+
+/**
+ * How examples are made of remotes' answers, and used.
+ */
+export type LearnOptions = { 
+/**
+ * The most examples of a task, 100 to 5000. The oldest go first.
+ */
+examples: number, 
+/**
+ * The share of answers by examples that is checked with the remote, 0 to 1.
+ */
+audit: number, 
+/**
+ * The share of answers that may be others than the remote's, for tasks and calls that state no risk.
+ */
+risk: number, 
+/**
+ * Whether inputs are kept with their examples, for `exportExamples`. Without, only their vectors are.
+ */
+keepInputs: boolean, };
+
+/**
+ * A task's examples, as the page sees them.
+ */
+export type LearnedTask = { 
+/**
+ * The task.
+ */
+task: string, 
+/**
+ * How many examples are kept.
+ */
+examples: number, 
+/**
+ * How many have come since the beginning.
+ */
+total: number, 
+/**
+ * Whether too many of the checked answers were wrong. They then answer nothing until they are forgotten.
+ */
+distrusted: boolean, };
+
+/**
+ * An example, as the page may take it away: a labelled row.
+ */
+export type LearnedExample = { 
+/**
+ * The task.
+ */
+task: string, 
+/**
+ * The input; `null` where inputs are not kept, or it was longer than 16 KiB.
+ */
+input: string | null, 
+/**
+ * The label that the remote gave.
+ */
+label: string, 
+/**
+ * When, in milliseconds since 1970.
+ */
+at: number, };
 
 /**
  * The codes of errors that come from Rust.

@@ -92,6 +92,12 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
       return engine.egress();
     case "forgetAnswers":
       return engine.forgetAnswers(signal);
+    case "learned":
+      return engine.learned(signal);
+    case "examples":
+      return engine.examples(request.task, signal);
+    case "forgetExamples":
+      return engine.forgetExamples(request.task, signal);
     case "tasks":
       return engine.tasks();
     case "card":

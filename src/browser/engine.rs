@@ -13,6 +13,7 @@ use super::scope::PageClock;
 use super::source::WebSource;
 use super::transport::{Hooks, Memory, PageTransport};
 use crate::error::{Code, Error, Result};
+use crate::learn::LearnOptions;
 use crate::remote::{RemoteOptions, Role, Turn};
 use crate::route::Mode;
 use crate::runtime::{Call, Runtime, TextCall};
@@ -36,6 +37,9 @@ struct EngineOptions {
     /// Read by itself: serde_wasm_bindgen lets unknown keys of inner objects pass.
     #[serde(default)]
     remote: Option<serde_json::Value>,
+    /// The same.
+    #[serde(default)]
+    learn: Option<serde_json::Value>,
     #[serde(default)]
     manifest_sha256: Option<String>,
     #[serde(default)]
@@ -57,6 +61,7 @@ const ENGINE_KEYS: &[&str] = &[
     "mode",
     "risk",
     "remote",
+    "learn",
     "manifestSha256",
     "maxBundleBytes",
     "cache",
@@ -197,6 +202,39 @@ impl Engine {
         self.runtime.forget_answers(&transport).await;
     }
 
+    /// The tasks there are examples of: an array of `LearnedTask`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub async fn learned(&self, signal: AbortSignal) -> std::result::Result<JsValue, JsValue> {
+        let transport = self.transport(signal, None);
+        let tasks = self.runtime.learned(&transport).await;
+        convert::to_js(&tasks).map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// The examples of one task, or of all (`undefined`): an array of `LearnedExample`.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub async fn examples(
+        &self,
+        task: Option<String>,
+        signal: AbortSignal,
+    ) -> std::result::Result<JsValue, JsValue> {
+        let transport = self.transport(signal, None);
+        let examples = self.runtime.examples(task.as_deref(), &transport).await;
+        convert::to_js(&examples).map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Forgets the examples of one task, or of all (`undefined`).
+    #[wasm_bindgen(js_name = forgetExamples)]
+    pub async fn forget_examples(&self, task: Option<String>, signal: AbortSignal) {
+        let transport = self.transport(signal, None);
+        self.runtime
+            .forget_examples(task.as_deref(), &transport)
+            .await;
+    }
+
     /// The model card of a task: a `Card`.
     ///
     /// # Errors
@@ -261,6 +299,12 @@ impl Engine {
             Some(remote) => serde_json::from_value(remote)
                 .map_err(|e| Error::new(Code::InvalidOption, format!("createSmallFirst: {e}")))?,
         };
+        let learn: Option<LearnOptions> = match options.learn {
+            None => None,
+            Some(learn) => serde_json::from_value(learn).map_err(|e| {
+                Error::new(Code::InvalidOption, format!("createSmallFirst: learn: {e}"))
+            })?,
+        };
         let (bundle, source) = WebSource::open(
             &options.bundle,
             options.manifest_sha256.as_deref(),
@@ -270,7 +314,9 @@ impl Engine {
         )
         .await?;
         Ok(Engine {
-            runtime: Runtime::new(bundle, source, options.mode, remote)?.with_risk(options.risk)?,
+            runtime: Runtime::new(bundle, source, options.mode, remote)?
+                .with_risk(options.risk)?
+                .with_learning(learn)?,
             hooks: Hooks {
                 headers: function(hooks, "headers"),
                 consent: function(hooks, "consent"),

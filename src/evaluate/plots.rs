@@ -215,6 +215,8 @@ pub struct Growth {
     pub error: f64,
 }
 
+type Share = fn(&Growth) -> f64;
+
 /// How much of a stream is answered on the device, and how much of that wrongly, part by part, as SVG.
 pub fn growth(parts: &[Growth]) -> Option<String> {
     let total: u64 = parts.iter().map(|part| part.inputs).sum();
@@ -237,7 +239,7 @@ pub fn growth(parts: &[Growth]) -> Option<String> {
             .axis_desc_style(font(14))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        let lines: [(&str, RGBColor, fn(&Growth) -> f64); 3] = [
+        let lines: [(_, _, Share); 3] = [
             ("on the device", BLUE, |part| part.local),
             ("by the model alone", GREY, |part| part.model),
             ("wrong, of those on the device", ORANGE, |part| part.error),

@@ -46,7 +46,9 @@ impl<S: Source> Runtime<S> {
         clock: &impl Clock,
         timing: &mut Timing,
     ) -> Option<Lookup> {
-        let learner = self.learner.as_ref()?;
+        if !self.learns {
+            return None;
+        }
         let Input::Text(text) = asked.input else {
             return None;
         };
@@ -65,11 +67,13 @@ impl<S: Source> Runtime<S> {
         let vector = encoder.and_then(|encoder| encoder.run(asked.input, &limits));
         let subject = Subject::new(asked.task, asked.instruction, asked.labels, &file.sha256);
         let vector = vector.ok().and_then(|vector| quantise(&vector))?;
-        let advice = learner.consult(&subject, &vector, asked.risk, transport);
+        let advice = self
+            .learner
+            .consult(&subject, &vector, asked.risk, transport);
         let advice = advice.await;
         timing.infer_ms += clock.now_ms() - loaded;
         Some(Lookup {
-            audit: clock.uniform() < learner.options().audit,
+            audit: clock.uniform() < self.learner.options().audit,
             subject,
             vector,
             advice,
@@ -86,9 +90,7 @@ impl<S: Source> Runtime<S> {
         transport: &impl Transport,
         clock: &impl Clock,
     ) {
-        let (Some(learner), Some(output), Input::Text(text)) =
-            (self.learner.as_ref(), &reply.output, input)
-        else {
+        let (Some(output), Input::Text(text)) = (&reply.output, input) else {
             return;
         };
         // An answer that was kept was taken in when it came; the browser's own model is no remote.
@@ -99,12 +101,12 @@ impl<S: Source> Runtime<S> {
             let correct = advice.label == output.label;
             let risk = advice.learned.risk;
             if self.watch.checked(&lookup.subject.task, risk, correct) {
-                learner.distrust(&lookup.subject, transport).await;
+                self.learner.distrust(&lookup.subject, transport).await;
             }
         }
         let vector = lookup.vector.clone();
         let (label, now) = (&output.label, clock.wall_ms());
-        learner
+        self.learner
             .take(&lookup.subject, vector, label, text, now, transport)
             .await;
     }

@@ -732,3 +732,5 @@ fn a_card_is_read_when_asked_for() {
         ("# Mood", &Some(json!({"n": 3})))
     );
 }
+
+mod learned;

@@ -30,6 +30,9 @@ export class Engine {
   usage(signal: AbortSignal): Promise<UsageReport>;
   egress(): EgressReport;
   forgetAnswers(signal: AbortSignal): Promise<void>;
+  learned(signal: AbortSignal): Promise<unknown>;
+  examples(task: string | undefined, signal: AbortSignal): Promise<unknown>;
+  forgetExamples(task: string | undefined, signal: AbortSignal): Promise<void>;
   prepare(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
   drift(task: string): Drift[];
