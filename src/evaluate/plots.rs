@@ -234,6 +234,7 @@ pub fn growth(parts: &[Growth]) -> Option<String> {
         chart
             .configure_mesh()
             .x_desc("inputs seen")
+            .x_label_formatter(&|inputs| format!("{inputs:.0}"))
             .y_desc("share of inputs")
             .label_style(font(13))
             .axis_desc_style(font(14))

@@ -2,7 +2,7 @@
 // `./wasm/smallfirst.js` of the sources resolves to, so that the types can be checked before the
 // WebAssembly is built. The module itself is put in dist/wasm/.
 
-import type { Answer, Card, Drift, EgressReport, Outgoing, Progress, TaskInfo, TextOutput, UsageReport } from "../types.js";
+import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, Outgoing, Progress, TaskInfo, TextOutput, UsageReport } from "../types.js";
 import type { Consent, EngineOptions, EngineRunOptions, EngineTextOptions } from "../protocol.js";
 
 /** What the engine may ask of its surroundings. */
@@ -30,8 +30,8 @@ export class Engine {
   usage(signal: AbortSignal): Promise<UsageReport>;
   egress(): EgressReport;
   forgetAnswers(signal: AbortSignal): Promise<void>;
-  learned(signal: AbortSignal): Promise<unknown>;
-  examples(task: string | undefined, signal: AbortSignal): Promise<unknown>;
+  learned(signal: AbortSignal): Promise<LearnedTask[]>;
+  examples(task: string | undefined, signal: AbortSignal): Promise<LearnedExample[]>;
   forgetExamples(task: string | undefined, signal: AbortSignal): Promise<void>;
   prepare(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
