@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use manifest::{
     Addend, Certificate, Counts, Encoder, Extract, FORMAT, Features, FileEntry, Guarantee, Head,
     LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling, PromptTemplate,
-    Reference, TaskEntry, Tokenizer, TokenizerKind,
+    Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
 pub use verify::verify;

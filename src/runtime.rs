@@ -7,6 +7,7 @@ mod examine;
 mod generate;
 mod learned;
 mod models;
+mod names;
 mod shelf;
 mod watch;
 

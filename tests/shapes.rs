@@ -94,6 +94,7 @@ fn bodies(endpoint: Value) -> [Value; 2] {
     let kept = Kept::default();
     for wanted in wanted {
         let question = Question {
+            names: &[],
             task: "spam",
             instruction: "Is it spam?",
             input: Input::Text("Buy now"),

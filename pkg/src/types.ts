@@ -744,7 +744,7 @@ persist: boolean, };
 /**
  * A kind of personal data.
  */
-export type PersonalData = "email" | "iban" | "card" | "ip" | "phone";
+export type PersonalData = "email" | "iban" | "card" | "ip" | "phone" | "name";
 
 /**
  * What is taken out.

@@ -19,6 +19,8 @@ mod look;
 mod pack;
 #[path = "smallfirst/rows.rs"]
 mod rows;
+#[path = "smallfirst/tagger.rs"]
+mod tagger;
 #[path = "smallfirst/text_task.rs"]
 mod text_task;
 #[path = "smallfirst/train.rs"]
@@ -48,6 +50,8 @@ enum Command {
     AddEncoder(import::EncoderArgs),
     /// Add a task that writes text, by a remote or with the input's own sentences
     AddText(Box<text_task::TextArgs>),
+    /// Bring in a token classifier that finds people's names, for redaction
+    AddTagger(Box<tagger::TaggerArgs>),
     /// Write an encoder's vectors, for training elsewhere
     Embed(import::EmbedArgs),
     /// Fit the temperature and certify thresholds
@@ -79,6 +83,7 @@ fn main() -> ExitCode {
         Command::Import(args) => import::import(&args),
         Command::AddEncoder(args) => import::add_encoder(&args),
         Command::AddText(args) => text_task::add_text(&args),
+        Command::AddTagger(args) => tagger::add_tagger(&args),
         Command::Embed(args) => import::embed(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Evaluate(args) => evaluate::evaluate(&args),

@@ -32,6 +32,9 @@ pub struct Manifest {
     /// Shared encoders, by name.
     #[serde(default)]
     pub encoders: BTreeMap<String, Encoder>,
+    /// Finds people's names in what is about to leave the device, for redaction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tagger: Option<Tagger>,
     /// Heads, by name. A head is a tier of one or more tasks.
     pub heads: BTreeMap<String, Head>,
     /// Tasks, by identifier.
@@ -149,6 +152,26 @@ pub struct Encoder {
     /// The most tokens it reads, special ones included; absent when only the task's limits count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<u32>,
+}
+
+/// A token classifier that finds people's names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Tagger {
+    /// The path of the ONNX model, from token ids `i64 [1, tokens]` to scores `f32 [1, tokens, labels]`.
+    pub file: String,
+    /// The tokenizer's name.
+    pub tokenizer: String,
+    /// Whether the tokenizer's own special tokens are added.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub special: bool,
+    /// Its labels in the order of its scores, in IOB2: `O`, `B-PER`, `I-PER` and so on.
+    pub labels: Vec<String>,
+    /// The kind of label that people's names have, such as `PER`.
+    pub person: String,
+    /// The most tokens it reads at once, special ones included. Longer texts are read in parts that overlap.
+    pub max_tokens: u32,
 }
 
 /// How the vectors of a text's tokens become one. The result has length 1 (L2).

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Features, FileEntry, Guarantee, Head, Manifest, OodMethod, TaskEntry};
+use super::{Features, FileEntry, Guarantee, Head, Manifest, OodMethod, Tagger, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::task::{InputKind, TaskKind};
 
@@ -40,6 +40,9 @@ pub(super) fn validate(manifest: &Manifest) -> Result<()> {
         if encoder.max_tokens == Some(0) {
             return Err(invalid(format!("{what}: maxTokens must be at least 1")));
         }
+    }
+    if let Some(tagger) = &manifest.tagger {
+        self::tagger(manifest, tagger)?;
     }
     for (name, head) in &manifest.heads {
         self::head(manifest, &format!("head \"{name}\""), head)?;
@@ -199,6 +202,41 @@ fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> 
             in_range(what, "beginBytes", begin_bytes, block_bytes.min(MAX_WIDTH))?;
             in_range(what, "endBytes", end_bytes, block_bytes.min(MAX_WIDTH))?;
         }
+    }
+    Ok(())
+}
+
+/// The fewest tokens that a tagger must read at once: names at the end of one part are read again in the next.
+const LEAST_TAGGED: u32 = 32;
+
+fn tagger(manifest: &Manifest, tagger: &Tagger) -> Result<()> {
+    let what = "the tagger";
+    listed(manifest, what, &tagger.file)?;
+    if !manifest.tokenizers.contains_key(&tagger.tokenizer) {
+        return Err(invalid(format!(
+            "{what} names the tokenizer \"{}\", which does not exist",
+            tagger.tokenizer
+        )));
+    }
+    if !(LEAST_TAGGED..=MAX_WIDTH).contains(&tagger.max_tokens) {
+        return Err(invalid(format!(
+            "{what}: maxTokens must be {LEAST_TAGGED} to {MAX_WIDTH}"
+        )));
+    }
+    let kind = |label: &str| {
+        label
+            .split_once('-')
+            .map_or(label.to_owned(), |l| l.1.to_owned())
+    };
+    if !tagger
+        .labels
+        .iter()
+        .any(|label| kind(label) == tagger.person)
+    {
+        return Err(invalid(format!(
+            "{what} has no label for \"{}\"",
+            tagger.person
+        )));
     }
     Ok(())
 }

@@ -46,6 +46,15 @@ pub fn rows_sum(table: &[f32], bias: &[f32]) -> Vec<u8> {
     graph.finish(Input::Row, &y, outputs)
 }
 
+/// The rows of a table: `x` is `i64 [1, n]`, row numbers; `y` is `f32 [1, n, outputs]`.
+#[cfg(test)]
+pub(crate) fn rows(table: &[f32], outputs: usize) -> Vec<u8> {
+    let mut graph = Graph::default();
+    let table = graph.floats("table", &[table.len() / outputs.max(1), outputs], table);
+    let y = graph.node("Gather", &[&table, "x"], &[int("axis", 0)]);
+    graph.finish(Input::Row, &y, outputs)
+}
+
 /// The squared Mahalanobis distance to the nearest of some means, `f32 [1, 1]`, of `x`,
 /// `f32 [1, width]`. `whitening` is row-major `[width, width]` with `x whitening` of identity
 /// covariance; `means` is row-major `[classes, width]`, already whitened.

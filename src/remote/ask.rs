@@ -18,7 +18,7 @@ use super::failure::Failure;
 use super::policy::{Admission, Breaker, Policy};
 use super::provider::{Finish, Role, Said, Turn};
 use super::question::{Question, Wanted};
-use super::redact::{Redacted, Redactor, Restorer};
+use super::redact::{PersonalData, Redacted, Redactor, Restorer};
 use super::transport::{Clock, Outgoing, Transport, TransportError};
 use super::{Nowhere, Reply};
 use crate::error::{Code, Error, Result, excerpt};
@@ -108,6 +108,15 @@ impl Remote {
     /// What left the device.
     pub fn egress(&self) -> EgressReport {
         self.ledger.report()
+    }
+
+    /// Whether a question of `task` is sent without people's names, so that somebody must find them first.
+    pub fn redacts_names(&self, task: &str) -> bool {
+        let privacy = &self.options.privacy;
+        let redacts = privacy.of(task) == Egress::Redacted || privacy.redact.is_some();
+        redacts
+            && self.redactor.takes(PersonalData::Name)
+            && self.options.endpoints.iter().any(|e| !e.is_on_device())
     }
 
     /// Forgets the answers that are kept.
@@ -380,7 +389,7 @@ impl Remote {
                 );
             }
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-            self.redactor.redact(&texts)
+            self.redactor.redact(&texts, question.names)
         } else {
             (texts.to_vec(), Redacted::default())
         };

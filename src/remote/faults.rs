@@ -210,6 +210,7 @@ fn every_call_ends_once_in_time_and_is_paid_once() {
                     Wanted::Choice(labels)
                 };
                 let question = Question {
+                    names: &[],
                     task: "t",
                     instruction: "i",
                     input: Input::Text(&text),

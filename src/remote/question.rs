@@ -36,12 +36,14 @@ pub struct Question<'a> {
     pub input: Input<'a>,
     /// What is wanted.
     pub wanted: Wanted<'a>,
+    /// People's names in all of it, as far as they are known: they are redacted with everything else.
+    pub names: &'a [String],
 }
 
 impl Question<'_> {
     /// Everything that the caller says: for text, the rules (a call's variables may be in them) and the earlier turns;
     /// then what is said now.
-    pub(super) fn texts(&self) -> Vec<String> {
+    pub fn texts(&self) -> Vec<String> {
         match self.wanted {
             Wanted::Choice(_) => vec![shown(self.input)],
             Wanted::Text {

@@ -1,7 +1,7 @@
 //! Personal data out of a text before it leaves, and back into the reply.
 //!
-//! Found by pattern and check digit, so what has none (names, addresses) is not found; a caller adds patterns of its
-//! own. Every value becomes a placeholder like `[EMAIL_1]`, the same value always the same one.
+//! Found by pattern and check digit; names are found by the bundle's tagger and come from outside; what has neither
+//! (street addresses) is not found, and a caller adds patterns of its own. Every value becomes a placeholder like `[EMAIL_1]`, the same value always the same one.
 
 use core::net::{Ipv4Addr, Ipv6Addr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,16 +30,19 @@ pub enum PersonalData {
     Ip,
     /// Telephone numbers: international ones, and national ones that are written with separators.
     Phone,
+    /// People's names, where the bundle has a tagger that finds them.
+    Name,
 }
 
 impl PersonalData {
     /// All kinds, in the order in which they claim a place in a text.
-    pub const ALL: [PersonalData; 5] = [
+    pub const ALL: [PersonalData; 6] = [
         PersonalData::Email,
         PersonalData::Iban,
         PersonalData::Card,
         PersonalData::Ip,
         PersonalData::Phone,
+        PersonalData::Name,
     ];
 
     fn name(self) -> &'static str {
@@ -49,6 +52,7 @@ impl PersonalData {
             PersonalData::Card => "CARD",
             PersonalData::Ip => "IP",
             PersonalData::Phone => "PHONE",
+            PersonalData::Name => "NAME",
         }
     }
 }
@@ -152,9 +156,14 @@ impl Redactor {
         })
     }
 
+    /// Whether it takes out a kind.
+    pub fn takes(&self, kind: PersonalData) -> bool {
+        self.kinds.contains(&kind)
+    }
+
     /// Where personal data is, in the order of the text and without overlaps. The caller's own patterns come before
-    /// the built-in kinds.
-    pub fn find(&self, text: &str) -> Vec<Found> {
+    /// the built-in kinds; names, wherever they stand alone, last.
+    pub fn find(&self, text: &str, names: &[String]) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();
         let mut claim = |name: &str, start: usize, end: usize| {
             if start < end && found.iter().all(|f| end <= f.start || f.end <= start) {
@@ -174,7 +183,16 @@ impl Redactor {
             if !self.kinds.contains(&kind) {
                 continue;
             }
-            for m in pattern(kind).find_iter(text) {
+            let Some(pattern) = pattern(kind) else {
+                for name in names {
+                    let places = text.match_indices(name.as_str());
+                    for (start, _) in places.filter(|&(at, _)| alone(text, at, name)) {
+                        claim(kind.name(), start, start + name.len());
+                    }
+                }
+                continue;
+            };
+            for m in pattern.find_iter(text) {
                 if let Some((start, end)) = confirmed(kind, text, m.start(), m.end()) {
                     claim(kind.name(), start, end);
                 }
@@ -185,7 +203,7 @@ impl Redactor {
     }
 
     /// Takes what is found out of texts that go together: a value gets the same placeholder in all of them.
-    pub fn redact(&self, texts: &[&str]) -> (Vec<String>, Redacted) {
+    pub fn redact(&self, texts: &[&str], names: &[String]) -> (Vec<String>, Redacted) {
         let mut redacted = Redacted::default();
         let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
         // A placeholder that a text has of itself must not be taken for one of ours.
@@ -196,7 +214,7 @@ impl Redactor {
         let out = texts.iter().map(|text| {
             let mut out = String::with_capacity(text.len());
             let mut from = 0;
-            for found in self.find(text) {
+            for found in self.find(text, names) {
                 let value = &text[found.start..found.end];
                 out.push_str(&text[from..found.start]);
                 from = found.end;
@@ -283,8 +301,16 @@ fn compiled(pattern: &str) -> Regex {
     Regex::new(pattern).unwrap_or_else(|_| unreachable!("a constant pattern is broken"))
 }
 
-/// Candidates of a kind. What a pattern cannot say, [`confirmed`] checks.
-fn pattern(kind: PersonalData) -> &'static Regex {
+/// Whether what stands at a place is no part of a longer word.
+fn alone(text: &str, at: usize, word: &str) -> bool {
+    let before = text.get(..at).and_then(|t| t.chars().next_back());
+    let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
+    let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+    !letter(before) && !letter(after)
+}
+
+/// Candidates of a kind; names have no pattern. What a pattern cannot say, [`confirmed`] checks.
+fn pattern(kind: PersonalData) -> Option<&'static Regex> {
     static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
         compiled(
             r"[\p{L}\p{N}._%+'=-]+@[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)+",
@@ -303,13 +329,14 @@ fn pattern(kind: PersonalData) -> &'static Regex {
             r"(?:\+|\b00)[ ]?[1-9][ .\-/()\u{a0}]{0,3}(?:[0-9][ .\-/()\u{a0}]{0,3}){6,14}|\(?\b[0-9]{1,5}(?:(?:[ .\-/\u{a0}]{1,3}|[ .\-/\u{a0}]{0,2}[()][ .\-/\u{a0}]{0,3})\(?[0-9]{2,5}){1,4}",
         )
     });
-    match kind {
+    Some(match kind {
         PersonalData::Email => &EMAIL,
         PersonalData::Iban => &IBAN,
         PersonalData::Card => &CARD,
         PersonalData::Ip => &IP,
         PersonalData::Phone => &PHONE,
-    }
+        PersonalData::Name => return None,
+    })
 }
 
 /// The part of a candidate that is what it looks like.
@@ -319,7 +346,7 @@ fn confirmed(kind: PersonalData, text: &str, start: usize, end: usize) -> Option
     let joined = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
     let value = &text[start..end];
     match kind {
-        PersonalData::Email => Some((start, end)),
+        PersonalData::Email | PersonalData::Name => Some((start, end)),
         PersonalData::Iban => {
             if joined(before) {
                 return None;

@@ -48,6 +48,7 @@ type Told = (Result<Reply, Error>, Vec<Attempt>, Vec<Sent>);
 async fn ask_about(remote: &Remote, world: &World, text: &str) -> Told {
     let labels = labels();
     let question = Question {
+        names: &[],
         task: "spam",
         instruction: "Is it spam?",
         input: Input::Text(text),
@@ -65,6 +66,7 @@ fn ask(remote: &Remote, world: &World) -> Told {
 
 async fn write_about(remote: &Remote, world: &World, text: &str) -> Told {
     let question = Question {
+        names: &[],
         task: "summary",
         instruction: "Summarise.",
         input: Input::Text(text),
@@ -364,6 +366,7 @@ fn rules_and_earlier_turns_are_redacted_together_with_the_text() {
         text: "I am b@c.example, like a@b.example".into(),
     }];
     let question = Question {
+        names: &[],
         task: "t",
         instruction: "i",
         input: Input::Text("x"),
@@ -446,6 +449,7 @@ fn a_file_is_not_sent_where_texts_are_redacted() {
     let remote = one(json!({"privacy": {"egress": "redacted"}}));
     let labels = labels();
     let question = Question {
+        names: &[],
         task: "type",
         instruction: "?",
         input: Input::Bytes(b"ann@mail.example"),

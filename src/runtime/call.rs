@@ -415,12 +415,15 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             return Err(aborted());
         }
         let (instruction, labels) = self.question();
-        let question = Question {
+        let mut question = Question {
+            names: &[],
             task: self.call.task,
             instruction: &instruction,
             input: self.call.input,
             wanted: Wanted::Choice(&labels),
         };
+        let names = self.runtime.names(&question).await?;
+        question.names = &names;
         let trace = Trace::default();
         let from = self.clock.now_ms();
         let asked = self

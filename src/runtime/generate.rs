@@ -235,7 +235,8 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
 
     /// Asks the remotes, piece by piece.
     async fn remote(&mut self) -> Result<Reply> {
-        let question = Question {
+        let mut question = Question {
+            names: &[],
             task: self.call.task,
             instruction: &self.instruction,
             input: Input::Text(self.call.input),
@@ -245,6 +246,8 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 history: &self.call.history,
             },
         };
+        let names = self.runtime.names(&question).await?;
+        question.names = &names;
         let trace = Trace::default();
         let from = self.clock.now_ms();
         let asked = self

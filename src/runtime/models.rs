@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use super::shelf::Shelf;
 use crate::bundle::{
-    Bundle, Features, Limits, ModelOutput, OodMethod, Pooling, Source, TokenizerKind,
+    Bundle, Features, Limits, ModelOutput, OodMethod, Pooling, Source, Tagger, TokenizerKind,
 };
 use crate::bytes::Windows;
 use crate::calibrate::{self, Calibrated};
 use crate::engine::{Element, Model, Shape, Tensor};
 use crate::error::{Code, Error, Result};
 use crate::task::Input;
-use crate::text::{NgramVocabulary, TextTokenizer};
+use crate::text::{NgramVocabulary, Tag, TextTokenizer, names};
 
 /// The models in memory, and where the others come from.
 pub(super) struct Models<S> {
@@ -19,6 +19,7 @@ pub(super) struct Models<S> {
     tokenizers: Shelf<TextTokenizer>,
     encoders: Shelf<LoadedEncoder>,
     heads: Shelf<LoadedHead>,
+    taggers: Shelf<LoadedTagger>,
 }
 
 /// What turns inputs into a model's tensor.
@@ -43,6 +44,74 @@ pub(super) struct LoadedEncoder {
     model: Model,
     dimension: usize,
     pooling: Option<Pooling>,
+}
+
+/// A tagger that can be run.
+pub(super) struct LoadedTagger {
+    tokenizer: Arc<TextTokenizer>,
+    model: Model,
+    special: bool,
+    /// What each of its labels is to a name.
+    tags: Vec<Tag>,
+    most: usize,
+}
+
+/// How many tokens two parts of a text that is too long have in common: a name is shorter.
+const OVERLAP: usize = 16;
+
+/// How many tokens of a part are left for special ones.
+const SPECIAL: usize = 4;
+
+impl LoadedTagger {
+    /// The names of people in `text`.
+    pub(super) fn names(&self, text: &str) -> Result<Vec<String>> {
+        let plain = self.tokenizer.places(text, false)?;
+        let room = self.most - SPECIAL;
+        let mut found = Vec::new();
+        let mut from = 0;
+        while from < plain.len() {
+            let to = plain.len().min(from + room);
+            let (first, last) = (plain[from].1.0, plain[to - 1].1.1);
+            // Cut by itself, a part may have a few tokens more or fewer.
+            let part = text.get(first..last).unwrap_or_default();
+            found.extend(self.part(part)?.into_iter().map(str::to_owned));
+            if to == plain.len() {
+                break;
+            }
+            from = to - OVERLAP;
+        }
+        Ok(found)
+    }
+
+    fn part<'a>(&self, text: &'a str) -> Result<Vec<&'a str>> {
+        let tokens = self.tokenizer.places(text, self.special)?;
+        if tokens.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids = tokens.iter().map(|token| token.0).collect();
+        let scores = self.model.run(Tensor::I64(ids))?;
+        let labels = self.tags.len();
+        if scores.len() != tokens.len() * labels {
+            return Err(Error::new(
+                Code::ModelOutput,
+                format!(
+                    "the tagger gave {} scores for {} tokens and {labels} labels",
+                    scores.len(),
+                    tokens.len()
+                ),
+            ));
+        }
+        let best = scores.chunks_exact(labels).map(|scores| {
+            let best = scores.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1));
+            best.and_then(|(at, _)| self.tags.get(at)).copied()
+        });
+        let tagged: Vec<_> = tokens
+            .iter()
+            .zip(best)
+            .map(|(token, tag)| (token.1, tag.unwrap_or(Tag::Other)))
+            .collect();
+        Ok(names(text, &tagged))
+    }
 }
 
 /// What a head reads.
@@ -95,6 +164,7 @@ impl<S: Source> Models<S> {
             tokenizers: Shelf::new(),
             encoders: Shelf::new(),
             heads: Shelf::new(),
+            taggers: Shelf::new(),
         }
     }
 
@@ -181,6 +251,27 @@ impl<S: Source> Models<S> {
             })
         };
         self.encoders.get_or_make(name, make).await
+    }
+
+    /// The tagger, loaded now if it was not.
+    pub(super) async fn tagger(
+        &self,
+        bundle: &Bundle,
+        entry: &Tagger,
+    ) -> Result<Arc<LoadedTagger>> {
+        let make = async || {
+            let tags = entry.labels.iter().map(|l| Tag::of(l, &entry.person));
+            Ok(LoadedTagger {
+                tokenizer: self.tokenizer(bundle, &entry.tokenizer).await?,
+                model: self
+                    .model(bundle, &entry.file, Element::I64, Shape::AnyRow)
+                    .await?,
+                special: entry.special,
+                tags: tags.collect(),
+                most: entry.max_tokens as usize,
+            })
+        };
+        self.taggers.get_or_make("", make).await
     }
 
     async fn reader(

@@ -142,6 +142,7 @@ struct Setup {
     manifest: Value,
     mode: Mode,
     endpoint: bool,
+    privacy: Value,
 }
 
 impl Setup {
@@ -152,6 +153,7 @@ impl Setup {
             files,
             mode,
             endpoint: true,
+            privacy: json!({}),
         }
     }
 
@@ -162,6 +164,7 @@ impl Setup {
         let remote: RemoteOptions = serde_json::from_value(json!({
             "endpoints": if self.endpoint { vec![endpoint] } else { Vec::new() },
             "policy": {"maxRetries": 0}, "answerCache": {"entries": 0},
+            "privacy": self.privacy,
         }))
         .unwrap();
         let folder = Folder {
@@ -473,6 +476,7 @@ fn a_broken_model_is_reported_and_the_others_go_on() {
             manifest: manifest(&files),
             files: files.clone(),
             mode,
+            privacy: json!({}),
             endpoint: true,
         };
         let local = setup(Mode::OnlyLocal).runtime();
@@ -734,3 +738,4 @@ fn a_card_is_read_when_asked_for() {
 }
 
 mod learned;
+mod names;

@@ -51,16 +51,28 @@ impl TextTokenizer {
     /// # Errors
     /// [`Code::ModelInvalid`] when the tokenizer's own rules fail on the text.
     pub fn ids(&self, text: &str, special: bool) -> Result<Vec<i64>> {
-        let encoding = self.inner.encode_fast(text, special).map_err(|e| {
-            Error::new(
-                Code::ModelInvalid,
-                format!("{} failed: {}", self.name, excerpt(&e.to_string(), 200)),
-            )
-        })?;
+        let encoding = self.inner.encode_fast(text, special);
+        let encoding = encoding.map_err(|e| self.failed(&e))?;
         if encoding.get_special_tokens_mask().iter().all(|&m| m == 1) {
             return Ok(Vec::new());
         }
         Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
+    }
+
+    /// The ids of `text`, and where each token is in it, in bytes; special ones are nowhere (0 to 0).
+    ///
+    /// # Errors
+    /// As [`TextTokenizer::ids`].
+    pub fn places(&self, text: &str, special: bool) -> Result<Vec<(i64, (usize, usize))>> {
+        let encoding = self.inner.encode(text, special);
+        let encoding = encoding.map_err(|e| self.failed(&e))?;
+        let ids = encoding.get_ids().iter().map(|&id| i64::from(id));
+        Ok(ids.zip(encoding.get_offsets().iter().copied()).collect())
+    }
+
+    fn failed(&self, error: &tokenizers::Error) -> Error {
+        let why = excerpt(&error.to_string(), 200);
+        Error::new(Code::ModelInvalid, format!("{} failed: {why}", self.name))
     }
 }
 

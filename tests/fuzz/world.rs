@@ -122,6 +122,7 @@ pub fn stream(data: &[u8]) {
     };
     let text = "Write to ann@mail.example";
     let question = Question {
+        names: &[],
         task: "t",
         instruction: "i",
         input: Input::Text(text),
@@ -149,6 +150,7 @@ pub fn reply(data: &[u8]) {
         title: None,
     });
     let question = Question {
+        names: &[],
         task: "t",
         instruction: "i",
         input: Input::Text("x"),

@@ -312,6 +312,7 @@ fn remote_outcomes(
     let bar = bar(rows.len(), "asking the remote");
     let outcomes = rows.iter().map(|row| {
         let question = Question {
+            names: &[],
             task,
             instruction: &entry.instruction,
             input: Input::Text(&row.text),

@@ -97,6 +97,7 @@ impl Workshop {
                 files: Default::default(),
                 tokenizers: Default::default(),
                 encoders: Default::default(),
+                tagger: None,
                 heads: Default::default(),
                 tasks: Default::default(),
             },
@@ -183,7 +184,7 @@ impl Workshop {
     }
 }
 
-/// Every file that a task, head, encoder or tokenizer names, and the cards of shared encoders.
+/// Every file that a task, head, encoder, tokenizer or tagger names, and the cards of shared encoders.
 fn needed_files(manifest: &Manifest) -> Result<std::collections::BTreeSet<String>> {
     let bundle = Bundle::parse(&serde_json::to_vec(manifest)?)?;
     let mut needed: std::collections::BTreeSet<String> = Default::default();
@@ -199,6 +200,7 @@ fn needed_files(manifest: &Manifest) -> Result<std::collections::BTreeSet<String
         needed.insert(card.to_string_lossy().into_owned());
     }
     needed.extend(manifest.tokenizers.values().map(|t| t.file.clone()));
+    needed.extend(manifest.tagger.iter().map(|t| t.file.clone()));
     Ok(needed)
 }
 

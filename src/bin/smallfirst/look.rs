@@ -67,6 +67,7 @@ pub fn validate(folder: &Path) -> Result<()> {
         pollster::block_on(source.read(path, entry))?;
     }
     pollster::block_on(runtime.prepare(None, || async { Ok(()) }))?;
+    pollster::block_on(runtime.people("Anna wrote to John."))?;
     println!(
         "{} files are as the manifest says, and every model loads",
         files.len()
