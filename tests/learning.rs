@@ -31,8 +31,8 @@ fn answers_by_example_grow_and_stay_within_the_risk() {
         let parts = round["parts"].as_array().unwrap();
         let (first, last) = (&parts[0], parts.last().unwrap());
         let coverage = |part: &Value| of(part, "learned") / of(part, "inputs");
-        assert_eq!(coverage(first), 0.0);
-        assert!(coverage(last) > 0.4, "{}", coverage(last));
+        let (begin, end) = (coverage(first), coverage(last));
+        assert!(begin < 0.5 * end && end > 0.6, "from {begin} to {end}");
         assert_eq!(round["distrusted"], false);
         let total = &round["total"];
         let error = of(total, "learnedWrong") / of(total, "learned");
