@@ -5,15 +5,21 @@
 // wasm-bindgen's macros expand to unsafe code.
 #![allow(unsafe_code)]
 
+#[cfg(feature = "bench")]
+mod bench;
 mod convert;
 mod engine;
 mod fetch;
+mod model;
 mod scope;
 mod source;
 mod store;
 mod transport;
 
+#[cfg(feature = "bench")]
+pub use bench::{KernelBench, kernel_cases};
 pub use engine::Engine;
+pub use model::Model;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -1,35 +1,67 @@
-//! How a model runs. The only room that names tract.
+//! How a model runs.
 //!
-//! A model has one input, whose type and shape are known from the manifest before it is loaded,
-//! and one output of `f32`. Encoders of token ids may have the two companions that BERT exports
-//! have, an attention mask and token types; for one unpadded text these are all ones and all zeros.
-//! Loading parses and optimises; running is cheap and repeatable.
+//! A model is *prepared* before it is shipped: read from ONNX by tract, rewritten into few operators that the kernels
+//! have, its weights laid out as the kernels read them. Loading a prepared file parses a short header; its weights are
+//! used where they lie. With the feature `onnx` any ONNX file can be loaded too: it is prepared on the spot, and what
+//! has no prepared form runs on tract itself.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `kernels` | the arithmetic: packed products, int8, attention, normalisations, windows |
+//! | `op`, `dim`, `program` | operators, lengths, and the prepared file |
+//! | `run`, `eval`, `array` | running it, with buffers that are used again |
+//! | `onnx` | tract: reading ONNX, rewriting, writing prepared files. The only part that names tract |
+//!
+//! The models of a bundle have one input, whose type and shape are known from the manifest before they are loaded, and
+//! one output of `f32`. Encoders of token ids may have the two companions that BERT exports have, an attention mask
+//! and token types; for one unpadded text these are all ones and all zeros.
 
+mod array;
+mod dim;
+mod eval;
 #[cfg(feature = "cli")]
 pub mod export;
 #[cfg(feature = "cli")]
 pub mod import;
+pub mod kernels;
+#[cfg(feature = "onnx")]
+pub mod onnx;
+mod op;
+mod program;
+mod run;
 mod tensor;
-mod wellformed;
 
 use std::fmt;
-use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use tract_onnx::prelude::*;
-
+pub use array::{Array, Data};
+pub use dim::Dim;
+pub use program::{Given, MAGIC};
 pub use tensor::{Element, Shape, Tensor};
 
-use crate::error::{Code, Error, Result, excerpt};
+use crate::error::{Code, Error, Result};
+use run::Runner;
 
 /// A model that is ready to run.
 pub struct Model {
     name: String,
-    shape: Shape,
+    engine: Engine,
+    /// For a model of a bundle: what its input is.
+    row: Option<Row>,
+}
+
+/// What runs it.
+enum Engine {
+    Prepared(Box<Runner>),
+    #[cfg(feature = "onnx")]
+    Tract(onnx::TractModel),
+}
+
+/// The one input of a bundle's model.
+struct Row {
     element: Element,
+    shape: Shape,
     inputs: Vec<Role>,
-    plan: Arc<TypedRunnableModel>,
 }
 
 /// What an input of the graph is given.
@@ -65,150 +97,223 @@ impl fmt::Debug for Model {
 }
 
 impl Model {
-    /// Reads an ONNX model (opset 7 to 17; weights inside the file) that takes one input of
-    /// `element` and `shape`. `name` is used in errors only.
+    /// Reads a model that takes one row of `element` and `shape`: a prepared file, or with the feature `onnx` an ONNX
+    /// file (opset 7 to 17; weights inside the file). `name` is used in errors only.
     ///
     /// # Errors
-    /// [`Code::ModelInvalid`] when it is no ONNX model, or one that cannot run here.
-    pub fn load(name: &str, onnx: &[u8], element: Element, shape: Shape) -> Result<Self> {
+    /// [`Code::ModelInvalid`] when it is neither, or one that cannot run here.
+    pub fn load(name: &str, file: Vec<u8>, element: Element, shape: Shape) -> Result<Self> {
         guarded(name, Code::ModelInvalid, || {
-            Model::prepare(name, onnx, element, shape)
+            let engine = Engine::load(name, file, Some((element, shape)))?;
+            let given = engine.inputs();
+            let inputs = roles(name, given, element, shape)?;
+            for (input, role) in given.iter().zip(&inputs) {
+                let wanted = if *role == Role::Main {
+                    element
+                } else {
+                    Element::I64
+                };
+                if !takes(input, wanted, shape) {
+                    return Err(Error::new(
+                        Code::ModelInvalid,
+                        format!(
+                            "{name} takes {:?} of other lengths than {wanted:?} {shape:?}; it belongs to another task",
+                            input.element
+                        ),
+                    ));
+                }
+            }
+            Ok(Model {
+                name: name.to_owned(),
+                engine,
+                row: Some(Row {
+                    element,
+                    shape,
+                    inputs,
+                }),
+            })
         })
     }
 
-    fn prepare(name: &str, onnx: &[u8], element: Element, shape: Shape) -> Result<Self> {
-        let invalid = |step: &str, e: TractError| {
-            Error::new(
-                Code::ModelInvalid,
-                format!(
-                    "{name} could not be {step}: {}; export it again as ONNX with operators tract supports",
-                    excerpt(&format!("{e:#}"), 300)
-                ),
-            )
-        };
-        // Shapes recorded in the file are hints of the exporter; quantised exports get them wrong,
-        // and the true ones follow from the input.
-        let framework = tract_onnx::onnx().with_ignore_value_info(true);
-        let proto = framework
-            .proto_model_for_read(&mut Cursor::new(onnx))
-            .map_err(|e| invalid("read", e))?;
-        wellformed::check(&proto).map_err(|e| invalid("read", e))?;
-        let mut model = framework
-            .model_for_proto_model(&proto)
-            .map_err(|e| invalid("read", e))?;
-        let roles: Vec<Role> = match model.inputs.len() {
-            1 => vec![Role::Main],
-            _ => model
-                .inputs
-                .iter()
-                .map(|input| Role::of(&model.node(input.node).name))
-                .collect(),
-        };
-        let one_main = roles.iter().filter(|r| **r == Role::Main).count() == 1;
-        let companions = roles.len() == 1 || (element == Element::I64 && shape == Shape::AnyRow);
-        if !one_main || !companions || model.outputs.is_empty() {
-            return Err(Error::new(
-                Code::ModelInvalid,
-                format!(
-                    "{name} has {} inputs and {} outputs; a model of a bundle has one input (token \
-                     encoders also a mask and types) and one output",
-                    model.inputs.len(),
-                    model.outputs.len()
-                ),
-            ));
-        }
-        let fact = tensor::fact(&model.symbols, element, shape);
-        for at in 0..roles.len() {
-            model
-                .set_input_fact(at, fact.clone().into())
-                .map_err(|e| invalid("typed", e))?;
-        }
-        let first = model.outputs[0];
-        model
-            .select_output_outlets(&[first])
-            .map_err(|e| invalid("typed", e))?;
-        let plan = model
-            .into_optimized()
-            .map_err(|e| invalid("optimised", e))?
-            .into_runnable()
-            .map_err(|e| invalid("planned", e))?;
-        Ok(Model {
-            name: name.to_owned(),
-            shape,
-            element,
-            inputs: roles,
-            plan,
+    /// Reads a model of any inputs, for [`Model::infer`].
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn open(name: &str, file: Vec<u8>) -> Result<Self> {
+        guarded(name, Code::ModelInvalid, || {
+            Ok(Model {
+                name: name.to_owned(),
+                engine: Engine::load(name, file, None)?,
+                row: None,
+            })
         })
     }
 
-    /// Runs the model on one input and gives its first output, flattened. Every value is finite.
+    /// The inputs, in the order in which [`Model::infer`] takes them.
+    pub fn inputs(&self) -> &[Given] {
+        self.engine.inputs()
+    }
+
+    /// Whether it runs as a prepared program; otherwise tract runs it.
+    pub fn is_prepared(&self) -> bool {
+        matches!(self.engine, Engine::Prepared(_))
+    }
+
+    /// Runs the model on one array for each input and gives its first output.
+    ///
+    /// # Errors
+    /// [`Code::ModelOutput`] when the arrays are not what it takes, or it fails.
+    pub fn infer(&self, inputs: Vec<Array>) -> Result<Array> {
+        guarded(&self.name, Code::ModelOutput, || {
+            self.engine.run(&self.name, inputs)
+        })
+    }
+
+    /// Runs the model on one row and gives its first output, flattened. Every value is finite.
     ///
     /// # Errors
     /// [`Code::Internal`] when the tensor is not of the shape the model was loaded for,
     /// [`Code::ModelOutput`] when the model fails or gives a value that is not finite.
     pub fn run(&self, input: Tensor) -> Result<Vec<f32>> {
-        guarded(&self.name, Code::ModelOutput, || self.infer(input))
-    }
-
-    fn infer(&self, input: Tensor) -> Result<Vec<f32>> {
-        if input.element() != self.element || !self.shape.holds(input.len()) {
+        let Some(row) = self
+            .row
+            .as_ref()
+            .filter(|row| input.element() == row.element && row.shape.holds(input.len()))
+        else {
             return Err(Error::new(
                 Code::Internal,
                 format!(
-                    "{} takes {:?} {:?}, it was given {} values of {:?}",
+                    "{} was given {} values of {:?}, which is not what it was loaded for",
                     self.name,
-                    self.element,
-                    self.shape,
                     input.len(),
                     input.element()
                 ),
             ));
-        }
-        let unusable = |what: String| {
-            Error::new(
-                Code::ModelOutput,
-                format!(
-                    "{} gave no usable output: {what}; the model or the bundle is at fault",
-                    self.name
-                ),
-            )
         };
-        let len = input.len();
-        let mut main = Some(input);
-        let mut inputs = TVec::new();
-        for role in &self.inputs {
-            let tensor = match role {
-                Role::Main => main.take(),
-                Role::Mask => Some(Tensor::I64(vec![1; len])),
-                Role::Types => Some(Tensor::I64(vec![0; len])),
-            };
-            let tensor = tensor.ok_or_else(|| unusable("it has two main inputs".into()))?;
-            let tensor = tensor.into_tract().map_err(|e| unusable(e.to_string()))?;
-            inputs.push(tensor.into());
+        let companion = |value: i64| Array::i64(vec![1, input.len()], vec![value; input.len()]);
+        let mut inputs: Vec<Array> = row
+            .inputs
+            .iter()
+            .map(|role| companion(i64::from(*role == Role::Mask)))
+            .collect();
+        let main = row.inputs.iter().position(|role| *role == Role::Main);
+        if let Some(main) = main.and_then(|main| inputs.get_mut(main)) {
+            *main = input.into_array();
         }
-        let outputs = self
-            .plan
-            .run(inputs)
-            .map_err(|e| unusable(excerpt(&format!("{e:#}"), 300)))?;
-        let first = outputs
-            .first()
-            .ok_or_else(|| unusable("nothing came out".into()))?;
-        let values = first
-            .cast_to::<f32>()
-            .map_err(|e| unusable(e.to_string()))?;
-        let values = tensor::values(&values).map_err(|e| unusable(e.to_string()))?;
+        let values = match self.infer(inputs)?.data {
+            Data::F32(values) => values,
+            Data::I64(values) => values.into_iter().map(|v| v as f32).collect(),
+        };
         match values.iter().position(|v| !v.is_finite()) {
-            Some(at) => Err(unusable(format!(
-                "value {at} of {} is {}",
-                values.len(),
-                values[at]
-            ))),
+            Some(at) => Err(unusable(
+                &self.name,
+                &format!("value {at} of {} is {}", values.len(), values[at]),
+            )),
             None => Ok(values),
         }
     }
 }
 
-/// Turns a panic inside tract, which a damaged model can still provoke, into an error. On wasm,
+impl Engine {
+    fn load(name: &str, file: Vec<u8>, row: Option<(Element, Shape)>) -> Result<Engine> {
+        if !file.starts_with(&MAGIC[..3]) {
+            return Engine::load_onnx(name, file, row);
+        }
+        let runner = Runner::load(file).map_err(|why| {
+            Error::new(
+                Code::ModelInvalid,
+                format!("{name} could not be read: {why}; prepare the model again"),
+            )
+        })?;
+        Ok(Engine::Prepared(Box::new(runner)))
+    }
+
+    #[cfg(feature = "onnx")]
+    fn load_onnx(name: &str, file: Vec<u8>, row: Option<(Element, Shape)>) -> Result<Engine> {
+        match onnx::Source::read(name, &file, row)?.prepare(false)? {
+            onnx::Form::Prepared(file) => Engine::load(name, file, row),
+            onnx::Form::Tract(model, _) => Ok(Engine::Tract(model)),
+        }
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    fn load_onnx(name: &str, _: Vec<u8>, _: Option<(Element, Shape)>) -> Result<Engine> {
+        Err(Error::new(
+            Code::ModelInvalid,
+            format!(
+                "{name} is not a prepared model, and this build runs only those; prepare it (`smallfirst prepare`) \
+                 or use the engine for ONNX"
+            ),
+        ))
+    }
+
+    fn inputs(&self) -> &[Given] {
+        match self {
+            Engine::Prepared(runner) => runner.inputs(),
+            #[cfg(feature = "onnx")]
+            Engine::Tract(model) => model.inputs(),
+        }
+    }
+
+    fn run(&self, name: &str, inputs: Vec<Array>) -> Result<Array> {
+        match self {
+            Engine::Prepared(runner) => runner.run(inputs).map_err(|failure| {
+                let step = failure
+                    .step
+                    .map_or(String::new(), |at| format!(" in step {at}"));
+                unusable(name, &format!("{}{step}", failure.fault))
+            }),
+            #[cfg(feature = "onnx")]
+            Engine::Tract(model) => {
+                let why = |e| crate::error::excerpt(&format!("{e:#}"), 300);
+                model.run(inputs).map_err(|e| unusable(name, &why(e)))
+            }
+        }
+    }
+}
+
+/// What each input of a bundle's model is given.
+fn roles(name: &str, given: &[Given], element: Element, shape: Shape) -> Result<Vec<Role>> {
+    let roles: Vec<Role> = match given {
+        [_] => vec![Role::Main],
+        many => many.iter().map(|input| Role::of(&input.name)).collect(),
+    };
+    let one_main = roles.iter().filter(|r| **r == Role::Main).count() == 1;
+    let companions = roles.len() == 1 || (element == Element::I64 && shape == Shape::AnyRow);
+    if one_main && companions {
+        return Ok(roles);
+    }
+    Err(Error::new(
+        Code::ModelInvalid,
+        format!(
+            "{name} has {} inputs; a model of a bundle has one (token encoders also a mask and types)",
+            given.len()
+        ),
+    ))
+}
+
+/// Whether an input takes a row.
+fn takes(input: &Given, element: Element, shape: Shape) -> bool {
+    let kind = (input.element == Element::F32) == (element == Element::F32);
+    let [batch, len] = &input.dims[..] else {
+        return false;
+    };
+    let fits = match (shape, len) {
+        (_, Dim::Symbol(_)) => true,
+        (Shape::Row(n), Dim::Number(len)) => n as i64 == *len,
+        _ => false,
+    };
+    kind && fits && matches!(batch, Dim::Number(1) | Dim::Symbol(_))
+}
+
+fn unusable(name: &str, what: &str) -> Error {
+    Error::new(
+        Code::ModelOutput,
+        format!("{name} gave no usable output: {what}; the model or the bundle is at fault"),
+    )
+}
+
+/// Turns a panic inside the engine, which a damaged model can still provoke, into an error. On wasm,
 /// where panics cannot be caught, the worker dies and is replaced.
 fn guarded<T>(name: &str, code: Code, work: impl FnOnce() -> Result<T>) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {

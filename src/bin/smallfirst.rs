@@ -17,6 +17,8 @@ mod learn;
 mod look;
 #[path = "smallfirst/pack.rs"]
 mod pack;
+#[path = "smallfirst/prepare.rs"]
+mod prepare;
 #[path = "smallfirst/rows.rs"]
 mod rows;
 #[path = "smallfirst/tagger.rs"]
@@ -60,7 +62,18 @@ enum Command {
     Evaluate(Box<evaluate::EvaluateArgs>),
     /// Show what learning from a remote's answers brings on a stream of labelled inputs
     Learn(Box<learn::LearnArgs>),
-    /// Check that a bundle is fit to be shipped, and copy it
+    /// Make one ONNX model ready for the browser: decluttered, fused, its weights as the kernels read them
+    Prepare(prepare::PrepareArgs),
+    /// Time one model on this machine
+    BenchModel(prepare::BenchModelArgs),
+    /// Time the kernels on this machine
+    #[cfg(feature = "bench")]
+    BenchKernels {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check that a bundle is fit to be shipped, prepare its models, and copy it
     Pack(pack::PackArgs),
     /// Print what a bundle can do
     Inspect {
@@ -88,6 +101,10 @@ fn main() -> ExitCode {
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Evaluate(args) => evaluate::evaluate(&args),
         Command::Learn(args) => learn::learn(&args),
+        Command::Prepare(args) => prepare::prepare(&args),
+        Command::BenchModel(args) => prepare::bench_model(&args),
+        #[cfg(feature = "bench")]
+        Command::BenchKernels { json } => prepare::bench_kernels(json),
         Command::Pack(args) => pack::pack(&args),
         Command::Inspect { bundle } => look::inspect(&bundle),
         Command::Validate { bundle } => look::validate(&bundle),

@@ -53,6 +53,11 @@ pub struct FileEntry {
     pub sha256: String,
     /// SPDX licence expression.
     pub license: String,
+    /// For a prepared model (`.sfm`): the SHA-256 of the ONNX file (`.onnx`, the same path otherwise) that it was
+    /// prepared from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
+    pub prepared_from: Option<String>,
 }
 
 /// A tokenizer.

@@ -143,7 +143,7 @@ mod tests {
     use crate::testing::Random;
 
     fn score(onnx: &[u8], x: &[f32]) -> f32 {
-        let model = Model::load("ood", onnx, Element::F32, Shape::Row(x.len())).unwrap();
+        let model = Model::load("ood", onnx.to_vec(), Element::F32, Shape::Row(x.len())).unwrap();
         model.run(Tensor::F32(x.to_vec())).unwrap()[0]
     }
 

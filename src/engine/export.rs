@@ -289,7 +289,7 @@ mod tests {
     use crate::engine::{Element, Model, Shape, Tensor};
 
     fn floats(onnx: &[u8], x: &[f32]) -> Vec<f32> {
-        let model = Model::load("t", onnx, Element::F32, Shape::Row(x.len())).unwrap();
+        let model = Model::load("t", onnx.to_vec(), Element::F32, Shape::Row(x.len())).unwrap();
         model.run(Tensor::F32(x.to_vec())).unwrap()
     }
 
@@ -310,7 +310,7 @@ mod tests {
     fn rows_are_summed_and_divided_by_the_root_of_their_number() {
         let table = [1.0, -1.0, 2.0, 0.0, 127.0, 0.5];
         let onnx = rows_sum(&table, &[0.0, 0.0]);
-        let model = Model::load("t", &onnx, Element::I64, Shape::AnyRow).unwrap();
+        let model = Model::load("t", onnx.clone(), Element::I64, Shape::AnyRow).unwrap();
         // The first column's scale is 1, the second's 1/127.
         close(
             &model.run(Tensor::I64(vec![0])).unwrap(),

@@ -1,9 +1,11 @@
 //! The tensors that cross into the engine: one row of one type.
 
-use tract_onnx::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::array::Array;
 
 /// The element types a model may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Element {
     /// 32-bit float.
     F32,
@@ -67,35 +69,12 @@ impl Tensor {
         self.len() == 0
     }
 
-    pub(super) fn into_tract(self) -> TractResult<tract_onnx::prelude::Tensor> {
-        let shape = [1, self.len()];
-        Ok(match self {
-            Tensor::F32(v) => tract_ndarray::Array2::from_shape_vec(shape, v)?.into_tensor(),
-            Tensor::I32(v) => tract_ndarray::Array2::from_shape_vec(shape, v)?.into_tensor(),
-            Tensor::I64(v) => tract_ndarray::Array2::from_shape_vec(shape, v)?.into_tensor(),
-        })
+    pub(super) fn into_array(self) -> Array {
+        let shape = vec![1, self.len()];
+        match self {
+            Tensor::F32(v) => Array::f32(shape, v),
+            Tensor::I32(v) => Array::i64(shape, v.into_iter().map(i64::from).collect()),
+            Tensor::I64(v) => Array::i64(shape, v),
+        }
     }
-}
-
-/// tract's description of an input.
-pub(super) fn fact(symbols: &SymbolScope, element: Element, shape: Shape) -> TypedFact {
-    let columns = match shape {
-        Shape::Row(n) => n.to_dim(),
-        Shape::AnyRow => symbols.sym("N").to_dim(),
-    };
-    let datum = match element {
-        Element::F32 => f32::datum_type(),
-        Element::I32 => i32::datum_type(),
-        Element::I64 => i64::datum_type(),
-    };
-    datum.fact([1.to_dim(), columns])
-}
-
-/// The values of an `f32` tensor, flattened.
-pub(super) fn values(tensor: &tract_onnx::prelude::Tensor) -> TractResult<Vec<f32>> {
-    Ok(tensor
-        .to_plain_array_view::<f32>()?
-        .iter()
-        .copied()
-        .collect())
 }

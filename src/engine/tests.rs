@@ -9,7 +9,7 @@ fn two_by_three() -> Vec<u8> {
 }
 
 fn load(onnx: &[u8], width: usize) -> Result<Model> {
-    Model::load("test.onnx", onnx, Element::F32, Shape::Row(width))
+    Model::load("test.onnx", onnx.to_vec(), Element::F32, Shape::Row(width))
 }
 
 #[test]
@@ -142,13 +142,13 @@ fn a_token_encoder_may_have_a_mask_and_types() {
         ["input_ids", "attention_mask", "token_type_ids"],
         ["attention_mask", "token_type_ids", "input_ids"],
     ] {
-        let model = Model::load("e", &model(&inputs), Element::I64, Shape::AnyRow).unwrap();
+        let model = Model::load("e", model(&inputs), Element::I64, Shape::AnyRow).unwrap();
         let found = model.run(Tensor::I64(vec![5, 7])).unwrap();
         assert_eq!(found, [6.0, 8.0], "{inputs:?}");
     }
     // Two inputs that both could be the text are not guessed at, nor companions of features.
     let two = model(&["input_ids", "other", "attention_mask"]);
-    assert!(Model::load("e", &two, Element::I64, Shape::AnyRow).is_err());
+    assert!(Model::load("e", two, Element::I64, Shape::AnyRow).is_err());
     let three = model(&["input_ids", "attention_mask", "token_type_ids"]);
-    assert!(Model::load("e", &three, Element::F32, Shape::Row(2)).is_err());
+    assert!(Model::load("e", three, Element::F32, Shape::Row(2)).is_err());
 }

@@ -334,7 +334,7 @@ impl<S: Source> Models<S> {
         element: Element,
         shape: Shape,
     ) -> Result<Model> {
-        Model::load(path, &self.file(bundle, path).await?, element, shape)
+        Model::load(path, self.file(bundle, path).await?, element, shape)
     }
 
     pub(super) async fn file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {

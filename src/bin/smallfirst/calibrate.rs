@@ -322,7 +322,7 @@ fn ood_scores(
             let model = match (file_name(name, method), width) {
                 (None, _) => None,
                 (Some(kept), Some(width)) => match workshop.kept(&kept) {
-                    Some(onnx) => Some(Model::load(&kept, &onnx, Element::F32, Shape::Row(width))?),
+                    Some(onnx) => Some(Model::load(&kept, onnx, Element::F32, Shape::Row(width))?),
                     // An imported head: nobody knows its training vectors.
                     None => continue,
                 },

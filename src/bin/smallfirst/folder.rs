@@ -121,6 +121,7 @@ impl Workshop {
             bytes: bytes.len() as u64,
             sha256,
             license: license.to_owned(),
+            prepared_from: None,
         };
         self.manifest.files.insert(path.to_owned(), entry);
         Ok(())
@@ -138,6 +139,9 @@ impl Workshop {
         let bytes = fs::read(from.join(path)).with_context(|| format!("{path} cannot be read"))?;
         verify(path, entry, &bytes)?;
         self.put(path, &bytes, &entry.license)?;
+        if let Some(copy) = self.manifest.files.get_mut(path) {
+            copy.prepared_from.clone_from(&entry.prepared_from);
+        }
         for text in ["LICENSE", "NOTICE", "README.md"] {
             let beside = Path::new(path).with_file_name(text);
             let beside = beside.to_string_lossy();
@@ -159,13 +163,8 @@ impl Workshop {
         manifest.heads.retain(|name, _| used.contains(name));
         let needed = needed_files(manifest)?;
         manifest.files.retain(|path, _| needed.contains(path));
-        manifest.revision = String::new();
-        let digest = Sha256::digest(serde_json::to_vec(&manifest)?);
-        manifest.revision = hex(&digest)[..12].to_owned();
-        let mut json = serde_json::to_string_pretty(&manifest)?;
-        json.push('\n');
-        Bundle::parse(json.as_bytes())?;
-        self.write("manifest.json", json.as_bytes())
+        let (_, json) = written(manifest)?;
+        self.write("manifest.json", &json)
     }
 
     /// Its folder.
@@ -182,6 +181,17 @@ impl Workshop {
     pub fn kept(&self, name: &str) -> Option<Vec<u8>> {
         fs::read(self.folder.join(WORK).join(name)).ok()
     }
+}
+
+/// Gives a manifest the revision of what it says: the revision, and its JSON. It is checked as a page would check it.
+pub fn written(manifest: &mut Manifest) -> Result<(String, Vec<u8>)> {
+    manifest.revision = String::new();
+    let digest = Sha256::digest(serde_json::to_vec(&manifest)?);
+    manifest.revision = hex(&digest)[..12].to_owned();
+    let mut json = serde_json::to_string_pretty(&manifest)?;
+    json.push('\n');
+    Bundle::parse(json.as_bytes())?;
+    Ok((manifest.revision.clone(), json.into_bytes()))
 }
 
 /// Every file that a task, head, encoder, tokenizer or tagger names, and the cards of shared encoders.
@@ -204,20 +214,36 @@ fn needed_files(manifest: &Manifest) -> Result<std::collections::BTreeSet<String
     Ok(needed)
 }
 
-/// Names the models and rules of a task: whatever could change an answer changes it.
+/// Names the models and rules of a task: whatever could change an answer changes it. A prepared model counts as the
+/// ONNX file it was prepared from: that, prepared on the spot, is what was measured.
 pub fn fingerprint(bundle: &Bundle, task: &str) -> Result<String> {
     let entry = bundle.task(task)?;
     let manifest = bundle.manifest();
-    let heads: Vec<_> = entry
-        .tiers
-        .iter()
-        .filter_map(|name| manifest.heads.get(name))
-        .collect();
-    let files: std::collections::BTreeMap<&str, &str> = entry
+    let source = |path: &str| match manifest.files.get(path) {
+        Some(FileEntry {
+            prepared_from: Some(sha256),
+            ..
+        }) => (with_extension(path, "onnx"), sha256.clone()),
+        Some(entry) => (path.to_owned(), entry.sha256.clone()),
+        None => (path.to_owned(), String::new()),
+    };
+    let heads = entry.tiers.iter().filter_map(|name| {
+        let mut head = manifest.heads.get(name)?.clone();
+        head.file = source(&head.file).0;
+        if let Some(addend) = &mut head.addend {
+            addend.file = source(&addend.file).0;
+        }
+        if let Some(file) = head.ood.as_mut().and_then(|ood| ood.file.as_mut()) {
+            *file = source(file).0;
+        }
+        Some(head)
+    });
+    let heads: Vec<_> = heads.collect();
+    let files: std::collections::BTreeMap<String, String> = entry
         .tiers
         .iter()
         .flat_map(|name| bundle.files_of_head(name))
-        .filter_map(|path| Some((path, manifest.files.get(path)?.sha256.as_str())))
+        .map(source)
         .collect();
     let of = (
         &entry.labels,
@@ -228,6 +254,12 @@ pub fn fingerprint(bundle: &Bundle, task: &str) -> Result<String> {
         files,
     );
     Ok(hex(&Sha256::digest(serde_json::to_vec(&of)?))[..16].to_owned())
+}
+
+/// A path of the bundle with another extension.
+pub fn with_extension(path: &str, extension: &str) -> String {
+    let path = Path::new(path).with_extension(extension);
+    path.to_string_lossy().into_owned()
 }
 
 pub fn hex(bytes: &[u8]) -> String {

@@ -1,5 +1,6 @@
 //! `pack`: a bundle as it is shipped.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -7,12 +8,15 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use smallfirst::bundle::verify;
+use sha2::{Digest, Sha256};
+use smallfirst::bundle::{Bundle, Features, Manifest, verify};
+use smallfirst::engine::onnx::{Form, Source};
+use smallfirst::engine::{Element, Shape};
+use smallfirst::task::TaskKind;
+use smallfirst::text::NgramVocabulary;
 
 use crate::evaluate::is_current;
-use smallfirst::task::TaskKind;
-
-use crate::folder::open;
+use crate::folder::{hex, open, with_extension, written};
 
 #[derive(Args)]
 pub struct PackArgs {
@@ -22,6 +26,12 @@ pub struct PackArgs {
     /// bundle is checked only
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Also copy the ONNX files that were prepared to this folder
+    #[arg(long)]
+    onnx: Option<PathBuf>,
+    /// Ship ONNX files as they are; a page then needs the larger engine
+    #[arg(long, conflicts_with = "onnx")]
+    unprepared: bool,
 }
 
 /// Checks that a bundle is fit to be shipped, prints its sizes, and copies it.
@@ -77,24 +87,168 @@ pub fn pack(args: &PackArgs) -> Result<()> {
             faults.join("\n  ")
         );
     }
-    let mut paths: Vec<String> = vec!["manifest.json".into()];
-    paths.extend(manifest.files.keys().cloned());
-    paths.extend(texts(&args.bundle, manifest.files.keys()));
-    match &args.out {
-        None => println!("fit to be shipped"),
-        Some(out) if out.to_string_lossy().ends_with(".tar.gz") => {
-            archive(&args.bundle, &paths, out)?
+    let Some(out) = &args.out else {
+        println!("fit to be shipped");
+        return Ok(());
+    };
+    let texts = texts(&args.bundle, manifest.files.keys());
+    let shipped = if args.unprepared {
+        Shipped::as_is(&args.bundle, manifest)?
+    } else {
+        prepared(&args.bundle, runtime.bundle(), args.onnx.as_deref())?
+    };
+    let mut files = shipped.files;
+    files.insert("manifest.json".into(), shipped.manifest);
+    for path in texts {
+        let bytes = fs::read(args.bundle.join(&path))?;
+        files.insert(path, bytes);
+    }
+    if out.to_string_lossy().ends_with(".tar.gz") {
+        return archive(&files, out);
+    }
+    for (path, bytes) in &files {
+        let to = out.join(path);
+        fs::create_dir_all(to.parent().unwrap_or(out))?;
+        fs::write(&to, bytes).with_context(|| to.display().to_string())?;
+    }
+    println!("packed to {}", out.display());
+    Ok(())
+}
+
+/// What goes out.
+struct Shipped {
+    manifest: Vec<u8>,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Shipped {
+    fn as_is(folder: &Path, manifest: &Manifest) -> Result<Self> {
+        let read = |path: &String| Ok((path.clone(), fs::read(folder.join(path))?));
+        Ok(Shipped {
+            manifest: fs::read(folder.join("manifest.json"))?,
+            files: manifest.files.keys().map(read).collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// The bundle with its ONNX files prepared. What has no prepared form stays as it is.
+fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipped> {
+    let mut manifest = bundle.manifest().clone();
+    let mut shipped = Shipped::as_is(folder, &manifest)?;
+    let mut any = false;
+    for (path, row) in models(folder, bundle)? {
+        let bytes = shipped.files.get(&path).context("a model is not listed")?;
+        if !path.ends_with(".onnx") {
+            continue;
         }
-        Some(out) => {
-            for path in &paths {
-                let to = out.join(path);
-                fs::create_dir_all(to.parent().unwrap_or(out))?;
-                fs::copy(args.bundle.join(path), &to).with_context(|| to.display().to_string())?;
+        let file = match Source::read(&path, bytes, Some(row))?.prepare(false)? {
+            Form::Prepared(file) => file,
+            Form::Tract(_, why) => {
+                println!("{path} stays ONNX, which needs the larger engine: {why}");
+                continue;
             }
-            println!("packed to {}", out.display());
+        };
+        if let Some(onnx) = onnx {
+            let to = onnx.join(&path);
+            fs::create_dir_all(to.parent().unwrap_or(onnx))?;
+            fs::write(&to, bytes).with_context(|| to.display().to_string())?;
+        }
+        any = true;
+        let to = with_extension(&path, "sfm");
+        println!("{:>12} bytes prepared as {to}", file.len());
+        let mut entry = manifest
+            .files
+            .remove(&path)
+            .context("a model is not listed")?;
+        entry.prepared_from = Some(entry.sha256);
+        entry.sha256 = hex(&Sha256::digest(&file));
+        entry.bytes = file.len() as u64;
+        manifest.files.insert(to.clone(), entry);
+        shipped.files.remove(&path);
+        shipped.files.insert(to.clone(), file);
+        rename(&mut manifest, &path, &to);
+    }
+    if any {
+        let (revision, json) = written(&mut manifest)?;
+        println!("revision {revision}");
+        shipped.manifest = json;
+    }
+    Ok(shipped)
+}
+
+/// Every model of a bundle, with the row that it reads.
+fn models(folder: &Path, bundle: &Bundle) -> Result<BTreeMap<String, (Element, Shape)>> {
+    let manifest = bundle.manifest();
+    let mut found = BTreeMap::new();
+    let mut add = |path: &str, row| found.insert(path.to_owned(), row);
+    let widths = |features: &Features| {
+        Ok::<_, anyhow::Error>(match features {
+            Features::Tokens { .. } | Features::HashedTokens { .. } => {
+                (Element::I64, Shape::AnyRow)
+            }
+            &Features::ByteWindows {
+                begin_bytes,
+                end_bytes,
+                ..
+            } => (
+                Element::I32,
+                Shape::Row(begin_bytes as usize + end_bytes as usize),
+            ),
+            Features::Ngrams { file } => {
+                let vocabulary = NgramVocabulary::load(file, &fs::read(folder.join(file))?)?;
+                (Element::F32, Shape::Row(vocabulary.width()))
+            }
+            _ => bail!("features of a kind that `pack` does not know"),
+        })
+    };
+    for encoder in manifest.encoders.values() {
+        add(&encoder.file, widths(&encoder.features)?);
+    }
+    for head in manifest.heads.values() {
+        let encoder = head
+            .encoder
+            .as_ref()
+            .and_then(|name| manifest.encoders.get(name));
+        let vector = encoder.map(|e| (Element::F32, Shape::Row(e.dimension as usize)));
+        let own = head.features.as_ref().map(widths).transpose()?;
+        let row = own
+            .or(vector)
+            .context("a head reads neither features nor an encoder")?;
+        add(&head.file, row);
+        if let Some(addend) = &head.addend {
+            add(&addend.file, widths(&addend.features)?);
+        }
+        if let (Some(file), Some(vector)) =
+            (head.ood.as_ref().and_then(|ood| ood.file.as_ref()), vector)
+        {
+            add(file, vector);
         }
     }
-    Ok(())
+    if let Some(tagger) = &manifest.tagger {
+        add(&tagger.file, (Element::I64, Shape::AnyRow));
+    }
+    Ok(found)
+}
+
+/// Writes another path wherever the manifest names a file.
+fn rename(manifest: &mut Manifest, from: &str, to: &str) {
+    let heads = manifest.heads.values_mut().flat_map(|head| {
+        let addend = head.addend.as_mut().map(|addend| &mut addend.file);
+        let ood = head.ood.as_mut().and_then(|ood| ood.file.as_mut());
+        std::iter::once(&mut head.file).chain(addend).chain(ood)
+    });
+    let encoders = manifest
+        .encoders
+        .values_mut()
+        .map(|encoder| &mut encoder.file);
+    let tagger = manifest.tagger.as_mut().map(|tagger| &mut tagger.file);
+    for path in heads
+        .chain(encoders)
+        .chain(tagger)
+        .filter(|path| *path == from)
+    {
+        to.clone_into(path);
+    }
 }
 
 /// Licence texts and notices beside the shipped files.
@@ -115,11 +269,14 @@ fn texts<'a>(bundle: &Path, files: impl Iterator<Item = &'a String>) -> Vec<Stri
     found
 }
 
-fn archive(bundle: &Path, paths: &[String], out: &Path) -> Result<()> {
+fn archive(files: &BTreeMap<String, Vec<u8>>, out: &Path) -> Result<()> {
     let gzip = GzEncoder::new(fs::File::create(out)?, Compression::best());
     let mut tar = tar::Builder::new(gzip);
-    for path in paths {
-        tar.append_path_with_name(bundle.join(path), path)?;
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, bytes.as_slice())?;
     }
     tar.into_inner()?.finish()?;
     println!("packed to {}", out.display());

@@ -1,0 +1,163 @@
+//! `prepare`, and the measurements of single models and kernels.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+use smallfirst::engine::onnx::{Form, Source};
+use smallfirst::engine::{Array, Data, Element, MAGIC, Model};
+
+#[derive(Args)]
+pub struct PrepareArgs {
+    /// An ONNX file
+    model: PathBuf,
+    /// Where the prepared file goes; by default beside the model, ending in .sfm
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Store the weights of large products as int8, with a scale a column
+    #[arg(long)]
+    int8: bool,
+}
+
+/// Prepares one model.
+pub fn prepare(args: &PrepareArgs) -> Result<()> {
+    let name = args.model.display().to_string();
+    let onnx = fs::read(&args.model).with_context(|| name.clone())?;
+    let file = match Source::read(&name, &onnx, None)?.prepare(args.int8)? {
+        Form::Prepared(file) => file,
+        Form::Tract(_, why) => bail!(
+            "{name} has no prepared form ({why}); it runs on tract, in pages with the engine for ONNX"
+        ),
+    };
+    let out = args
+        .out
+        .clone()
+        .unwrap_or_else(|| args.model.with_extension("sfm"));
+    fs::write(&out, &file).with_context(|| out.display().to_string())?;
+    println!(
+        "{}: {} bytes ONNX, {} bytes prepared",
+        out.display(),
+        onnx.len(),
+        file.len()
+    );
+    Ok(())
+}
+
+#[derive(Args)]
+pub struct BenchModelArgs {
+    /// A prepared or an ONNX file
+    model: PathBuf,
+    /// The inputs' lengths, such as 1,128; all inputs get them
+    #[arg(long, value_delimiter = ',')]
+    dims: Vec<usize>,
+    /// How many runs are timed
+    #[arg(long, default_value_t = 30)]
+    runs: usize,
+    /// Leave an ONNX file to tract
+    #[arg(long)]
+    tract: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Times one model on this machine.
+pub fn bench_model(args: &BenchModelArgs) -> Result<()> {
+    let name = args.model.display().to_string();
+    let file = fs::read(&args.model).with_context(|| name.clone())?;
+    let (inputs, run): (_, Box<dyn Fn(Vec<Array>) -> Result<Array>>) = if args.tract {
+        if file.starts_with(&MAGIC) {
+            bail!("{name} is prepared; tract reads the ONNX file it was made of");
+        }
+        let model = Source::read(&name, &file, None)?.into_tract()?;
+        let inputs = model.inputs().to_vec();
+        (inputs, Box::new(move |given| Ok(model.run(given)?)))
+    } else {
+        let model = Model::open(&name, file)?;
+        let inputs = model.inputs().to_vec();
+        (inputs, Box::new(move |given| Ok(model.infer(given)?)))
+    };
+    let count: usize = args.dims.iter().product();
+    let given: Vec<Array> = inputs
+        .iter()
+        .map(|input| Array {
+            shape: args.dims.clone(),
+            data: match input.element {
+                Element::F32 => Data::F32(
+                    (0..count)
+                        .map(|i| (i * 7919 % 255) as f32 / 127.5 - 1.0)
+                        .collect(),
+                ),
+                _ if input.name.contains("mask") => Data::I64(vec![1; count]),
+                _ if input.name.contains("type") => Data::I64(vec![0; count]),
+                _ => Data::I64((0..count as i64).map(|i| i * 37 % 200).collect()),
+            },
+        })
+        .collect();
+    for _ in 0..3 {
+        run(given.clone())?;
+    }
+    let mut ms = Vec::new();
+    for _ in 0..args.runs {
+        let inputs = given.clone();
+        let start = Instant::now();
+        run(inputs)?;
+        ms.push(start.elapsed().as_secs_f64() * 1000.0);
+    }
+    if args.json {
+        println!("{}", json!({ "ms": ms }));
+    } else {
+        ms.sort_by(f64::total_cmp);
+        println!(
+            "{}: median {:.3} ms of {} runs",
+            shown(&args.model),
+            ms[ms.len() / 2],
+            ms.len()
+        );
+    }
+    Ok(())
+}
+
+fn shown(path: &Path) -> String {
+    path.file_name()
+        .map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// Times the kernels on this machine.
+#[cfg(feature = "bench")]
+pub fn bench_kernels(as_json: bool) -> Result<()> {
+    use smallfirst::engine::kernels::bench::{Bench, cases};
+    let mut found = Vec::new();
+    for (at, case) in cases().iter().enumerate() {
+        let mut bench = Bench::new(at);
+        let mut times = 1;
+        // Long enough for the clock, then the best of several, for other work only ever adds.
+        loop {
+            let start = Instant::now();
+            std::hint::black_box(bench.run(times));
+            if start.elapsed().as_millis() >= 20 {
+                break;
+            }
+            times *= 2;
+        }
+        let best = (0..5)
+            .map(|_| {
+                let start = Instant::now();
+                std::hint::black_box(bench.run(times));
+                start.elapsed().as_secs_f64()
+            })
+            .fold(f64::INFINITY, f64::min);
+        let gflops = case.flops * f64::from(times) / best / 1e9;
+        if !as_json {
+            println!("{gflops:8.1} GFLOP/s  {}", case.name);
+        }
+        found.push(json!({ "name": case.name, "gflops": gflops }));
+    }
+    if as_json {
+        println!("{}", serde_json::Value::Array(found));
+    }
+    Ok(())
+}

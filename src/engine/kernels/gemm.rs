@@ -1,0 +1,433 @@
+//! Products of matrices of 32-bit floats.
+//!
+//! Three loops around the tile. The outermost takes blocks of rows of the left operand that stay in
+//! the second-level cache (or, where all of the right operand fits in the first, a tile's height at
+//! a time, so that the result is written row by row); the next takes pieces of `k` so short that a
+//! panel's piece stays in the first-level cache; the third takes the panels, each of which then
+//! meets all rows of the block. Rows are divided evenly among the tiles of a block, so no tile
+//! computes rows that are not there.
+
+#![allow(unsafe_code)]
+
+use std::ops::Range;
+
+use super::lanes::{Dot, Kernel, dispatch};
+use super::pack::{pack_b, packed_len};
+use super::tile::{Finish, Place, Steps, Tiles};
+use super::{Epilogue, Matrix, NR, span};
+
+/// Longest piece of `k`: a panel's piece has 8 times as many numbers, 14 KiB.
+const PIECE: usize = 448;
+/// Numbers of the left operand in a block of rows: 256 KiB.
+const BLOCK: usize = 64 * 1024;
+/// Numbers of the right operand that may stay in the first-level cache throughout: 20 KiB.
+const SMALL: usize = 5 * 1024;
+/// The most rows and columns that a tile has.
+const TALLEST: usize = 6;
+
+/// `c = activation(scale * a b + bias + residual)` with `a` of `m` by `k` (any strides), `b` of `k`
+/// by `n` as [`pack_b`] leaves it and `c` of `m` by `n`, whose rows are `c_row_stride` apart.
+///
+/// `scratch` is grown as needed and kept by the caller for the next call.
+#[allow(clippy::too_many_arguments)]
+pub fn gemm(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &Matrix,
+    packed_b: &[f32],
+    c: &mut [f32],
+    c_row_stride: usize,
+    epilogue: &Epilogue,
+    scratch: &mut Vec<f32>,
+) {
+    let gathered = gathered_len(m, k, a);
+    if scratch.len() < gathered {
+        scratch.resize(gathered, 0.0);
+    }
+    product(m, n, k, a, packed_b, c, c_row_stride, epilogue, scratch);
+}
+
+/// As [`gemm`], with a right operand of any strides that is packed for this one call.
+#[allow(clippy::too_many_arguments)]
+pub fn gemm_dynamic(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &Matrix,
+    b: &Matrix,
+    c: &mut [f32],
+    c_row_stride: usize,
+    epilogue: &Epilogue,
+    scratch: &mut Vec<f32>,
+) {
+    let packed = packed_len(k, n);
+    let needed = packed
+        .checked_add(gathered_len(m, k, a))
+        .expect("scratch that overflows");
+    if scratch.len() < needed {
+        scratch.resize(needed, 0.0);
+    }
+    let (packed, gathered) = scratch.split_at_mut(packed);
+    pack_b(k, n, b, packed);
+    product(m, n, k, a, packed, c, c_row_stride, epilogue, gathered);
+}
+
+/// Numbers of scratch that the left operand needs: none where its rows are contiguous.
+fn gathered_len(m: usize, k: usize, a: &Matrix) -> usize {
+    if a.col_stride == 1 || k <= 1 {
+        0
+    } else {
+        m.checked_mul(k).expect("a matrix that overflows")
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn product(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &Matrix,
+    packed_b: &[f32],
+    c: &mut [f32],
+    c_row_stride: usize,
+    epilogue: &Epilogue,
+    gathered: &mut [f32],
+) {
+    if m == 0 || n == 0 {
+        return;
+    }
+    a.check(m, k);
+    assert!(
+        packed_b.len() >= packed_len(k, n),
+        "the right operand is shorter than packed"
+    );
+    assert!(m == 1 || c_row_stride >= n, "rows of the result overlap");
+    let result = span(m, c_row_stride, n, 1);
+    assert!(c.len() >= result, "the result is longer than its slice");
+    assert!(
+        epilogue.bias.is_none_or(|bias| bias.len() >= n),
+        "a bias shorter than a row"
+    );
+    assert!(
+        epilogue.residual.is_none_or(|r| r.len() >= result),
+        "a residual shorter than the result"
+    );
+
+    let (a, a_stride) = if gathered_len(m, k, a) == 0 {
+        (a.data, a.row_stride)
+    } else {
+        let gathered = &mut gathered[..m * k];
+        gather(k, a, gathered);
+        (&*gathered, k)
+    };
+    dispatch(Product {
+        m,
+        n,
+        k,
+        a,
+        a_stride,
+        b: packed_b,
+        c,
+        c_stride: c_row_stride,
+        epilogue,
+    });
+}
+
+/// Makes the rows of `a` contiguous, in squares that the caches hold.
+fn gather(k: usize, a: &Matrix, out: &mut [f32]) {
+    const SQUARE: usize = 32;
+    for (block, out) in out.chunks_mut(SQUARE * k).enumerate() {
+        for start in (0..k).step_by(SQUARE) {
+            for (i, out) in out.chunks_exact_mut(k).enumerate() {
+                let row = (block * SQUARE + i) * a.row_stride;
+                for (j, out) in out[start..k.min(start + SQUARE)].iter_mut().enumerate() {
+                    *out = a.data[row + (start + j) * a.col_stride];
+                }
+            }
+        }
+    }
+}
+
+/// A checked product: all lengths are as [`product`] asserts them.
+struct Product<'a> {
+    m: usize,
+    n: usize,
+    k: usize,
+    a: &'a [f32],
+    a_stride: usize,
+    b: &'a [f32],
+    c: &'a mut [f32],
+    c_stride: usize,
+    epilogue: &'a Epilogue<'a>,
+}
+
+impl Kernel for Product<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Dot>(mut self) {
+        let tallest = V::ROWS.min(TALLEST);
+        let pieces = self.k.div_ceil(PIECE).max(1);
+        let piece = self.k.div_ceil(pieces).next_multiple_of(4);
+        let block = if pieces == 1 && packed_len(self.k, self.n) <= SMALL {
+            tallest
+        } else {
+            (BLOCK / piece.max(1)).clamp(tallest, 4096) / tallest * tallest
+        };
+        // Blocks of nearly the same height, so that the last one is not a sliver.
+        let blocks = self.m.div_ceil(block);
+        for i in 0..blocks {
+            let rows = share(self.m, blocks, i);
+            for start in (0..self.k.max(1)).step_by(piece.max(1)) {
+                self.block::<V>(rows.clone(), start..self.k.min(start + piece));
+            }
+        }
+    }
+}
+
+/// Part `i` of `0..whole` in `parts` nearly equal parts.
+#[inline(always)]
+pub fn share(whole: usize, parts: usize, i: usize) -> Range<usize> {
+    let (each, more) = (whole / parts, whole % parts);
+    let start = i * each + i.min(more);
+    start..start + each + usize::from(i < more)
+}
+
+impl Product<'_> {
+    /// Some rows, all columns, a piece of `k`.
+    #[inline(always)]
+    fn block<V: Dot>(&mut self, rows: Range<usize>, piece: Range<usize>) {
+        let panels = self.n / NR;
+        let tiles = rows.len().div_ceil(V::ROWS.min(TALLEST));
+        let (height, higher) = (rows.len() / tiles, rows.len() % tiles);
+        let group = group::<V>(rows.len().div_ceil(tiles));
+        let (groups, single) = (panels / group, panels % group);
+        if tiles == 1 {
+            self.tiles::<V>(
+                rows.start,
+                height,
+                (0, group),
+                Along::Columns(groups),
+                &piece,
+            );
+            self.tiles::<V>(
+                rows.start,
+                height,
+                (groups * group, 1),
+                Along::Columns(single),
+                &piece,
+            );
+        } else {
+            let first = higher * (height + 1);
+            for i in 0..groups + single {
+                let panels = if i < groups {
+                    (i * group, group)
+                } else {
+                    (groups * group + i - groups, 1)
+                };
+                self.tiles::<V>(rows.start, height + 1, panels, Along::Rows(higher), &piece);
+                self.tiles::<V>(
+                    rows.start + first,
+                    height,
+                    panels,
+                    Along::Rows(tiles - higher),
+                    &piece,
+                );
+            }
+        }
+        if !self.n.is_multiple_of(NR) {
+            for i in 0..tiles {
+                let part = share(rows.len(), tiles, i);
+                self.edge::<V>(rows.start + part.start..rows.start + part.end, &piece);
+            }
+        }
+    }
+
+    /// Tiles of `height` rows and some panels (the first, how many), from row `row` on.
+    #[inline(always)]
+    fn tiles<V: Dot>(
+        &mut self,
+        row: usize,
+        height: usize,
+        (panel, panels): (usize, usize),
+        along: Along,
+        piece: &Range<usize>,
+    ) {
+        let steps = match along {
+            Along::Rows(count) => Steps {
+                count,
+                a: height * self.a_stride,
+                c: height * self.c_stride,
+                ..Steps::default()
+            },
+            Along::Columns(count) => {
+                let columns = panels * NR;
+                Steps {
+                    count,
+                    b: columns * self.k,
+                    c: columns,
+                    columns,
+                    a: 0,
+                }
+            }
+        };
+        if steps.count == 0 {
+            return;
+        }
+        let at = row * self.c_stride + panel * NR;
+        let finish = (piece.end == self.k).then(|| Finish {
+            scale: self.epilogue.scale,
+            bias: self
+                .epilogue
+                .bias
+                .map_or(std::ptr::null(), |bias| bias[panel * NR..].as_ptr()),
+            residual: self
+                .epilogue
+                .residual
+                .map_or(std::ptr::null(), |r| r[at..].as_ptr()),
+            activation: self.epilogue.activation,
+        });
+        let place = Place {
+            c: self.c[at..].as_mut_ptr(),
+            c_stride: self.c_stride,
+            ..self.place(row, panel, piece)
+        };
+        // SAFETY: `product` checked all lengths; the tiles' rows and columns are all there.
+        unsafe { tiles::<V>(height, panels, place, finish, steps) };
+    }
+
+    /// A tile of the last panel, which has fewer columns: through a buffer of full width.
+    #[inline(always)]
+    fn edge<V: Dot>(&mut self, rows: Range<usize>, piece: &Range<usize>) {
+        let first = self.n / NR * NR;
+        let width = self.n - first;
+        let mut c = [0.0; TALLEST * NR];
+        let mut residual = [0.0; TALLEST * NR];
+        let mut bias = [0.0; NR];
+        for (i, row) in rows.clone().enumerate() {
+            let at = row * self.c_stride + first;
+            if piece.start > 0 {
+                c[i * NR..][..width].copy_from_slice(&self.c[at..][..width]);
+            }
+            if let Some(all) = self.epilogue.residual {
+                residual[i * NR..][..width].copy_from_slice(&all[at..][..width]);
+            }
+        }
+        if let Some(all) = self.epilogue.bias {
+            bias[..width].copy_from_slice(&all[first..][..width]);
+        }
+        let place = Place {
+            c: c.as_mut_ptr(),
+            c_stride: NR,
+            ..self.place(rows.start, first / NR, piece)
+        };
+        let finish = (piece.end == self.k).then_some(Finish {
+            scale: self.epilogue.scale,
+            bias: bias.as_ptr(),
+            residual: residual.as_ptr(),
+            activation: self.epilogue.activation,
+        });
+        // SAFETY: as in `tiles`; the buffers have the tile's full width.
+        unsafe {
+            tiles::<V>(
+                rows.len(),
+                1,
+                place,
+                finish,
+                Steps {
+                    count: 1,
+                    ..Steps::default()
+                },
+            )
+        };
+        for (i, row) in rows.enumerate() {
+            self.c[row * self.c_stride + first..][..width].copy_from_slice(&c[i * NR..][..width]);
+        }
+    }
+
+    /// A tile's operands; its result is for the caller to fill in.
+    #[inline(always)]
+    fn place(&self, row: usize, panel: usize, piece: &Range<usize>) -> Place {
+        Place {
+            k: piece.len(),
+            a: self.a[(row * self.a_stride + piece.start).min(self.a.len())..].as_ptr(),
+            a_stride: self.a_stride,
+            b: self.b[(panel * self.k + piece.start) * NR..].as_ptr(),
+            panel_stride: self.k * NR,
+            c: std::ptr::null_mut(),
+            c_stride: 0,
+            advance: 4,
+            resume: piece.start > 0,
+        }
+    }
+}
+
+/// How many panels a tile of so many rows has: enough sums to keep the multipliers busy.
+#[inline(always)]
+fn group<V: Dot>(rows: usize) -> usize {
+    match (rows, V::WIDE) {
+        (1, false) => 4,
+        (1, true) => 8,
+        (2, false) => 2,
+        (2, true) => 4,
+        (_, false) => 1,
+        (_, true) => 2,
+    }
+}
+
+/// Which way tiles follow each other, and how many.
+enum Along {
+    Rows(usize),
+    Columns(usize),
+}
+
+/// Computes tiles of `rows` by `panels`, one or as [`group`] says.
+///
+/// # Safety
+/// As [`Tiles::new`].
+#[inline(always)]
+unsafe fn tiles<V: Dot>(
+    rows: usize,
+    panels: usize,
+    place: Place,
+    finish: Option<Finish>,
+    steps: Steps,
+) {
+    macro_rules! tiles {
+        ($(($rows:literal, $panels:literal, $vectors:literal)),*) => {
+            match (rows, panels) {
+                // SAFETY: the caller's promise: as many rows, as many vectors.
+                $(($rows, $panels) => V::call(unsafe { Tiles::<$rows, $vectors>::new(place, finish, steps) }),)*
+                _ => unreachable!("no tile of {rows} rows and {panels} panels"),
+            }
+        };
+    }
+    if V::WIDE {
+        tiles!(
+            (1, 8, 8),
+            (2, 4, 4),
+            (3, 2, 2),
+            (4, 2, 2),
+            (5, 2, 2),
+            (6, 2, 2),
+            (1, 1, 1),
+            (2, 1, 1),
+            (3, 1, 1),
+            (4, 1, 1),
+            (5, 1, 1),
+            (6, 1, 1)
+        )
+    } else {
+        tiles!(
+            (1, 4, 8),
+            (2, 2, 4),
+            (1, 1, 2),
+            (2, 1, 2),
+            (3, 1, 2),
+            (4, 1, 2),
+            (5, 1, 2),
+            (6, 1, 2)
+        )
+    }
+}

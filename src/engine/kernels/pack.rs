@@ -1,0 +1,74 @@
+//! The right operand of a product, as the inner loop reads it.
+//!
+//! `[ceil(n / 8)][k][8]`: panels of eight columns, each from its first row to its last, the columns
+//! that are missing from the last panel filled with zeros.
+
+use super::{Matrix, NR};
+
+/// The length of a packed `k` by `n` matrix, in numbers.
+pub fn packed_len(k: usize, n: usize) -> usize {
+    n.div_ceil(NR)
+        .checked_mul(NR)
+        .and_then(|n| n.checked_mul(k))
+        .expect("a packed matrix that overflows")
+}
+
+/// Packs `b` of `k` rows and `n` columns into the first [`packed_len`] numbers of `out`.
+pub fn pack_b(k: usize, n: usize, b: &Matrix, out: &mut [f32]) {
+    b.check(k, n);
+    let out = &mut out[..packed_len(k, n)];
+    if k == 0 {
+        return;
+    }
+    for (panel, out) in out.chunks_exact_mut(k * NR).enumerate() {
+        let first = panel * NR;
+        let width = NR.min(n - first);
+        let data = &b.data[first * b.col_stride..];
+        if width < NR {
+            out.fill(0.0);
+        }
+        if b.col_stride == 1 {
+            for (i, out) in out.chunks_exact_mut(NR).enumerate() {
+                let row = &data[i * b.row_stride..][..width];
+                if let (Ok(row), Ok(out)) = (
+                    <&[f32; NR]>::try_from(row),
+                    <&mut [f32; NR]>::try_from(&mut *out),
+                ) {
+                    *out = *row;
+                } else {
+                    out[..width].copy_from_slice(row);
+                }
+            }
+        } else if b.row_stride == 1 && width == NR {
+            let columns: [&[f32]; NR] = std::array::from_fn(|j| &data[j * b.col_stride..][..k]);
+            transpose(columns, out);
+        } else {
+            for (i, out) in out.chunks_exact_mut(NR).enumerate() {
+                for (j, out) in out[..width].iter_mut().enumerate() {
+                    *out = data[i * b.row_stride + j * b.col_stride];
+                }
+            }
+        }
+    }
+}
+
+/// Eight columns side by side, a square at a time.
+fn transpose(columns: [&[f32]; NR], out: &mut [f32]) {
+    let (squares, rest) = out.as_chunks_mut::<{ NR * NR }>();
+    let whole = squares.len() * NR;
+    for (i, square) in squares.iter_mut().enumerate() {
+        for (j, column) in columns.iter().enumerate() {
+            let numbers: &[f32; NR] = column[i * NR..]
+                .first_chunk()
+                .expect("a column of k numbers");
+            for (l, &number) in numbers.iter().enumerate() {
+                square[l * NR + j] = number;
+            }
+        }
+    }
+    for (i, out) in rest.chunks_exact_mut(NR).enumerate() {
+        for (out, column) in out.iter_mut().zip(columns) {
+            *out = column[whole + i];
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! The graph written as a program: steps in order, weights as the kernels read them.
+
+use tract_onnx::prelude::*;
+
+use super::graph::{Graph, Id, Symbols, What, floats};
+use super::lower::{Lowered, Unlowered, no};
+use crate::engine::kernels::{self, Matrix};
+use crate::engine::op::{Conv, MatMul, Op, Right};
+use crate::engine::program::{Given, Program, Step, WeightKind};
+
+/// From how many rows and columns on a weight is worth int8: below, its rounding costs more than it saves.
+const INT8_FROM: usize = 64;
+
+struct Emitter<'a> {
+    graph: &'a Graph,
+    symbols: &'a Symbols,
+    int8: bool,
+    program: Program,
+    blob: Vec<u8>,
+    /// The operand that stands for each node.
+    done: Vec<Option<i32>>,
+}
+
+/// The file of a graph. `int8` stores the weights of products as int8.
+pub(super) fn emit(
+    graph: &Graph,
+    symbols: &Symbols,
+    inputs: Vec<Given>,
+    int8: bool,
+) -> Lowered<Vec<u8>> {
+    let mut emitter = Emitter {
+        graph,
+        symbols,
+        int8,
+        program: Program {
+            symbols: symbols.len(),
+            inputs,
+            ..Program::default()
+        },
+        blob: Vec::new(),
+        done: vec![None; graph.nodes.len()],
+    };
+    let output = emitter.node(graph.output)?;
+    let Ok(output) = u32::try_from(output) else {
+        return no("a model that computes nothing");
+    };
+    emitter.program.output = output;
+    Ok(emitter.program.to_file(&emitter.blob))
+}
+
+impl Emitter<'_> {
+    /// Writes what a node needs, then the node. Not recursive: graphs are deep.
+    fn node(&mut self, id: Id) -> Lowered<i32> {
+        let mut open = vec![(id, false)];
+        while let Some((id, ready)) = open.pop() {
+            if self.done[id].is_some() {
+                continue;
+            }
+            let node = &self.graph.nodes[id];
+            if ready {
+                self.done[id] = Some(self.write(id)?);
+                continue;
+            }
+            match &node.what {
+                What::Input(at) => self.done[id] = Some(*at as i32),
+                // Written where they are used, for that says how.
+                What::Const(_) => {}
+                What::Do(_) => {
+                    open.push((id, true));
+                    open.extend(node.of.iter().rev().map(|&of| (of, false)));
+                }
+            }
+        }
+        match self.done[id] {
+            Some(done) => Ok(done),
+            None => self.plain(id),
+        }
+    }
+
+    fn write(&mut self, id: Id) -> Lowered<i32> {
+        let node = &self.graph.nodes[id];
+        let What::Do(op) = &node.what else {
+            return no("a weight that is computed");
+        };
+        let mut of = Vec::new();
+        let op = match op {
+            Op::Reshape(_) => {
+                of.push(self.operand(node.of[0])?);
+                let dims = self.symbols.dims(&node.shape);
+                Op::Reshape(dims.ok_or(Unlowered("a length of an unknown kind".into()))?)
+            }
+            Op::MatMul(matmul) => Op::MatMul(self.product(matmul, &node.of, &mut of)?),
+            Op::Conv(conv) => {
+                of.push(self.operand(node.of[0])?);
+                of.push(self.convolution(conv, node.of[1])?);
+                for &rest in &node.of[2..] {
+                    of.push(self.operand(rest)?);
+                }
+                op.clone()
+            }
+            op => {
+                for &operand in &node.of {
+                    of.push(self.operand(operand)?);
+                }
+                op.clone()
+            }
+        };
+        self.program.steps.push(Step { op, of });
+        Ok((self.program.inputs.len() + self.program.steps.len() - 1) as i32)
+    }
+
+    fn operand(&mut self, id: Id) -> Lowered<i32> {
+        match self.done[id] {
+            Some(done) => Ok(done),
+            None => self.plain(id),
+        }
+    }
+
+    /// A weight as it is.
+    fn plain(&mut self, id: Id) -> Lowered<i32> {
+        let Some(tensor) = self.graph.tensor(id) else {
+            return no("an operand that was not written");
+        };
+        let kind = match tensor.datum_type() {
+            DatumType::F32 => WeightKind::F32,
+            DatumType::I64 => WeightKind::I64,
+            DatumType::I8 => WeightKind::I8,
+            other => return no(format!("a weight of {other:?}")),
+        };
+        let bytes = tensor.as_bytes().iter().copied();
+        let weight = self
+            .program
+            .add_weight(&mut self.blob, kind, tensor.shape().to_vec(), bytes);
+        self.done[id] = Some(weight);
+        Ok(weight)
+    }
+
+    fn floats(&mut self, shape: Vec<usize>, values: &[f32]) -> i32 {
+        let bytes = values.iter().flat_map(|v| v.to_le_bytes());
+        self.program
+            .add_weight(&mut self.blob, WeightKind::F32, shape, bytes)
+    }
+
+    fn product(&mut self, op: &MatMul, nodes: &[Id], of: &mut Vec<i32>) -> Lowered<MatMul> {
+        of.push(self.operand(nodes[0])?);
+        let Right::Dynamic(letters) = &op.right else {
+            return no("a weight that is packed already");
+        };
+        let weight = self
+            .graph
+            .tensor(nodes[1])
+            .filter(|_| packable(op, letters));
+        let mut packed = None;
+        if let Some(weight) = weight.cloned() {
+            let values =
+                floats(&weight).ok_or(Unlowered("a product that is not of floats".into()))?;
+            packed = Some(self.pack(op, letters, weight.shape(), values, of)?);
+        }
+        let mut op = op.clone();
+        match packed {
+            None => of.push(self.operand(nodes[1])?),
+            Some((right, result)) => {
+                op.right = right;
+                op.result = result;
+            }
+        }
+        for &rest in &nodes[2..] {
+            of.push(self.operand(rest)?);
+        }
+        Ok(op)
+    }
+
+    /// A weight in panels, and the letters of the result that are not its own.
+    fn pack(
+        &mut self,
+        op: &MatMul,
+        letters: &str,
+        shape: &[usize],
+        values: &[f32],
+        of: &mut Vec<i32>,
+    ) -> Lowered<(Right, String)> {
+        let length = |letter: char| letters.find(letter).map_or(1, |at| shape[at]);
+        let summed: Vec<char> = op
+            .left
+            .chars()
+            .filter(|&l| !op.result.contains(l))
+            .collect();
+        let own: Vec<char> = op
+            .result
+            .chars()
+            .filter(|&l| !op.left.contains(l))
+            .collect();
+        let k: usize = summed.iter().map(|&l| length(l)).product();
+        let n: Vec<usize> = own.iter().map(|&l| length(l)).collect();
+        let columns: usize = n.iter().product();
+        // In the order [summed, own].
+        let steps = crate::engine::array::strides(shape);
+        let order: Vec<(usize, usize)> = summed
+            .iter()
+            .chain(&own)
+            .map(|&l| (length(l), letters.find(l).map_or(0, |at| steps[at])))
+            .collect();
+        let mut plain = Vec::with_capacity(values.len());
+        for at in 0..values.len() {
+            let (mut rest, mut place) = (at, 0);
+            for &(length, step) in order.iter().rev() {
+                place += rest % length * step;
+                rest /= length;
+            }
+            plain.push(values[place]);
+        }
+        let matrix = Matrix {
+            data: &plain,
+            row_stride: columns,
+            col_stride: 1,
+        };
+        let result: String = op.result.chars().filter(|&l| op.left.contains(l)).collect();
+        if self.int8 && k.min(columns) >= INT8_FROM {
+            let mut packed = vec![0; kernels::packed_len_i8(k, columns)];
+            let (mut scales, mut sums) = (vec![0.0; columns], vec![0; columns]);
+            kernels::quantise_weights(k, columns, &matrix, &mut packed, &mut scales, &mut sums);
+            let bytes = packed.iter().map(|&v| v.cast_unsigned());
+            of.push(self.program.add_weight(
+                &mut self.blob,
+                WeightKind::I8,
+                vec![packed.len()],
+                bytes,
+            ));
+            let scales = self.floats(vec![columns], &scales);
+            of.push(scales);
+            let bytes = sums.iter().flat_map(|v| v.to_le_bytes());
+            of.push(
+                self.program
+                    .add_weight(&mut self.blob, WeightKind::I32, vec![columns], bytes),
+            );
+            return Ok((Right::Int8 { k, n }, result));
+        }
+        let mut packed = vec![0.0; kernels::packed_len(k, columns)];
+        kernels::pack_b(k, columns, &matrix, &mut packed);
+        of.push(self.floats(vec![packed.len()], &packed));
+        Ok((Right::Packed { k, n }, result))
+    }
+
+    fn convolution(&mut self, conv: &Conv, weights: Id) -> Lowered<i32> {
+        let tensor = self.graph.tensor(weights).cloned();
+        let tensor = tensor.ok_or(Unlowered("a convolution whose weights are computed".into()))?;
+        let values =
+            floats(&tensor).ok_or(Unlowered("a convolution that is not of floats".into()))?;
+        if conv.depthwise {
+            return Ok(self.floats(tensor.shape().to_vec(), values));
+        }
+        let k = values.len() / conv.outputs.max(1);
+        let matrix = Matrix {
+            data: values,
+            row_stride: conv.outputs,
+            col_stride: 1,
+        };
+        let mut packed = vec![0.0; kernels::packed_len(k, conv.outputs)];
+        kernels::pack_b(k, conv.outputs, &matrix, &mut packed);
+        Ok(self.floats(vec![packed.len()], &packed))
+    }
+}
+
+/// Whether a weight on the right can be packed: no axis in common with both, its own axes last in the result.
+fn packable(op: &MatMul, letters: &str) -> bool {
+    let kept = op.result.chars().filter(|&l| op.left.contains(l)).count();
+    let own_last = op
+        .result
+        .chars()
+        .skip(kept)
+        .all(|l| !op.left.contains(l) && letters.contains(l));
+    let no_batch = letters
+        .chars()
+        .all(|l| !(op.left.contains(l) && op.result.contains(l)));
+    own_last && no_batch && !op.result.is_empty()
+}

@@ -1,0 +1,304 @@
+//! A prepared model: steps in order, and the file that holds them.
+//!
+//! # The file
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 4 | `SFM` and the format's version, 1 |
+//! | 4 | the length of the header, little endian |
+//! | header | the [`Program`] as JSON, filled with spaces so that the weights begin at a multiple of 64 |
+//! | rest | the weights, each at a multiple of 64 from their beginning, little endian, as the kernels read them |
+//!
+//! Loading parses the header and checks it; the weights stay where they are in the file's own bytes.
+
+use serde::{Deserialize, Serialize};
+
+use super::array::{Elements, Fault, View, count};
+use super::dim::Dim;
+use super::op::{Conv, MatMul, Op, Right};
+use super::tensor::Element;
+
+/// How a prepared file begins.
+pub const MAGIC: [u8; 4] = *b"SFM\x01";
+
+/// Where weights may begin.
+#[cfg(feature = "onnx")]
+const ALIGN: usize = 64;
+
+/// The most steps, values and weights that a program may have.
+const MAX_PARTS: usize = 1 << 16;
+
+/// An input of a program.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Given {
+    /// Its name in the model it was made of.
+    pub name: String,
+    /// Its elements.
+    pub element: Element,
+    /// Its lengths: numbers or single symbols.
+    pub dims: Vec<Dim>,
+}
+
+/// A weight's place.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weight {
+    /// Its elements.
+    pub kind: WeightKind,
+    /// Its lengths, as the operators see them; packed weights have one.
+    pub shape: Vec<usize>,
+    /// Its first byte, from the beginning of the weights.
+    pub at: usize,
+}
+
+/// The elements of a weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WeightKind {
+    /// 32-bit floats.
+    F32,
+    /// 64-bit integers.
+    I64,
+    /// Bytes.
+    I8,
+    /// 32-bit integers.
+    I32,
+}
+
+/// One operator and what it is given. Its result is the next value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The operator.
+    pub op: Op,
+    /// From 0 on the values (first the inputs, then the results of the steps); below 0 the weights, -1 the first.
+    pub of: Vec<i32>,
+}
+
+/// What is computed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Program {
+    /// How many symbols the lengths have.
+    pub symbols: u32,
+    /// What it is given.
+    pub inputs: Vec<Given>,
+    /// The weights.
+    pub weights: Vec<Weight>,
+    /// The steps, each after those whose results it needs.
+    pub steps: Vec<Step>,
+    /// The value that comes out.
+    pub output: u32,
+}
+
+/// A program with its weights, checked.
+pub(crate) struct Prepared {
+    pub program: Program,
+    /// The values nobody needs after each step.
+    pub last: Vec<Vec<u32>>,
+    blob: Blob,
+}
+
+/// The file's bytes and where its weights begin.
+struct Blob {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl WeightKind {
+    fn size(self) -> usize {
+        match self {
+            WeightKind::F32 | WeightKind::I32 => 4,
+            WeightKind::I64 => 8,
+            WeightKind::I8 => 1,
+        }
+    }
+}
+
+#[cfg(feature = "onnx")]
+impl Program {
+    /// The file of a program whose weights are these bytes.
+    #[must_use]
+    pub fn to_file(&self, weights: &[u8]) -> Vec<u8> {
+        let mut header = serde_json::to_vec(self).unwrap_or_default();
+        header.resize((header.len() + 8).next_multiple_of(ALIGN) - 8, b' ');
+        let mut file = MAGIC.to_vec();
+        file.extend((header.len() as u32).to_le_bytes());
+        file.extend(header);
+        file.extend(weights);
+        file
+    }
+
+    /// Adds a weight's bytes and gives its number as an operand.
+    pub(crate) fn add_weight(
+        &mut self,
+        blob: &mut Vec<u8>,
+        kind: WeightKind,
+        shape: Vec<usize>,
+        bytes: impl IntoIterator<Item = u8>,
+    ) -> i32 {
+        blob.resize(blob.len().next_multiple_of(ALIGN), 0);
+        let at = blob.len();
+        blob.extend(bytes);
+        self.weights.push(Weight { kind, shape, at });
+        -(self.weights.len() as i32)
+    }
+}
+
+impl Prepared {
+    /// Reads a prepared file and keeps it.
+    pub(crate) fn load(bytes: Vec<u8>) -> Result<Prepared, String> {
+        let head = bytes.first_chunk::<8>().ok_or("it is cut short")?;
+        if head[..4] != MAGIC {
+            return Err("it is no prepared model of this version".into());
+        }
+        let len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        let start = len.checked_add(8).filter(|&end| end <= bytes.len());
+        let start = start.ok_or("it is cut short")?;
+        let program: Program =
+            serde_json::from_slice(&bytes[8..start]).map_err(|e| format!("its header: {e}"))?;
+        let blob = Blob::new(bytes, start);
+        let prepared = Prepared {
+            last: last_uses(&program),
+            program,
+            blob,
+        };
+        prepared.check()?;
+        Ok(prepared)
+    }
+
+    fn check(&self) -> Result<(), Fault> {
+        let Program {
+            symbols,
+            inputs,
+            weights,
+            steps,
+            output,
+        } = &self.program;
+        if steps.len().max(weights.len()).max(inputs.len()) > MAX_PARTS || *symbols > 64 {
+            return Err("it has too many parts");
+        }
+        let known = |dim: &Dim| match dim {
+            Dim::Number(n) => *n >= 0,
+            Dim::Symbol(s) => s < symbols,
+            _ => false,
+        };
+        if !inputs.iter().all(|given| given.dims.iter().all(known)) {
+            return Err("an input's length is neither a number nor a symbol");
+        }
+        for at in 0..weights.len() {
+            self.weight(at)?;
+        }
+        for (at, step) in steps.iter().enumerate() {
+            let before = inputs.len() + at;
+            let there = |&of: &i32| match usize::try_from(of) {
+                Ok(value) => value < before,
+                Err(_) => (of.unsigned_abs() as usize) <= weights.len(),
+            };
+            if !step.of.iter().all(there) || step.of.len() != operands(step)? {
+                return Err("a step lacks an operand");
+            }
+        }
+        if *output as usize >= inputs.len() + steps.len() {
+            return Err("there is no such output");
+        }
+        Ok(())
+    }
+
+    /// One of the weights.
+    pub(crate) fn weight(&self, at: usize) -> Result<View<'_>, Fault> {
+        let weight = self
+            .program
+            .weights
+            .get(at)
+            .ok_or("there is no such weight")?;
+        let bytes = count(&weight.shape)? * weight.kind.size();
+        let from = self.blob.start.checked_add(weight.at);
+        let range = from.and_then(|from| Some(from..from.checked_add(bytes)?));
+        let bytes = range
+            .and_then(|range| self.blob.bytes.get(range))
+            .ok_or("a weight is not in the file")?;
+        let unaligned = |_| "a weight is not aligned";
+        Ok(View {
+            shape: weight.shape.as_slice().into(),
+            data: match weight.kind {
+                WeightKind::F32 => {
+                    Elements::F32(bytemuck::try_cast_slice(bytes).map_err(unaligned)?)
+                }
+                WeightKind::I64 => {
+                    Elements::I64(bytemuck::try_cast_slice(bytes).map_err(unaligned)?)
+                }
+                WeightKind::I32 => {
+                    Elements::I32(bytemuck::try_cast_slice(bytes).map_err(unaligned)?)
+                }
+                WeightKind::I8 => Elements::I8(bytemuck::cast_slice(bytes)),
+            },
+        })
+    }
+}
+
+impl Blob {
+    /// Keeps the bytes where they are, unless no allocation would begin where the weights need it.
+    fn new(mut bytes: Vec<u8>, start: usize) -> Blob {
+        let off = (bytes.as_ptr() as usize + start) % 8;
+        if off == 0 {
+            return Blob { bytes, start };
+        }
+        let shift = 8 - off;
+        let len = bytes.len();
+        bytes.resize(len + shift, 0);
+        // It may have moved, and then it may need another shift; what is left over is never read.
+        let off = (bytes.as_ptr() as usize + start) % 8;
+        let shift = (8 - off) % 8;
+        if len + shift > bytes.len() {
+            bytes.resize(len + shift, 0);
+        }
+        bytes.copy_within(start..len, start + shift);
+        Blob {
+            bytes,
+            start: start + shift,
+        }
+    }
+}
+
+/// How many operands a step takes.
+fn operands(step: &Step) -> Result<usize, Fault> {
+    let then = |then: &super::op::Then| usize::from(then.bias) + usize::from(then.residual);
+    Ok(match &step.op {
+        Op::MatMul(MatMul { right, then: t, .. }) => match right {
+            Right::Int8 { .. } => 4 + then(t),
+            _ => 2 + then(t),
+        },
+        Op::Conv(Conv { then: t, .. }) => 2 + then(t),
+        Op::Attention(attention) => 3 + usize::from(attention.mask),
+        Op::LayerNorm { residual, .. } => 3 + usize::from(*residual),
+        Op::Rows { scaled } => 2 + usize::from(*scaled),
+        Op::Select => 3,
+        Op::Binary(_) | Op::Compare(_) | Op::Gather { .. } | Op::RmsNorm { .. } => 2,
+        Op::Range { .. } | Op::Length(_) => 0,
+        Op::Concat { .. } if step.of.is_empty() => return Err("a step has no operands"),
+        Op::Concat { .. } => step.of.len(),
+        _ => 1,
+    })
+}
+
+/// After which step each value is not needed any more.
+fn last_uses(program: &Program) -> Vec<Vec<u32>> {
+    let values = program.inputs.len() + program.steps.len();
+    let mut last: Vec<Vec<u32>> = vec![Vec::new(); program.steps.len()];
+    let mut seen = vec![false; values];
+    if let Some(seen) = seen.get_mut(program.output as usize) {
+        *seen = true;
+    }
+    for (at, step) in program.steps.iter().enumerate().rev() {
+        for value in step.of.iter().filter_map(|&of| usize::try_from(of).ok()) {
+            if seen.get(value) == Some(&false) {
+                seen[value] = true;
+                last[at].push(value as u32);
+            }
+        }
+        // A result that nobody reads.
+        let own = program.inputs.len() + at;
+        if seen.get(own) == Some(&false) {
+            seen[own] = true;
+            last[at].push(own as u32);
+        }
+    }
+    last
+}

@@ -1,0 +1,182 @@
+//! Running a prepared program: step by step, with buffers that are used again.
+
+use std::borrow::Cow;
+use std::sync::Mutex;
+
+use super::array::{Array, Data, Elements, Fault, View, count};
+use super::dim::Dim;
+use super::eval::{self, First};
+use super::program::{Given, Prepared};
+use super::tensor::Element;
+
+/// Buffers between runs, so that a warm run allocates nothing large.
+#[derive(Default)]
+pub(crate) struct Pool {
+    free: Vec<Vec<f32>>,
+    /// For the kernels.
+    pub scratch: Vec<f32>,
+    /// For the kernels.
+    pub bytes: Vec<u8>,
+}
+
+/// How many buffers are kept.
+const KEPT: usize = 24;
+
+impl Pool {
+    /// A buffer of `len` numbers; which ones is not said.
+    pub(crate) fn floats(&mut self, len: usize) -> Vec<f32> {
+        let fits = |v: &&Vec<f32>| v.capacity() >= len;
+        let best = self.free.iter().filter(fits).map(Vec::capacity).min();
+        let at = self.free.iter().position(|v| Some(v.capacity()) == best);
+        let mut buffer = at.map_or_else(Vec::new, |at| self.free.swap_remove(at));
+        buffer.resize(len, 0.0);
+        buffer
+    }
+
+    /// An array to be filled.
+    pub(crate) fn array(&mut self, shape: Vec<usize>) -> Result<(Vec<usize>, Vec<f32>), Fault> {
+        let len = count(&shape)?;
+        Ok((shape, self.floats(len)))
+    }
+
+    /// Takes back what a value held.
+    pub(crate) fn give(&mut self, data: Data) {
+        let Data::F32(buffer) = data else { return };
+        self.free.push(buffer);
+        if self.free.len() > KEPT {
+            let smallest = (0..self.free.len()).min_by_key(|&at| self.free[at].capacity());
+            smallest.map(|at| self.free.swap_remove(at));
+        }
+    }
+}
+
+/// A program that is ready, with its buffers.
+pub(crate) struct Runner {
+    prepared: Prepared,
+    pool: Mutex<Pool>,
+}
+
+/// What went wrong, and at which step.
+pub(crate) struct Failure {
+    /// The step's number, or none for the inputs.
+    pub step: Option<usize>,
+    pub fault: Fault,
+}
+
+impl Runner {
+    pub(crate) fn load(file: Vec<u8>) -> Result<Runner, String> {
+        Ok(Runner {
+            prepared: Prepared::load(file)?,
+            pool: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn inputs(&self) -> &[Given] {
+        &self.prepared.program.inputs
+    }
+
+    /// Runs it on one array for each input.
+    pub(crate) fn run(&self, given: Vec<Array>) -> Result<Array, Failure> {
+        // Two runs at once, which only native callers can do, get a pool each.
+        match self.pool.try_lock() {
+            Ok(mut pool) => self.with(given, &mut pool),
+            Err(_) => self.with(given, &mut Pool::default()),
+        }
+    }
+
+    fn with(&self, given: Vec<Array>, pool: &mut Pool) -> Result<Array, Failure> {
+        let program = &self.prepared.program;
+        let mut symbols = vec![0; program.symbols as usize];
+        bind(&program.inputs, &given, &mut symbols)
+            .map_err(|fault| Failure { step: None, fault })?;
+        let mut values: Vec<Option<Array>> = given.into_iter().map(Some).collect();
+        values.resize(program.inputs.len() + program.steps.len(), None);
+        for at in 0..program.steps.len() {
+            let result = self
+                .step(at, &mut values, &symbols, pool)
+                .map_err(|fault| Failure {
+                    step: Some(at),
+                    fault,
+                })?;
+            values[program.inputs.len() + at] = Some(result);
+            for &dead in &self.prepared.last[at] {
+                if let Some(array) = values[dead as usize].take() {
+                    pool.give(array.data);
+                }
+            }
+        }
+        values[program.output as usize].take().ok_or(Failure {
+            step: None,
+            fault: "nothing came out",
+        })
+    }
+
+    fn step(
+        &self,
+        at: usize,
+        values: &mut [Option<Array>],
+        symbols: &[usize],
+        pool: &mut Pool,
+    ) -> Result<Array, Fault> {
+        let step = &self.prepared.program.steps[at];
+        let first = step.of.first().copied();
+        let owned = first.and_then(|of| {
+            let value = usize::try_from(of).ok()?;
+            let dies = self.prepared.last[at].contains(&(value as u32));
+            let once = step.of.iter().filter(|&&other| other == of).count() == 1;
+            (dies && once && eval::in_place(&step.op)).then(|| values[value].take())?
+        });
+        let view = |of: i32| match usize::try_from(of) {
+            Ok(value) => {
+                let array = values.get(value).and_then(Option::as_ref);
+                array.map(Array::view).ok_or("an operand is missing")
+            }
+            Err(_) => self.prepared.weight(of.unsigned_abs() as usize - 1),
+        };
+        let first = match (owned, first) {
+            (Some(array), _) => First::Owned(array),
+            (None, Some(of)) => First::Borrowed(view(of)?),
+            (None, None) => First::Borrowed(View {
+                shape: Cow::Borrowed(&[]),
+                data: Elements::I64(&[]),
+            }),
+        };
+        let rest = step.of.iter().skip(1).map(|&of| view(of));
+        let rest = rest.collect::<Result<Vec<_>, Fault>>()?;
+        eval::eval(&step.op, first, &rest, symbols, pool)
+    }
+}
+
+/// Holds the inputs against what the program takes, and learns the symbols' lengths.
+fn bind(inputs: &[Given], given: &[Array], symbols: &mut [usize]) -> Result<(), Fault> {
+    if inputs.len() != given.len() {
+        return Err("it takes another number of inputs");
+    }
+    let mut known = vec![false; symbols.len()];
+    for (input, array) in inputs.iter().zip(given) {
+        let kind = match &array.data {
+            Data::F32(_) => input.element == Element::F32,
+            Data::I64(_) => input.element != Element::F32,
+        };
+        if !kind {
+            return Err("an input has another element type");
+        }
+        if input.dims.len() != array.shape.len() || count(&array.shape)? != array.len() {
+            return Err("an input has another number of axes");
+        }
+        for (dim, &length) in input.dims.iter().zip(&array.shape) {
+            let wanted = match dim {
+                Dim::Symbol(s) if !known[*s as usize] => {
+                    known[*s as usize] = true;
+                    symbols[*s as usize] = length;
+                    length
+                }
+                dim => dim.length(symbols)?,
+            };
+            if wanted != length || length == 0 {
+                return Err("an input has another length along an axis");
+            }
+        }
+    }
+    Ok(())
+}
