@@ -1,5 +1,6 @@
-//! `cargo xtask build | demo | test | models | sizes`: everything a developer or CI runs.
+//! `cargo xtask build | demo | test | bench | models | sizes`: everything a developer or CI runs.
 
+mod bench;
 mod llm;
 mod models;
 mod package;
@@ -53,6 +54,8 @@ enum Command {
     Models,
     /// Build the bundle with the optional second tier under target/cascade, and measure what it adds
     Cascade,
+    /// Measure against onnxruntime-web and transformers.js in the same browser, on the same files
+    Bench(bench::Args),
     /// Print the sizes of what was built
     Sizes,
     /// Cargo's runner for wasm tests
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Test { only, rest } => test::test(&only, &rest),
         Command::Models => models::models(),
         Command::Cascade => models::cascade(),
+        Command::Bench(args) => bench::bench(&args),
         Command::Sizes => sizes::print(),
         Command::WasmTestRunner { args } => wasm::test_runner(args),
     };
