@@ -2,15 +2,20 @@
 
 use std::fmt;
 
-use tokenizers::Tokenizer;
+use tokenizers::pipeline::{EncodeOptions, Override, PipelineTokenizer};
 
 use crate::error::{Code, Error, Result, excerpt};
 
 /// A Hugging Face tokenizer.
 pub struct TextTokenizer {
     name: String,
-    inner: Tokenizer,
+    inner: PipelineTokenizer,
+    /// How many special tokens it puts around a text.
+    around: usize,
 }
+
+/// The most words that are looked at together to find the place of a token.
+const TOGETHER: usize = 16;
 
 impl fmt::Debug for TextTokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -27,22 +32,26 @@ impl TextTokenizer {
     /// # Errors
     /// [`Code::ModelInvalid`].
     pub fn load(name: &str, json: &[u8]) -> Result<Self> {
-        let invalid = |e: tokenizers::Error| {
+        let invalid = |why: &dyn fmt::Display| {
             Error::new(
                 Code::ModelInvalid,
                 format!(
                     "{name} is not a tokenizer.json: {}",
-                    excerpt(&e.to_string(), 200)
+                    excerpt(&why.to_string(), 200)
                 ),
             )
         };
-        let mut inner = Tokenizer::from_bytes(json).map_err(invalid)?;
-        inner.with_truncation(None).map_err(invalid)?;
-        inner.with_padding(None);
-        Ok(TextTokenizer {
+        let json = str::from_utf8(json).map_err(|e| invalid(&e))?;
+        // Every version before 1.0 of the library wrote the older format.
+        let json = tokenizers::canonicalize_str(json).map_err(|e| invalid(&e))?;
+        let inner = tokenizers::from_json(&json).map_err(|e| invalid(&e))?;
+        let mut tokenizer = TextTokenizer {
             name: name.to_owned(),
             inner,
-        })
+            around: 0,
+        };
+        tokenizer.around = tokenizer.encode("", true)?.len();
+        Ok(tokenizer)
     }
 
     /// The ids of `text`, with the tokenizer's special tokens if `special`. Empty when nothing of
@@ -51,36 +60,164 @@ impl TextTokenizer {
     /// # Errors
     /// [`Code::ModelInvalid`] when the tokenizer's own rules fail on the text.
     pub fn ids(&self, text: &str, special: bool) -> Result<Vec<i64>> {
-        let encoding = self.inner.encode_fast(text, special);
-        let encoding = encoding.map_err(|e| self.failed(&e))?;
-        if encoding.get_special_tokens_mask().iter().all(|&m| m == 1) {
-            return Ok(Vec::new());
-        }
-        Ok(encoding.get_ids().iter().map(|&id| i64::from(id)).collect())
+        let ids = self.encode(text, special)?;
+        Ok(if special && ids.len() <= self.around {
+            Vec::new()
+        } else {
+            ids
+        })
     }
 
-    /// The ids of `text`, and where each token is in it, in bytes; special ones are nowhere (0 to 0).
+    /// The ids of `text`, and where each token is in it, in bytes: the place of its word, or of the part of the word
+    /// that is divided off by punctuation. Special tokens are nowhere (0 to 0).
     ///
     /// # Errors
-    /// As [`TextTokenizer::ids`].
+    /// As [`TextTokenizer::ids`], and when the tokens of the text are not those of its words.
     pub fn places(&self, text: &str, special: bool) -> Result<Vec<(i64, (usize, usize))>> {
-        let encoding = self.inner.encode(text, special);
-        let encoding = encoding.map_err(|e| self.failed(&e))?;
-        let ids = encoding.get_ids().iter().map(|&id| i64::from(id));
-        Ok(ids.zip(encoding.get_offsets().iter().copied()).collect())
+        let plain = self.encode(text, false)?;
+        let spans = words(text);
+        let mut places = Vec::with_capacity(plain.len());
+        let mut from = 0;
+        while from < spans.len() {
+            let rest = &plain[places.len()..];
+            // Where the tokens of one word are not those it has in the text, those of it and its neighbours may be.
+            let most = spans.len().min(from + TOGETHER);
+            let together = (from..most).find_map(|last| {
+                let span = (spans[from].0, spans[last].1);
+                let ids = self.within(text, span, rest)?;
+                Some((last, span, ids))
+            });
+            let Some((last, span, ids)) = together else {
+                return Err(self.unplaced());
+            };
+            let parts = parts(text, span);
+            let mut placed = Vec::new();
+            let mut left = &rest[..ids];
+            let divided = parts.iter().all(|&part| {
+                let Some(ids) = self.within(text, part, left) else {
+                    return false;
+                };
+                let (of, others) = left.split_at(ids);
+                placed.extend(of.iter().map(|&id| (id, part)));
+                left = others;
+                true
+            });
+            if !divided || !left.is_empty() {
+                let bare = bare(text, span);
+                placed = rest[..ids].iter().map(|&id| (id, bare)).collect();
+            }
+            places.extend(placed);
+            from = last + 1;
+        }
+        if places.len() != plain.len() {
+            return Err(self.unplaced());
+        }
+        if !special {
+            return Ok(places);
+        }
+        let whole = self.encode(text, true)?;
+        let before = (0..=whole.len().saturating_sub(plain.len()))
+            .find(|&at| whole[at..].starts_with(&plain))
+            .ok_or_else(|| self.unplaced())?;
+        let mut all: Vec<_> = whole.iter().map(|&id| (id, (0, 0))).collect();
+        all[before..before + places.len()].copy_from_slice(&places);
+        Ok(all)
     }
 
-    fn failed(&self, error: &tokenizers::Error) -> Error {
-        let why = excerpt(&error.to_string(), 200);
-        Error::new(Code::ModelInvalid, format!("{} failed: {why}", self.name))
+    /// How many of the tokens that `ids` begins with are those of a part of `text`, by itself or, as byte-level
+    /// tokenizers have it, with the space before it.
+    fn within(&self, text: &str, (start, end): (usize, usize), ids: &[i64]) -> Option<usize> {
+        let space = text.get(..start)?.chars().next_back();
+        let spaced = space
+            .filter(|c| c.is_whitespace())
+            .map(|c| start - c.len_utf8());
+        [Some(start), spaced]
+            .into_iter()
+            .flatten()
+            .find_map(|start| {
+                let own = self.encode(text.get(start..end)?, false).ok()?;
+                ids.starts_with(&own).then_some(own.len())
+            })
     }
+
+    fn unplaced(&self) -> Error {
+        Error::new(
+            Code::ModelInvalid,
+            format!(
+                "{} divides a text otherwise than its words; a tagger needs a tokenizer that keeps to words",
+                self.name
+            ),
+        )
+    }
+
+    fn encode(&self, text: &str, special: bool) -> Result<Vec<i64>> {
+        let options = EncodeOptions {
+            add_special_tokens: special,
+            encode_special_tokens: false,
+            padding: Override::Off,
+            truncation: Override::Off,
+        };
+        let mut ids = Vec::with_capacity(text.len() / 4);
+        self.inner
+            .encode_into(text, &options, &mut ids)
+            .map_err(|e| {
+                let why = excerpt(&e.to_string(), 200);
+                Error::new(Code::ModelInvalid, format!("{} failed: {why}", self.name))
+            })?;
+        Ok(ids.iter().map(|id| i64::from(id.id())).collect())
+    }
+}
+
+/// Where the words of a text are: what stands between white space. Of the control characters only tabs and ends of lines
+/// are that; tokenizers leave the others out.
+fn words(text: &str) -> Vec<(usize, usize)> {
+    let place = |word: &str| {
+        let start = word.as_ptr().addr() - text.as_ptr().addr();
+        (start, start + word.len())
+    };
+    let space = |c: char| c.is_whitespace() && (!c.is_control() || matches!(c, '\t' | '\n' | '\r'));
+    text.split(space)
+        .filter(|word| !word.is_empty())
+        .map(place)
+        .collect()
+}
+
+/// A word without the punctuation around it, unless it is nothing but that.
+fn bare(text: &str, (start, end): (usize, usize)) -> (usize, usize) {
+    let word = text.get(start..end).unwrap_or_default();
+    let edge = |c: char| !c.is_alphanumeric();
+    let from = word.len() - word.trim_start_matches(edge).len();
+    let to = word.trim_end_matches(edge).len();
+    if from < to {
+        (start + from, start + to)
+    } else {
+        (start, end)
+    }
+}
+
+/// The parts of a word: runs of letters and digits with their marks, and every other character by itself.
+fn parts(text: &str, (start, end): (usize, usize)) -> Vec<(usize, usize)> {
+    use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
+    let joins =
+        |c: char| c.is_alphanumeric() || c.general_category_group() == GeneralCategoryGroup::Mark;
+    let mut parts: Vec<(usize, usize)> = Vec::new();
+    let mut open = false;
+    for (at, c) in text.get(start..end).unwrap_or_default().char_indices() {
+        let (from, to) = (start + at, start + at + c.len_utf8());
+        match parts.last_mut() {
+            Some(part) if open && joins(c) => part.1 = to,
+            _ => parts.push((from, to)),
+        }
+        open = joins(c);
+    }
+    parts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn tiny() -> TextTokenizer {
+    fn json() -> String {
         let json = serde_json::json!({
             "version": "1.0",
             "truncation": {"direction": "Right", "max_length": 2, "strategy": "LongestFirst", "stride": 0},
@@ -92,7 +229,11 @@ mod tests {
                       "max_input_chars_per_word": 100,
                       "vocab": {"[UNK]": 0, "hello": 1, "wor": 2, "##ld": 3, "!": 4, "cafe": 5}}
         });
-        TextTokenizer::load("tiny", json.to_string().as_bytes()).unwrap()
+        json.to_string()
+    }
+
+    fn tiny() -> TextTokenizer {
+        TextTokenizer::load("tiny", json().as_bytes()).unwrap()
     }
 
     #[test]
@@ -109,6 +250,53 @@ mod tests {
         assert!(tiny().ids(" \n\t\u{0} ", false).unwrap().is_empty());
         let long = "x".repeat(100_000);
         assert_eq!(tiny().ids(&long, false).unwrap(), [0]);
+    }
+
+    #[test]
+    fn tokens_are_found_in_the_text() {
+        let text = " Hello,\u{a0}wOrld!caf\u{e9}";
+        let place = |part: &str| text.find(part).map(|at| (at, at + part.len())).unwrap();
+        assert_eq!(
+            tiny().places("Hello wOrld!Caf\u{e9}", false).unwrap(),
+            [
+                (1, (0, 5)),
+                (2, (6, 11)),
+                (3, (6, 11)),
+                (4, (11, 12)),
+                (5, (12, 17))
+            ]
+        );
+        assert_eq!(
+            tiny().places(text, false).unwrap(),
+            [
+                (1, place("Hello")),
+                (0, place(",")),
+                (2, place("wOrld")),
+                (3, place("wOrld")),
+                (4, place("!")),
+                (5, place("caf\u{e9}")),
+            ]
+        );
+        assert!(tiny().places("", true).unwrap().is_empty());
+    }
+
+    #[test]
+    fn special_tokens_have_no_place() {
+        let mut json: serde_json::Value = serde_json::from_str(&json()).unwrap();
+        json["post_processor"] = serde_json::json!({
+            "type": "TemplateProcessing",
+            "single": [{"SpecialToken": {"id": "!", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                       {"SpecialToken": {"id": "!", "type_id": 0}}],
+            "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+            "special_tokens": {"!": {"id": "!", "ids": [4], "tokens": ["!"]}}
+        });
+        let tokenizer = TextTokenizer::load("around", json.to_string().as_bytes()).unwrap();
+        assert_eq!(tokenizer.ids("hello", true).unwrap(), [4, 1, 4]);
+        assert!(tokenizer.ids(" ", true).unwrap().is_empty());
+        assert_eq!(
+            tokenizer.places("! hello", true).unwrap(),
+            [(4, (0, 0)), (4, (0, 1)), (1, (2, 7)), (4, (0, 0))]
+        );
     }
 
     #[test]
