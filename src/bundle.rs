@@ -19,7 +19,7 @@ pub use manifest::{
     Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
-pub use verify::verify;
+pub use verify::{Arriving, verify};
 
 use crate::error::{Code, Error, Result};
 use crate::task::{InputKind, Label, TaskKind};

@@ -28,6 +28,8 @@ pub enum Code {
     HashMismatch,
     /// A model, tokenizer or vocabulary file could not be read as what it should be.
     ModelInvalid,
+    /// The bundle has ONNX models, which this build does not run.
+    NeedsOnnx,
     /// A model ran but its output is unusable (wrong shape, not finite).
     ModelOutput,
     /// The bundle has no such task.
@@ -78,7 +80,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Code; 31] = [
+    pub const ALL: [Code; 32] = [
         Code::NotABundle,
         Code::BundleVersion,
         Code::BundleInvalid,
@@ -87,6 +89,7 @@ impl Code {
         Code::FileSize,
         Code::HashMismatch,
         Code::ModelInvalid,
+        Code::NeedsOnnx,
         Code::ModelOutput,
         Code::UnknownTask,
         Code::InvalidData,
@@ -123,6 +126,7 @@ impl Code {
             Code::FileSize => "file_size",
             Code::HashMismatch => "hash_mismatch",
             Code::ModelInvalid => "model_invalid",
+            Code::NeedsOnnx => "needs_onnx",
             Code::ModelOutput => "model_output",
             Code::UnknownTask => "unknown_task",
             Code::InvalidData => "invalid_data",

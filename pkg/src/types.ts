@@ -881,6 +881,7 @@ export type EngineCode =
   | "file_size"
   | "hash_mismatch"
   | "model_invalid"
+  | "needs_onnx"
   | "model_output"
   | "unknown_task"
   | "invalid_data"

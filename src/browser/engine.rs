@@ -12,6 +12,7 @@ use super::convert::{self, OwnedInput};
 use super::scope::PageClock;
 use super::source::WebSource;
 use super::transport::{Hooks, Memory, PageTransport};
+use crate::bundle::Bundle;
 use crate::error::{Code, Error, Result};
 use crate::learn::LearnOptions;
 use crate::remote::{RemoteOptions, Role, Turn};
@@ -125,7 +126,7 @@ impl std::fmt::Debug for Engine {
 impl Engine {
     /// Fetches the manifest and makes an engine. Models are fetched when first needed.
     /// `hooks` may have `headers(endpoint)`, `consent(outgoing)`, `page(endpoint, body, signal)`,
-    /// `update(key, change)`, `progress(event)` and `drift(event)`.
+    /// `update(key, change)`, `fetch(url)`, `progress(event)` and `drift(event)`.
     ///
     /// # Errors
     /// An `Error` with a `code`.
@@ -311,8 +312,12 @@ impl Engine {
             max_bytes,
             options.cache == CacheChoice::Persistent,
             hook(hooks, "progress"),
+            function(hooks, "fetch"),
         )
         .await?;
+        if !cfg!(feature = "onnx") {
+            without_onnx(&bundle)?;
+        }
         Ok(Engine {
             runtime: Runtime::new(bundle, source, options.mode, remote)?
                 .with_risk(options.risk)?
@@ -419,6 +424,20 @@ impl Engine {
             Ok(())
         };
         self.runtime.prepare(tasks.as_deref(), between).await
+    }
+}
+
+/// Refuses a bundle with ONNX models, before one of them is needed.
+fn without_onnx(bundle: &Bundle) -> Result<()> {
+    let mut paths = bundle.manifest().files.keys();
+    match paths.find(|path| path.ends_with(".onnx")) {
+        None => Ok(()),
+        Some(path) => Err(Error::new(
+            Code::NeedsOnnx,
+            format!(
+                "the bundle has ONNX models ({path}) and this engine runs prepared ones; leave `engine` out, or set it to \"onnx\""
+            ),
+        )),
     }
 }
 

@@ -21,17 +21,18 @@ pub(super) async fn fetch(url: &str, init: &RequestInit) -> Result<Response, JsV
     response.dyn_into()
 }
 
-/// Reads a body of at most `most` bytes; `news` hears how many are here.
+/// Reads a body of at most `most` bytes into `bytes`, which is empty and may have room already. `news` sees each part
+/// once it is there, with how many bytes there are by then.
 pub(super) async fn body(
     response: &Response,
     most: u64,
-    mut news: impl FnMut(u64),
-) -> Result<Vec<u8>, BodyError> {
+    bytes: &mut Vec<u8>,
+    mut news: impl FnMut(&[u8], u64),
+) -> Result<(), BodyError> {
     let Some(stream) = response.body() else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let reader: ReadableStreamDefaultReader = stream.get_reader().unchecked_into();
-    let mut bytes = Vec::new();
     loop {
         let part = JsFuture::from(reader.read())
             .await
@@ -39,7 +40,7 @@ pub(super) async fn body(
         let get =
             |key: &str| Reflect::get(&part, &JsValue::from_str(key)).map_err(BodyError::Broken);
         if get("done")?.is_truthy() {
-            return Ok(bytes);
+            return Ok(());
         }
         let chunk: Uint8Array = get("value")?.dyn_into().map_err(BodyError::Broken)?;
         if bytes.len() as u64 + u64::from(chunk.length()) > most {
@@ -50,6 +51,6 @@ pub(super) async fn body(
         let from = bytes.len();
         bytes.resize(from + chunk.length() as usize, 0);
         chunk.copy_to(&mut bytes[from..]);
-        news(bytes.len() as u64);
+        news(&bytes[from..], bytes.len() as u64);
     }
 }

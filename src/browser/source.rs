@@ -1,13 +1,15 @@
 //! A bundle behind an address: fetched file by file, verified, and kept in the browser.
 
-use wasm_bindgen::JsValue;
-use web_sys::{RequestCache, RequestInit, RequestRedirect};
+use js_sys::{Function, Promise};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{RequestCache, RequestInit, RequestRedirect, Response};
 
 use super::convert;
 use super::fetch::{self, BodyError};
 use super::store::Store;
 use crate::bundle::{
-    Bundle, FileEntry, MAX_MANIFEST_BYTES, Progress, ProgressStatus, Source, verify,
+    Arriving, Bundle, FileEntry, MAX_MANIFEST_BYTES, Progress, ProgressStatus, Source,
 };
 use crate::error::{Code, Error, Result};
 
@@ -18,6 +20,24 @@ pub(super) struct WebSource {
     store: Store,
     /// Hears of progress; `undefined` when nobody does.
     listener: JsValue,
+    ahead: Ahead,
+}
+
+/// Gives the response to a request that the worker made before there was an engine.
+struct Ahead(Option<Function>);
+
+impl Ahead {
+    /// The response to a request for `url`: one that was made ahead, or else that of `init`. The error is what was thrown.
+    async fn fetch(&self, url: &str, init: &RequestInit) -> std::result::Result<Response, JsValue> {
+        if let Some(ahead) = &self.0 {
+            let made = ahead.call1(&JsValue::UNDEFINED, &JsValue::from_str(url))?;
+            let made = JsFuture::from(Promise::resolve(&made)).await?;
+            if let Ok(response) = made.dyn_into() {
+                return Ok(response);
+            }
+        }
+        fetch::fetch(url, init).await
+    }
 }
 
 impl WebSource {
@@ -32,20 +52,22 @@ impl WebSource {
         max_bytes: u64,
         persistent: bool,
         listener: JsValue,
+        ahead: Option<Function>,
     ) -> Result<(Bundle, Self)> {
+        let ahead = Ahead(ahead);
         let store = if persistent {
             Store::open().await
         } else {
             Store::none()
         };
-        let bundle = match fetch_manifest(url).await {
+        let bundle = match fetch_manifest(url, &ahead).await {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
                 store.put(url, &json).await;
                 bundle
             }
             Err(error) if error.code() == Code::BundleUnreachable => {
-                match store.get(url, MAX_MANIFEST_BYTES).await {
+                match stored_manifest(&store, url).await {
                     Some(json) => Bundle::parse_pinned(&json, pin).map_err(|_| error)?,
                     None => return Err(error),
                 }
@@ -70,6 +92,7 @@ impl WebSource {
             base,
             store,
             listener,
+            ahead,
         };
         // Files of an older revision of this bundle will never be asked for again.
         let current: Vec<String> = bundle
@@ -101,8 +124,7 @@ impl WebSource {
         loaded: u64,
         cached: bool,
     ) {
-        let Some(listener) = wasm_bindgen::JsCast::dyn_ref::<js_sys::Function>(&self.listener)
-        else {
+        let Some(listener) = self.listener.dyn_ref::<Function>() else {
             return;
         };
         let news = Progress {
@@ -118,16 +140,34 @@ impl WebSource {
         }
     }
 
-    /// Fetches one file; `cache` says what the browser's HTTP cache may do.
-    async fn download(
+    /// Reads a file from a response, straight into the memory it stays in, and verifies it.
+    async fn receive(
         &self,
+        response: &Response,
         path: &str,
         entry: &FileEntry,
-        cache: RequestCache,
-    ) -> Result<Vec<u8>> {
+        mut news: impl FnMut(u64),
+    ) -> std::result::Result<Result<Vec<u8>>, BodyError> {
+        let mut bytes = Vec::new();
+        // `open` has seen to it that all files together are within bounds. Without room at once, it is made on the way.
+        let _ = bytes.try_reserve_exact(entry.bytes as usize);
+        let mut arriving = Arriving::default();
+        fetch::body(response, entry.bytes, &mut bytes, |part, loaded| {
+            arriving.take(part);
+            news(loaded);
+        })
+        .await?;
+        Ok(arriving.verify(path, entry).map(|()| bytes))
+    }
+
+    /// Fetches one file and verifies it. Where the browser's HTTP cache may not be asked (`anew`), a request that was
+    /// made ahead does not count either.
+    async fn download(&self, path: &str, entry: &FileEntry, anew: bool) -> Result<Vec<u8>> {
         self.tell(ProgressStatus::Download, path, entry, 0, false);
         let init = RequestInit::new();
-        init.set_cache(cache);
+        if anew {
+            init.set_cache(RequestCache::Reload);
+        }
         let url = format!("{}{path}", self.base);
         let unreachable = |why: String| {
             Error::new(
@@ -137,9 +177,12 @@ impl WebSource {
                 ),
             )
         };
-        let response = fetch::fetch(&url, &init)
-            .await
-            .map_err(|thrown| unreachable(convert::describe(&thrown)))?;
+        let response = if anew {
+            fetch::fetch(&url, &init).await
+        } else {
+            self.ahead.fetch(&url, &init).await
+        };
+        let response = response.map_err(|thrown| unreachable(convert::describe(&thrown)))?;
         match response.status() {
             200 => {}
             404 | 410 => {
@@ -153,8 +196,8 @@ impl WebSource {
             status => return Err(unreachable(format!("HTTP status {status}"))),
         }
         let news = |loaded| self.tell(ProgressStatus::Progress, path, entry, loaded, false);
-        match fetch::body(&response, entry.bytes, news).await {
-            Ok(bytes) => Ok(bytes),
+        match self.receive(&response, path, entry, news).await {
+            Ok(verified) => verified,
             Err(BodyError::Broken(thrown)) => Err(unreachable(convert::describe(&thrown))),
             Err(BodyError::TooLarge) => Err(Error::new(
                 Code::FileSize,
@@ -170,25 +213,20 @@ impl WebSource {
 impl Source for WebSource {
     async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
         let key = self.key(path, entry);
-        if let Some(bytes) = self.store.get(&key, entry.bytes).await {
-            if verify(path, entry, &bytes).is_ok() {
+        if let Some(kept) = self.store.get(&key).await {
+            // A copy that is too long is as damaged as one that is too short.
+            if let Ok(Ok(bytes)) = self.receive(&kept, path, entry, |_| {}).await {
                 self.tell(ProgressStatus::Verified, path, entry, entry.bytes, true);
                 return Ok(bytes);
             }
             self.store.delete(&key).await;
             self.tell(ProgressStatus::Refetch, path, entry, 0, true);
         }
-        let checked = |bytes: Vec<u8>| verify(path, entry, &bytes).map(|()| bytes);
-        let first = self
-            .download(path, entry, RequestCache::Default)
-            .await
-            .and_then(checked);
-        let bytes = match first {
+        let bytes = match self.download(path, entry, false).await {
             // A stale or damaged copy in the HTTP cache looks like this: ask the server itself, once.
-            Err(e) if matches!(e.code(), Code::HashMismatch | Code::FileSize) => self
-                .download(path, entry, RequestCache::Reload)
-                .await
-                .and_then(checked)?,
+            Err(e) if matches!(e.code(), Code::HashMismatch | Code::FileSize) => {
+                self.download(path, entry, true).await?
+            }
             other => other?,
         };
         self.store.put(&key, &bytes).await;
@@ -197,7 +235,15 @@ impl Source for WebSource {
     }
 }
 
-async fn fetch_manifest(url: &str) -> Result<Vec<u8>> {
+/// The copy of the last visit.
+async fn stored_manifest(store: &Store, url: &str) -> Option<Vec<u8>> {
+    let kept = store.get(url).await?;
+    let mut json = Vec::new();
+    let read = fetch::body(&kept, MAX_MANIFEST_BYTES, &mut json, |_, _| {}).await;
+    read.is_ok().then_some(json)
+}
+
+async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {
     let unreachable = |why: String| {
         Error::new(
             Code::BundleUnreachable,
@@ -207,7 +253,8 @@ async fn fetch_manifest(url: &str) -> Result<Vec<u8>> {
     let init = RequestInit::new();
     init.set_cache(RequestCache::NoCache);
     init.set_redirect(RequestRedirect::Follow);
-    let response = fetch::fetch(url, &init)
+    let response = ahead
+        .fetch(url, &init)
         .await
         .map_err(|thrown| unreachable(convert::describe(&thrown)))?;
     match response.status() {
@@ -222,13 +269,13 @@ async fn fetch_manifest(url: &str) -> Result<Vec<u8>> {
             ));
         }
     }
-    fetch::body(&response, MAX_MANIFEST_BYTES, |_| {})
-        .await
-        .map_err(|e| match e {
-            BodyError::Broken(thrown) => unreachable(convert::describe(&thrown)),
-            BodyError::TooLarge => Error::new(
-                Code::NotABundle,
-                format!("{url} has more than {MAX_MANIFEST_BYTES} bytes; it is no manifest"),
-            ),
-        })
+    let mut json = Vec::new();
+    match fetch::body(&response, MAX_MANIFEST_BYTES, &mut json, |_, _| {}).await {
+        Ok(()) => Ok(json),
+        Err(BodyError::Broken(thrown)) => Err(unreachable(convert::describe(&thrown))),
+        Err(BodyError::TooLarge) => Err(Error::new(
+            Code::NotABundle,
+            format!("{url} has more than {MAX_MANIFEST_BYTES} bytes; it is no manifest"),
+        )),
+    }
 }

@@ -8,7 +8,6 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{Cache, Request, Response};
 
-use super::fetch;
 use super::scope::scope;
 
 /// The name of the cache all bundles of an origin share.
@@ -36,17 +35,12 @@ impl Store {
         Store { cache: None }
     }
 
-    /// The stored bytes under `key`, if there are any and they are at most `most`.
-    pub(super) async fn get(&self, key: &str, most: u64) -> Option<Vec<u8>> {
+    /// The response that is stored under `key`.
+    pub(super) async fn get(&self, key: &str) -> Option<Response> {
         let found = JsFuture::from(self.cache.as_ref()?.match_with_str(key))
             .await
             .ok()?;
-        let response: Response = found.dyn_into().ok()?;
-        // A copy that is too long is as damaged as one that is too short: the caller's check tells.
-        match fetch::body(&response, most, |_| {}).await {
-            Ok(bytes) => Some(bytes),
-            Err(_) => Some(Vec::new()),
-        }
+        found.dyn_into().ok()
     }
 
     pub(super) async fn put(&self, key: &str, bytes: &[u8]) {

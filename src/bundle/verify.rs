@@ -10,27 +10,56 @@ use crate::error::{Code, Error, Result};
 /// # Errors
 /// [`Code::FileSize`] or [`Code::HashMismatch`].
 pub fn verify(path: &str, entry: &FileEntry, bytes: &[u8]) -> Result<()> {
-    if bytes.len() as u64 != entry.bytes {
-        return Err(Error::new(
-            Code::FileSize,
-            format!(
-                "{path} has {} bytes, the manifest says {}; upload the bundle again",
-                bytes.len(),
-                entry.bytes
-            ),
-        ));
+    let mut arriving = Arriving::default();
+    // The length alone tells of most damage.
+    if bytes.len() as u64 == entry.bytes {
+        arriving.take(bytes);
+    } else {
+        arriving.length = bytes.len() as u64;
     }
-    let found = hex(&Sha256::digest(bytes));
-    if found != entry.sha256 {
-        return Err(Error::new(
-            Code::HashMismatch,
-            format!(
-                "{path} has SHA-256 {found}, the manifest says {}; upload the bundle again",
-                entry.sha256
-            ),
-        ));
+    arriving.verify(path, entry)
+}
+
+/// A file that comes in parts, and is to be held against its entry at the end.
+#[derive(Debug, Default)]
+pub struct Arriving {
+    length: u64,
+    hash: Sha256,
+}
+
+impl Arriving {
+    /// Takes in the next part.
+    pub fn take(&mut self, part: &[u8]) {
+        self.length += part.len() as u64;
+        self.hash.update(part);
     }
-    Ok(())
+
+    /// Checks that what came is the file that `entry` describes.
+    ///
+    /// # Errors
+    /// [`Code::FileSize`] or [`Code::HashMismatch`].
+    pub fn verify(self, path: &str, entry: &FileEntry) -> Result<()> {
+        if self.length != entry.bytes {
+            return Err(Error::new(
+                Code::FileSize,
+                format!(
+                    "{path} has {} bytes, the manifest says {}; upload the bundle again",
+                    self.length, entry.bytes
+                ),
+            ));
+        }
+        let found = hex(&self.hash.finalize());
+        if found != entry.sha256 {
+            return Err(Error::new(
+                Code::HashMismatch,
+                format!(
+                    "{path} has SHA-256 {found}, the manifest says {}; upload the bundle again",
+                    entry.sha256
+                ),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// Checks a manifest against the SHA-256 (hexadecimal) the caller pinned.
