@@ -10,12 +10,25 @@ use crate::root;
 use crate::run::{command, run};
 use crate::tools::npm_ci;
 
+/// What the package has of others: where it is, and where it goes. Copied, because a package that is used without a
+/// bundler finds nothing by a name.
+const VENDORED: [(&str, &str); 2] = [
+    ("dist/esm/index.js", "wasm-feature-detect.js"),
+    ("LICENSE", "wasm-feature-detect.LICENSE"),
+];
+
 /// Compiles the TypeScript facade and puts what else the package holds beside it.
 pub fn build() -> Result<()> {
     npm_ci("pkg")?;
     run(command("npm")
         .args(["run", "--silent", "build"])
         .current_dir(root().join("pkg")))?;
+    for (from, to) in VENDORED {
+        copy(
+            &format!("pkg/node_modules/wasm-feature-detect/{from}"),
+            &format!("pkg/dist/vendor/{to}"),
+        )?;
+    }
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
         copy(licence, &format!("pkg/{licence}"))?;
     }

@@ -3,29 +3,97 @@
 use std::fs;
 use std::io::Write;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 use serde_json::Value;
 
-use crate::{root, wasm};
+use crate::root;
+use crate::tools::sha256;
+use crate::wasm::{MODULES, Module, Set};
 
-/// Prints the sizes of the wasm module and of the default bundle.
-pub fn print() -> Result<()> {
-    let module = fs::read(wasm::out().join("smallfirst_bg.wasm"))
-        .context("run `cargo xtask build` first")?;
+/// The most bytes that a module may have, compressed with brotli, in the two sets of features. A change that takes
+/// more says so here.
+const BUDGETS: [(Set, usize); 2] = [(Set::Lean, 1_200_000), (Set::Onnx, 1_600_000)];
+
+/// The sizes of one module.
+struct Sizes {
+    raw: usize,
+    gzip: usize,
+    brotli: usize,
+}
+
+/// The sizes of a module that was built. Compressing takes seconds, so they are remembered beside it.
+fn sizes(module: Module) -> Result<Sizes> {
+    let path = module.file();
+    let bytes = fs::read(&path).context("run `cargo xtask build` first")?;
+    let hash = sha256(&bytes);
+    let kept = root().join(format!("target/wasm-modules/{}/sizes", module.name()));
+    let known = fs::read_to_string(&kept).unwrap_or_default();
+    if let [known, gzip, brotli] = known.split(' ').collect::<Vec<_>>()[..]
+        && known == hash
+    {
+        return Ok(Sizes {
+            raw: bytes.len(),
+            gzip: gzip.parse()?,
+            brotli: brotli.parse()?,
+        });
+    }
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    gzip.write_all(&module)?;
+    gzip.write_all(&bytes)?;
     let gzip = gzip.finish()?.len();
     let mut brotli = Vec::new();
     let best = brotli::enc::BrotliEncoderParams {
         quality: 11,
         ..Default::default()
     };
-    brotli::BrotliCompress(&mut module.as_slice(), &mut brotli, &best)?;
-    println!(
-        "wasm: {} bytes raw, {gzip} gzip, {} brotli",
-        module.len(),
-        brotli.len()
-    );
+    brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &best)?;
+    let brotli = brotli.len();
+    fs::write(&kept, format!("{hash} {gzip} {brotli}"))?;
+    Ok(Sizes {
+        raw: bytes.len(),
+        gzip,
+        brotli,
+    })
+}
+
+/// The sizes of all modules, measured side by side.
+fn all() -> Result<Vec<(Module, Sizes)>> {
+    std::thread::scope(|scope| {
+        let measuring = MODULES.map(|module| (module, scope.spawn(move || sizes(module))));
+        measuring
+            .into_iter()
+            .map(|(module, sizes)| {
+                let sizes = sizes.join().map_err(|_| anyhow!("measuring panicked"))??;
+                Ok((module, sizes))
+            })
+            .collect()
+    })
+}
+
+/// Fails when a module is over its budget.
+pub fn check() -> Result<()> {
+    for (module, sizes) in all()? {
+        let budget = BUDGETS.iter().find(|(set, _)| *set == module.set);
+        let (_, most) = budget.context("a module has no budget")?;
+        if sizes.brotli > *most {
+            bail!(
+                "{}.wasm has {} bytes compressed with brotli, over its budget of {most} (xtask/src/sizes.rs)",
+                module.name(),
+                sizes.brotli
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Prints the sizes of the wasm modules and of the default bundle.
+pub fn print() -> Result<()> {
+    for (module, sizes) in all()? {
+        let Sizes { raw, gzip, brotli } = sizes;
+        println!(
+            "{}.wasm: {raw} bytes raw, {gzip} gzip, {brotli} brotli",
+            module.name()
+        );
+    }
 
     let manifest = fs::read(root().join("models/manifest.json"))?;
     let parsed: Value = serde_json::from_slice(&manifest)?;

@@ -74,6 +74,7 @@ fn lint(_: &[String]) -> Result<()> {
         "warnings",
     ]))?;
     run(wasm_clippy().args(["--", "-D", "warnings"]))?;
+    run(wasm_clippy().args(["--features", "onnx", "--", "-D", "warnings"]))?;
     run(cargo()
         .args(["doc", "--locked", "--package", "smallfirst", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings"))
@@ -126,6 +127,8 @@ fn wasm(_: &[String]) -> Result<()> {
             "--package",
             "smallfirst",
             "--no-default-features",
+            "--features",
+            "onnx",
         ])
         .args([
             "--test",
@@ -147,6 +150,7 @@ fn wasm(_: &[String]) -> Result<()> {
 
 fn end_to_end(rest: &[String]) -> Result<()> {
     build()?;
+    sizes::check()?;
     npm_ci("tests/e2e")?;
     let chromium = tools::chromium()?;
     let python = llm::python()?;

@@ -60,6 +60,14 @@ pub fn npm_ci(folder: &str) -> Result<()> {
     stamp.set()
 }
 
+/// The SHA-256 of something, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
 /// A file that remembers from which input something was made.
 pub struct Stamp {
     path: PathBuf,
@@ -70,10 +78,7 @@ impl Stamp {
     pub fn new(path: &Path, input: &[u8]) -> Self {
         Stamp {
             path: path.to_owned(),
-            hash: Sha256::digest(input)
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect(),
+            hash: sha256(input),
         }
     }
 

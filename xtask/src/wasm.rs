@@ -1,19 +1,99 @@
-//! The wasm module: cargo, wasm-bindgen, wasm-opt.
+//! The wasm modules: cargo, wasm-bindgen, wasm-opt.
+//!
+//! There are four: two sets of features, each for two sets of instructions. Those of one set of features are used
+//! through the same JavaScript.
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow, bail};
 
-use crate::run::{cargo, command, run};
-use crate::tools::{self, Stamp, WASM_TARGET};
-use crate::{root, tools::npm_ci};
+use crate::root;
+use crate::run::{cargo, command, output, run};
+use crate::tools::{self, Stamp, WASM_TARGET, npm_ci};
 
-/// Where the module and its bindings go.
-pub fn out() -> PathBuf {
+/// What a module can do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Set {
+    /// Prepared models only.
+    Lean,
+    /// Any ONNX model, too.
+    Onnx,
+}
+
+/// The instructions that a module uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Instructions {
+    /// SIMD, which every browser since 2023 has.
+    Baseline,
+    /// And relaxed SIMD.
+    Relaxed,
+}
+
+/// One of the modules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Module {
+    pub set: Set,
+    pub instructions: Instructions,
+}
+
+/// All modules, those of the same instructions together: they share what cargo builds.
+pub const MODULES: [Module; 4] = [
+    Module::new(Set::Lean, Instructions::Baseline),
+    Module::new(Set::Onnx, Instructions::Baseline),
+    Module::new(Set::Lean, Instructions::Relaxed),
+    Module::new(Set::Onnx, Instructions::Relaxed),
+];
+
+impl Set {
+    pub fn name(self) -> &'static str {
+        match self {
+            Set::Lean => "lean",
+            Set::Onnx => "onnx",
+        }
+    }
+}
+
+impl Module {
+    const fn new(set: Set, instructions: Instructions) -> Self {
+        Module { set, instructions }
+    }
+
+    /// The module's name, which is its file's, too.
+    pub fn name(self) -> String {
+        match self.instructions {
+            Instructions::Baseline => self.set.name().to_owned(),
+            Instructions::Relaxed => format!("{}-relaxed", self.set.name()),
+        }
+    }
+
+    /// Where it is in the package.
+    pub fn file(self) -> PathBuf {
+        out().join(format!("{}.wasm", self.name()))
+    }
+
+    /// Where it is made.
+    fn folder(self) -> PathBuf {
+        root().join("target/wasm-modules").join(self.name())
+    }
+
+    fn rustflags(self) -> &'static str {
+        match self.instructions {
+            Instructions::Baseline => "-C target-feature=+simd128",
+            Instructions::Relaxed => "-C target-feature=+simd128,+relaxed-simd",
+        }
+    }
+}
+
+/// Where the modules and their bindings go.
+fn out() -> PathBuf {
     root().join("pkg/dist/wasm")
 }
+
+/// The profile the modules are built with.
+const PROFILE: &str = "wasm";
 
 /// The features every browser with SIMD has. Naming them matters: with all features allowed,
 /// wasm-opt writes a file that Chromium refuses.
@@ -32,7 +112,83 @@ const FEATURES: &[&str] = &[
 pub fn build() -> Result<()> {
     tools::wasm_target()?;
     npm_ci("pkg")?;
-    run(cargo().args([
+    let inputs = inputs()?;
+    fs::create_dir_all(out())?;
+    // cargo is waited for; what comes after it runs beside the next module's cargo.
+    thread::scope(|scope| {
+        let mut finishing = Vec::new();
+        for module in MODULES {
+            let folder = module.folder();
+            let stamp = Stamp::new(
+                &folder.join(".stamp"),
+                format!("{inputs}\n{}", module.rustflags()).as_bytes(),
+            );
+            if stamp.is_fresh() {
+                continue;
+            }
+            let built = compile(module)?;
+            finishing.push(scope.spawn(move || {
+                bind(module, &built)?;
+                optimise(module)?;
+                stamp.set()
+            }));
+        }
+        for finish in finishing {
+            finish
+                .join()
+                .map_err(|_| anyhow!("a module could not be finished"))??;
+        }
+        Ok::<(), anyhow::Error>(())
+    })?;
+    ship()
+}
+
+/// Everything the modules are made of, as one hash a line.
+fn inputs() -> Result<String> {
+    let mut files = Vec::new();
+    walk(&root().join("src"), &mut files)?;
+    for file in [
+        "Cargo.toml",
+        "Cargo.lock",
+        "xtask/src/wasm.rs",
+        "pkg/package-lock.json",
+    ] {
+        files.push(root().join(file));
+    }
+    files.sort();
+    let mut all = output(command("rustc").arg("-vV")).context("rustc is missing")?;
+    for file in files {
+        let bytes = fs::read(&file)?;
+        all += &format!("\n{} {}", file.display(), tools::sha256(&bytes));
+    }
+    Ok(all)
+}
+
+/// The files in a folder, without those of the command line.
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.ends_with("src/bin") {
+            continue;
+        }
+        if path.is_dir() {
+            walk(&path, files)?;
+        } else {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Compiles a module and gives a copy of what came out.
+fn compile(module: Module) -> Result<PathBuf> {
+    let target = root().join("target").join(WASM_TARGET).join(PROFILE);
+    // All modules have the same name for cargo, which takes the file that is there for the one it would make.
+    for file in ["smallfirst.wasm", "deps/smallfirst.wasm"] {
+        let _ = fs::remove_file(target.join(file));
+    }
+    let mut cargo = cargo();
+    cargo.args([
         "rustc",
         "--locked",
         "--package",
@@ -40,52 +196,100 @@ pub fn build() -> Result<()> {
         "--lib",
         "--no-default-features",
         "--profile",
-        "wasm",
+        PROFILE,
         "--target",
         WASM_TARGET,
         // Only here, because a crate that is a cdylib and an rlib at once is built without LTO.
         "--crate-type",
         "cdylib",
-    ]))?;
-    let built = root()
-        .join("target")
-        .join(WASM_TARGET)
-        .join("wasm/smallfirst.wasm");
-    let module = fs::read(&built).with_context(|| format!("{} is missing", built.display()))?;
-    let stamp = Stamp::new(&out().join(".stamp"), &module);
-    if stamp.is_fresh() {
-        return Ok(());
+    ]);
+    if module.set == Set::Onnx {
+        cargo.args(["--features", "onnx"]);
     }
-    eprintln!("$ wasm-bindgen --target web --out-dir pkg/dist/wasm smallfirst.wasm");
+    run(cargo.env("RUSTFLAGS", module.rustflags()))?;
+    let built = target.join("smallfirst.wasm");
+    let copy = module.folder().join("compiled.wasm");
+    fs::create_dir_all(module.folder())?;
+    fs::copy(&built, &copy).with_context(|| format!("{} is missing", built.display()))?;
+    Ok(copy)
+}
+
+/// Makes the module's bindings.
+fn bind(module: Module, built: &Path) -> Result<()> {
+    eprintln!("$ wasm-bindgen --target web ({})", module.name());
     let mut args: Vec<OsString> = [
         "wasm-bindgen",
         "--target",
         "web",
+        // The worker says which module it wants; bundlers would ship the other one, too.
+        "--omit-default-module-path",
         "--out-name",
-        "smallfirst",
+        module.set.name(),
         "--out-dir",
     ]
     .map(OsString::from)
     .to_vec();
-    args.extend([out().into(), built.into()]);
-    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(args)?;
-    let module = out().join("smallfirst_bg.wasm");
-    run(command("node")
+    args.extend([module.folder().into(), built.into()]);
+    wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(args)
+}
+
+/// What wasm-bindgen makes of the compiled module.
+fn bound(module: Module) -> PathBuf {
+    module
+        .folder()
+        .join(format!("{}_bg.wasm", module.set.name()))
+}
+
+/// Makes the module smaller and faster.
+fn optimise(module: Module) -> Result<()> {
+    let mut node = command("node");
+    node
         // binaryen is itself wasm here, and the module is large.
         .args([
             "--max-old-space-size=8192",
             "--stack-size=8192",
             "pkg/node_modules/binaryen/bin/wasm-opt",
         ])
-        .arg(&module)
+        .arg(bound(module))
         .arg("-o")
-        .arg(&module)
-        .arg("-O2")
+        .arg(module.folder().join("optimised.wasm"))
+        .args(LEVEL)
         // The names of functions. cargo could leave them out too, but would take with them what
         // wasm-bindgen needs to know.
         .arg("--strip-debug")
-        .args(FEATURES))?;
-    stamp.set()
+        .args(FEATURES);
+    if module.instructions == Instructions::Relaxed {
+        node.arg("--enable-relaxed-simd");
+    }
+    run(&mut node)
+}
+
+/// How wasm-opt is asked to work.
+const LEVEL: &[&str] = &["-O2"];
+
+/// Puts what was made into the package.
+fn ship() -> Result<()> {
+    for set in [Set::Lean, Set::Onnx] {
+        let of = |instructions| -> Result<(Module, Vec<u8>)> {
+            let module = Module::new(set, instructions);
+            let script = module.folder().join(format!("{}.js", set.name()));
+            Ok((module, fs::read(script)?))
+        };
+        let (baseline, script) = of(Instructions::Baseline)?;
+        let (relaxed, other) = of(Instructions::Relaxed)?;
+        if script != other {
+            bail!(
+                "the scripts of {} and {} differ: the package has room for one; compare them in target/wasm-modules",
+                baseline.name(),
+                relaxed.name()
+            );
+        }
+        fs::write(out().join(format!("{}.js", set.name())), script)?;
+        for module in [baseline, relaxed] {
+            fs::copy(module.folder().join("optimised.wasm"), module.file())?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs one compiled wasm test, as cargo's runner.
