@@ -78,11 +78,26 @@ export interface Options {
   /**
    * Makes the module worker, for pages where the package cannot make it itself. Must give a new
    * one each time (it is called again after a worker died), of a script that imports
-   * `smallfirst/worker`.
+   * `smallfirst/worker`, or `smallfirst/worker-onnx` when it is called with `"onnx"`.
    */
-  worker?: (() => Worker) | undefined;
-  /** Where `smallfirst_bg.wasm` is, if not beside the package's own scripts; relative to the page. */
-  wasm?: string | URL | undefined;
+  worker?: ((engine: "prepared" | "onnx") => Worker) | undefined;
+  /**
+   * Which engine runs the models. `"prepared"` is small and runs models that were prepared when the bundle was packed;
+   * `"onnx"` is larger and runs any ONNX model, too. Default: `"auto"`, which starts with the small one and takes the
+   * other where the bundle has files ending in `.onnx`.
+   */
+  engine?: "auto" | "prepared" | "onnx" | undefined;
+  /**
+   * Where the WebAssembly is, if not beside the package's own scripts; relative to the page. A folder, ending in a slash,
+   * with the files of the package's `dist/wasm`; or, with an `engine` other than `"auto"`, the address of one module, or
+   * of two to choose from by what the browser can do: `baseline` needs SIMD, `relaxed` relaxed SIMD.
+   */
+  wasm?: string | URL | { baseline: string | URL; relaxed: string | URL } | undefined;
+  /**
+   * Names of tasks whose files are fetched at once, while the WebAssembly is still compiled, and whose models are then
+   * loaded without anybody waiting for it. Default: none; every file is fetched when it is first needed.
+   */
+  preload?: string[] | undefined;
 }
 
 /** What may leave the device. */

@@ -1,12 +1,14 @@
 import { abortable } from "./abort.js";
 import { describe, fromWire, SmallFirstError } from "./errors.js";
-import type { FromWorker, PageCall, Question, QuestionReply, Request, ToWorker } from "./protocol.js";
+import type { EngineName, FromWorker, PageCall, Question, QuestionReply, Request, ToWorker } from "./protocol.js";
 import type { Remotes } from "./remotes.js";
 import type { Drift, Progress } from "./types.js";
 
 /** What a connection needs to start a worker, at first and again after one died. */
 export interface Setup {
-  spawn: (() => Worker) | undefined;
+  spawn: ((engine: EngineName) => Worker) | undefined;
+  /** The engine that is wanted; undefined leaves it to the bundle. */
+  engine: EngineName | undefined;
   start: Extract<Request, { type: "start" }>;
   remotes: Remotes;
   onProgress: ((event: Progress) => void) | undefined;
@@ -32,8 +34,12 @@ export class Connection {
   /** The started worker; undefined while there is none, so a failed start is not remembered. */
   #started: Promise<Worker> | undefined;
 
+  /** The engine that workers are started with. */
+  #engine: EngineName;
+
   constructor(setup: Setup) {
     this.#setup = setup;
+    this.#engine = setup.engine ?? "prepared";
   }
 
   /** Resolves once the engine is there. */
@@ -108,9 +114,25 @@ export class Connection {
   }
 
   #start(): Promise<Worker> {
+    const started = this.#open(this.#engine).catch((error: unknown) => {
+      const other = this.#setup.engine === undefined && this.#engine === "prepared" && error instanceof SmallFirstError && error.code === "needs_onnx";
+      if (!other || this.#closed || started !== this.#started) throw error;
+      this.#worker?.terminate();
+      this.#engine = "onnx";
+      return this.#open(this.#engine);
+    });
+    this.#started = started;
+    started.catch(() => {
+      if (started === this.#started) this.#forget();
+    });
+    return started;
+  }
+
+  /** Makes a worker with an engine, and resolves once it is started. */
+  #open(engine: EngineName): Promise<Worker> {
     let worker: Worker;
     try {
-      worker = (this.#setup.spawn ?? spawn)();
+      worker = (this.#setup.spawn ?? spawn)(engine);
     } catch (thrown) {
       return Promise.reject(failed(`the worker could not be made: ${describe(thrown)}`));
     }
@@ -123,15 +145,8 @@ export class Connection {
     this.#worker = worker;
     const id = ++this.#lastId;
     const started = new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject, take: undefined }));
-    this.#started = started.then(
-      () => worker,
-      (error: unknown) => {
-        if (worker === this.#worker) this.#forget();
-        throw error;
-      },
-    );
     this.#post(worker, id, this.#setup.start, []);
-    return this.#started;
+    return started.then(() => worker);
   }
 
   #receive(worker: Worker, message: FromWorker): void {
@@ -215,9 +230,10 @@ export class Connection {
   }
 }
 
-function spawn(): Worker {
+function spawn(engine: EngineName): Worker {
   if (typeof Worker === "undefined") throw new Error("there are no workers here; call it in a browser");
-  // Literal, so that bundlers find the worker.
+  // Literal, so that bundlers find the workers.
+  if (engine === "onnx") return new Worker(new URL("./worker-onnx.js", import.meta.url), { type: "module" });
   return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
 }
 

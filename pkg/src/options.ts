@@ -1,7 +1,7 @@
 // The caller's options, checked and brought into the form that crosses to the worker.
 
 import type { GenerateOptions, Options, RunOptions } from "./api.js";
-import type { EngineOptions, EngineRemote, EngineRunOptions, EngineTextOptions } from "./protocol.js";
+import type { EngineName, EngineOptions, EngineRemote, EngineRunOptions, EngineTextOptions, Modules } from "./protocol.js";
 import { checkFunction, checkKeys as checkKnown, invalid, type Keys, type Remotes } from "./remotes.js";
 
 const OPTIONS: Keys<Options> = {
@@ -22,6 +22,8 @@ const OPTIONS: Keys<Options> = {
   signal: true,
   worker: true,
   wasm: true,
+  engine: true,
+  preload: true,
 };
 const RUN_OPTIONS: Keys<RunOptions> = {
   mode: true,
@@ -63,6 +65,34 @@ export function engineOptions(options: Options, remotes: Remotes): EngineOptions
     maxBundleBytes,
     cache,
   }) as EngineOptions;
+}
+
+/** Checks which engine is wanted; undefined leaves it to the bundle. */
+export function which(engine: Options["engine"]): EngineName | undefined {
+  if (engine === undefined || engine === "auto") return undefined;
+  if (engine === "prepared" || engine === "onnx") return engine;
+  throw invalid(`engine must be "auto", "prepared" or "onnx", not ${String(engine)}`);
+}
+
+/** Checks where the WebAssembly is said to be. */
+export function modules({ wasm, engine }: Options): Modules | undefined {
+  if (wasm === undefined) return undefined;
+  const both = typeof wasm === "object" && "baseline" in wasm ? wasm : undefined;
+  const one = which(engine) !== undefined;
+  if (both === undefined) {
+    const { href } = absolute("wasm", wasm as string | URL);
+    if (one || href.endsWith("/")) return href;
+  } else if (one) {
+    return { baseline: absolute("wasm.baseline", both.baseline).href, relaxed: absolute("wasm.relaxed", both.relaxed).href };
+  }
+  throw invalid("wasm names the modules of one engine: say which by `engine`, or give the folder (ending in a slash) that has those of both");
+}
+
+/** Checks the names of the tasks to fetch ahead. */
+export function preloaded(tasks: Options["preload"]): string[] {
+  if (tasks === undefined) return [];
+  if (Array.isArray(tasks) && tasks.every((task) => typeof task === "string")) return [...tasks];
+  throw invalid("preload must be a list of task names");
 }
 
 /** Checks the options of a call and gives the engine's. */

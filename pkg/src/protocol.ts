@@ -82,9 +82,15 @@ export interface HooksThere {
   drift: boolean;
 }
 
+/** Where the WebAssembly is: a folder (its address ends in a slash), a module, or two to choose from. */
+export type Modules = string | { baseline: string; relaxed: string };
+
+/** Which of the engines: the one for prepared models, or the one that runs any ONNX model, too. */
+export type EngineName = "prepared" | "onnx";
+
 /** What can be asked. `start` comes first, and once per worker. */
 export type Request =
-  | { type: "start"; options: EngineOptions; wasm: string | undefined; hooks: HooksThere }
+  | { type: "start"; options: EngineOptions; wasm: Modules | undefined; preload: string[]; hooks: HooksThere }
   | { type: "run"; task: string; input: WireInput; options: EngineRunOptions }
   | { type: "runBatch"; task: string; inputs: WireInput[]; options: EngineRunOptions }
   | { type: "generate"; task: string; input: WireInput; options: EngineTextOptions }

@@ -1,11 +1,13 @@
-// The module worker: it owns the WebAssembly engine and forwards calls to it.
+// What the module workers do: they own the WebAssembly engine and forward calls to it.
 
 import { fromWire, describe, toWire } from "./errors.js";
 import { engineInput } from "./input.js";
-import type { Consent, EngineRunOptions, FromWorker, PageCall, Question, QuestionReply, Request, ToWorker, WireInput, WireItem } from "./protocol.js";
+import { Preload } from "./preload.js";
+import type { Consent, EngineRunOptions, FromWorker, Modules, PageCall, Question, QuestionReply, Request, ToWorker, WireInput, WireItem } from "./protocol.js";
 import { update } from "./store.js";
-// Not `import()`: bundlers whose workers are one script (Vite by default) cannot split it off.
-import init, { Engine, type EngineHooks } from "./wasm/smallfirst.js";
+import { hasRelaxedSimd } from "./support.js";
+import type initEngine from "./wasm/lean.js";
+import type { Engine, EngineHooks } from "./wasm/lean.js";
 
 /** The part of the worker's global scope that is used; the DOM library types describe a page's. */
 interface Scope {
@@ -14,6 +16,17 @@ interface Scope {
   addEventListener(type: "unhandledrejection", listener: (event: PromiseRejectionEvent) => void): void;
 }
 const scope = globalThis as unknown as Scope;
+
+/** The engine of a worker, and where its modules are. */
+export interface Build {
+  init: typeof initEngine;
+  Engine: typeof Engine;
+  baseline: URL;
+  relaxed: URL;
+}
+
+/** The engine that is started on demand, and its name in files. */
+let build: (Build & { name: "lean" | "onnx" }) | undefined;
 
 /** The engine, once it was started. */
 let engine: Engine | undefined;
@@ -27,7 +40,18 @@ const asked = new Map<number, (reply: QuestionReply) => void>();
 const pages = new Map<number, ReadableStreamDefaultController<Uint8Array>>();
 let asks = 0;
 
-scope.addEventListener("message", ({ data }) => {
+/** Makes this worker answer calls. */
+export function serve(name: "lean" | "onnx", made: Build): void {
+  build = { name, ...made };
+  scope.addEventListener("message", receive);
+  // A trap inside a Rust future surfaces here, or as an uncaught error (which the page sees by
+  // itself), and leaves the call's promise pending for ever.
+  scope.addEventListener("unhandledrejection", (event) => {
+    if (isTrap(event.reason)) dead(event.reason);
+  });
+}
+
+function receive({ data }: MessageEvent<ToWorker>): void {
   switch (data.type) {
     case "request":
       void answer(data.id, data.request);
@@ -54,13 +78,7 @@ scope.addEventListener("message", ({ data }) => {
       pages.delete(data.ask);
       break;
   }
-});
-
-// A trap inside a Rust future surfaces here, or as an uncaught error (which the page sees by
-// itself), and leaves the call's promise pending for ever.
-scope.addEventListener("unhandledrejection", (event) => {
-  if (isTrap(event.reason)) dead(event.reason);
-});
+}
 
 async function answer(id: number, request: Request): Promise<void> {
   const controller = new AbortController();
@@ -112,20 +130,47 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
 }
 
 async function start(request: Extract<Request, { type: "start" }>): Promise<void> {
+  if (!build) throw new Error("the worker has no engine");
+  // Before the WebAssembly is there, and beside it.
+  const preload = new Preload(request.options, request.preload);
   try {
-    await init({ module_or_path: request.wasm ?? new URL("./wasm/smallfirst_bg.wasm", import.meta.url) });
+    await build.init({ module_or_path: await moduleOf(build, request.wasm) });
   } catch (thrown) {
     const error = `the WebAssembly module could not be loaded: ${describe(thrown)}`;
     throw fromWire({ code: "worker_failed", message: error, attempts: [] });
   }
-  const hooks: EngineHooks = { update };
+  const hooks: EngineHooks = { update, fetch: (url) => preload.take(url) };
   const there = request.hooks;
   if (there.headers) hooks.headers = (endpoint) => ask({ what: "headers", endpoint }) as Promise<Record<string, string>>;
   if (there.consent) hooks.consent = (outgoing) => ask({ what: "consent", outgoing }) as Promise<Consent>;
   if (there.page) hooks.page = (endpoint, body, signal) => callPage({ endpoint, body }, signal);
   if (there.progress) hooks.progress = (event) => scope.postMessage({ type: "progress", event });
   if (there.drift) hooks.drift = (event) => scope.postMessage({ type: "drift", event });
-  engine = await Engine.create(request.options, hooks);
+  const made = await build.Engine.create(request.options, hooks);
+  prepare(made, request.preload);
+  engine = made;
+}
+
+/** The module that suits the browser best. */
+async function moduleOf(build: Build & { name: string }, given: Modules | undefined): Promise<string | URL> {
+  const relaxed = await hasRelaxedSimd();
+  if (given === undefined) return relaxed ? build.relaxed : build.baseline;
+  if (typeof given !== "string") return relaxed ? given.relaxed : given.baseline;
+  return given.endsWith("/") ? `${given}${build.name}${relaxed ? "-relaxed" : ""}.wasm` : given;
+}
+
+/** Loads the models whose files were fetched ahead. Nobody waits for it; the first call that needs them tells what fails. */
+function prepare(engine: Engine, tasks: string[]): void {
+  if (tasks.length === 0) return;
+  const known = engine.tasks().map((task) => task.id);
+  const unknown = tasks.find((task) => !known.includes(task));
+  if (unknown !== undefined) {
+    const error = `preload: the bundle has no task "${unknown}"; its tasks are ${known.join(", ")}`;
+    throw fromWire({ code: "unknown_task", message: error, attempts: [] });
+  }
+  engine.prepare(tasks, new AbortController().signal).catch((thrown: unknown) => {
+    if (isTrap(thrown)) dead(thrown);
+  });
 }
 
 /** The caller's functions live on the page; their secrets pass through here only. */

@@ -1,8 +1,9 @@
 import type { BatchItem, GenerateOptions, Input, Options, PrepareOptions, RunOptions, SmallFirst, TextAnswer, TextStream } from "./api.js";
+import { abortable } from "./abort.js";
 import { Connection } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
 import { transfers, wireInput, wireItem } from "./input.js";
-import { absolute, checkOptions, checkSignalOnly, engineOptions, engineRunOptions, engineTextOptions } from "./options.js";
+import { checkOptions, checkSignalOnly, engineOptions, engineRunOptions, engineTextOptions, modules, preloaded, which } from "./options.js";
 import type { WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
@@ -13,7 +14,7 @@ import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, Ta
  * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models
  * are fetched when they are first needed, or by `prepare`.
  *
- * @throws SmallFirstError - `invalid_option`, `no_wasm_simd`, `worker_failed`, or what is wrong
+ * @throws SmallFirstError - `invalid_option`, `no_wasm_simd`, `worker_failed`, `needs_onnx`, or what is wrong
  * with the bundle: `bundle_unreachable`, `not_a_bundle`, `bundle_version`, `bundle_invalid`,
  * `hash_mismatch`. When aborted, the signal's reason.
  */
@@ -21,15 +22,19 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
   checkOptions(options);
   const remotes = new Remotes(options.remote, options.privacy);
   const engine = engineOptions(options, remotes);
-  const { signal, onProgress, onDrift, worker, wasm } = options;
+  const wasm = modules(options);
+  const preload = preloaded(options.preload);
+  const { signal, onProgress, onDrift, worker } = options;
   signal?.throwIfAborted();
-  requireSimd();
+  await abortable(requireSimd(), signal);
   const connection = new Connection({
     spawn: worker,
+    engine: which(options.engine),
     start: {
       type: "start",
       options: engine,
-      wasm: wasm === undefined ? undefined : absolute("wasm", wasm).href,
+      wasm,
+      preload,
       hooks: {
         headers: remotes.haveHeaders,
         consent: remotes.haveConsent,

@@ -1,16 +1,20 @@
-import { SmallFirstError } from "./errors.js";
+// What the browser can do.
 
-// A module with one function that makes a v128 constant: valid only where there is SIMD.
-// prettier-ignore
-const SIMD_MODULE = new Uint8Array([
-  0, 97, 115, 109, 1, 0, 0, 0, // magic, version 1
-  1, 5, 1, 96, 0, 1, 123, // type: () -> v128
-  3, 2, 1, 0, // one function of it
-  10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11, // i32.const 0; i8x16.splat; i8x16.popcnt
-]);
+import { SmallFirstError } from "./errors.js";
+import { relaxedSimd, simd } from "./vendor/wasm-feature-detect.js";
 
 /** Throws `no_wasm_simd` where the engine cannot run, before anything is downloaded. */
-export function requireSimd(): void {
-  if (typeof WebAssembly === "object" && WebAssembly.validate(SIMD_MODULE)) return;
-  throw new SmallFirstError("no_wasm_simd", "this browser has no WebAssembly with SIMD, which the models need");
+export async function requireSimd(): Promise<void> {
+  if (typeof WebAssembly !== "object") {
+    const why = "this browser runs no WebAssembly";
+    throw new SmallFirstError("no_wasm_simd", `${why}: it is switched off (some browsers' lockdown modes do), or the browser needs an update`);
+  }
+  if (await simd()) return;
+  const why = "this browser's WebAssembly has no SIMD, which the models need";
+  throw new SmallFirstError("no_wasm_simd", `${why}: update the browser (Chrome 91, Firefox 89, Safari 16.4 or newer)`);
+}
+
+/** Whether the faster of the engine's modules runs here. */
+export function hasRelaxedSimd(): Promise<boolean> {
+  return relaxedSimd();
 }

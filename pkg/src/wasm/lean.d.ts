@@ -1,5 +1,5 @@
 // The part of the generated module that the worker uses. It stands here, where the import
-// `./wasm/smallfirst.js` of the sources resolves to, so that the types can be checked before the
+// `./wasm/lean.js` of the sources resolves to, so that the types can be checked before the
 // WebAssembly is built. The module itself is put in dist/wasm/.
 
 import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, Outgoing, Progress, TaskInfo, TextOutput, UsageReport } from "../types.js";
@@ -11,6 +11,8 @@ export interface EngineHooks {
   consent?: (outgoing: Outgoing) => Promise<Consent>;
   page?: (endpoint: number, body: string, signal: AbortSignal) => ReadableStream<Uint8Array>;
   update?: (key: string, change: (before: string | undefined) => string | undefined) => Promise<void>;
+  /** The response to a request that was made ahead. */
+  fetch?: (url: string) => Promise<Response | undefined>;
   progress?: (event: Progress) => void;
   drift?: (event: Drift) => void;
 }
