@@ -57,6 +57,8 @@ export function startSite(llm: string): Promise<Child> {
 /** A server of this process. */
 export class Local {
   requests: string[] = [];
+  /** What the files under /held/ wait for. */
+  gate: Promise<void> = Promise.resolve();
   /** Files served as /files/<their place in this list>. */
   readonly files: string[] = [];
 
@@ -107,7 +109,7 @@ function sendFile(response: ServerResponse, path: string): void {
 const HARNESS = "<!doctype html><meta charset=utf-8><title>harness</title><link rel=icon href=data:,>";
 
 /**
- * A blank page, the package as it is packed for npm at /pkg/, the default bundle at /models/,
+ * A blank page, the package as it is packed for npm at /pkg/ (and at /held/, once the gate opens), the default bundle at /models/,
  * broken bundles at /broken/<how>/, and the package's proxy to the real LLM at /llm/v1/.
  */
 export async function startHarness(pkg: string, llm: string): Promise<Local> {
@@ -117,6 +119,7 @@ export async function startHarness(pkg: string, llm: string): Promise<Local> {
     if (path.startsWith("/llm/")) void proxy(request, response).catch(() => response.destroy());
     else if (path === "/") response.setHeader("content-type", "text/html").end(HARNESS);
     else if (path.startsWith("/pkg/")) sendFile(response, join(pkg, path.slice(5)));
+    else if (path.startsWith("/held/")) void local.gate.then(() => sendFile(response, join(pkg, path.slice(6))));
     else if (path.startsWith("/models/")) sendFile(response, join(root, path));
     else if (path.startsWith("/files/")) sendFile(response, local.files[Number(path.slice(7))] ?? "");
     else if (path.startsWith("/broken/")) breakage(response, path);
