@@ -226,8 +226,8 @@ impl Default for Then {
     }
 }
 
-/// Attention over heads. Operands: `q`, `k`, `v` with the axes batch, position, head and feature in the orders given,
-/// and where `mask` an array that broadcasts to `[batch, 1, 1, keys]`. The result is `[batch, queries, heads, features]`.
+/// Attention over heads. Operands: `q`, `k`, `v` with the axes batch, position, head and feature in the orders given, or
+/// where `together` one array `[batch, position, 3, head, feature]` that holds all three; and where `mask` an array that broadcasts to `[batch, 1, 1, keys]`. The result is `[batch, queries, heads, features]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Attention {
     /// Which axes of `q` are batch, position, head, feature.
@@ -236,6 +236,8 @@ pub struct Attention {
     pub k: [usize; 4],
     /// The same of `v`.
     pub v: [usize; 4],
+    /// Whether the three are parts of one array.
+    pub together: bool,
     /// Multiplies the scores.
     pub scale: f32,
     /// Whether a mask is added to the scaled scores.

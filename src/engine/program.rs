@@ -266,7 +266,9 @@ fn operands(step: &Step) -> Result<usize, Fault> {
             _ => 2 + then(t),
         },
         Op::Conv(Conv { then: t, .. }) => 2 + then(t),
-        Op::Attention(attention) => 3 + usize::from(attention.mask),
+        Op::Attention(attention) => {
+            usize::from(attention.mask) + if attention.together { 1 } else { 3 }
+        }
         Op::LayerNorm { residual, .. } => 3 + usize::from(*residual),
         Op::Rows { scaled } => 2 + usize::from(*scaled),
         Op::Select => 3,

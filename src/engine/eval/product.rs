@@ -422,25 +422,45 @@ pub(super) fn attention(
     rest: &[View<'_>],
     pool: &mut Pool,
 ) -> Result<Array, Fault> {
-    let (k, v) = (&rest[0], &rest[1]);
+    // The three arrays, with what of their elements comes first.
+    let whole = strides(&q.shape);
+    let together = op.together && q.shape.len() == 5 && q.shape[2] == 3;
+    if op.together != together {
+        return Err("attention lacks an axis");
+    }
+    let (arrays, mask) = if together {
+        ([q, q, q], rest.first())
+    } else {
+        ([q, &rest[0], &rest[1]], rest.get(2))
+    };
+    let starts = if together {
+        [0, whole[2], 2 * whole[2]]
+    } else {
+        [0; 3]
+    };
     let axes = |view: &View<'_>, roles: &[usize; 4]| {
-        let steps = strides(&view.shape);
+        let (mut shape, mut steps) = (view.shape.to_vec(), strides(&view.shape));
+        if together {
+            shape.remove(2);
+            steps.remove(2);
+        }
         let mut found = [Axis { len: 0, steps: [0] }; 4];
         let mut seen = [false; 4];
         for (found, &axis) in found.iter_mut().zip(roles) {
-            let len = *view.shape.get(axis).ok_or("attention lacks an axis")?;
+            let len = *shape.get(axis).ok_or("attention lacks an axis")?;
             seen[axis.min(3)] = true;
             *found = Axis {
                 len,
                 steps: [steps[axis]],
             };
         }
-        if view.shape.len() == 4 && seen == [true; 4] {
+        if shape.len() == 4 && seen == [true; 4] {
             Ok(found)
         } else {
             Err("attention lacks an axis")
         }
     };
+    let [q, k, v] = arrays;
     let [batch, queries, heads, dim] = axes(q, &op.q)?;
     let [k_batch, keys, k_heads, k_dim] = axes(k, &op.k)?;
     let [v_batch, v_keys, v_heads, values] = axes(v, &op.v)?;
@@ -454,7 +474,7 @@ pub(super) fn attention(
     if !fit {
         return Err("attention over arrays that do not fit");
     }
-    let mask = match (op.mask, rest.get(2)) {
+    let mask = match (op.mask, mask) {
         (true, Some(mask)) => Some(key_mask(mask, batch.len, keys.len)?),
         _ => None,
     };
@@ -471,23 +491,24 @@ pub(super) fn attention(
             }
         });
         for h in 0..heads.len {
-            let part = |data, batch: Axis<1>, head: Axis<1>, row: Axis<1>, col: Axis<1>| {
-                matrix(
-                    data,
-                    b * batch.steps[0] + h * head.steps[0],
-                    row.steps[0],
-                    col.steps[0],
-                )
-            };
+            let part =
+                |data, at: usize, batch: Axis<1>, head: Axis<1>, row: Axis<1>, col: Axis<1>| {
+                    matrix(
+                        data,
+                        starts[at] + b * batch.steps[0] + h * head.steps[0],
+                        row.steps[0],
+                        col.steps[0],
+                    )
+                };
             let to = b * queries.len * row + h * values.len;
             kernels::attention(
                 queries.len,
                 keys.len,
                 dim.len,
                 values.len,
-                &part(qs, batch, heads, queries, dim),
-                &part(ks, k_batch, k_heads, keys, k_dim),
-                &part(vs, v_batch, v_heads, v_keys, values),
+                &part(qs, 0, batch, heads, queries, dim),
+                &part(ks, 1, k_batch, k_heads, keys, k_dim),
+                &part(vs, 2, v_batch, v_heads, v_keys, values),
                 op.scale,
                 mask,
                 &mut out[to..],

@@ -210,6 +210,7 @@ impl Product<'_> {
                 (0, group),
                 Along::Columns(groups),
                 &piece,
+                (0, usize::MAX),
             );
             self.tiles::<V>(
                 rows.start,
@@ -217,6 +218,7 @@ impl Product<'_> {
                 (groups * group, 1),
                 Along::Columns(single),
                 &piece,
+                (0, usize::MAX),
             );
         } else {
             let first = higher * (height + 1);
@@ -226,13 +228,21 @@ impl Product<'_> {
                 } else {
                     (groups * group + i - groups, 1)
                 };
-                self.tiles::<V>(rows.start, height + 1, panels, Along::Rows(higher), &piece);
+                self.tiles::<V>(
+                    rows.start,
+                    height + 1,
+                    panels,
+                    Along::Rows(higher),
+                    &piece,
+                    (0, tiles),
+                );
                 self.tiles::<V>(
                     rows.start + first,
                     height,
                     panels,
                     Along::Rows(tiles - higher),
                     &piece,
+                    (higher, tiles),
                 );
             }
         }
@@ -244,7 +254,8 @@ impl Product<'_> {
         }
     }
 
-    /// Tiles of `height` rows and some panels (the first, how many), from row `row` on.
+    /// Tiles of `height` rows and some panels (the first, how many), from row `row` on. While they are computed, the
+    /// next panels are touched: these tiles are the ones from `ahead_of.0` on of `ahead_of.1` that share that work.
     #[inline(always)]
     fn tiles<V: Dot>(
         &mut self,
@@ -253,8 +264,9 @@ impl Product<'_> {
         (panel, panels): (usize, usize),
         along: Along,
         piece: &Range<usize>,
+        ahead_of: (usize, usize),
     ) {
-        let steps = match along {
+        let mut steps = match along {
             Along::Rows(count) => Steps {
                 count,
                 a: height * self.a_stride,
@@ -269,6 +281,7 @@ impl Product<'_> {
                     c: columns,
                     columns,
                     a: 0,
+                    next: 0,
                 }
             }
         };
@@ -288,11 +301,24 @@ impl Product<'_> {
                 .map_or(std::ptr::null(), |r| r[at..].as_ptr()),
             activation: self.epilogue.activation,
         });
-        let place = Place {
+        let mut place = Place {
             c: self.c[at..].as_mut_ptr(),
             c_stride: self.c_stride,
             ..self.place(row, panel, piece)
         };
+        let ahead = self
+            .b
+            .get(((panel + panels) * self.k + piece.start) * NR..)
+            .unwrap_or(&[]);
+        let (turn, from) = (
+            4 * NR * panels / ahead_of.1,
+            piece.len() * NR * panels / ahead_of.1 * ahead_of.0,
+        );
+        if turn > 0 && ahead.len() >= piece.len() * NR * panels {
+            place.next = ahead[from..].as_ptr();
+            place.next_turn = turn;
+            steps.next = piece.len() * NR * panels / ahead_of.1;
+        }
         // SAFETY: `product` checked all lengths; the tiles' rows and columns are all there.
         unsafe { tiles::<V>(height, panels, place, finish, steps) };
     }
@@ -354,6 +380,8 @@ impl Product<'_> {
             a: self.a[(row * self.a_stride + piece.start).min(self.a.len())..].as_ptr(),
             a_stride: self.a_stride,
             b: self.b[(panel * self.k + piece.start) * NR..].as_ptr(),
+            next: self.b[(panel * self.k + piece.start) * NR..].as_ptr(),
+            next_turn: 0,
             panel_stride: self.k * NR,
             c: std::ptr::null_mut(),
             c_stride: 0,

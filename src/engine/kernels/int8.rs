@@ -290,6 +290,7 @@ unsafe fn tiles_of<V: Dot>(height: usize, place: Place) {
     match (V::N, V::DOT_ROWS) {
         (8, _) => tiles!(1: 1, 2, 3, 4, 5, 6),
         (_, 2) => tiles!(2: 1, 2),
+        (_, 3) => tiles!(2: 1, 2, 3),
         _ => tiles!(2: 1, 2, 3, 4),
     }
 }

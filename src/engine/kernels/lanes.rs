@@ -123,6 +123,28 @@ pub trait Dot: Lanes {
     /// `4 * WIDTH` bytes can be read from `p`.
     unsafe fn inputs(p: *const u8) -> Self::Inputs;
     fn dot(sums: Self::Sums, w: &Self::Weights, x: Self::Inputs, tools: Self::Tools) -> Self::Sums;
+    /// Two steps at once: eight weights for each of [`NR`](super::NR) columns by eight activations of each row. The
+    /// weights are so small that four products of one sum fit into 16 bits (see `quantise_weights`).
+    ///
+    /// # Safety
+    /// `64 * WIDTH` bytes can be read from `weights` and `8 * WIDTH` from each of `rows`.
+    #[inline(always)]
+    unsafe fn dot_two<const R: usize>(
+        sums: &mut [Self::Sums; R],
+        rows: &[*const u8; R],
+        weights: *const u8,
+        tools: Self::Tools,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            for u in 0..2 {
+                let w = Self::weights(weights.add(u * 4 * super::NR * Self::WIDTH));
+                for (sums, row) in sums.iter_mut().zip(rows) {
+                    *sums = Self::dot(*sums, &w, Self::inputs(row.add(u * 4 * Self::WIDTH)), tools);
+                }
+            }
+        }
+    }
     /// `sums - zero * columns` as floats, in the order of the columns; the first [`NR`](super::NR) numbers
     /// count.
     ///

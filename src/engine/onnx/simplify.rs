@@ -36,6 +36,7 @@ const RULES: &[Rule] = &[
     product::bias,
     attention::guard,
     attention::attention,
+    attention::together,
     product::residual,
     product::activation_after,
     layout::absorb_transposes,

@@ -8,7 +8,8 @@ use super::packed_len_i8;
 /// [`packed_len_i8`] bytes of `out`, and for each column its scale and the sum of its quantised
 /// weights.
 ///
-/// A column's largest magnitude becomes 127.
+/// A column's largest magnitude becomes 127, or less where four weights whose products are summed in 16 bits (see
+/// `Dot::dot_two`) would together exceed 258: `127 * 258 < 2^15`. In trained weights that is rare.
 pub fn quantise_weights(
     k: usize,
     n: usize,
@@ -24,15 +25,20 @@ pub fn quantise_weights(
     let quads = k.div_ceil(4);
     for j in 0..n {
         let column = |i: usize| b.data[i * b.row_stride + j * b.col_stride];
-        let largest = (0..k).fold(0.0_f32, |a, i| a.max(column(i).abs()));
-        let inverse = if largest > 0.0 { 127.0 / largest } else { 0.0 };
+        let magnitude = |i: usize| if i < k { column(i).abs() } else { 0.0 };
+        let largest = (0..k).fold(0.0_f32, |a, i| a.max(magnitude(i)));
+        let four = |i: usize| [i, i + 1, i + 4, i + 5].map(magnitude).iter().sum::<f32>();
+        let fours = (0..k).step_by(8).map(|i| four(i).max(four(i + 2)));
+        // Each of the four may grow by a half when it is rounded.
+        let scale = (largest / 127.0).max(fours.fold(0.0, f32::max) / 256.0);
+        let inverse = if scale > 0.0 { 1.0 / scale } else { 0.0 };
         let mut sum = 0;
         for i in 0..k {
             let w = (column(i) * inverse).round_ties_even().clamp(-127.0, 127.0) as i8;
             sum += i32::from(w);
             out[((j / NR * quads + i / 4) * NR + j % NR) * 4 + i % 4] = w;
         }
-        scales[j] = largest / 127.0;
+        scales[j] = scale;
         sums[j] = sum;
     }
 }

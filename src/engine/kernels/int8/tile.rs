@@ -96,15 +96,10 @@ unsafe fn products<V: Dot, const R: usize>(place: &Place, sums: &mut [V::Sums; R
         for (r, row) in rows.iter_mut().enumerate() {
             *row = row.add(r * place.stride);
         }
-        // As in the tile of floats: a branch after each step, and an advance that is read.
-        loop {
-            step::<V, R>(sums, &rows, 0, weights, tools);
-            left -= 1;
-            if left == 0 {
-                return;
-            }
-            step::<V, R>(sums, &rows, 1, weights, tools);
-            left -= 1;
+        // As in the tile of floats: an advance that is read.
+        while left >= 2 {
+            V::dot_two(sums, &rows, weights, tools);
+            left -= 2;
             if left == 0 {
                 return;
             }
@@ -114,22 +109,9 @@ unsafe fn products<V: Dot, const R: usize>(place: &Place, sums: &mut [V::Sums; R
             }
             weights = weights.add(advance * 4 * NR * V::WIDTH);
         }
-    }
-}
-
-#[inline(always)]
-unsafe fn step<V: Dot, const R: usize>(
-    sums: &mut [V::Sums; R],
-    rows: &[*const u8; R],
-    u: usize,
-    weights: *const u8,
-    tools: V::Tools,
-) {
-    // SAFETY: as promised to `Tiles::new`.
-    unsafe {
-        let w = V::weights(weights.add(u * 4 * NR * V::WIDTH));
-        for r in 0..R {
-            sums[r] = V::dot(sums[r], &w, V::inputs(rows[r].add(u * 4 * V::WIDTH)), tools);
+        let w = V::weights(weights);
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            *sums = V::dot(*sums, &w, V::inputs(row), tools);
         }
     }
 }

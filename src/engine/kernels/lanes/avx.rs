@@ -164,6 +164,24 @@ impl Dot for V {
         unsafe { _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(x, *w), ones)) }
     }
     #[inline(always)]
+    unsafe fn dot_two<const R: usize>(
+        sums: &mut [__m256i; R],
+        rows: &[*const u8; R],
+        weights: *const u8,
+        ones: __m256i,
+    ) {
+        // SAFETY: see above, and the caller's promise.
+        unsafe {
+            let first = Self::weights(weights);
+            let second = Self::weights(weights.add(32));
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                let a = _mm256_maddubs_epi16(Self::inputs(*row), first);
+                let b = _mm256_maddubs_epi16(Self::inputs(row.add(4)), second);
+                *sums = _mm256_add_epi32(*sums, _mm256_madd_epi16(_mm256_add_epi16(a, b), ones));
+            }
+        }
+    }
+    #[inline(always)]
     unsafe fn floats(sums: __m256i, zero: i32, columns: *const i32) -> [Self; 2] {
         // SAFETY: see above, and the caller's promise.
         unsafe {

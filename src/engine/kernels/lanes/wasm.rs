@@ -129,7 +129,7 @@ unsafe fn corrected(sums: v128, zero: i32, columns: *const i32) -> V {
 #[cfg(target_feature = "relaxed-simd")]
 impl Dot for V {
     const WIDTH: usize = 1;
-    const DOT_ROWS: usize = 4;
+    const DOT_ROWS: usize = 3;
     type Sums = [v128; 2];
     type Weights = [v128; 2];
     type Inputs = v128;
@@ -162,6 +162,27 @@ impl Dot for V {
                 i32x4_dot_i16x8(i16x8_relaxed_dot_i8x16_i7x16(w[i], x), ones),
             )
         })
+    }
+    #[inline(always)]
+    unsafe fn dot_two<const R: usize>(
+        sums: &mut [Self::Sums; R],
+        rows: &[*const u8; R],
+        weights: *const u8,
+        ones: v128,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let w = [0, 16, 32, 48].map(|at| v128_load(weights.add(at).cast()));
+            for (sums, row) in sums.iter_mut().zip(rows) {
+                let x = v128_load32_splat(row.cast());
+                let y = v128_load32_splat(row.add(4).cast());
+                for i in 0..2 {
+                    let a = i16x8_relaxed_dot_i8x16_i7x16(w[i], x);
+                    let b = i16x8_relaxed_dot_i8x16_i7x16(w[2 + i], y);
+                    sums[i] = i32x4_add(sums[i], i32x4_dot_i16x8(i16x8_add(a, b), ones));
+                }
+            }
+        }
     }
     #[inline(always)]
     unsafe fn floats([a, b]: Self::Sums, zero: i32, columns: *const i32) -> [Self; 2] {

@@ -156,8 +156,107 @@ fn parts(graph: &Graph, id: Id, uses: &[u32]) -> Option<(Attention, Vec<Id>, Vec
         q,
         k,
         v,
+        together: false,
         scale: inner.scale,
         mask: mask.is_some(),
     };
     Some((op, of, perm))
+}
+
+/// Where `q`, `k` and `v` are products of the same array, one product makes all three.
+pub(super) fn together(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
+    joined(graph, id, uses).is_some()
+}
+
+fn joined(graph: &mut Graph, id: Id, uses: &[u32]) -> Option<()> {
+    let Op::Attention(op) = graph.get(id)?.clone() else {
+        return None;
+    };
+    let of = graph.nodes[id].of.clone();
+    let plain = [op.q, op.k, op.v] == [[0, 1, 2, 3]; 3];
+    if op.together || !plain {
+        return None;
+    }
+    let (mut source, mut first) = (None, None);
+    let (mut weights, mut biases) = (Vec::new(), Vec::new());
+    for &part in &of[..3] {
+        let Op::Reshape(_) = graph.get(part)? else {
+            return None;
+        };
+        let product = graph.nodes[part].of[0];
+        let Op::MatMul(matmul) = graph.get(product)?.clone() else {
+            return None;
+        };
+        let operands = &graph.nodes[product].of;
+        let bias = matmul.then.bias;
+        let right = match &matmul.right {
+            Right::Dynamic(right) => right.clone(),
+            _ => return None,
+        };
+        let only = Then {
+            bias,
+            ..Then::default()
+        };
+        let (left, result) = (matmul.left.as_str(), matmul.result.as_str());
+        let letters = left.len() == 3
+            && result.len() == 3
+            && right.len() == 2
+            && left[..2] == result[..2]
+            && left[2..] == right[..1]
+            && result[2..] == right[1..];
+        let same = source.is_none_or(|source| source == operands[0]);
+        if matmul.then != only || !letters || !same || uses[part] != 1 || uses[product] != 1 {
+            return None;
+        }
+        source = Some(operands[0]);
+        let tensor = graph.tensor(operands[1])?;
+        let &[k, n] = tensor.shape() else {
+            return None;
+        };
+        let values: Vec<f32> = floats(tensor)?.iter().map(|v| v * matmul.scale).collect();
+        let bias = match bias {
+            true => floats(graph.tensor(operands[2])?)?.to_vec(),
+            false => vec![0.0; n],
+        };
+        weights.push((k, n, values));
+        biases.extend(bias);
+        first.get_or_insert(matmul);
+    }
+    let (k, n, _) = weights[0];
+    let shape = graph.nodes[of[0]].shape.clone();
+    let alike = weights.iter().all(|w| (w.0, w.1) == (k, n))
+        && of[1..3]
+            .iter()
+            .all(|&part| graph.nodes[part].shape == shape);
+    if !alike || shape.len() != 4 {
+        return None;
+    }
+    let mut together = Vec::with_capacity(3 * k * n);
+    for row in 0..k {
+        weights
+            .iter()
+            .for_each(|(_, _, values)| together.extend(&values[row * n..][..n]));
+    }
+    let weight = graph.floats(&[k, 3 * n], &together)?;
+    let bias = graph.floats(&[3 * n], &biases)?;
+    let mut matmul = first?;
+    matmul.scale = 1.0;
+    matmul.then.bias = true;
+    let wide = vec![shape[0].clone(), shape[1].clone(), (3 * n).to_dim()];
+    let kind = graph.nodes[id].kind;
+    let product = graph.op(Op::MatMul(matmul), &[source?, weight, bias], wide, kind);
+    let mut parts = shape;
+    parts.insert(2, 3.to_dim());
+    let parts = graph.reshape(product, parts);
+    let mut operands = vec![parts];
+    operands.extend(&of[3..]);
+    graph.set(
+        id,
+        Op::Attention(Attention {
+            together: true,
+            ..op
+        }),
+        operands,
+    );
+    Some(())
 }
