@@ -89,7 +89,8 @@ test("what is preloaded comes while the module does, once, and is kept", async (
   expect(harness.requests).toContain("GET /models/manifest.json");
   release();
   await created;
-  expect((await run(page, "spam", "Lunch\n\nShall we meet for lunch on Tuesday, as we said last week?")).answer?.output.label).toBe("ham");
+  const mail = "WIN CASH NOW\n\nClick here to claim your free prize, limited offer!!!";
+  expect((await run(page, "spam", mail)).answer?.output.label).toBe("spam");
   const fetched = harness.requests.filter((request) => request.startsWith("GET /models/"));
   expect(fetched.sort()).toEqual([...wanted, "GET /models/manifest.json"].sort());
 
