@@ -23,7 +23,6 @@ mod eval;
 pub mod export;
 #[cfg(feature = "cli")]
 pub mod import;
-pub mod kernels;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 mod op;
@@ -37,6 +36,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use array::{Array, Data};
 pub use dim::Dim;
 pub use program::{Given, MAGIC};
+pub use smallfirst_kernels as kernels;
 pub use tensor::{Element, Shape, Tensor};
 
 use crate::error::{Code, Error, Result};

@@ -24,15 +24,15 @@ struct Embedded;
 impl Source for Embedded {
     async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
         let bytes: &[u8] = match path {
-            "language/head.onnx" => include_bytes!("../models/language/head.onnx"),
+            "language/head.sfm" => include_bytes!("../models/language/head.sfm"),
             "language/ngrams.json" => include_bytes!("../models/language/ngrams.json"),
-            "file-type/head.onnx" => include_bytes!("../models/file-type/head.onnx"),
-            "spam/head.onnx" => include_bytes!("../models/spam/head.onnx"),
-            "spam/ngrams.onnx" => include_bytes!("../models/spam/ngrams.onnx"),
-            "spam/ood.onnx" => include_bytes!("../models/spam/ood.onnx"),
-            "sentiment/head.onnx" => include_bytes!("../models/sentiment/head.onnx"),
-            "sentiment/ngrams.onnx" => include_bytes!("../models/sentiment/ngrams.onnx"),
-            "static-text/encoder.onnx" => include_bytes!("../models/static-text/encoder.onnx"),
+            "file-type/head.sfm" => include_bytes!("../models/file-type/head.sfm"),
+            "spam/head.sfm" => include_bytes!("../models/spam/head.sfm"),
+            "spam/ngrams.sfm" => include_bytes!("../models/spam/ngrams.sfm"),
+            "spam/ood.sfm" => include_bytes!("../models/spam/ood.sfm"),
+            "sentiment/head.sfm" => include_bytes!("../models/sentiment/head.sfm"),
+            "sentiment/ngrams.sfm" => include_bytes!("../models/sentiment/ngrams.sfm"),
+            "static-text/encoder.sfm" => include_bytes!("../models/static-text/encoder.sfm"),
             "static-text/tokenizer.json" => include_bytes!("../models/static-text/tokenizer.json"),
             _ => return Err(Error::new(Code::FileMissing, path)),
         };

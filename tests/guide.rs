@@ -243,7 +243,7 @@ fn mistakes_are_explained() {
         (
             &[
                 "import",
-                "models/spam/head.onnx",
+                "models/onnx/spam/head.onnx",
                 "--out",
                 "b",
                 "--task",

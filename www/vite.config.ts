@@ -2,6 +2,9 @@ import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
 import { defineConfig, type Plugin } from "vite";
 
+/** The engine for ONNX models, which the demo's bundle has none of. */
+const ONNX = /onnx/;
+
 /**
  * Emits `sw.js`: the service worker with the list of this build's files in it, so that the page
  * opens without a network from its first visit on.
@@ -12,7 +15,7 @@ function serviceWorker(): Plugin {
     apply: "build",
     generateBundle(_, bundle) {
       const hash = createHash("sha256");
-      const files = ["./", ...readdirSync("public"), ...Object.keys(bundle)].filter((f) => !f.endsWith(".map"));
+      const files = ["./", ...readdirSync("public"), ...Object.keys(bundle)].filter((f) => !f.endsWith(".map") && !ONNX.test(f));
       for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source);
       for (const file of readdirSync("public")) hash.update(readFileSync(`public/${file}`));
       const source = readFileSync("src/sw.js", "utf8")

@@ -49,6 +49,15 @@ def package_file(package: str, ending: str) -> Path:
     raise SystemExit(f"bench.py: {package} has no {ending}: delete target/bench-venv and run `cargo xtask bench` again")
 
 
+def bundle_file(name: str) -> Path:
+    """An ONNX file of the default bundle: shipped as it is, or as it was before `pack` prepared it."""
+    places = [folder / name for folder in (BUNDLE / "onnx", BUNDLE, BUNDLE.parent / "target/recipe/smallfirst-default")]
+    for place in places:
+        if place.is_file():
+            return place
+    raise SystemExit(f"bench.py: {name} is neither in models/ nor in target/recipe: run `cargo xtask models` first")
+
+
 def session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -149,18 +158,20 @@ def bundle_models(cases: Cases) -> None:
     frequencies *= 4 / frequencies.sum()
     ids = Tokenizer.from_file(str(BUNDLE / "static-text/tokenizer.json")).encode(TEXT, add_special_tokens=False).ids
     begin_and_end = np.frombuffer(source[:1024] + source[-1024:], np.uint8).astype(np.int32)[None]
+    magika = package_file("magika", "standard_v3_3/model.onnx")
+    language, encoder = bundle_file("language/head.onnx"), bundle_file("static-text/encoder.onnx")
     for name, title, file, about, given in (
-        ("magika", "magika", "file-type/head.onnx", "file types, as in the default bundle", {"bytes": begin_and_end}),
-        ("language", "language head", "language/head.onnx", "the default bundle's", {"frequencies": frequencies}),
-        ("static-text", "text encoder", "static-text/encoder.onnx", "of spam and sentiment", {"ids": np.array([ids[:32]])}),
+        ("magika", "magika", magika, "file types, as in the default bundle", {"bytes": begin_and_end}),
+        ("language", "language head", language, "the default bundle's", {"frequencies": frequencies}),
+        ("static-text", "text encoder", encoder, "of spam and sentiment", {"ids": np.array([ids[:32]])}),
     ):
-        shutil.copy(BUNDLE / file, files / f"{name}.onnx")
+        shutil.copy(file, files / f"{name}.onnx")
         cases.model(name, title, f"{name}.onnx", "fp32", about)
         size = "×".join(str(n) for n in next(iter(given.values())).shape)
         cases.case(f"{name}-{size.replace('×', 'x')}", name, f"{size} {next(iter(given))}", given, files / f"{name}.onnx")
     # What `run("sentiment", text)` computes with, for the page that does the same on onnxruntime-web.
     for file in ("sentiment/head.onnx", "sentiment/ngrams.onnx"):
-        shutil.copy(BUNDLE / file, files / file.replace("/", "-"))
+        shutil.copy(bundle_file(file), files / file.replace("/", "-"))
 
 
 def mobilenet(cases: Cases) -> None:

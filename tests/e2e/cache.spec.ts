@@ -18,16 +18,16 @@ test("files are fetched when first needed, once, and kept", async ({ page, harne
   harness.requests = [];
   await run(page, "language", GERMAN);
   await run(page, "language", GERMAN);
-  expect(fetched().sort()).toEqual(["GET /models/language/head.onnx", "GET /models/language/ngrams.json"]);
-  expect(await statuses(page, "language/head.onnx")).toEqual(["download", "progress", "verified"]);
-  const last = await page.evaluate(() => window.events.filter((e) => e.file === "language/head.onnx").at(-1)!);
+  expect(fetched().sort()).toEqual(["GET /models/language/head.sfm", "GET /models/language/ngrams.json"]);
+  expect(await statuses(page, "language/head.sfm")).toEqual(["download", "progress", "verified"]);
+  const last = await page.evaluate(() => window.events.filter((e) => e.file === "language/head.sfm").at(-1)!);
   expect(last.loaded).toBe(last.total);
 
   harness.requests = [];
   await ready(page, harness.address, { mode: "only-local" });
   expect((await run(page, "language", GERMAN)).answer?.output.label).toBe("deu");
   expect(fetched()).toEqual([]);
-  expect(await statuses(page, "language/head.onnx")).toEqual(["verified cached"]);
+  expect(await statuses(page, "language/head.sfm")).toEqual(["verified cached"]);
 });
 
 for (const damage of ["corrupt", "truncated", "longer"] as const) {
@@ -36,20 +36,20 @@ for (const damage of ["corrupt", "truncated", "longer"] as const) {
     await run(page, "language", GERMAN);
     await page.evaluate(async (damage) => {
       const cache = await caches.open("smallfirst-v1");
-      const key = (await cache.keys()).find((k) => k.url.includes("language/head.onnx"))!;
+      const key = (await cache.keys()).find((k) => k.url.includes("language/head.sfm"))!;
       const bytes = new Uint8Array(await (await cache.match(key))!.arrayBuffer());
       const damaged = { corrupt: bytes.map((b, i) => (i === 5000 ? b ^ 1 : b)), truncated: bytes.slice(0, 999), longer: new Uint8Array([...bytes, 0]) };
       await cache.put(key, new Response(damaged[damage]));
     }, damage);
     await ready(page, harness.address, { mode: "only-local" });
     expect((await run(page, "language", GERMAN)).answer?.output.label).toBe("deu");
-    const seen = await statuses(page, "language/head.onnx");
+    const seen = await statuses(page, "language/head.sfm");
     expect(seen[0]).toBe("refetch cached");
     expect(seen.at(-1)).toBe("verified");
     // And the mended copy is kept.
     await ready(page, harness.address, { mode: "only-local" });
     await run(page, "language", GERMAN);
-    expect(await statuses(page, "language/head.onnx")).toEqual(["verified cached"]);
+    expect(await statuses(page, "language/head.sfm")).toEqual(["verified cached"]);
   });
 }
 
@@ -57,12 +57,12 @@ test("copies of files the bundle no longer has are removed", async ({ page, harn
   await open(page, harness.address);
   await page.evaluate(async () => {
     const cache = await caches.open("smallfirst-v1");
-    await cache.put("/models/language/head.onnx?sha256=old", new Response("old"));
-    await cache.put("/elsewhere/head.onnx?sha256=old", new Response("other"));
+    await cache.put("/models/language/head.sfm?sha256=old", new Response("old"));
+    await cache.put("/elsewhere/head.sfm?sha256=old", new Response("other"));
     window.ai = await window.create({});
   });
   const keys = await page.evaluate(async () => (await (await caches.open("smallfirst-v1")).keys()).map((k) => new URL(k.url).pathname));
-  expect(keys.sort()).toEqual(["/elsewhere/head.onnx", "/models/manifest.json"]);
+  expect(keys.sort()).toEqual(["/elsewhere/head.sfm", "/models/manifest.json"]);
 });
 
 test.describe("without a network", () => {

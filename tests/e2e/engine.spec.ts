@@ -13,8 +13,8 @@ function modules(requests: string[]): string[] {
 
 test("the module with relaxed SIMD is taken where it runs, and only that", async ({ page, harness }) => {
   harness.requests = [];
-  await ready(page, harness.address, { mode: "only-local", engine: "onnx" });
-  expect(modules(harness.requests)).toEqual(["onnx-relaxed.wasm"]);
+  await ready(page, harness.address, { mode: "only-local" });
+  expect(modules(harness.requests)).toEqual(["lean-relaxed.wasm"]);
   expect((await run(page, "language", TEXTS[0]!)).answer?.output.label).toBe("deu");
 });
 
@@ -23,10 +23,10 @@ test("both modules of an engine give the same answers", async ({ page, harness }
   calls.push(["sentiment", "What a wonderful, lovely film, I enjoyed every minute of it."]);
   calls.push(["spam", "WIN CASH NOW\n\nClick here to claim your free prize, limited offer!!!"]);
   const answers = [];
-  for (const wasm of [undefined, "/pkg/wasm/onnx.wasm"]) {
+  for (const wasm of [undefined, "/pkg/wasm/lean.wasm"]) {
     harness.requests = [];
-    await ready(page, harness.address, { mode: "only-local", engine: "onnx", wasm });
-    expect(modules(harness.requests)).toEqual([wasm ? "onnx.wasm" : "onnx-relaxed.wasm"]);
+    await ready(page, harness.address, { mode: "only-local", engine: "prepared", wasm });
+    expect(modules(harness.requests)).toEqual([wasm ? "lean.wasm" : "lean-relaxed.wasm"]);
     const given = [];
     for (const [task, input] of calls) given.push((await run(page, task, input, { topK: 100 })).answer!);
     answers.push(given);
@@ -41,7 +41,7 @@ test("both modules of an engine give the same answers", async ({ page, harness }
 
 test("a bundle with ONNX models gets the engine that runs them", async ({ page, harness }) => {
   harness.requests = [];
-  await ready(page, harness.address, { mode: "only-local" });
+  await ready(page, harness.address, { mode: "only-local", bundle: "/onnx/" });
   expect(modules(harness.requests)).toEqual(["lean-relaxed.wasm", "onnx-relaxed.wasm"]);
   expect(page.workers()).toHaveLength(1);
   expect((await run(page, "language", TEXTS[0]!)).answer?.output.label).toBe("deu");
@@ -49,7 +49,7 @@ test("a bundle with ONNX models gets the engine that runs them", async ({ page, 
 
 test("an engine that is named is the one that is used", async ({ page, harness }) => {
   await open(page, harness.address);
-  const error = await refused(page, { engine: "prepared" });
+  const error = await refused(page, { engine: "prepared", bundle: "/onnx/" });
   expect(error?.code).toBe("needs_onnx");
   expect(error?.message).toContain("engine");
   expect((await refused(page, { engine: "fast" }))?.code).toBe("invalid_option");
@@ -66,7 +66,7 @@ test("a folder of modules, and a worker of the page's own", async ({ page, harne
       asked.push(engine);
       return new Worker(engine === "onnx" ? "/pkg/worker-onnx.js" : "/pkg/worker.js", { type: "module" });
     };
-    window.ai = await window.create({ mode: "only-local", worker, wasm: "/held/wasm/" });
+    window.ai = await window.create({ mode: "only-local", bundle: "/onnx/", worker, wasm: "/held/wasm/" });
     return asked;
   });
   expect(asked).toEqual(["prepared", "onnx"]);
@@ -79,12 +79,12 @@ test("what is preloaded comes while the module does, once, and is kept", async (
   harness.requests = [];
   let release = (): void => {};
   harness.gate = new Promise((resolve) => (release = resolve));
-  const options = { mode: "only-local", engine: "onnx", wasm: "/held/wasm/", preload: ["spam"] };
+  const options = { mode: "only-local", wasm: "/held/wasm/", preload: ["spam"] };
   const created = page.evaluate(async (options) => {
     window.ai = await window.create(options);
   }, options);
-  const files = ["language/head.onnx", "language/ngrams.json", "spam/head.onnx", "spam/ngrams.onnx", "spam/ood.onnx"];
-  const wanted = [...files, "static-text/encoder.onnx", "static-text/tokenizer.json"].map((file) => `GET /models/${file}`);
+  const files = ["language/head.sfm", "language/ngrams.json", "spam/head.sfm", "spam/ngrams.sfm", "spam/ood.sfm"];
+  const wanted = [...files, "static-text/encoder.sfm", "static-text/tokenizer.json"].map((file) => `GET /models/${file}`);
   await expect.poll(() => wanted.filter((request) => !harness.requests.includes(request))).toEqual([]);
   expect(harness.requests).toContain("GET /models/manifest.json");
   release();
@@ -112,7 +112,7 @@ test("without preload, the manifest does not wait for the module", async ({ page
   let release = (): void => {};
   harness.gate = new Promise((resolve) => (release = resolve));
   const created = page.evaluate(async () => {
-    window.ai = await window.create({ mode: "only-local", engine: "onnx", wasm: "/held/wasm/" });
+    window.ai = await window.create({ mode: "only-local", wasm: "/held/wasm/" });
   });
   await expect.poll(() => harness.requests).toContain("GET /models/manifest.json");
   release();

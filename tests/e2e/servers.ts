@@ -3,7 +3,7 @@
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { dirname, extname, join } from "node:path";
@@ -121,10 +121,28 @@ export async function startHarness(pkg: string, llm: string): Promise<Local> {
     else if (path.startsWith("/pkg/")) sendFile(response, join(pkg, path.slice(5)));
     else if (path.startsWith("/held/")) void local.gate.then(() => sendFile(response, join(pkg, path.slice(6))));
     else if (path.startsWith("/models/")) sendFile(response, join(root, path));
+    else if (path === "/onnx/manifest.json") response.setHeader("content-type", "application/json").end(onnxManifest());
+    else if (path.startsWith("/onnx/")) sendFile(response, join(root, "models", path.endsWith(".onnx") ? path : path.replace("/onnx/", "")));
     else if (path.startsWith("/files/")) sendFile(response, local.files[Number(path.slice(7))] ?? "");
     else if (path.startsWith("/broken/")) breakage(response, path);
     else response.writeHead(404).end("not found");
   });
+}
+
+/** The default bundle before it was prepared. */
+function onnxManifest(): string {
+  const manifest = readFileSync(join(root, "models/manifest.json"), "utf8");
+  const parsed = JSON.parse(manifest);
+  for (const [path, entry] of Object.entries<{ bytes: number; sha256: string; preparedFrom?: string }>(parsed.files)) {
+    if (!entry.preparedFrom) continue;
+    const onnx = path.replace(/\.sfm$/, ".onnx");
+    delete parsed.files[path];
+    entry.bytes = statSync(join(root, "models/onnx", onnx)).size;
+    entry.sha256 = entry.preparedFrom;
+    delete entry.preparedFrom;
+    parsed.files[onnx] = entry;
+  }
+  return JSON.stringify(parsed).replaceAll(/"file":"([^"]+)\.sfm"/g, '"file":"$1.onnx"');
 }
 
 /** Serves /broken/<how>/<file>: the default bundle with one thing wrong. */
@@ -132,13 +150,13 @@ function breakage(response: ServerResponse, path: string): void {
   const [, , how = "", ...rest] = path.split("/");
   const file = rest.join("/");
   const read = (name: string): Buffer => readFileSync(join(root, "models", name));
-  const head = "language/head.onnx";
+  const head = "language/head.sfm";
   const changed: Record<string, () => Buffer> = {
     truncated: () => read(head).subarray(0, 100_000),
-    // Every weight of the last layer becomes a NaN; the file stays well-formed ONNX.
+    // Weights of the last layer become NaNs; the file stays a well-formed model.
     nan: () => {
       const bytes = Buffer.from(read(head));
-      bytes.fill(0xff, 200_000, 200_000 + 4096);
+      bytes.fill(0xff, bytes.length - 20_000, bytes.length - 16_000);
       return bytes;
     },
     html: () => Buffer.from("<!doctype html><title>Sign in</title>"),
@@ -167,8 +185,8 @@ function breakage(response: ServerResponse, path: string): void {
         manifest.heads.language.temperature = 0;
         break;
       case "missing-file":
-        manifest.files["language/gone.onnx"] = entry;
-        manifest.heads.language.file = "language/gone.onnx";
+        manifest.files["language/gone.sfm"] = entry;
+        manifest.heads.language.file = "language/gone.sfm";
         break;
       case "wrong-hash":
         entry.sha256 = "0".repeat(64);

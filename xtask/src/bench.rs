@@ -16,7 +16,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 
-use crate::run::{cargo, command, run};
+use crate::run::{command, run};
 use crate::tools::{self, npm_ci};
 use crate::{package, root, wasm};
 use results::Results;
@@ -117,16 +117,7 @@ fn measure(args: &Args) -> Result<()> {
             pkg.display()
         );
     }
-    run(cargo().args([
-        "build",
-        "--locked",
-        "--release",
-        "--package",
-        "smallfirst",
-        "--bin",
-        "smallfirst",
-    ]))?;
-    let native = models::Native::find()?;
+    let native = models::native()?;
     let python = models::make()?;
     let cases = models::prepare(&native)?;
 
@@ -173,13 +164,9 @@ fn measure(args: &Args) -> Result<()> {
             node.arg(flag);
         }
     }
-    if native.can("bench-model") {
-        node.arg("--smallfirst").arg(&native.program);
-    }
-    if native.can("bench-kernels") {
-        node.arg("--native-kernels").arg(&native.program);
-    }
-    if args.wants("peak kernels") && kernels::build()? {
+    node.arg("--smallfirst").arg(native);
+    if args.wants("peak kernels") {
+        kernels::build()?;
         node.arg("--kernels").arg(kernels::ADDRESS);
     }
     run(node

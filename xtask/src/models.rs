@@ -153,7 +153,10 @@ pub fn models() -> Result<()> {
         &[&english[..], &["target/data/sentiment.oos.test.jsonl"]].concat(),
     )?;
     text_tasks(work)?;
-    smallfirst(true, &["pack", work, "--out", "models"])?;
+    smallfirst(
+        true,
+        &["pack", work, "--out", "models", "--onnx", "models/onnx"],
+    )?;
     readme(&comparisons(work)?)
 }
 

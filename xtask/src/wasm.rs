@@ -240,8 +240,14 @@ fn bound(module: Module) -> PathBuf {
         .join(format!("{}_bg.wasm", module.set.name()))
 }
 
-/// Makes the module smaller and faster.
+/// Makes the module smaller and faster. Not the one for ONNX: binaryen takes a quarter of an hour for tract, whose
+/// compressed size it makes larger.
 fn optimise(module: Module) -> Result<()> {
+    let optimised = module.folder().join("optimised.wasm");
+    if module.set == Set::Onnx {
+        fs::write(&optimised, without_names(&fs::read(bound(module))?)?)?;
+        return Ok(());
+    }
     let mut node = command("node");
     node
         // binaryen is itself wasm here, and the module is large.
@@ -252,7 +258,7 @@ fn optimise(module: Module) -> Result<()> {
         ])
         .arg(bound(module))
         .arg("-o")
-        .arg(module.folder().join("optimised.wasm"))
+        .arg(optimised)
         .args(LEVEL)
         // The names of functions. cargo could leave them out too, but would take with them what
         // wasm-bindgen needs to know.
@@ -262,6 +268,31 @@ fn optimise(module: Module) -> Result<()> {
         node.arg("--enable-relaxed-simd");
     }
     run(&mut node)
+}
+
+/// A module without its custom sections, such as the names of functions.
+fn without_names(module: &[u8]) -> Result<Vec<u8>> {
+    const HEADER: usize = 8;
+    let mut out = module.get(..HEADER).context("no module was made")?.to_vec();
+    let mut rest = &module[HEADER..];
+    while let [id, after @ ..] = rest {
+        // The section's length, in LEB128.
+        let (mut length, mut digits) = (0_usize, 0);
+        for byte in after.iter().take(5) {
+            length |= usize::from(byte & 0x7f) << (7 * digits);
+            digits += 1;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let whole = 1 + digits + length;
+        let section = rest.get(..whole).context("a module is cut short")?;
+        if *id != 0 {
+            out.extend(section);
+        }
+        rest = &rest[whole..];
+    }
+    Ok(out)
 }
 
 /// How wasm-opt is asked to work.

@@ -4,7 +4,7 @@ import type { Cases } from "../shared/cases.js";
 import type { Cold as Report } from "../pages/cold.js";
 import { Browser } from "./browser.js";
 import type { Options } from "./options.js";
-import { variants } from "./paths.js";
+import { modules } from "./paths.js";
 import { type Cold, reason, type Results, rounded } from "./results.js";
 import type { Site } from "./server.js";
 
@@ -23,7 +23,7 @@ function entries(cases: Cases): Entry[] {
   const row = "MiniLM int8";
   const prepared = cases.models.find(({ id }) => id === "minilm-int8")?.prepared;
   if (prepared) {
-    const query = new URLSearchParams({ bindings: variants()[0]!.address, file: prepared });
+    const query = new URLSearchParams({ ...modules(true)[0]!.module, file: prepared });
     list.push({ row, contender: "smallfirst", address: `cold-smallfirst-model?${query}` });
   }
   list.push({ row, contender: "onnxruntime-web", address: "cold-onnxruntime?what=minilm" });
@@ -43,14 +43,13 @@ export async function cold(site: Site, cases: Cases, options: Options, results: 
         const { report, files } = await visit(site, entry.address);
         if (run < 0) {
           const { row, contender } = entry;
-          taken.set(entry, { row, contender, ms: [], bytes: 0, files: [], longest: [], blocked: [], answer: report.answer });
+          taken.set(entry, { row, contender, ms: [], bytes: 0, files: [], longest: [], answer: report.answer });
           console.error(`  cold ${row}: ${contender}: ${report.answer}`);
           continue;
         }
         const kept = taken.get(entry)!;
         kept.ms.push(report.ms);
         kept.longest.push(report.longest);
-        kept.blocked.push(report.blocked);
         kept.bytes = files.reduce((sum, file) => sum + file.bytes, 0);
         kept.files = files;
       } catch (thrown) {
@@ -63,8 +62,8 @@ export async function cold(site: Site, cases: Cases, options: Options, results: 
     }
   }
   site.compress = false;
-  for (const kept of taken.values()) {
-    for (const key of ["ms", "longest", "blocked"] as const) kept[key] = rounded(kept[key]);
+  for (const kept of list.flatMap((entry) => taken.get(entry) ?? [])) {
+    for (const key of ["ms", "longest"] as const) kept[key] = rounded(kept[key]);
     results.cold.push(kept);
   }
 }

@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import type { Case, Model } from "../shared/cases.js";
 import type { Agreement, Answer, Ask, Memory, Reply, Settings, Times } from "../shared/protocol.js";
 import { Browser } from "./browser.js";
-import { out, root, variants } from "./paths.js";
+import { modules, out, root } from "./paths.js";
 import type { Site } from "./server.js";
 
 const execute = promisify(execFile);
@@ -76,11 +76,16 @@ class Native implements Contender {
     this.model = model;
   }
 
-  async check(): Promise<undefined> {}
+  /** Its output is compared by tests elsewhere; here it only has to run. */
+  async check(of: Case): Promise<undefined> {
+    await this.run(of, 1, 1);
+  }
 
   async run(of: Case, samples: number, inner: number): Promise<number[]> {
     const [program = "", ...arguments_] = this.command(this.model!, of, samples, inner);
-    const { stdout } = await execute(program, arguments_, { cwd: root, maxBuffer: 1e8 });
+    const { stdout } = await execute(program, arguments_, { cwd: root, maxBuffer: 1e8 }).catch((thrown: { stderr?: string }) => {
+      throw new Error(thrown.stderr?.trim() || String(thrown));
+    });
     return (JSON.parse(stdout) as { ms: number[] }).ms;
   }
 
@@ -90,28 +95,30 @@ class Native implements Contender {
 
 export interface Natives {
   python: string;
-  /** The command line, where its build has what is needed. */
-  smallfirst?: string | undefined;
+  /** The command line. */
+  smallfirst: string;
 }
 
 /** Everyone who can run this model. */
 export function contenders(site: Site, model: Model, natives: Natives): Contender[] {
-  const list: Contender[] = variants().map(({ id, address }) => new InBrowser(id, site, "smallfirst", { smallfirst: address }));
+  const list: Contender[] = modules(model.prepared !== undefined).map(
+    ({ id, module }) => new InBrowser(id, site, "smallfirst", { smallfirst: module }),
+  );
   list.push(new InBrowser("onnxruntime-web", site, "onnxruntime"));
   if (model.transformers) list.push(new InBrowser("transformers.js", site, "transformers"));
+  const { smallfirst, python } = natives;
+  const timed = (file: string, of: Case, runs: number, extra: string[]): string[] => [
+    ...[smallfirst, "bench-model", join(out, "files", file), "--dims", of.inputs[0]!.dims.join(",")],
+    ...["--runs", `${runs}`, "--json", ...extra],
+  ];
+  const { prepared } = model;
+  if (prepared) list.push(new Native("smallfirst native", (_, of, samples, inner) => timed(prepared, of, samples * inner, [])));
+  list.push(new Native("tract native", ({ file }, of, samples, inner) => timed(file, of, samples * inner, ["--tract"])));
   list.push(
     new Native("onnxruntime native", (_, of, samples, inner) => [
-      ...[natives.python, "models/recipe/bench.py", "--out", out, "time", "--case", of.id],
+      ...[python, "models/recipe/bench.py", "--out", out, "time", "--case", of.id],
       ...["--samples", `${samples}`, "--inner", `${inner}`],
     ]),
   );
-  const { smallfirst } = natives;
-  if (smallfirst)
-    list.push(
-      new Native("smallfirst native", ({ file, prepared }, of, samples, inner) => [
-        ...[smallfirst, "bench-model", join(out, "files", prepared ?? file), "--dims", of.inputs[0]!.dims.join(",")],
-        ...["--runs", `${samples * inner}`, "--json"],
-      ]),
-    );
   return list;
 }

@@ -46,7 +46,7 @@ await bundle();
 results.versions["Chromium"] = await chromiumVersion();
 const site = await Site.start();
 try {
-  await peak(site, options.kernels, options.nativeKernels, options, results);
+  await peak(site, options.kernels, options.smallfirst, options, results);
   await cold(site, cases, options, results);
   await api(site, options, results);
   await warm(site, cases, { python: options.python, smallfirst: options.smallfirst }, options, results);

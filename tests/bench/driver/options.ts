@@ -13,7 +13,7 @@ export interface Options {
   shuffled<T>(list: T[]): T[];
 }
 
-export function parse(): Options & { python: string; smallfirst: string | undefined; kernels: string | undefined; nativeKernels: string | undefined; models: string } {
+export function parse(): Options & { python: string; smallfirst: string; kernels: string | undefined; models: string } {
   const { values } = parseArgs({
     options: {
       rounds: { type: "string", default: "5" },
@@ -25,11 +25,10 @@ export function parse(): Options & { python: string; smallfirst: string | undefi
       python: { type: "string" },
       smallfirst: { type: "string" },
       kernels: { type: "string" },
-      "native-kernels": { type: "string" },
       models: { type: "string" },
     },
   });
-  if (!values.python || !values.models) throw new Error("this is started by `cargo xtask bench`");
+  if (!values.python || !values.models || !values.smallfirst) throw new Error("this is started by `cargo xtask bench`");
   const only = values.only;
   let state = 1;
   // A linear congruential generator is enough to deal turns.
@@ -44,7 +43,6 @@ export function parse(): Options & { python: string; smallfirst: string | undefi
     python: values.python,
     smallfirst: values.smallfirst,
     kernels: values.kernels,
-    nativeKernels: values["native-kernels"],
     models: values.models,
     wants: (name) => only.length === 0 || only.some((part) => name.toLowerCase().includes(part.toLowerCase())),
     shuffled: (list) => list.map((value) => ({ value, place: random() })).sort((a, b) => a.place - b.place).map(({ value }) => value),

@@ -21,12 +21,22 @@ export function version(folder: string): string {
   return (JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as { version: string }).version;
 }
 
-/** The variants of smallfirst's bindings, the one that browsers like this one get first. */
-export function variants(): { id: string; address: string }[] {
-  const found = ["relaxed", "baseline"].filter((name) => existsSync(join(packed, "dist/wasm", name, "smallfirst.js")));
-  if (found.length === 0) return [{ id: "smallfirst", address: "/smallfirst/wasm/smallfirst.js" }];
-  return found.map((name, place) => ({
-    id: place === 0 ? "smallfirst" : `smallfirst (${name})`,
-    address: `/smallfirst/wasm/${name}/smallfirst.js`,
-  }));
+/** A module of smallfirst: its bindings and its code. */
+export interface Module {
+  bindings: string;
+  wasm: string;
+}
+
+const module = (set: string, instructions: string): Module => ({
+  bindings: `/smallfirst/wasm/${set}.js`,
+  wasm: `/smallfirst/wasm/${set}${instructions}.wasm`,
+});
+
+/** The modules that read a model's file, as contenders; the one that this browser would get is first. */
+export function modules(prepared: boolean): { id: string; module: Module }[] {
+  const set = prepared ? "lean" : "onnx";
+  return [
+    { id: "smallfirst", module: module(set, "-relaxed") },
+    { id: "smallfirst, no relaxed SIMD", module: module(set, "") },
+  ];
 }

@@ -12,8 +12,8 @@ export interface Cold {
   /** Bytes of bodies, as sent, until the first answer; and the files they were. */
   bytes: number;
   files: { path: string; bytes: number }[];
+  /** The longest stall of the main thread until then. */
   longest: number[];
-  blocked: number[];
   answer: string;
 }
 
@@ -58,7 +58,7 @@ export interface Results {
   cold: Cold[];
   warm: Warm[];
   memory: Memory[];
-  /** The public API's calls on a loaded page, and the longest task they gave its main thread. */
+  /** The public API's calls on a loaded page, and the longest stall they gave its main thread. */
   api: { task: string; ms: number[]; longest: number }[];
   peak: Speed[];
   kernels: Speed[];

@@ -26,15 +26,26 @@ const FOLDERS: Record<string, string> = {
   "transformers-ort": join(transformersOrt, "dist"),
 };
 
-/** Long tasks are watched from before the page's script. */
+/**
+ * The main thread is watched from before the page's script: by the browser's reports of long tasks, and by a timer whose
+ * ticks come late when something else runs, because the browser does not report all (none of transformers.js's loading).
+ */
 const page = (script: string): string => `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>${script}</title>
 <link rel="icon" href="data:,">
 <script>
-tasks = [];
-new PerformanceObserver((list) => tasks.push(...list.getEntries())).observe({ type: "longtask", buffered: true });
+stalls = [];
+new PerformanceObserver((list) => {
+  for (const { startTime, duration } of list.getEntries()) stalls.push({ start: startTime, ms: duration });
+}).observe({ type: "longtask", buffered: true });
+let ticked = performance.now();
+setInterval(() => {
+  const now = performance.now();
+  if (now - ticked > 20) stalls.push({ start: ticked, ms: now - ticked - 5 });
+  ticked = now;
+}, 5);
 </script>
 <script type="module" src="/site/${script}.js"></script>
 `;
@@ -88,7 +99,7 @@ export class Site {
   private find(path: string, brotli: boolean): { body: Buffer; type: string; brotli: boolean } | undefined {
     const [, folder = "", ...rest] = path.split("/");
     if (folder === "page") return this.body(Buffer.from(page(rest.join("/"))), `${path}.html`, false);
-    // wasm-bindgen looks for the module beside the script; a bundled worker is beside none.
+    // The package's workers look for their modules in this folder beside them.
     let file = join(FOLDERS[folder] ?? "/nowhere", normalize(`/${rest.join("/")}`));
     if (folder === "site" && rest[0] === "wasm") file = join(packed, "dist", ...rest);
     if (!existsSync(file) || !statSync(file).isFile()) return undefined;

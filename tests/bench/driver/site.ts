@@ -36,8 +36,8 @@ export async function bundle(): Promise<void> {
     entryPoints: [
       ...pages.map((name) => ({ in: `pages/${name}.ts`, out: name })),
       ...workers.map((name) => ({ in: `workers/${name}.ts`, out: `worker-${name}` })),
-      // The package's own worker, where its page's script looks for it.
-      { in: join(packed, "dist/worker.js"), out: "worker" },
+      // The package's own workers, where its page's script looks for them.
+      ...["worker", "worker-onnx"].map((name) => ({ in: join(packed, `dist/${name}.js`), out: name })),
     ],
   });
 }

@@ -4,7 +4,7 @@ import type { Cases } from "../shared/cases.js";
 import { Browser } from "./browser.js";
 import { InBrowser } from "./contenders.js";
 import type { Options } from "./options.js";
-import { variants } from "./paths.js";
+import { modules } from "./paths.js";
 import { reason, type Results } from "./results.js";
 import type { Site } from "./server.js";
 
@@ -15,9 +15,9 @@ export async function soak(site: Site, cases: Cases, options: Options, results: 
   const of = cases.cases.find(({ id }) => id === "minilm-int8-1x8");
   const model = cases.models.find(({ id }) => id === of?.model);
   if (!of || !model) throw new Error("cases.json has no minilm-int8-1x8: delete target/bench/cases.json and run again");
-  const { id, address } = variants()[0]!;
+  const { id, module } = modules(model.prepared !== undefined)[0]!;
   for (const contender of [
-    new InBrowser(id, site, "smallfirst", { smallfirst: address }),
+    new InBrowser(id, site, "smallfirst", { smallfirst: module }),
     new InBrowser("onnxruntime-web", site, "onnxruntime"),
   ]) {
     if (!options.wants(`soak ${contender.id}`)) continue;

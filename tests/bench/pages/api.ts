@@ -1,6 +1,7 @@
 // The public API on a loaded page.
 
 import { createSmallFirst, type SmallFirst } from "smallfirst";
+import { longestStall } from "./cold.js";
 
 declare global {
   interface Window {
@@ -26,7 +27,7 @@ class Api {
     this.ai = undefined;
   }
 
-  /** Milliseconds of one call, each the mean of `inner`; and the longest task meanwhile. */
+  /** Milliseconds of one call, each the mean of `inner`; and the longest stall of the page meanwhile. */
   async run(task: string, samples: number, inner: number): Promise<{ ms: number[]; longest: number }> {
     const begun = performance.now();
     const ms: number[] = [];
@@ -40,9 +41,9 @@ class Api {
       }
       ms.push((performance.now() - started) / inner);
     }
+    const ended = performance.now();
     await new Promise((resolve) => setTimeout(resolve, 100));
-    const during = window.tasks.filter((entry) => entry.startTime >= begun).map((entry) => entry.duration);
-    return { ms, longest: Math.max(0, ...during) };
+    return { ms, longest: longestStall(begun, ended) };
   }
 }
 

@@ -2,8 +2,6 @@
 
 import { measure } from "./cold.js";
 
-const query = new URLSearchParams(location.search);
-
 measure(
   () =>
     new Promise((resolve, reject) => {
@@ -11,6 +9,6 @@ measure(
       worker.onmessage = ({ data }: MessageEvent<{ dims: number[] } | { error: string }>) =>
         "error" in data ? reject(new Error(data.error)) : resolve(`output of ${data.dims.join("×")}`);
       worker.onerror = (event) => reject(new Error(event.message || "the worker did not start"));
-      worker.postMessage({ bindings: query.get("bindings"), file: query.get("file") });
+      worker.postMessage(Object.fromEntries(new URLSearchParams(location.search)));
     }),
 );

@@ -3,10 +3,8 @@
 export interface Cold {
   /** Milliseconds from the start of the navigation. */
   ms: number;
-  /** The longest task of the main thread until then; 0: none reached the 50 ms from which browsers report them. */
+  /** The longest time until then that the main thread could do nothing else; 0: always under 15 ms. */
   longest: number;
-  /** The sum of those tasks. */
-  blocked: number;
   /** When it was there, in milliseconds since 1970: what was requested later does not count. */
   at: number;
   answer: string;
@@ -14,9 +12,15 @@ export interface Cold {
 
 declare global {
   interface Window {
-    tasks: PerformanceEntry[];
+    /** When the main thread was held, and for how many milliseconds; kept by the page's first script. */
+    stalls: { start: number; ms: number }[];
     cold: Promise<Cold>;
   }
+}
+
+/** The longest stall that began in this time. */
+export function longestStall(from: number, to: number): number {
+  return Math.max(0, ...window.stalls.filter(({ start }) => start >= from && start < to).map(({ ms }) => ms));
 }
 
 /** Runs the page's work and keeps its report. */
@@ -24,13 +28,11 @@ export function measure(work: () => Promise<string>): void {
   window.cold = (async () => {
     const answer = await work();
     const ms = performance.now();
-    // The task that gave the answer is reported after it ended.
+    // The task that gave the answer is noted after it ended.
     await new Promise((resolve) => setTimeout(resolve, 200));
-    const tasks = window.tasks.filter((task) => task.startTime < ms).map((task) => task.duration);
     return {
       ms,
-      longest: Math.max(0, ...tasks),
-      blocked: tasks.reduce((a, b) => a + b, 0),
+      longest: longestStall(0, ms),
       at: performance.timeOrigin + ms,
       answer,
     };

@@ -11,8 +11,8 @@ export type Ask =
   | { do: "memory" };
 
 export interface Settings {
-  /** smallfirst: the address of the bindings of the variant that is measured. */
-  smallfirst?: string;
+  /** smallfirst: the addresses of the bindings and of the module that is measured. */
+  smallfirst?: { bindings: string; wasm: string };
 }
 
 /** How an output differs from the reference. */

@@ -3,8 +3,8 @@
 import type { Input, Output } from "../workers/serve.js";
 
 export interface Bindings {
-  default(options: { module_or_path?: string }): Promise<unknown>;
-  Model?: { load(name: string, bytes: Uint8Array, inputs?: undefined): LoadedModel };
+  default(options: { module_or_path: string }): Promise<unknown>;
+  Model: { load(name: string, file: Uint8Array): LoadedModel };
   /** Only in builds with the feature `bench`. */
   kernelCases?(): { name: string; flops: number }[];
   KernelBench?: new (index: number) => { run(times: number): number; free(): void };

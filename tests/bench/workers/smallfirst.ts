@@ -6,19 +6,18 @@ let bindings: Bindings;
 
 serve({
   async start({ smallfirst }) {
-    if (!smallfirst) throw new Error("the address of smallfirst's bindings was not given");
-    bindings = (await import(smallfirst)) as Bindings;
-    await bindings.default({});
-    if (!bindings.Model) throw new Error("this build of smallfirst has no class `Model`");
+    if (!smallfirst) throw new Error("the addresses of smallfirst's module were not given");
+    bindings = (await import(smallfirst.bindings)) as Bindings;
+    await bindings.default({ module_or_path: smallfirst.wasm });
   },
   async load(model) {
     const file = model.prepared ?? model.file;
-    const loaded = bindings.Model!.load(file.split("/").pop()!, new Uint8Array(await bytes(`/files/${file}`)));
+    const loaded = bindings.Model.load(file.split("/").pop()!, new Uint8Array(await bytes(`/files/${file}`)));
     return {
       run(inputs) {
         const [output] = loaded.run(inputs);
         if (!output) throw new Error("no output");
-        return output;
+        return { dims: [...output.dims], data: output.data };
       },
       close: () => loaded.free(),
     };

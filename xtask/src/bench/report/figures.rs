@@ -19,7 +19,7 @@ pub(super) fn cold(results: &Results) -> String {
             |value: f64, theirs: Option<f64>| or_none(theirs.map(|theirs| ratio(value / theirs)));
         let longest = summary(&entry.longest).map(|of| {
             if of.median == 0.0 {
-                "< 50".into()
+                "< 15".into()
             } else {
                 digits(of.median)
             }
@@ -39,7 +39,7 @@ pub(super) fn cold(results: &Results) -> String {
          public API gets the text or file itself; onnxruntime-web runs the same models (for `sentiment` all three) on \
          ready-made features, as its examples do, on the page; transformers.js makes the sentence's embedding from its \
          text, which a classifier would still have to read. In `MiniLM int8` smallfirst runs the bare model on token ids, \
-         in a worker. Browsers report tasks of the main thread from 50 ms.";
+         in a worker. A stall is how long the main thread could do nothing else at a time.";
     let head = [
         "first answer",
         "contender",
@@ -47,7 +47,7 @@ pub(super) fn cold(results: &Results) -> String {
         "ratio",
         "ms",
         "ratio",
-        "longest task, ms",
+        "longest stall, ms",
     ];
     let mut out = table("The first answer of a cold page", explanation, &head, &rows);
     for entry in results.cold.iter().filter(|entry| entry.contender == OURS) {
@@ -124,7 +124,7 @@ pub(super) fn memory(results: &Results) -> String {
             .filter(|case| case.model == model.id && case.timed)
             .collect();
         // After the last of the single inputs, and after all.
-        let single = timed.iter().rfind(|case| case.title.starts_with('1'));
+        let single = timed.iter().rfind(|case| case.title.starts_with("1 "));
         let mut shown: Vec<_> = single.into_iter().chain(timed.last()).collect();
         shown.dedup_by_key(|case| &case.id);
         for case in shown {
@@ -151,7 +151,7 @@ pub(super) fn memory(results: &Results) -> String {
 pub(super) fn api(results: &Results) -> String {
     let row = |entry: &Api| {
         let longest = if entry.longest == 0.0 {
-            "< 50".into()
+            "< 15".into()
         } else {
             digits(entry.longest)
         };
@@ -167,7 +167,7 @@ pub(super) fn api(results: &Results) -> String {
     table(
         "Calls",
         explanation,
-        &["call", "ms", "longest task of the page, ms"],
+        &["call", "ms", "longest stall of the page, ms"],
         &rows,
     )
 }
@@ -177,7 +177,7 @@ pub(super) fn speed(results: &Results) -> String {
     let row = |speed: &Speed| Some(vec![speed.name.clone(), best(speed)?]);
     let loops: Vec<_> = results.peak.iter().filter_map(row).collect();
     let explanation = "Loops of nothing but arithmetic in WebAssembly, the best round: thousands of millions of multiplications and \
-         additions a second. No kernel can be faster.";
+         additions a second. This is the most that a kernel could reach.";
     let mut out = table("The machine's limit", explanation, &["loop", "G/s"], &loops);
 
     let names = Results::order(results.warm.iter().map(|warm| warm.contender.as_str()));
@@ -232,14 +232,15 @@ fn kernels(results: &Results) -> String {
         let Some(of) = summary(&kernel.gflops) else {
             continue;
         };
-        let kind = if kernel.name.contains("int8") || kernel.name.contains("i8") {
-            Kind::Int8
-        } else {
-            Kind::Float
+        // Others are bound by memory or by a function, not by multiplications.
+        let product = ["peak", "f32", "i8", "attention", "depthwise"];
+        let kind = match kernel.name.split(' ').any(|word| word == "i8") {
+            true => Kind::Int8,
+            false => Kind::Float,
         };
-        let share = results
-            .limit(kind)
-            .map(|limit| format!("{:.0} %", 100.0 * of.median / limit));
+        let limit = results.limit(kind);
+        let limit = limit.filter(|_| product.iter().any(|start| kernel.name.starts_with(start)));
+        let share = limit.map(|limit| format!("{:.0} %", 100.0 * of.median / limit));
         let native = results
             .kernels
             .iter()
@@ -260,5 +261,12 @@ fn kernels(results: &Results) -> String {
         "G/s native",
         "ratio",
     ];
-    table("smallfirst's kernels by themselves", "", &head, &rows)
+    let explanation = "One call each, on numbers that stay in the caches; `f32 m.k.n` and `i8 m.k.n` are products of an m × k and a \
+         k × n matrix. smallfirst's kernels count a rounding, an exponential and so on as operations, too.";
+    table(
+        "smallfirst's kernels by themselves",
+        explanation,
+        &head,
+        &rows,
+    )
 }
