@@ -8,6 +8,9 @@ mod simplify;
 mod wellformed;
 mod windows;
 
+#[cfg(test)]
+mod tests;
+
 use std::io::Cursor;
 use std::sync::Arc;
 

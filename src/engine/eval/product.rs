@@ -37,8 +37,8 @@ fn over<const N: usize>(
     for place in 0..places {
         let (mut rest, mut at) = (place, [0; N]);
         for axis in axes.iter().rev() {
-            for i in 0..N {
-                at[i] += rest % axis.len * axis.steps[i];
+            for (at, step) in at.iter_mut().zip(axis.steps) {
+                *at += rest % axis.len * step;
             }
             rest /= axis.len;
         }

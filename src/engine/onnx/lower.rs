@@ -10,6 +10,7 @@ use tract_onnx::tract_core::ops::array::{
 };
 use tract_onnx::tract_core::ops::cast::Cast;
 use tract_onnx::tract_core::ops::cnn::{Conv, MaxPool, SumPool};
+use tract_onnx::tract_core::ops::downsample::Downsample;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer, RmsNorm, Softmax, SoftmaxKind};
 
@@ -183,6 +184,9 @@ impl Lowering<'_> {
         if let Some(gather) = node.op_as::<GatherNd>() {
             return self.gather_nd(node, gather, of, shape);
         }
+        if let Some(every) = node.op_as::<Downsample>() {
+            return self.every(every, of[0], shape);
+        }
         let op = self.plain(node, of)?;
         // Shapes of operators that broadcast are said by the operands: tract's may be larger than what is computed.
         let shape = match op {
@@ -190,12 +194,31 @@ impl Lowering<'_> {
             _ => shape,
         };
         let mut of = of.to_vec();
+        if let Op::TopK { .. } = op {
+            // How many is a part of the operator.
+            of.truncate(1);
+        }
         if let Op::RmsNorm { .. } = op {
             let len = shape.last().and_then(|d| d.to_usize().ok());
             let ones = len.and_then(|len| self.graph.floats(&[len], &vec![1.0; len]));
             of.push(ones.ok_or(Unlowered("a normalisation of an unknown length".into()))?);
         }
         Ok(self.graph.op(op, &of, shape, kind))
+    }
+
+    /// Every so many elements along an axis, as a pick of those.
+    fn every(&mut self, every: &Downsample, of: Id, shape: Vec<TDim>) -> Lowered<Id> {
+        let along = self.graph.nodes[of].shape[every.axis].to_i64();
+        let (Ok(along), Ok(step)) = (along, usize::try_from(every.stride)) else {
+            return no("every so many of an unknown number");
+        };
+        let places: Vec<i64> = (every.modulo as i64..along).step_by(step.max(1)).collect();
+        let places = Tensor::from_shape(&[places.len()], &places);
+        let places = places.map_err(|e| Unlowered(e.to_string()))?;
+        let places = self.graph.constant(Arc::new(places));
+        let kind = self.graph.nodes[of].kind;
+        let op = Op::Gather { axis: every.axis };
+        Ok(self.graph.op(op, &[of, places], shape, kind))
     }
 
     fn broadcast(&self, of: &[Id]) -> Lowered<Vec<TDim>> {
@@ -391,7 +414,8 @@ impl Lowering<'_> {
             }
         }
         for letter in a.chars().chain(b.chars()) {
-            if !letters.contains(letter) && !(a.contains(letter) && b.contains(letter)) {
+            let both = a.contains(letter) && b.contains(letter);
+            if !letters.contains(letter) && !both {
                 return no("a product that sums over one operand's axis");
             }
         }
