@@ -45,13 +45,17 @@ pack();
 await bundle();
 results.versions["Chromium"] = await chromiumVersion();
 const site = await Site.start();
+let complete = false;
 try {
   await peak(site, options.kernels, options.smallfirst, options, results);
   await cold(site, cases, options, results);
   await api(site, options, results);
   await warm(site, cases, { python: options.python, smallfirst: options.smallfirst }, options, results);
   if (options.soak) await soak(site, cases, options, results);
+  complete = true;
 } finally {
   await site.stop();
+  // What was measured before a failure is worth keeping, but not for quoting.
+  results.options["complete"] = complete;
+  writeFileSync(join(out, "results.json"), `${JSON.stringify(results)}\n`);
 }
-writeFileSync(join(out, "results.json"), `${JSON.stringify(results)}\n`);

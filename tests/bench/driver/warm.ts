@@ -71,30 +71,43 @@ async function start(contender: Contender, model: Model, cases: Case[], results:
   return agreed;
 }
 
-/** Runs one case in rounds, each time in another order. */
+/** Runs one case in rounds, each time in another order. Who fails is left out from then on. */
 async function turns(of: Case, able: Contender[], options: Options, results: Results): Promise<void> {
   const plans = new Map<Contender, Plan>();
   const taken = new Map<Contender, number[]>();
-  for (const contender of able) {
-    // The first runs warm up, and tell how many fit into a turn.
-    const first = await contender.run(of, 1, 1);
-    const estimate = Math.min(...first, ...(first[0]! < 500 ? await contender.run(of, 3, 1) : []));
-    // The page's clock ticks every 0.1 ms.
-    const inner = Math.max(1, Math.min(2000, Math.ceil(5 / Math.max(estimate, 0.001))));
-    const samples = Math.max(1, Math.min(30, Math.floor(options.turnMs / (estimate * inner))));
-    plans.set(contender, { samples, inner });
-    taken.set(contender, []);
-  }
-  for (let round = 0; round < options.rounds; round++) {
-    for (const contender of options.shuffled(able)) {
-      const { samples, inner } = plans.get(contender)!;
-      const times = await contender.run(of, samples, inner);
-      taken.get(contender)!.push(...times);
+  const attempt = async (contender: Contender, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (thrown) {
+      plans.delete(contender);
+      taken.delete(contender);
+      results.missing.push(`${of.id}, ${contender.id}: ${reason(thrown)}`);
+      console.error(`  ${contender.id} failed on ${of.id}: ${reason(thrown)}`);
     }
-  }
+  };
+  for (const contender of able)
+    await attempt(contender, async () => {
+      plans.set(contender, await plan(contender, of, options));
+      taken.set(contender, []);
+    });
+  for (let round = 0; round < options.rounds; round++)
+    for (const contender of options.shuffled([...plans.keys()]))
+      await attempt(contender, async () => {
+        const { samples, inner } = plans.get(contender)!;
+        taken.get(contender)!.push(...(await contender.run(of, samples, inner)));
+      });
   for (const [contender, ms] of taken) results.warm.push({ case: of.id, contender: contender.id, ms: rounded(ms) });
-  const text = [...taken].map(([{ id }, ms]) => `${id} ${median(ms).toPrecision(3)}`).join(", ");
+  const text = [...taken].map(([{ id }, ms]) => `${id} ${median(ms).toPrecision(3)}`).join("; ");
   console.error(`  ${of.id}: ${text} ms`);
+}
+
+/** The first runs warm up, and tell how many fit into a turn. */
+async function plan(contender: Contender, of: Case, { turnMs }: Options): Promise<Plan> {
+  const first = await contender.run(of, 1, 1);
+  const estimate = Math.min(...first, ...(first[0]! < 500 ? await contender.run(of, 3, 1) : []));
+  // The page's clock ticks every 0.1 ms.
+  const inner = Math.max(1, Math.min(2000, Math.ceil(5 / Math.max(estimate, 0.001))));
+  return { inner, samples: Math.max(1, Math.min(30, Math.floor(turnMs / (estimate * inner)))) };
 }
 
 export function median(values: number[]): number {

@@ -44,6 +44,7 @@ pub struct Options {
     pub turn_ms: usize,
     pub quick: bool,
     pub only: Vec<String>,
+    pub complete: bool,
 }
 
 #[derive(Deserialize)]
@@ -131,7 +132,7 @@ pub struct Soak {
 impl Results {
     /// Whether nothing was left out of the run.
     pub fn is_whole(&self) -> bool {
-        self.options.only.is_empty() && !self.options.quick
+        self.options.complete && self.options.only.is_empty() && !self.options.quick
     }
 
     pub fn warm(&self, case: &str, contender: &str) -> Option<Summary> {
