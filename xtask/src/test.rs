@@ -127,8 +127,6 @@ fn wasm(_: &[String]) -> Result<()> {
             "--package",
             "smallfirst",
             "--no-default-features",
-            "--features",
-            "onnx",
         ])
         .args([
             "--test",

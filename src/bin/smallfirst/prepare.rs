@@ -64,17 +64,20 @@ pub struct BenchModelArgs {
     json: bool,
 }
 
+/// Runs a model on its inputs.
+type Infer = dyn Fn(Vec<Array>) -> Result<Array>;
+
 /// Times one model on this machine.
 pub fn bench_model(args: &BenchModelArgs) -> Result<()> {
     let name = args.model.display().to_string();
     let file = fs::read(&args.model).with_context(|| name.clone())?;
-    let (inputs, run): (_, Box<dyn Fn(Vec<Array>) -> Result<Array>>) = if args.tract {
+    let (inputs, run): (_, Box<Infer>) = if args.tract {
         if file.starts_with(&MAGIC) {
             bail!("{name} is prepared; tract reads the ONNX file it was made of");
         }
         let model = Source::read(&name, &file, None)?.into_tract()?;
         let inputs = model.inputs().to_vec();
-        (inputs, Box::new(move |given| Ok(model.run(given)?)))
+        (inputs, Box::new(move |given| model.run(given)))
     } else {
         let model = Model::open(&name, file)?;
         let inputs = model.inputs().to_vec();

@@ -22,6 +22,7 @@ fn colour(contender: &str) -> RGBColor {
         "transformers.js" => RGBColor(120, 80, 160),
         "onnxruntime native" => RGBColor(150, 150, 158),
         "smallfirst native" => RGBColor(90, 150, 90),
+        "tract native" => RGBColor(190, 170, 60),
         _ => RGBColor(90, 180, 200),
     }
 }
