@@ -49,12 +49,7 @@ impl First<'_> {
 pub(crate) fn in_place(op: &Op) -> bool {
     matches!(
         op,
-        Op::Unary(_)
-            | Op::Activate(_)
-            | Op::Reshape(_)
-            | Op::Softmax { .. }
-            | Op::Binary(_)
-            | Op::Cast(_)
+        Op::Unary(_) | Op::Activate(_) | Op::Reshape(_) | Op::Softmax { .. } | Op::Cast(_)
     )
 }
 
@@ -87,7 +82,7 @@ pub(crate) fn eval(
             }
             Ok(array)
         }
-        Op::Binary(binary) => broadcast::binary(*binary, first, &rest[0], pool),
+        Op::Binary(binary) => broadcast::binary(*binary, &first.view(), &rest[0], pool),
         Op::Compare(comparison) => broadcast::compare(*comparison, &first.view(), &rest[0]),
         Op::IsNan => {
             let view = first.view();

@@ -1,7 +1,6 @@
 //! Operators on elements, with broadcasting.
 
 use crate::engine::array::{Array, Data, Elements, Fault, View, count, strides};
-use crate::engine::eval::First;
 use crate::engine::kernels::{self, Binary, Unary};
 use crate::engine::op::Comparison;
 use crate::engine::run::Pool;
@@ -95,11 +94,10 @@ impl<const N: usize> Rows<N> {
 
 pub(super) fn binary(
     op: Binary,
-    first: First<'_>,
+    a: &View<'_>,
     b: &View<'_>,
     pool: &mut Pool,
 ) -> Result<Array, Fault> {
-    let a = first.view();
     let shape = common(&a.shape, &b.shape)?;
     if let (Elements::I64(x), Elements::I64(y)) = (a.data, b.data) {
         let mut out = vec![0; count(&shape)?];
@@ -134,9 +132,6 @@ pub(super) fn binary(
             }
         }
     });
-    if let First::Owned(array) = first {
-        pool.give(array.data);
-    }
     Ok(Array::f32(shape, out))
 }
 

@@ -140,36 +140,37 @@ pub(super) fn concat(
     let mut shape = first.shape.to_vec();
     shape[axis] = along;
     let len = count(&shape)?;
-    let parts = || std::iter::once(first).chain(rest);
-    let mut starts = Vec::new();
-    let mut start = 0;
-    for part in parts() {
-        let run = part.shape[axis] * after;
-        starts.push((start, run));
-        start += run;
-    }
+    let parts = std::iter::once(first).chain(rest);
+    let row = along * after;
     let data = if matches!(first.data, Elements::F32(_)) {
         let mut out = pool.floats(len);
-        for (part, &(start, run)) in parts().zip(&starts) {
-            let x = part.floats()?;
-            for i in 0..before {
-                let to = i * along * after + start;
-                out[to..to + run].copy_from_slice(&x[i * run..][..run]);
-            }
-        }
+        beside(&mut out, before, row, parts.map(View::floats))?;
         Data::F32(out)
     } else {
         let mut out = vec![0; len];
-        for (part, &(start, run)) in parts().zip(&starts) {
-            let x = part.ints()?;
-            for i in 0..before {
-                let to = i * along * after + start;
-                out[to..to + run].copy_from_slice(&x[i * run..][..run]);
-            }
-        }
+        beside(&mut out, before, row, parts.map(View::ints))?;
         Data::I64(out)
     };
     Ok(Array { shape, data })
+}
+
+/// Fills `out`, of `rows` rows of `row` elements, with as many rows of each part beside each other.
+fn beside<'a, T: Copy + 'a>(
+    out: &mut [T],
+    rows: usize,
+    row: usize,
+    parts: impl Iterator<Item = Result<&'a [T], Fault>>,
+) -> Result<(), Fault> {
+    let mut start = 0;
+    for part in parts {
+        let part = part?;
+        let run = part.len() / rows.max(1);
+        for i in 0..rows {
+            out[i * row + start..][..run].copy_from_slice(&part[i * run..][..run]);
+        }
+        start += run;
+    }
+    Ok(())
 }
 
 pub(super) fn broadcast(dims: &[usize], x: &View<'_>, pool: &mut Pool) -> Result<Array, Fault> {

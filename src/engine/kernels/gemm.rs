@@ -14,7 +14,7 @@ use std::ops::Range;
 use super::lanes::{Dot, Kernel, dispatch};
 use super::pack::{pack_b, packed_len};
 use super::tile::{Finish, Place, Steps, Tiles};
-use super::{Epilogue, Matrix, NR, span};
+use super::{Epilogue, Matrix, NR};
 
 /// Longest piece of `k`: a panel's piece has 8 times as many numbers, 14 KiB.
 const PIECE: usize = 448;
@@ -102,17 +102,7 @@ fn product(
         packed_b.len() >= packed_len(k, n),
         "the right operand is shorter than packed"
     );
-    assert!(m == 1 || c_row_stride >= n, "rows of the result overlap");
-    let result = span(m, c_row_stride, n, 1);
-    assert!(c.len() >= result, "the result is longer than its slice");
-    assert!(
-        epilogue.bias.is_none_or(|bias| bias.len() >= n),
-        "a bias shorter than a row"
-    );
-    assert!(
-        epilogue.residual.is_none_or(|r| r.len() >= result),
-        "a residual shorter than the result"
-    );
+    epilogue.check(m, n, c, c_row_stride);
 
     let (a, a_stride) = if gathered_len(m, k, a) == 0 {
         (a.data, a.row_stride)

@@ -24,7 +24,7 @@ use super::activation::{curve, is_curve};
 use super::gemm::share;
 use super::lanes::{Dot, Kernel, dispatch};
 use super::tile::Finish;
-use super::{Activation, Epilogue, Matrix, NR, span};
+use super::{Activation, Epilogue, Matrix, NR};
 
 pub use quantise::quantise_weights;
 use tile::{Place, Tiles};
@@ -74,17 +74,7 @@ pub fn gemm_i8(
         scales.len() >= n && sums.len() >= n,
         "fewer scales or sums than columns"
     );
-    assert!(m == 1 || c_row_stride >= n, "rows of the result overlap");
-    let result = span(m, c_row_stride, n, 1);
-    assert!(c.len() >= result, "the result is longer than its slice");
-    assert!(
-        epilogue.bias.is_none_or(|bias| bias.len() >= n),
-        "a bias shorter than a row"
-    );
-    assert!(
-        epilogue.residual.is_none_or(|r| r.len() >= result),
-        "a residual shorter than the result"
-    );
+    epilogue.check(m, n, c, c_row_stride);
     dispatch(Product {
         m,
         n,

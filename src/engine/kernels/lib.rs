@@ -178,6 +178,24 @@ impl Matrix<'_> {
     }
 }
 
+impl Epilogue<'_> {
+    /// Panics unless `c`, the bias and the residual hold a result of `m` by `n`, at least 1 each, whose rows are
+    /// `c_row_stride` apart and do not overlap.
+    fn check(&self, m: usize, n: usize, c: &[f32], c_row_stride: usize) {
+        assert!(m == 1 || c_row_stride >= n, "rows of the result overlap");
+        let result = span(m, c_row_stride, n, 1);
+        assert!(c.len() >= result, "the result is longer than its slice");
+        assert!(
+            self.bias.is_none_or(|bias| bias.len() >= n),
+            "a bias shorter than a row"
+        );
+        assert!(
+            self.residual.is_none_or(|r| r.len() >= result),
+            "a residual shorter than the result"
+        );
+    }
+}
+
 /// How long a slice must be for `rows` by `cols` elements with these strides.
 fn span(rows: usize, row_stride: usize, cols: usize, col_stride: usize) -> usize {
     if rows == 0 || cols == 0 {
