@@ -216,7 +216,7 @@ impl Model {
 
 impl Engine {
     fn load(name: &str, file: Vec<u8>, row: Option<(Element, Shape)>) -> Result<Engine> {
-        if !file.starts_with(&MAGIC[..3]) {
+        if !file.starts_with(&MAGIC) {
             return Engine::load_onnx(name, file, row);
         }
         let runner = Runner::load(file).map_err(|why| {

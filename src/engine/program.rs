@@ -4,7 +4,7 @@
 //!
 //! | bytes | what |
 //! | --- | --- |
-//! | 4 | `SFM` and the format's version, 1 |
+//! | 4 | `SFM` and the format's version: the lowest that describes it, see [`VERSIONS`] |
 //! | 4 | the length of the header, little endian |
 //! | header | the [`Program`] as JSON, filled with spaces so that the weights begin at a multiple of 64 |
 //! | rest | the weights, each at a multiple of 64 from their beginning, little endian, as the kernels read them |
@@ -15,11 +15,16 @@ use serde::{Deserialize, Serialize};
 
 use super::array::{Elements, Fault, View, count};
 use super::dim::Dim;
+use super::kernels;
 use super::op::{Conv, MatMul, Op, Right};
 use super::tensor::Element;
 
-/// How a prepared file begins.
-pub const MAGIC: [u8; 4] = *b"SFM\x01";
+/// How a prepared file begins; the next byte is its version.
+pub const MAGIC: [u8; 3] = *b"SFM";
+
+/// The versions that are understood. In version 1 a packed weight is one piece; since version 2 it is in
+/// several where its rows are more than [`kernels::PIECE`].
+const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
 
 /// Where weights may begin.
 #[cfg(feature = "onnx")]
@@ -111,6 +116,37 @@ impl WeightKind {
     }
 }
 
+impl Program {
+    /// The lowest version that describes it.
+    fn version(&self) -> u8 {
+        let pieces = self
+            .steps
+            .iter()
+            .any(|step| self.packed_rows(step) > kernels::PIECE);
+        if pieces { 2 } else { 1 }
+    }
+
+    /// The rows of a step's packed weight, 0 where it has none.
+    fn packed_rows(&self, step: &Step) -> usize {
+        match &step.op {
+            Op::MatMul(MatMul {
+                right: Right::Packed { k, .. },
+                ..
+            }) => *k,
+            Op::Conv(conv) if !conv.depthwise => {
+                let of = step.of.get(1).and_then(|of| of.checked_neg());
+                let at = of.and_then(|of| usize::try_from(of).ok()?.checked_sub(1));
+                let weight = at.and_then(|at| self.weights.get(at));
+                let len = weight.and_then(|weight| count(&weight.shape).ok());
+                let columns = conv.outputs.checked_next_multiple_of(kernels::NR);
+                len.zip(columns)
+                    .map_or(0, |(len, columns)| len / columns.max(1))
+            }
+            _ => 0,
+        }
+    }
+}
+
 #[cfg(feature = "onnx")]
 impl Program {
     /// The file of a program whose weights are these bytes.
@@ -119,6 +155,7 @@ impl Program {
         let mut header = serde_json::to_vec(self).unwrap_or_default();
         header.resize((header.len() + 8).next_multiple_of(ALIGN) - 8, b' ');
         let mut file = MAGIC.to_vec();
+        file.push(self.version());
         file.extend((header.len() as u32).to_le_bytes());
         file.extend(header);
         file.extend(weights);
@@ -145,14 +182,18 @@ impl Prepared {
     /// Reads a prepared file and keeps it.
     pub(crate) fn load(bytes: Vec<u8>) -> Result<Prepared, String> {
         let head = bytes.first_chunk::<8>().ok_or("it is cut short")?;
-        if head[..4] != MAGIC {
-            return Err("it is no prepared model of this version".into());
+        if head[..3] != MAGIC || !VERSIONS.contains(&head[3]) {
+            return Err("it is no prepared model of a version that is known here".into());
         }
+        let version = head[3];
         let len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
         let start = len.checked_add(8).filter(|&end| end <= bytes.len());
         let start = start.ok_or("it is cut short")?;
         let program: Program =
             serde_json::from_slice(&bytes[8..start]).map_err(|e| format!("its header: {e}"))?;
+        if version < program.version() {
+            return Err("it was prepared by an earlier version: prepare it again".into());
+        }
         let blob = Blob::new(bytes, start);
         let prepared = Prepared {
             last: last_uses(&program),

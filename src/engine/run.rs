@@ -9,7 +9,7 @@ use super::eval::{self, First};
 use super::program::{Given, Prepared};
 use super::tensor::Element;
 
-/// Buffers between runs, so that a warm run allocates nothing large.
+/// Small buffers between runs, and the kernels' own.
 #[derive(Default)]
 pub(crate) struct Pool {
     free: Vec<Vec<f32>>,
@@ -21,10 +21,16 @@ pub(crate) struct Pool {
 
 /// How many buffers are kept.
 const KEPT: usize = 24;
+/// From how many numbers on a buffer is the allocator's again: 64 KiB. It joins neighbours that are free, and so needs
+/// less memory than buffers of fixed sizes; to fill them with zeros cannot be measured beside what is computed into them.
+const LARGE: usize = 16 * 1024;
 
 impl Pool {
     /// A buffer of `len` numbers; which ones is not said.
     pub(crate) fn floats(&mut self, len: usize) -> Vec<f32> {
+        if len >= LARGE {
+            return vec![0.0; len];
+        }
         let fits = |v: &&Vec<f32>| v.capacity() >= len;
         let best = self.free.iter().filter(fits).map(Vec::capacity).min();
         let at = self.free.iter().position(|v| Some(v.capacity()) == best);
@@ -42,6 +48,9 @@ impl Pool {
     /// Takes back what a value held.
     pub(crate) fn give(&mut self, data: Data) {
         let Data::F32(buffer) = data else { return };
+        if buffer.capacity() >= LARGE {
+            return;
+        }
         self.free.push(buffer);
         if self.free.len() > KEPT {
             let smallest = (0..self.free.len()).min_by_key(|&at| self.free[at].capacity());

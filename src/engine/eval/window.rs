@@ -1,9 +1,24 @@
 //! Convolutions and pooling over `[batch, height, width, channels]`.
 
-use crate::engine::array::{Array, Fault, View, count};
+use std::ops::Range;
+
+use crate::engine::array::{Array, Data, Fault, View, count};
 use crate::engine::kernels::{self, Epilogue, Matrix, Window};
 use crate::engine::op::{Conv, Pool as PoolOp, Windows};
 use crate::engine::run::Pool;
+
+/// Numbers of patches that are copied at a time: 256 KiB, which the second-level cache keeps.
+const PATCHES: usize = 64 * 1024;
+/// But at least so many patches, for each time all weights are read.
+const LEAST: usize = 256;
+
+/// Where the rows of the product are that a convolution is.
+enum Patches {
+    /// In the image itself, so far apart.
+    InPlace(usize),
+    /// Some at a time in this buffer.
+    Copied(Vec<f32>),
+}
 
 /// The windows over an image of a known size.
 fn windows(spec: &Windows, x: &View<'_>) -> Result<(usize, usize, Window), Fault> {
@@ -90,43 +105,51 @@ pub(super) fn conv(
     if weights.len() != kernels::packed_len(k, op.outputs) {
         return Err("a packed weight of another length");
     }
+    let mut patches = match in_place(&op.windows, &window, channels) {
+        Some(row_stride) => Patches::InPlace(row_stride),
+        None => Patches::Copied(pool.floats(count(&[rows.min(LEAST.max(PATCHES / k.max(1))), k])?)),
+    };
     for i in 0..batch {
         let from = &from[i * image..][..image];
-        let then = Epilogue {
-            scale: 1.0,
-            bias,
-            residual: residual.map(|residual| &residual[i * result..][..result]),
-            activation: op.then.activation,
-        };
-        let mut columns = Vec::new();
-        let (data, row_stride) = match in_place(&op.windows, &window, channels) {
-            Some(row_stride) => (from, row_stride),
-            None => {
-                columns = pool.floats(count(&[rows, k])?);
-                kernels::im2col(&window, channels, from, &mut columns);
-                (&columns[..], k)
-            }
-        };
-        let a = Matrix {
-            data,
-            row_stride,
-            col_stride: 1,
-        };
         let to = &mut out[i * result..][..result];
-        kernels::gemm(
-            rows,
-            op.outputs,
-            k,
-            &a,
-            weights,
-            to,
-            op.outputs,
-            &then,
-            &mut pool.scratch,
-        );
-        if !columns.is_empty() {
-            pool.give(crate::engine::array::Data::F32(columns));
+        let mut product = |rows: Range<usize>, data: &[f32], row_stride: usize| {
+            let (start, end) = (rows.start * op.outputs, rows.end * op.outputs);
+            kernels::gemm(
+                rows.len(),
+                op.outputs,
+                k,
+                &Matrix {
+                    data,
+                    row_stride,
+                    col_stride: 1,
+                },
+                weights,
+                &mut to[start..end],
+                op.outputs,
+                &Epilogue {
+                    scale: 1.0,
+                    bias,
+                    residual: residual.map(|residual| &residual[i * result..][start..end]),
+                    activation: op.then.activation,
+                },
+                &mut pool.scratch,
+            );
+        };
+        match &mut patches {
+            Patches::InPlace(row_stride) => product(0..rows, from, *row_stride),
+            Patches::Copied(columns) => {
+                let each = columns.len() / k.max(1);
+                for start in (0..rows).step_by(each.max(1)) {
+                    let some = start..rows.min(start + each);
+                    let columns = &mut columns[..some.len() * k];
+                    kernels::im2col(&window, channels, from, start, columns);
+                    product(some, columns, k);
+                }
+            }
         }
+    }
+    if let Patches::Copied(columns) = patches {
+        pool.give(Data::F32(columns));
     }
     Ok(Array::f32(shape, out))
 }

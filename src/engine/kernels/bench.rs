@@ -280,7 +280,7 @@ impl Bench {
                     c,
                 );
             }
-            Patches([side, channels, stride]) => im2col(&window(side, stride), channels, a, c),
+            Patches([side, channels, stride]) => im2col(&window(side, stride), channels, a, 0, c),
         }
         c[c.len() / 2]
     }

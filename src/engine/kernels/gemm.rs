@@ -1,29 +1,37 @@
 //! Products of matrices of 32-bit floats.
 //!
-//! Three loops around the tile. The outermost takes blocks of rows of the left operand that stay in
+//! Four loops around the tile. The outermost takes blocks of rows of the left operand that stay in
 //! the second-level cache (or, where all of the right operand fits in the first, a tile's height at
 //! a time, so that the result is written row by row); the next takes pieces of `k` so short that a
-//! panel's piece stays in the first-level cache; the third takes the panels, each of which then
-//! meets all rows of the block. Rows are divided evenly among the tiles of a block, so no tile
-//! computes rows that are not there.
+//! tile's rows stay in the first-level cache; the third takes as many panels as the second-level cache
+//! keeps beside the block; the fourth takes the tiles' rows, each of which then meets these panels one
+//! after the other. Rows are divided evenly among the tiles of a block, so no tile computes rows that
+//! are not there.
+//!
+//! So panels are read in the order they lie in, without a pause by the first rows. Where rows are few, reading the
+//! weights is what takes the time; the tiles are lower then, for the processor looks a certain number of products ahead.
 
 #![allow(unsafe_code)]
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::lanes::{Dot, Kernel, dispatch};
-use super::pack::{pack_b, packed_len};
+use super::pack::{pack_b, packed_len, piece_len, pieces};
 use super::tile::{Finish, Place, Steps, Tiles};
 use super::{Epilogue, Matrix, NR};
 
-/// Longest piece of `k`: a panel's piece has 8 times as many numbers, 14 KiB.
-const PIECE: usize = 448;
 /// Numbers of the left operand in a block of rows: 256 KiB.
 const BLOCK: usize = 64 * 1024;
 /// Numbers of the right operand that may stay in the first-level cache throughout: 20 KiB.
 const SMALL: usize = 5 * 1024;
-/// The most rows and columns that a tile has.
+/// The most rows that a tile has.
 const TALLEST: usize = 6;
+/// The same where rows are few: with 5 rows, 42 MB of weights take half as long again to read as with 4.
+const LOW: usize = 4;
+/// How many rows are few: fewer make one tile.
+const FEW: RangeInclusive<usize> = LOW + 2..=32;
+/// Numbers of the right operand that stay in the second-level cache while the tiles of few rows meet them: 256 KiB.
+const SPAN: usize = 64 * 1024;
 
 /// `c = activation(scale * a b + bias + residual)` with `a` of `m` by `k` (any strides), `b` of `k`
 /// by `n` as [`pack_b`] leaves it and `c` of `m` by `n`, whose rows are `c_row_stride` apart.
@@ -158,30 +166,35 @@ impl Kernel for Product<'_> {
     #[inline(always)]
     fn run<V: Dot>(mut self) {
         let tallest = V::ROWS.min(TALLEST);
-        let pieces = self.k.div_ceil(PIECE).max(1);
-        let piece = self.k.div_ceil(pieces).next_multiple_of(4);
-        let block = if pieces == 1 && packed_len(self.k, self.n) <= SMALL {
+        let piece = piece_len(self.k);
+        let block = if piece >= self.k && packed_len(self.k, self.n) <= SMALL {
             tallest
         } else {
-            (BLOCK / piece.max(1)).clamp(tallest, 4096) / tallest * tallest
+            (BLOCK / piece).clamp(tallest, 4096) / tallest * tallest
         };
         // Blocks of nearly the same height, so that the last one is not a sliver.
-        let blocks = self.m.div_ceil(block);
-        for i in 0..blocks {
-            let rows = share(self.m, blocks, i);
-            for start in (0..self.k.max(1)).step_by(piece.max(1)) {
-                self.block::<V>(rows.clone(), start..self.k.min(start + piece));
+        for rows in shares(0..self.m, self.m.div_ceil(block)) {
+            for piece in pieces(self.k, piece) {
+                self.block::<V>(rows.clone(), piece);
             }
         }
     }
 }
 
-/// Part `i` of `0..whole` in `parts` nearly equal parts.
+/// A range in so many nearly equal parts.
 #[inline(always)]
-pub fn share(whole: usize, parts: usize, i: usize) -> Range<usize> {
-    let (each, more) = (whole / parts, whole % parts);
-    let start = i * each + i.min(more);
-    start..start + each + usize::from(i < more)
+pub fn shares(whole: Range<usize>, parts: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    // Most blocks are one part, and short enough for a division to be felt.
+    let (each, more) = match parts {
+        1 => (whole.len(), 0),
+        _ => (whole.len() / parts, whole.len() % parts),
+    };
+    let mut start = whole.start;
+    (0..parts).map(move |i| {
+        let from = start;
+        start += each + usize::from(i < more);
+        from..start
+    })
 }
 
 impl Product<'_> {
@@ -189,96 +202,50 @@ impl Product<'_> {
     #[inline(always)]
     fn block<V: Dot>(&mut self, rows: Range<usize>, piece: Range<usize>) {
         let panels = self.n / NR;
-        let tiles = rows.len().div_ceil(V::ROWS.min(TALLEST));
-        let (height, higher) = (rows.len() / tiles, rows.len() % tiles);
-        let group = group::<V>(rows.len().div_ceil(tiles));
-        let (groups, single) = (panels / group, panels % group);
-        if tiles == 1 {
-            self.tiles::<V>(
-                rows.start,
-                height,
-                (0, group),
-                Along::Columns(groups),
-                &piece,
-                (0, usize::MAX),
-            );
-            self.tiles::<V>(
-                rows.start,
-                height,
-                (groups * group, 1),
-                Along::Columns(single),
-                &piece,
-                (0, usize::MAX),
-            );
+        let tallest = V::ROWS.min(if FEW.contains(&self.m) { LOW } else { TALLEST });
+        let tiles = rows.len().div_ceil(tallest);
+        let rows = shares(rows, tiles);
+        let group = group::<V>(rows.clone().next().map_or(0, |rows| rows.len()));
+        let (whole, width) = (panels - panels % group, piece.len() * NR);
+        let span = if whole * width <= SPAN {
+            whole.max(1)
         } else {
-            let first = higher * (height + 1);
-            for i in 0..groups + single {
-                let panels = if i < groups {
-                    (i * group, group)
-                } else {
-                    (groups * group + i - groups, 1)
-                };
-                self.tiles::<V>(
-                    rows.start,
-                    height + 1,
-                    panels,
-                    Along::Rows(higher),
-                    &piece,
-                    (0, tiles),
-                );
-                self.tiles::<V>(
-                    rows.start + first,
-                    height,
-                    panels,
-                    Along::Rows(tiles - higher),
-                    &piece,
-                    (higher, tiles),
-                );
+            (SPAN / (width * group)).max(1) * group
+        };
+        for start in (0..whole).step_by(span) {
+            let end = whole.min(start + span);
+            for rows in rows.clone() {
+                self.tiles::<V>(rows, start..end, group, &piece);
+            }
+        }
+        if whole < panels {
+            for rows in rows.clone() {
+                self.tiles::<V>(rows, whole..panels, 1, &piece);
             }
         }
         if !self.n.is_multiple_of(NR) {
-            for i in 0..tiles {
-                let part = share(rows.len(), tiles, i);
-                self.edge::<V>(rows.start + part.start..rows.start + part.end, &piece);
+            for rows in rows {
+                self.edge::<V>(rows, &piece);
             }
         }
     }
 
-    /// Tiles of `height` rows and some panels (the first, how many), from row `row` on. While they are computed, the
-    /// next panels are touched: these tiles are the ones from `ahead_of.0` on of `ahead_of.1` that share that work.
+    /// Tiles of these rows, each of so many of the panels.
     #[inline(always)]
     fn tiles<V: Dot>(
         &mut self,
-        row: usize,
-        height: usize,
-        (panel, panels): (usize, usize),
-        along: Along,
+        rows: Range<usize>,
+        panels: Range<usize>,
+        each: usize,
         piece: &Range<usize>,
-        ahead_of: (usize, usize),
     ) {
-        let mut steps = match along {
-            Along::Rows(count) => Steps {
-                count,
-                a: height * self.a_stride,
-                c: height * self.c_stride,
-                ..Steps::default()
-            },
-            Along::Columns(count) => {
-                let columns = panels * NR;
-                Steps {
-                    count,
-                    b: columns * self.k,
-                    c: columns,
-                    columns,
-                    a: 0,
-                    next: 0,
-                }
-            }
+        let (panel, columns) = (panels.start, each * NR);
+        let steps = Steps {
+            count: panels.len() / each,
+            b: columns * piece.len(),
+            c: columns,
         };
-        if steps.count == 0 {
-            return;
-        }
-        let at = row * self.c_stride + panel * NR;
+        let at = rows.start * self.c_stride + panel * NR;
         let finish = (piece.end == self.k).then(|| Finish {
             scale: self.epilogue.scale,
             bias: self
@@ -291,26 +258,13 @@ impl Product<'_> {
                 .map_or(std::ptr::null(), |r| r[at..].as_ptr()),
             activation: self.epilogue.activation,
         });
-        let mut place = Place {
+        let place = Place {
             c: self.c[at..].as_mut_ptr(),
             c_stride: self.c_stride,
-            ..self.place(row, panel, piece)
+            ..self.place(rows.start, panel, piece)
         };
-        let ahead = self
-            .b
-            .get(((panel + panels) * self.k + piece.start) * NR..)
-            .unwrap_or(&[]);
-        let (turn, from) = (
-            4 * NR * panels / ahead_of.1,
-            piece.len() * NR * panels / ahead_of.1 * ahead_of.0,
-        );
-        if turn > 0 && ahead.len() >= piece.len() * NR * panels {
-            place.next = ahead[from..].as_ptr();
-            place.next_turn = turn;
-            steps.next = piece.len() * NR * panels / ahead_of.1;
-        }
         // SAFETY: `product` checked all lengths; the tiles' rows and columns are all there.
-        unsafe { tiles::<V>(height, panels, place, finish, steps) };
+        unsafe { tiles::<V>(rows.len(), each, place, finish, steps) };
     }
 
     /// A tile of the last panel, which has fewer columns: through a buffer of full width.
@@ -353,7 +307,8 @@ impl Product<'_> {
                 finish,
                 Steps {
                     count: 1,
-                    ..Steps::default()
+                    b: 0,
+                    c: 0,
                 },
             )
         };
@@ -369,10 +324,8 @@ impl Product<'_> {
             k: piece.len(),
             a: self.a[(row * self.a_stride + piece.start).min(self.a.len())..].as_ptr(),
             a_stride: self.a_stride,
-            b: self.b[(panel * self.k + piece.start) * NR..].as_ptr(),
-            next: self.b[(panel * self.k + piece.start) * NR..].as_ptr(),
-            next_turn: 0,
-            panel_stride: self.k * NR,
+            b: self.b[(piece.start * self.n.div_ceil(NR) + panel * piece.len()) * NR..].as_ptr(),
+            panel_stride: piece.len() * NR,
             c: std::ptr::null_mut(),
             c_stride: 0,
             advance: 4,
@@ -392,12 +345,6 @@ fn group<V: Dot>(rows: usize) -> usize {
         (_, false) => 1,
         (_, true) => 2,
     }
-}
-
-/// Which way tiles follow each other, and how many.
-enum Along {
-    Rows(usize),
-    Columns(usize),
 }
 
 /// Computes tiles of `rows` by `panels`, one or as [`group`] says.
@@ -425,6 +372,7 @@ unsafe fn tiles<V: Dot>(
         tiles!(
             (1, 8, 8),
             (2, 4, 4),
+            (2, 2, 2),
             (3, 2, 2),
             (4, 2, 2),
             (5, 2, 2),

@@ -21,7 +21,7 @@ mod tile;
 use std::ops::Range;
 
 use super::activation::{curve, is_curve};
-use super::gemm::share;
+use super::gemm::shares;
 use super::lanes::{Dot, Kernel, dispatch};
 use super::tile::Finish;
 use super::{Activation, Epilogue, Matrix, NR};
@@ -115,8 +115,7 @@ impl Kernel for Product<'_> {
         let blocks = self.m.div_ceil(height);
         let mut steps = Vec::new();
         let mut buffers = Buffers::default();
-        for i in 0..blocks {
-            let rows = share(self.m, blocks, i);
+        for rows in shares(0..self.m, blocks) {
             steps.clear();
             steps.resize(rows.len(), quantise::Step::default());
             let len = rows.len() * row;

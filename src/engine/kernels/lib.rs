@@ -41,7 +41,7 @@ pub use elementwise::{binary, binary_scalar, binary_scalar_left, unary};
 pub use gemm::{gemm, gemm_dynamic};
 pub use int8::{gemm_i8, packed_len_i8, quantise_weights};
 pub use norm::{layer_norm, log_softmax, rms_norm, softmax};
-pub use pack::{pack_b, packed_len};
+pub use pack::{PIECE, pack_b, packed_len};
 pub use pool::{pool_average, pool_max};
 pub use window::{Window, im2col};
 

@@ -27,11 +27,6 @@ pub struct Place {
     /// The result: rows of as many columns as the tile has.
     pub c: *mut f32,
     pub c_stride: usize,
-    /// What will be read after these tiles: a little of it is touched at every turn, so that it is on its way to the
-    /// cache by then. (WebAssembly has no prefetch.)
-    pub next: *const f32,
-    /// How far each turn of four products gets in it.
-    pub next_turn: usize,
     /// Must be 4.
     pub advance: usize,
     /// Whether the sums go on from what is in `c`.
@@ -49,16 +44,14 @@ pub struct Finish {
     pub activation: Activation,
 }
 
-/// From one tile to the next, in numbers: each to be added to the pointer of its name, `c` also to
-/// the residual, `columns` to the bias.
-#[derive(Clone, Copy, Default)]
+/// How many tiles there are, side by side, and from one to the next, in numbers.
+#[derive(Clone, Copy)]
 pub struct Steps {
     pub count: usize,
-    pub next: usize,
-    pub a: usize,
+    /// To be added to the pointer of this name.
     pub b: usize,
+    /// The same, also for the bias and the residual.
     pub c: usize,
-    pub columns: usize,
 }
 
 /// Tiles to be computed, one after the other.
@@ -89,23 +82,14 @@ impl<const R: usize, const W: usize> Kernel for Tiles<R, W> {
 
     #[inline(always)]
     fn run<V: Dot>(mut self) {
-        let Steps {
-            count,
-            next,
-            a,
-            b,
-            c,
-            columns,
-        } = self.steps;
+        let Steps { count, b, c } = self.steps;
         for _ in 0..count {
             // SAFETY: promised when the tiles were made.
             unsafe { tile::<V, R, W>(&self.place, self.finish.as_ref()) };
-            self.place.next = self.place.next.wrapping_add(next);
-            self.place.a = self.place.a.wrapping_add(a);
             self.place.b = self.place.b.wrapping_add(b);
             self.place.c = self.place.c.wrapping_add(c);
             if let Some(finish) = &mut self.finish {
-                finish.step(columns, c);
+                finish.step(c, c);
             }
         }
     }
@@ -223,7 +207,6 @@ unsafe fn products<V: Lanes, const R: usize, const W: usize>(
             *row = row.add(r * place.a_stride);
         }
         let mut b = place.b;
-        let mut next = place.next;
         let mut left = place.k;
         if left == 0 {
             return;
@@ -259,8 +242,6 @@ unsafe fn products<V: Lanes, const R: usize, const W: usize>(
                 *row = row.add(advance);
             }
             b = b.add(advance * NR);
-            next.read_volatile();
-            next = next.add(place.next_turn);
         }
     }
 }

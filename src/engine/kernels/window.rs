@@ -26,17 +26,20 @@ pub struct Window {
 impl Window {
     /// Panics unless `x` is an image and `out` a result of so many channels.
     pub(super) fn check(&self, x: &[f32], channels: usize, out: &[f32], out_channels: usize) {
-        let volume =
-            |[h, w]: [usize; 2], c: usize| h.checked_mul(w).and_then(|hw| hw.checked_mul(c));
-        assert_eq!(
-            Some(x.len()),
-            volume(self.input, channels),
-            "an image of another size"
-        );
+        self.check_image(x, channels);
         assert_eq!(
             Some(out.len()),
             volume(self.output, out_channels),
             "a result of another size"
+        );
+    }
+
+    /// Panics unless `x` is an image of so many channels.
+    fn check_image(&self, x: &[f32], channels: usize) {
+        assert_eq!(
+            Some(x.len()),
+            volume(self.input, channels),
+            "an image of another size"
         );
         for axis in 0..2 {
             // Far below where positions could overflow.
@@ -81,17 +84,27 @@ impl Window {
     }
 }
 
-/// The patches that a window sees, one a row: `out` of `[oh * ow, kh * kw * channels]` from `x` of
-/// `[h, w, channels]`, zeros for padding.
-pub fn im2col(w: &Window, channels: usize, x: &[f32], out: &mut [f32]) {
+fn volume([height, width]: [usize; 2], channels: usize) -> Option<usize> {
+    height.checked_mul(width)?.checked_mul(channels)
+}
+
+/// Some of the patches that a window sees, one a row: `out` of `[patches, kh * kw * channels]`, for the outputs from
+/// number `first` on (of `oh * ow`, row by row), from `x` of `[h, w, channels]`, zeros for padding.
+pub fn im2col(w: &Window, channels: usize, x: &[f32], first: usize, out: &mut [f32]) {
     let taps = w.kernel[0] * w.kernel[1];
-    w.check(x, channels, out, taps * channels);
+    w.check_image(x, channels);
     if out.is_empty() {
         return;
     }
+    assert_eq!(out.len() % (taps * channels), 0, "a patch is cut off");
+    let last = first.checked_add(out.len() / (taps * channels));
+    assert!(
+        last.is_some_and(|last| last <= w.output[0] * w.output[1]),
+        "patches of outputs that are not there"
+    );
     let row = w.kernel[1] * channels;
     for (o, patch) in out.chunks_exact_mut(taps * channels).enumerate() {
-        let (oy, ox) = (o / w.output[1], o % w.output[1]);
+        let (oy, ox) = ((first + o) / w.output[1], (first + o) % w.output[1]);
         let (ys, xs) = (w.inside(0, oy), w.inside(1, ox));
         for (ky, patch) in patch.chunks_exact_mut(row).enumerate() {
             if !ys.contains(&ky) || xs.is_empty() {
