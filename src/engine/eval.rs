@@ -1,6 +1,7 @@
 //! The operators, evaluated. Each checks its operands, for a program may come from anywhere.
 
 mod broadcast;
+mod conv;
 mod layout;
 mod product;
 mod reduce;
@@ -10,6 +11,8 @@ use super::array::{Array, Data, Elements, Fault, View};
 use super::kernels;
 use super::op::{Kind, Op};
 use super::run::Pool;
+
+pub(crate) use conv::{is_pair, pair};
 
 /// The first operand: its buffer too, where nobody needs it any more.
 pub(crate) enum First<'a> {
@@ -64,7 +67,7 @@ pub(crate) fn eval(
     match op {
         Op::MatMul(matmul) => product::matmul(matmul, &first.view(), rest, pool),
         Op::Attention(attention) => product::attention(attention, &first.view(), rest, pool),
-        Op::Conv(conv) => window::conv(conv, &first.view(), rest, pool),
+        Op::Conv(conv) => conv::conv(conv, &first.view(), rest, pool),
         Op::Pool(spec) => window::pool(spec, &first.view(), pool),
         Op::Unary(unary) => {
             let mut array = first.take(pool)?;

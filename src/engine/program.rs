@@ -15,8 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::array::{Elements, Fault, View, count};
 use super::dim::Dim;
+use super::eval::is_pair;
 use super::kernels;
-use super::op::{Conv, MatMul, Op, Right};
+use super::op::{Conv, MatMul, Op, Right, Windows};
 use super::tensor::Element;
 
 /// How a prepared file begins; the next byte is its version.
@@ -97,6 +98,8 @@ pub(crate) struct Prepared {
     pub program: Program,
     /// The values nobody needs after each step.
     pub last: Vec<Vec<u32>>,
+    /// The steps that are done together with the one after them, as convolutions.
+    pub pairs: Vec<Option<Conv>>,
     blob: Blob,
 }
 
@@ -195,8 +198,10 @@ impl Prepared {
             return Err("it was prepared by an earlier version: prepare it again".into());
         }
         let blob = Blob::new(bytes, start);
+        let last = last_uses(&program);
         let prepared = Prepared {
-            last: last_uses(&program),
+            pairs: pairs(&program, &last),
+            last,
             program,
             blob,
         };
@@ -344,4 +349,51 @@ fn last_uses(program: &Program) -> Vec<Vec<u32>> {
         }
     }
     last
+}
+
+/// The steps that are convolutions which only the next one, their pair, needs.
+fn pairs(program: &Program, last: &[Vec<u32>]) -> Vec<Option<Conv>> {
+    let pair = |at: usize| {
+        let value = program.inputs.len() + at;
+        let next = program.steps.get(at + 1)?;
+        let given = |of: &i32| usize::try_from(*of) == Ok(value);
+        let own = next.of.iter().position(given) == Some(0) && !next.of[1..].iter().any(given);
+        let first = convolution(&program.steps[at].op)?;
+        let Op::Conv(second) = &next.op else {
+            return None;
+        };
+        let alone = own && last[at + 1].contains(&(value as u32));
+        (alone && is_pair(&first, second)).then_some(first)
+    };
+    (0..program.steps.len()).map(pair).collect()
+}
+
+/// An operator as a convolution, where it is one: also a product with all pixels of an image.
+fn convolution(op: &Op) -> Option<Conv> {
+    match op {
+        Op::Conv(conv) => Some(conv.clone()),
+        Op::MatMul(MatMul {
+            left,
+            right: Right::Packed { n, .. },
+            result,
+            scale,
+            then,
+        }) => {
+            let pixels = left.len() == 4 && left.starts_with(result.as_str()) && result.len() == 3;
+            let windows = Windows {
+                kernel: [1; 2],
+                stride: [1; 2],
+                dilation: [1; 2],
+                before: [0; 2],
+                after: [0; 2],
+            };
+            (pixels && n.len() == 1 && *scale == 1.0).then(|| Conv {
+                windows,
+                outputs: n[0],
+                depthwise: false,
+                then: *then,
+            })
+        }
+        _ => None,
+    }
 }

@@ -6,7 +6,8 @@ use std::sync::Mutex;
 use super::array::{Array, Data, Elements, Fault, View, count};
 use super::dim::Dim;
 use super::eval::{self, First};
-use super::program::{Given, Prepared};
+use super::op::{Conv, Op};
+use super::program::{Given, Prepared, Step};
 use super::tensor::Element;
 
 /// Small buffers between runs, and the kernels' own.
@@ -100,15 +101,21 @@ impl Runner {
             .map_err(|fault| Failure { step: None, fault })?;
         let mut values: Vec<Option<Array>> = given.into_iter().map(Some).collect();
         values.resize(program.inputs.len() + program.steps.len(), None);
-        for at in 0..program.steps.len() {
-            let result = self
-                .step(at, &mut values, &symbols, pool)
-                .map_err(|fault| Failure {
-                    step: Some(at),
-                    fault,
-                })?;
-            values[program.inputs.len() + at] = Some(result);
-            for &dead in &self.prepared.last[at] {
+        let mut at = 0;
+        while at < program.steps.len() {
+            let pair = self.prepared.pairs[at].as_ref();
+            let result = match pair {
+                Some(wide) => self.pair(at, wide, &values, pool),
+                None => self.step(at, &mut values, &symbols, pool),
+            };
+            let done = at..at + 1 + usize::from(pair.is_some());
+            let result = result.map_err(|fault| Failure {
+                step: Some(at),
+                fault,
+            })?;
+            at = done.end;
+            values[program.inputs.len() + at - 1] = Some(result);
+            for &dead in self.prepared.last[done].iter().flatten() {
                 if let Some(array) = values[dead as usize].take() {
                     pool.give(array.data);
                 }
@@ -135,13 +142,7 @@ impl Runner {
             let once = step.of.iter().filter(|&&other| other == of).count() == 1;
             (dies && once && eval::in_place(&step.op)).then(|| values[value].take())?
         });
-        let view = |of: i32| match usize::try_from(of) {
-            Ok(value) => {
-                let array = values.get(value).and_then(Option::as_ref);
-                array.map(Array::view).ok_or("an operand is missing")
-            }
-            Err(_) => self.prepared.weight(of.unsigned_abs() as usize - 1),
-        };
+        let view = |of| self.view(of, values);
         let first = match (owned, first) {
             (Some(array), _) => First::Owned(array),
             (None, Some(of)) => First::Borrowed(view(of)?),
@@ -150,9 +151,44 @@ impl Runner {
                 data: Elements::I64(&[]),
             }),
         };
-        let rest = step.of.iter().skip(1).map(|&of| view(of));
-        let rest = rest.collect::<Result<Vec<_>, Fault>>()?;
-        eval::eval(&step.op, first, &rest, symbols, pool)
+        eval::eval(&step.op, first, &self.rest(step, values)?, symbols, pool)
+    }
+
+    /// A step, which is this convolution, and the one after it.
+    fn pair(
+        &self,
+        at: usize,
+        wide: &Conv,
+        values: &[Option<Array>],
+        pool: &mut Pool,
+    ) -> Result<Array, Fault> {
+        let [first, second] = [at, at + 1].map(|at| &self.prepared.program.steps[at]);
+        let Op::Conv(deep) = &second.op else {
+            return Err("a pair of other steps");
+        };
+        let x = first.of.first().ok_or("an operand is missing")?;
+        let (rest, after) = (self.rest(first, values)?, self.rest(second, values)?);
+        eval::pair([wide, deep], &self.view(*x, values)?, [&rest, &after], pool)
+    }
+
+    /// The operands after the first.
+    fn rest<'a>(
+        &'a self,
+        step: &Step,
+        values: &'a [Option<Array>],
+    ) -> Result<Vec<View<'a>>, Fault> {
+        let rest = step.of.iter().skip(1);
+        rest.map(|&of| self.view(of, values)).collect()
+    }
+
+    fn view<'a>(&'a self, of: i32, values: &'a [Option<Array>]) -> Result<View<'a>, Fault> {
+        match usize::try_from(of) {
+            Ok(value) => {
+                let array = values.get(value).and_then(Option::as_ref);
+                array.map(Array::view).ok_or("an operand is missing")
+            }
+            Err(_) => self.prepared.weight(of.unsigned_abs() as usize - 1),
+        }
     }
 }
 

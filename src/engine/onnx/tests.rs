@@ -302,6 +302,28 @@ proptest! {
         close(&graph.finish(&y), &[floats(&[1, channels, side, side + 1], 5)], 2e-5);
     }
 
+    /// A convolution, or a product with every pixel, and one of its result by channels, which are done together.
+    #[test]
+    fn pairs(
+        batch in 1usize..3, side in 6usize..30, channels in 1usize..5, outputs in 1usize..20, first in 1usize..4,
+        kernel in 1usize..4, stride in 1usize..4, dilation in 1usize..3, pads in prop::array::uniform4(0usize..4),
+    ) {
+        let mut graph = Graph::default();
+        let x = graph.input("x", DataType::Float, &[Some(batch), Some(channels), Some(side), Some(side + 1)]);
+        let (w, b) = (graph.weight(&[outputs, channels, first, first]), graph.weight(&[outputs]));
+        let f = first as i64;
+        let y = graph.node("Conv", &[&x, &w, &b], &[("kernel_shape", &[f, f])]);
+        let y = graph.node("Relu", &[&y], &[]);
+        let w = graph.weight(&[outputs, 1, kernel, kernel]);
+        let (k, s, d, o) = (kernel as i64, stride as i64, dilation as i64, outputs as i64);
+        let pads = pads.map(|pad| pad as i64);
+        let attributes: [(&str, &[i64]); 5] =
+            [("kernel_shape", &[k, k]), ("strides", &[s, s]), ("dilations", &[d, d]), ("pads", &pads), ("group", &[o])];
+        let y = graph.node("Conv", &[&y, &w], &attributes);
+        let y = graph.node("Relu", &[&y], &[]);
+        close(&graph.finish(&y), &[floats(&[batch, channels, side, side + 1], 5)], 2e-5);
+    }
+
     /// Elementwise operators with broadcasting, slices and concatenations.
     #[test]
     fn shapes(a in 1usize..5, b in 1usize..6, c in 1usize..9) {
@@ -385,8 +407,30 @@ fn prepared() -> Vec<u8> {
     let z = graph.node("Transpose", &[&y], &[("perm", &[1, 0])]);
     let y = graph.node("MatMul", &[&y, &z], &[]);
     let y = graph.node("ReduceSum", &[&y], &[("keepdims", &[0])]);
-    let onnx = graph.finish(&y);
-    match Source::read("t", &onnx, None)
+    file(&graph.finish(&y))
+}
+
+/// One with convolutions.
+fn prepared_image() -> Vec<u8> {
+    let mut graph = Graph::default();
+    let x = graph.input("x", DataType::Float, &[None, Some(2), Some(6), Some(6)]);
+    let (w, b) = (graph.weight(&[8, 2, 1, 1]), graph.weight(&[8]));
+    let y = graph.node("Conv", &[&x, &w, &b], &[("kernel_shape", &[1, 1])]);
+    let w = graph.weight(&[8, 1, 3, 3]);
+    let attributes: [(&str, &[i64]); 3] = [
+        ("kernel_shape", &[3, 3]),
+        ("pads", &[1, 1, 1, 1]),
+        ("group", &[8]),
+    ];
+    let y = graph.node("Conv", &[&y, &w], &attributes);
+    let w = graph.weight(&[3, 8, 3, 3]);
+    let y = graph.node("Conv", &[&y, &w], &[("kernel_shape", &[3, 3])]);
+    let y = graph.node("MaxPool", &[&y], &[("kernel_shape", &[2, 2])]);
+    file(&graph.finish(&y))
+}
+
+fn file(onnx: &[u8]) -> Vec<u8> {
+    match Source::read("t", onnx, None)
         .unwrap()
         .prepare(false)
         .unwrap()
@@ -398,25 +442,31 @@ fn prepared() -> Vec<u8> {
 
 /// What `load` and a run make of a damaged file: an answer or an error, never a panic (`guarded` would hide one, so the
 /// engine is asked without it).
-fn survives(file: Vec<u8>) {
+fn survives(file: Vec<u8>, row: &[usize]) {
     let Ok(runner) = crate::engine::run::Runner::load(file) else {
         return;
     };
     for rows in [1, 3] {
-        let _ = runner.run(vec![floats(&[rows, 8], 1)]);
+        let _ = runner.run(vec![floats(&[&[rows], row].concat(), 1)]);
     }
 }
 
 #[test]
 fn a_damaged_prepared_file_is_an_error_never_a_panic() {
-    let whole = prepared();
+    damage(&prepared(), &[8]);
+    damage(&prepared_image(), &[2, 6, 6]);
+}
+
+/// Damages a file in many ways; the model takes any number of such rows.
+fn damage(whole: &[u8], row: &[usize]) {
+    let survives = |file| survives(file, row);
     for cut in 0..whole.len() {
         survives(whole[..cut].to_vec());
     }
     let header = u32::from_le_bytes([whole[4], whole[5], whole[6], whole[7]]) as usize + 8;
     for at in 0..header {
         for other in [b'0', b'1', b'9', b'-', b'x', b']', 0xff] {
-            let mut file = whole.clone();
+            let mut file = whole.to_vec();
             file[at] = other;
             survives(file);
         }
