@@ -19,7 +19,7 @@ pub use manifest::{
     Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
-pub use verify::{Arriving, verify};
+pub use verify::{verify, verify_hash};
 
 use crate::error::{Code, Error, Result};
 use crate::task::{InputKind, Label, TaskKind};
@@ -34,6 +34,7 @@ pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct Bundle {
     manifest: Manifest,
+    sha256: String,
 }
 
 /// What a bundle can do for one task, for callers and for display.
@@ -131,9 +132,7 @@ impl Bundle {
     /// [`Code::NotABundle`] when it is no smallfirst manifest, [`Code::BundleVersion`] when it is of
     /// another format version, [`Code::BundleInvalid`] when it breaks a rule of the format.
     pub fn parse(json: &[u8]) -> Result<Self> {
-        let manifest = manifest::parse(json)?;
-        validate::validate(&manifest)?;
-        Ok(Bundle { manifest })
+        Bundle::parse_pinned(json, None)
     }
 
     /// As [`Bundle::parse`], after holding the bytes against the SHA-256 (hexadecimal) that the
@@ -141,11 +140,19 @@ impl Bundle {
     ///
     /// # Errors
     /// As [`Bundle::parse`], and [`Code::HashMismatch`].
-    pub fn parse_pinned(json: &[u8], sha256: Option<&str>) -> Result<Self> {
-        if let Some(sha256) = sha256 {
-            verify::verify_manifest(json, sha256)?;
+    pub fn parse_pinned(json: &[u8], pinned: Option<&str>) -> Result<Self> {
+        let sha256 = verify::sha256(json);
+        if let Some(pinned) = pinned {
+            verify::verify_manifest(&sha256, pinned)?;
         }
-        Bundle::parse(json)
+        let manifest = manifest::parse(json)?;
+        validate::validate(&manifest)?;
+        Ok(Bundle { manifest, sha256 })
+    }
+
+    /// The SHA-256 (hexadecimal) of the manifest's bytes, by which this very bundle can be asked for again.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
     }
 
     /// The manifest.

@@ -169,6 +169,26 @@ impl Model {
         })
     }
 
+    /// As [`Model::infer`]; `after` is told of each step of a prepared program that was done, by its kind.
+    ///
+    /// # Errors
+    /// As [`Model::infer`].
+    #[cfg(feature = "cli")]
+    pub fn infer_observed(&self, inputs: Vec<Array>, after: &mut dyn FnMut(&str)) -> Result<Array> {
+        let Engine::Prepared(runner) = &self.engine else {
+            return self.infer(inputs);
+        };
+        let told = |op: &op::Op, pair| {
+            after(if pair {
+                "convolutions in pairs"
+            } else {
+                op.kind()
+            })
+        };
+        let result = runner.observed(inputs, told);
+        result.map_err(|failure| unusable(&self.name, failure.fault))
+    }
+
     /// Runs the model on one row and gives its first output, flattened. Every value is finite.
     ///
     /// # Errors
@@ -222,7 +242,7 @@ impl Engine {
         let runner = Runner::load(file).map_err(|why| {
             Error::new(
                 Code::ModelInvalid,
-                format!("{name} could not be read: {why}; prepare the model again"),
+                format!("{name} could not be read: {why}; prepare the model anew"),
             )
         })?;
         Ok(Engine::Prepared(Box::new(runner)))

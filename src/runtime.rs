@@ -26,10 +26,21 @@ use crate::learn::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::monitor::Drift;
 use crate::remote::{EgressReport, Remote, RemoteOptions, Transport, UsageReport};
 use crate::route::Mode;
-use crate::task::{Answer, Input, RanOn, TextOutput};
+use crate::task::{Answer, InputKind, RanOn, TextOutput};
 
 use models::Models;
 use watch::Watch;
+
+/// What another runtime answered, as far as it is remembered.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Adopted {
+    /// The first tier's confidence, where the input is one that calibration would have looked at.
+    pub confidence: Option<f64>,
+    /// Whether the answer is guaranteed.
+    pub guaranteed: bool,
+    /// The input's length.
+    pub bytes: usize,
+}
 
 /// A bundle with its loaded models, and where to turn when they are not enough.
 pub struct Runtime<S> {
@@ -131,6 +142,45 @@ impl<S: Source> Runtime<S> {
         Ok(())
     }
 
+    /// Whether a monitor of the task's own answers has raised an alarm, so that none is guaranteed any more.
+    pub fn alarmed(&self, task: &str) -> bool {
+        self.watch.alarmed(task)
+    }
+
+    /// Takes in what another runtime of this bundle answered on this device, as if it had been answered here: the monitor
+    /// sees the first tier's confidence, and a remote's answer was saved.
+    ///
+    /// False, and nothing is taken in, where the answer would not be guaranteed here as it was there: an alarm was raised,
+    /// or this would raise it. The input is then to be run here. The monitor draws anew for it, and two draws in a row raise
+    /// an alarm no more often than one.
+    ///
+    /// # Errors
+    /// [`Code::UnknownTask`].
+    pub async fn adopt(
+        &self,
+        task: &str,
+        answer: Adopted,
+        transport: &impl Transport,
+        clock: &impl Clock,
+    ) -> Result<bool> {
+        let entry = self.bundle.task(task)?;
+        if answer.guaranteed && self.watch.alarmed(task) {
+            return Ok(false);
+        }
+        if let (Some(confidence), Some(reference)) = (answer.confidence, entry.reference()) {
+            let uniform = clock.uniform();
+            if !answer.guaranteed {
+                self.watch.seen(task, reference, confidence, uniform);
+            } else if !self.watch.seen_calmly(task, reference, confidence, uniform) {
+                return Ok(false);
+            }
+        }
+        self.remote
+            .saved(entry.input, answer.bytes, false, transport, clock)
+            .await;
+        Ok(true)
+    }
+
     /// The alarms that were raised since this was last asked.
     pub fn take_alarms(&self) -> Vec<Drift> {
         self.watch.take_alarms()
@@ -185,6 +235,11 @@ impl<S: Source> Runtime<S> {
     /// The bundle.
     pub fn bundle(&self) -> &Bundle {
         &self.bundle
+    }
+
+    /// Where its files come from.
+    pub fn source(&self) -> &S {
+        self.models.source()
     }
 
     /// What the bundle can do, and what of it is loaded.
@@ -248,7 +303,10 @@ impl<S: Source> Runtime<S> {
             .walk()
             .await?;
         if answer.ran_on != RanOn::Remote || answer.cached {
-            self.remote.saved(call.input, false, transport, clock).await;
+            let (kind, bytes) = (call.input.kind(), call.input.len());
+            self.remote
+                .saved(kind, bytes, false, transport, clock)
+                .await;
         }
         Ok(answer)
     }
@@ -267,8 +325,10 @@ impl<S: Source> Runtime<S> {
             .walk()
             .await?;
         if answer.ran_on != RanOn::Remote || answer.cached {
-            let input = Input::Text(call.input);
-            self.remote.saved(input, true, transport, clock).await;
+            let bytes = call.input.len();
+            self.remote
+                .saved(InputKind::Text, bytes, true, transport, clock)
+                .await;
         }
         Ok(answer)
     }

@@ -211,6 +211,20 @@ async fn an_engine_is_made_or_says_why_not() {
 }
 
 #[wasm_bindgen_test]
+async fn an_engine_takes_in_what_another_answered() {
+    let engine = engine().await;
+    for confidence in [Some(0.9), None] {
+        let adopted = engine.adopt("language".into(), confidence, true, 10.0, signal());
+        assert!(adopted.await.unwrap());
+    }
+    let drift = js_sys::Array::from(&engine.drift("language").unwrap()).get(0);
+    let observed = Reflect::get(&drift, &JsValue::from_str("observed")).unwrap();
+    assert_eq!(observed.as_f64(), Some(1.0));
+    assert!(!engine.alarmed("language"));
+    assert_eq!(engine.manifest_sha256().len(), 64);
+}
+
+#[wasm_bindgen_test]
 async fn values_that_are_no_inputs_are_refused() {
     let engine = engine().await;
     let lone = js_sys::JsString::from_char_code1(0xd800);

@@ -98,6 +98,13 @@ export interface Options {
    * loaded without anybody waiting for it. Default: none; every file is fetched when it is first needed.
    */
   preload?: string[] | undefined;
+  /**
+   * How many workers share the inputs of a `runBatch`, 1 to 16, or `"auto"`: as many as there are processors, up to 4.
+   * Those beside the first start when a batch first needs them, each with its own copy of the task's models in memory. They only
+   * compute on the device: remotes, budgets, examples and monitors are the first one's, and so are all other calls.
+   * Default: 1.
+   */
+  workers?: number | "auto" | undefined;
 }
 
 /** What may leave the device. */
@@ -255,7 +262,7 @@ export interface PrepareOptions {
 /** What became of one input of a batch. */
 export type BatchItem = { ok: true; answer: Answer } | { ok: false; error: SmallFirstError };
 
-/** A bundle, ready to be asked. It owns one worker; dispose of it when it is no longer needed. */
+/** A bundle, ready to be asked. It owns its workers; dispose of it when it is no longer needed. */
 export interface SmallFirst {
   /**
    * Answers one call.
@@ -266,7 +273,8 @@ export interface SmallFirst {
   run(task: string, input: Input, options?: RunOptions): Promise<Answer>;
   /**
    * Answers one call per input, in order: one item each, in the inputs' order. A bad input gives
-   * an item with an error and loses nothing.
+   * an item with an error and loses nothing. With the option `workers`, several compute at the same time; then all of the
+   * task's models are loaded first.
    *
    * @throws SmallFirstError - only where the whole batch is concerned: `invalid_option`,
    * `input_kind` (what was given is no list), `worker_failed`, `disposed`.
@@ -313,7 +321,7 @@ export interface SmallFirst {
   audit(answer: Answer, correct: boolean): Promise<void>;
   /** How the monitors of a task stand; empty before its first call. They start anew with each worker. */
   drift(task: string): Promise<Drift[]>;
-  /** Ends the worker. What is under way, and every later call, rejects with the code `disposed`. */
+  /** Ends the workers. What is under way, and every later call, rejects with the code `disposed`. */
   dispose(): void;
   /** The same, for `using`. There only in browsers that know `Symbol.dispose`. */
   [Symbol.dispose](): void;

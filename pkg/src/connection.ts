@@ -42,6 +42,11 @@ export class Connection {
     this.#engine = setup.engine ?? "prepared";
   }
 
+  /** The engine that the worker was started with. */
+  get engine(): EngineName {
+    return this.#engine;
+  }
+
   /** Resolves once the engine is there. */
   async ready(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();

@@ -24,6 +24,7 @@ const OPTIONS: Keys<Options> = {
   wasm: true,
   engine: true,
   preload: true,
+  workers: true,
 };
 const RUN_OPTIONS: Keys<RunOptions> = {
   mode: true,
@@ -93,6 +94,19 @@ export function preloaded(tasks: Options["preload"]): string[] {
   if (tasks === undefined) return [];
   if (Array.isArray(tasks) && tasks.every((task) => typeof task === "string")) return [...tasks];
   throw invalid("preload must be a list of task names");
+}
+
+/** The most workers. */
+const MOST_WORKERS = 16;
+/** And where the caller leaves it to us: each has its own copy of the models. */
+const MOST_AUTO = 4;
+
+/** Checks how many workers are wanted. */
+export function workers(count: Options["workers"]): number {
+  if (count === undefined) return 1;
+  if (count === "auto") return Math.max(1, Math.min(globalThis.navigator?.hardwareConcurrency || 1, MOST_AUTO));
+  if (Number.isInteger(count) && count >= 1 && count <= MOST_WORKERS) return count;
+  throw invalid(`workers must be a whole number from 1 to ${MOST_WORKERS}, or "auto", not ${String(count)}`);
 }
 
 /** Checks the options of a call and gives the engine's. */

@@ -53,6 +53,8 @@ export interface EngineRunOptions {
   topK?: number;
   labels?: string[];
   instruction?: string;
+  /** Whether the task's monitors, which another worker keeps, are alarmed. */
+  alarmed?: boolean;
 }
 
 /** What `Engine.generate` takes. */
@@ -73,6 +75,24 @@ export interface Consent {
 /** An input on its way; one that is none travels as the error it gives, so that it keeps its place in a batch. */
 export type WireInput = string | Uint8Array | Blob | { error: WireError };
 
+/** In place of an input that another worker answered: what the first one is to know of it. */
+export interface Elsewhere {
+  /** The first tier's confidence, where the monitors are to see it. */
+  confidence: number | undefined;
+  /** Whether the answer is guaranteed. */
+  guaranteed: boolean;
+  /** The input's length. */
+  bytes: number;
+}
+
+/** What the first worker says before a batch is shared. Its models are loaded then. */
+export interface Sharing {
+  /** The manifest's SHA-256. */
+  manifest: string;
+  /** Whether a monitor of the task is alarmed. */
+  alarmed: boolean;
+}
+
 /** Which functions of the page there are. */
 export interface HooksThere {
   headers: boolean;
@@ -92,7 +112,7 @@ export type EngineName = "prepared" | "onnx";
 export type Request =
   | { type: "start"; options: EngineOptions; wasm: Modules | undefined; preload: string[]; hooks: HooksThere }
   | { type: "run"; task: string; input: WireInput; options: EngineRunOptions }
-  | { type: "runBatch"; task: string; inputs: WireInput[]; options: EngineRunOptions }
+  | { type: "runBatch"; task: string; inputs: (WireInput | Elsewhere)[]; options: EngineRunOptions }
   | { type: "generate"; task: string; input: WireInput; options: EngineTextOptions }
   | { type: "tasks" }
   | { type: "card"; task: string }
@@ -104,7 +124,8 @@ export type Request =
   | { type: "learned" }
   | { type: "examples"; task: string | undefined }
   | { type: "forgetExamples"; task: string | undefined }
-  | { type: "prepare"; tasks: string[] | undefined };
+  | { type: "prepare"; tasks: string[] | undefined }
+  | { type: "share"; task: string };
 
 /** What the worker asks the page. */
 export type Question = { what: "headers"; endpoint: number } | { what: "consent"; outgoing: Outgoing };

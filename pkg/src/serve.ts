@@ -3,7 +3,21 @@
 import { fromWire, describe, toWire } from "./errors.js";
 import { engineInput } from "./input.js";
 import { Preload } from "./preload.js";
-import type { Consent, EngineRunOptions, FromWorker, Modules, PageCall, Question, QuestionReply, Request, ToWorker, WireInput, WireItem } from "./protocol.js";
+import type {
+  Consent,
+  Elsewhere,
+  EngineRunOptions,
+  FromWorker,
+  Modules,
+  PageCall,
+  Question,
+  QuestionReply,
+  Request,
+  Sharing,
+  ToWorker,
+  WireInput,
+  WireItem,
+} from "./protocol.js";
 import { update } from "./store.js";
 import { hasRelaxedSimd } from "./support.js";
 import type initEngine from "./wasm/lean.js";
@@ -126,6 +140,9 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
       return engine.audit(request.task, request.risk, request.correct);
     case "prepare":
       return engine.prepare(request.tasks, signal);
+    case "share":
+      await engine.prepare([request.task], signal);
+      return { manifest: engine.manifestSha256(), alarmed: engine.alarmed(request.task) } satisfies Sharing;
   }
 }
 
@@ -205,15 +222,24 @@ function deliver(id: number, text: string): Promise<void> {
   });
 }
 
+/**
+ * One item an input; `null` for one that was answered elsewhere and needs no other answer. Ends before the first of
+ * those that does need one: the page has its input.
+ */
 async function runBatch(
   engine: Engine,
   task: string,
-  inputs: WireInput[],
+  inputs: (WireInput | Elsewhere)[],
   options: EngineRunOptions,
   signal: AbortSignal,
-): Promise<WireItem[]> {
-  const items: WireItem[] = [];
+): Promise<(WireItem | null)[]> {
+  const items: (WireItem | null)[] = [];
   for (const input of inputs) {
+    if (typeof input === "object" && "confidence" in input) {
+      if (!(await engine.adopt(task, input.confidence, input.guaranteed, input.bytes, signal))) break;
+      items.push(null);
+      continue;
+    }
     try {
       items.push({ ok: true, answer: await engine.run(task, await engineInput(input), options, signal) });
     } catch (thrown) {

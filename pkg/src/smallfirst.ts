@@ -1,9 +1,10 @@
 import type { BatchItem, GenerateOptions, Input, Options, PrepareOptions, RunOptions, SmallFirst, TextAnswer, TextStream } from "./api.js";
 import { abortable } from "./abort.js";
-import { Connection } from "./connection.js";
+import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
+import { Helpers } from "./helpers.js";
 import { transfers, wireInput, wireItem } from "./input.js";
-import { checkOptions, checkSignalOnly, engineOptions, engineRunOptions, engineTextOptions, modules, preloaded, which } from "./options.js";
+import { checkOptions, checkSignalOnly, engineOptions, engineRunOptions, engineTextOptions, modules, preloaded, which, workers } from "./options.js";
 import type { WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
@@ -24,10 +25,11 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
   const engine = engineOptions(options, remotes);
   const wasm = modules(options);
   const preload = preloaded(options.preload);
+  const count = workers(options.workers);
   const { signal, onProgress, onDrift, worker } = options;
   signal?.throwIfAborted();
   await abortable(requireSimd(), signal);
-  const connection = new Connection({
+  const setup: Setup = {
     spawn: worker,
     engine: which(options.engine),
     start: {
@@ -46,24 +48,28 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
     remotes,
     onProgress,
     onDrift,
-  });
+  };
+  const connection = new Connection(setup);
   try {
     await connection.ready(signal);
   } catch (thrown) {
     connection.close();
     throw thrown;
   }
-  return new Instance(connection);
+  return new Instance(connection, new Helpers(connection, setup, count - 1));
 }
 
 class Instance implements SmallFirst {
+  /** To the first worker, which does all but what helpers take off it. */
   readonly #connection: Connection;
+  readonly #helpers: Helpers;
   // Defined below, and only where the symbols exist.
   declare [Symbol.dispose]: () => void;
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, helpers: Helpers) {
     this.#connection = connection;
+    this.#helpers = helpers;
     const define = (symbol: symbol | undefined, value: () => unknown): void => {
       if (symbol) Object.defineProperty(this, symbol, { value });
     };
@@ -89,8 +95,9 @@ class Instance implements SmallFirst {
       throw new SmallFirstError("input_kind", "runBatch takes a list of inputs; run takes one");
     }
     const wire = Array.from(inputs, wireItem);
-    const request = { type: "runBatch", task: checkTask(task), inputs: wire, options: engine } as const;
-    const items = (await this.#connection.call(request, transfers(wire), options.signal)) as WireItem[];
+    const batch = { type: "runBatch", task: checkTask(task), inputs: wire, options: engine } as const;
+    const shared = await this.#helpers.share(batch, options.signal);
+    const items = shared ?? ((await this.#connection.call(batch, transfers(wire), options.signal)) as WireItem[]);
     return items.map((item) => (item.ok ? item : { ok: false, error: fromWire(item.error) }));
   }
 
@@ -162,6 +169,7 @@ class Instance implements SmallFirst {
 
   dispose(): void {
     this.#connection.close();
+    this.#helpers.close();
   }
 }
 

@@ -17,7 +17,7 @@ use crate::error::{Code, Error, Result};
 use crate::learn::LearnOptions;
 use crate::remote::{RemoteOptions, Role, Turn};
 use crate::route::Mode;
-use crate::runtime::{Call, Runtime, TextCall};
+use crate::runtime::{Adopted, Call, Runtime, TextCall};
 use crate::task::{Input, Label};
 
 /// The most bytes a bundle may have when the caller does not say.
@@ -81,9 +81,11 @@ struct CallOptions {
     labels: Option<Vec<String>>,
     #[serde(default)]
     instruction: Option<String>,
+    #[serde(default)]
+    alarmed: Option<bool>,
 }
 
-const CALL_KEYS: &[&str] = &["mode", "risk", "topK", "labels", "instruction"];
+const CALL_KEYS: &[&str] = &["mode", "risk", "topK", "labels", "instruction", "alarmed"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -267,6 +269,42 @@ impl Engine {
         audited.map_err(|e| convert::error_to_js(&e))
     }
 
+    /// Takes in what an engine beside this one answered. False where the input is to be run here, as `Runtime::adopt`
+    /// says.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub async fn adopt(
+        &self,
+        task: String,
+        confidence: Option<f64>,
+        guaranteed: bool,
+        bytes: f64,
+        signal: AbortSignal,
+    ) -> std::result::Result<bool, JsValue> {
+        let adopted = Adopted {
+            confidence,
+            guaranteed,
+            bytes: bytes as usize,
+        };
+        let transport = self.transport(signal, None);
+        let stands = self.runtime.adopt(&task, adopted, &transport, &PageClock);
+        let stands = stands.await;
+        self.tell_alarms();
+        stands.map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Whether a monitor of the task's own answers is alarmed, which engines beside this one do not know.
+    pub fn alarmed(&self, task: &str) -> bool {
+        self.runtime.alarmed(task)
+    }
+
+    /// The manifest's SHA-256, by which engines beside this one get the same bundle.
+    #[wasm_bindgen(js_name = manifestSha256)]
+    pub fn manifest_sha256(&self) -> String {
+        self.runtime.bundle().sha256().to_owned()
+    }
+
     /// Loads the models of some tasks (an array of strings), or of all (`undefined`).
     ///
     /// # Errors
@@ -357,6 +395,7 @@ impl Engine {
                     .collect()
             }),
             instruction: options.instruction,
+            alarmed: options.alarmed,
         };
         let transport = self.transport(signal, None);
         let answer = self.runtime.run(&call, &transport, &PageClock).await;
@@ -423,7 +462,9 @@ impl Engine {
             }
             Ok(())
         };
-        self.runtime.prepare(tasks.as_deref(), between).await
+        self.runtime.prepare(tasks.as_deref(), between).await?;
+        self.runtime.source().settled().await;
+        Ok(())
     }
 }
 

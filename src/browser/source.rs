@@ -1,15 +1,16 @@
 //! A bundle behind an address: fetched file by file, verified, and kept in the browser.
 
-use js_sys::{Function, Promise};
+use js_sys::{Function, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{RequestCache, RequestInit, RequestRedirect, Response};
 
 use super::convert;
 use super::fetch::{self, BodyError};
+use super::scope::scope;
 use super::store::Store;
 use crate::bundle::{
-    Arriving, Bundle, FileEntry, MAX_MANIFEST_BYTES, Progress, ProgressStatus, Source,
+    Bundle, FileEntry, MAX_MANIFEST_BYTES, Progress, ProgressStatus, Source, verify, verify_hash,
 };
 use crate::error::{Code, Error, Result};
 
@@ -63,7 +64,7 @@ impl WebSource {
         let bundle = match fetch_manifest(url, &ahead).await {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
-                store.put(url, &json).await;
+                store.put(url, &json);
                 bundle
             }
             Err(error) if error.code() == Code::BundleUnreachable => {
@@ -95,18 +96,12 @@ impl WebSource {
             ahead,
         };
         // Files of an older revision of this bundle will never be asked for again.
-        let current: Vec<String> = bundle
-            .manifest()
-            .files
-            .iter()
-            .map(|(path, entry)| source.key(path, entry))
-            .collect();
-        source
-            .store
-            .sweep(&source.base, |stored| {
-                stored == url || current.iter().any(|key| key == stored)
-            })
-            .await;
+        let files = bundle.manifest().files.iter();
+        let mut current: Vec<String> = files.map(|(path, file)| source.key(path, file)).collect();
+        current.push(url.to_owned());
+        source.store.sweep(source.base.clone(), move |stored| {
+            current.iter().any(|key| key == stored)
+        });
         Ok((bundle, source))
     }
 
@@ -140,6 +135,11 @@ impl WebSource {
         }
     }
 
+    /// Waits until what was fetched is stored, for a visit without a network.
+    pub(super) async fn settled(&self) {
+        self.store.settled().await;
+    }
+
     /// Reads a file from a response, straight into the memory it stays in, and verifies it.
     async fn receive(
         &self,
@@ -151,13 +151,12 @@ impl WebSource {
         let mut bytes = Vec::new();
         // `open` has seen to it that all files together are within bounds. Without room at once, it is made on the way.
         let _ = bytes.try_reserve_exact(entry.bytes as usize);
-        let mut arriving = Arriving::default();
-        fetch::body(response, entry.bytes, &mut bytes, |part, loaded| {
-            arriving.take(part);
-            news(loaded);
-        })
-        .await?;
-        Ok(arriving.verify(path, entry).map(|()| bytes))
+        fetch::body(response, entry.bytes, &mut bytes, |_, loaded| news(loaded)).await?;
+        let verified = match digest(&bytes).await {
+            Some(found) if bytes.len() as u64 == entry.bytes => verify_hash(path, entry, &found),
+            _ => verify(path, entry, &bytes),
+        };
+        Ok(verified.map(|()| bytes))
     }
 
     /// Fetches one file and verifies it. Where the browser's HTTP cache may not be asked (`anew`), a request that was
@@ -229,10 +228,28 @@ impl Source for WebSource {
             }
             other => other?,
         };
-        self.store.put(&key, &bytes).await;
+        self.store.put(&key, &bytes);
         self.tell(ProgressStatus::Verified, path, entry, entry.bytes, false);
         Ok(bytes)
     }
+}
+
+/// From how many bytes on a file is hashed by the browser: it does so beside this thread, but takes a turn for it.
+const LONG: usize = 128 * 1024;
+
+/// The SHA-256 of a long file, where the browser computes it: in secure contexts only.
+async fn digest(bytes: &[u8]) -> Option<Vec<u8>> {
+    if bytes.len() < LONG {
+        return None;
+    }
+    let subtle = scope().crypto().ok()?.subtle();
+    if subtle.is_undefined() {
+        return None;
+    }
+    // It takes a copy before it returns.
+    let hash = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;
+    let hash = JsFuture::from(hash).await.ok()?;
+    Some(Uint8Array::new(&hash).to_vec())
 }
 
 /// The copy of the last visit.

@@ -3,9 +3,12 @@
 //! Everything here is best effort: a page without a secure context has no Cache API, a private
 //! window may refuse to store, a disk may be full. Then files simply come from the network.
 
-use js_sys::{Array, Uint8Array};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use js_sys::{Array, Promise, Uint8Array};
 use wasm_bindgen::JsCast;
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Cache, Request, Response};
 
 use super::scope::scope;
@@ -14,8 +17,11 @@ use super::scope::scope;
 const NAME: &str = "smallfirst-v1";
 
 /// The stored files; empty and forgetful when the browser does not let us store.
+#[derive(Clone)]
 pub(super) struct Store {
     cache: Option<Cache>,
+    /// What is still being written.
+    writing: Rc<RefCell<Vec<Promise>>>,
 }
 
 impl Store {
@@ -28,11 +34,17 @@ impl Store {
                 .and_then(|cache| cache.dyn_into().ok()),
             _ => None,
         };
-        Store { cache }
+        Store {
+            cache,
+            writing: Rc::default(),
+        }
     }
 
     pub(super) fn none() -> Self {
-        Store { cache: None }
+        Store {
+            cache: None,
+            writing: Rc::default(),
+        }
     }
 
     /// The response that is stored under `key`.
@@ -43,11 +55,28 @@ impl Store {
         found.dyn_into().ok()
     }
 
-    pub(super) async fn put(&self, key: &str, bytes: &[u8]) {
+    /// Begins to store a file: no answer waits for the disk.
+    pub(super) fn put(&self, key: &str, bytes: &[u8]) {
         let Some(cache) = &self.cache else { return };
         let copy = Uint8Array::from(bytes);
-        if let Ok(response) = Response::new_with_opt_js_u8_array(Some(&copy)) {
-            let _ = JsFuture::from(cache.put_with_str(key, &response)).await;
+        let Ok(response) = Response::new_with_opt_js_u8_array(Some(&copy)) else {
+            return;
+        };
+        let writing = cache.put_with_str(key, &response);
+        self.writing.borrow_mut().push(writing.clone());
+        let all = Rc::clone(&self.writing);
+        spawn_local(async move {
+            let _ = JsFuture::from(writing.clone()).await;
+            all.borrow_mut()
+                .retain(|other| !js_sys::Object::is(other, &writing));
+        });
+    }
+
+    /// Waits until what was put is stored, or could not be.
+    pub(super) async fn settled(&self) {
+        let writing = self.writing.borrow().clone();
+        for promise in writing {
+            let _ = JsFuture::from(promise).await;
         }
     }
 
@@ -57,8 +86,13 @@ impl Store {
         }
     }
 
-    /// Forgets what is stored under addresses that begin with `prefix`, but for those `keep` names.
-    pub(super) async fn sweep(&self, prefix: &str, keep: impl Fn(&str) -> bool) {
+    /// Begins to forget what is stored under addresses that begin with `prefix`, but for those `keep` names.
+    pub(super) fn sweep(&self, prefix: String, keep: impl Fn(&str) -> bool + 'static) {
+        let store = self.clone();
+        spawn_local(async move { store.forget(&prefix, keep).await });
+    }
+
+    async fn forget(&self, prefix: &str, keep: impl Fn(&str) -> bool) {
         let Some(cache) = &self.cache else { return };
         let Ok(keys) = JsFuture::from(cache.keys()).await else {
             return;

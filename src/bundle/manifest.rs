@@ -54,7 +54,7 @@ pub struct FileEntry {
     /// SPDX licence expression.
     pub license: String,
     /// For a prepared model (`.sfm`): the SHA-256 of the ONNX file (`.onnx`, the same path otherwise) that it was
-    /// prepared from.
+    /// prepared from. For a tokenizer: that of the file that was brought into the form it loads fastest in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub prepared_from: Option<String>,
@@ -454,6 +454,13 @@ pub struct TaskEntry {
     /// What calibration certified; absent when the task was never calibrated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub guarantee: Option<Guarantee>,
+}
+
+impl TaskEntry {
+    /// How the first tier's confidences came on the calibration rows, where that is known.
+    pub fn reference(&self) -> Option<&Reference> {
+        self.guarantee.as_ref()?.reference.as_ref()
+    }
 }
 
 /// Reads the manifest's JSON, with errors that say how far it got.

@@ -292,8 +292,9 @@ fn size_and_hash_are_checked() {
         verify("f", &entry, b"abd").unwrap_err().code(),
         Code::HashMismatch
     );
-    verify::verify_manifest(b"abc", &entry.sha256.to_uppercase()).unwrap();
-    let error = verify::verify_manifest(b"abd", &entry.sha256).unwrap_err();
+    let found = verify::sha256(b"abc");
+    verify::verify_manifest(&found, &entry.sha256.to_uppercase()).unwrap();
+    let error = verify::verify_manifest(&verify::sha256(b"abd"), &entry.sha256).unwrap_err();
     assert_eq!(error.code(), Code::HashMismatch);
 }
 

@@ -285,6 +285,32 @@ pub struct Pool {
     pub include_padding: bool,
 }
 
+#[cfg(feature = "cli")]
+impl Op {
+    /// What it is, for a profile: operators that take about as long for the same reason are of one kind.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Op::MatMul(MatMul { right, .. }) => match right {
+                Right::Packed { .. } => "products with weights",
+                Right::Int8 { .. } => "products with int8 weights",
+                Right::Dynamic(_) => "products of values",
+            },
+            Op::Attention(_) => "attention",
+            Op::Conv(conv) if conv.depthwise => "convolutions by channels",
+            Op::Conv(_) => "convolutions",
+            Op::Pool(_) => "pooling",
+            Op::LayerNorm { .. } | Op::RmsNorm { .. } => "normalisation",
+            Op::Gather { .. } | Op::Rows { .. } => "rows picked from tables",
+            Op::Unary(_)
+            | Op::Binary(_)
+            | Op::Activate(_)
+            | Op::Softmax { .. }
+            | Op::Reduce { .. } => "elementwise and reductions",
+            _ => "shapes and copies",
+        }
+    }
+}
+
 fn one() -> f32 {
     1.0
 }

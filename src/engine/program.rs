@@ -195,7 +195,7 @@ impl Prepared {
         let program: Program =
             serde_json::from_slice(&bytes[8..start]).map_err(|e| format!("its header: {e}"))?;
         if version < program.version() {
-            return Err("it was prepared by an earlier version: prepare it again".into());
+            return Err("it was prepared by an earlier version".into());
         }
         let blob = Blob::new(bytes, start);
         let last = last_uses(&program);

@@ -87,14 +87,28 @@ impl Runner {
 
     /// Runs it on one array for each input.
     pub(crate) fn run(&self, given: Vec<Array>) -> Result<Array, Failure> {
+        self.observed(given, |_, _| {})
+    }
+
+    /// The same; `after` is told of each step that was done: of two that were done together, the first, and true.
+    pub(crate) fn observed(
+        &self,
+        given: Vec<Array>,
+        after: impl FnMut(&Op, bool),
+    ) -> Result<Array, Failure> {
         // Two runs at once, which only native callers can do, get a pool each.
         match self.pool.try_lock() {
-            Ok(mut pool) => self.with(given, &mut pool),
-            Err(_) => self.with(given, &mut Pool::default()),
+            Ok(mut pool) => self.with(given, &mut pool, after),
+            Err(_) => self.with(given, &mut Pool::default(), after),
         }
     }
 
-    fn with(&self, given: Vec<Array>, pool: &mut Pool) -> Result<Array, Failure> {
+    fn with(
+        &self,
+        given: Vec<Array>,
+        pool: &mut Pool,
+        mut after: impl FnMut(&Op, bool),
+    ) -> Result<Array, Failure> {
         let program = &self.prepared.program;
         let mut symbols = vec![0; program.symbols as usize];
         bind(&program.inputs, &given, &mut symbols)
@@ -113,6 +127,7 @@ impl Runner {
                 step: Some(at),
                 fault,
             })?;
+            after(&program.steps[at].op, pair.is_some());
             at = done.end;
             values[program.inputs.len() + at - 1] = Some(result);
             for &dead in self.prepared.last[done].iter().flatten() {

@@ -22,7 +22,7 @@ use super::redact::{PersonalData, Redacted, Redactor, Restorer};
 use super::transport::{Clock, Outgoing, Transport, TransportError};
 use super::{Nowhere, Reply};
 use crate::error::{Code, Error, Result, excerpt};
-use crate::task::{Attempt, Input, Outcome, Output, RanOn, Sent, Usage, parse_output};
+use crate::task::{Attempt, Input, InputKind, Outcome, Output, RanOn, Sent, Usage, parse_output};
 
 /// Which remotes there are and how they are asked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -139,11 +139,12 @@ impl Remote {
         report
     }
 
-    /// Takes in that an input was answered without a remote. It is what the first endpoint that is not on this device
-    /// would have cost.
+    /// Takes in that an input of so many bytes was answered without a remote. It is what the first endpoint that is not
+    /// on this device would have cost.
     pub async fn saved(
         &self,
-        input: Input<'_>,
+        kind: InputKind,
+        bytes: usize,
         text: bool,
         transport: &impl Transport,
         clock: &impl Clock,
@@ -151,9 +152,9 @@ impl Remote {
         let Some(endpoint) = self.options.endpoints.iter().find(|e| !e.is_on_device()) else {
             return;
         };
-        let bytes = match input {
-            Input::Text(text) => text.len(),
-            Input::Bytes(bytes) => bytes.len().min(512) * 3,
+        let bytes = match kind {
+            InputKind::Text => bytes,
+            InputKind::Bytes => bytes.min(512) * 3,
         };
         let estimate = estimate(endpoint, bytes + FRAME_BYTES, text);
         let due = {

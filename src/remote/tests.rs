@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::error::{Code, Error};
-use crate::task::{Attempt, Input, Label, Outcome, Sent};
+use crate::task::{Attempt, Input, InputKind, Label, Outcome, Sent};
 use crate::testing::{Script, World};
 
 fn labels() -> Vec<Label> {
@@ -560,7 +560,7 @@ fn budgets_are_shared_by_all_who_keep_the_same_book() {
         }
     }
     assert_eq!((answered, world.requests.borrow().len()), (3, 3));
-    world.block_on(tabs[0].saved(Input::Text("four"), false, &world, &world));
+    world.block_on(tabs[0].saved(InputKind::Text, 4, false, &world, &world));
     let report = world.block_on(tabs[0].usage(&world, &world));
     assert_eq!(
         (
@@ -574,7 +574,7 @@ fn budgets_are_shared_by_all_who_keep_the_same_book() {
     assert!(report.saved.cost_usd > 0.0);
     // Several that go into the book at once are still several.
     for _ in 0..3 {
-        world.block_on(tabs[1].saved(Input::Text("four"), false, &world, &world));
+        world.block_on(tabs[1].saved(InputKind::Text, 4, false, &world, &world));
     }
     let report = world.block_on(tabs[1].usage(&world, &world));
     assert_eq!(report.saved.requests, 4);

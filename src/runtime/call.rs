@@ -1,7 +1,14 @@
 //! One call's path through the runtime.
 
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, LocalBoxFuture, MaybeDone, maybe_done, select};
+
 use super::examine::refuse;
 use super::learned::{Asked, Lookup};
+use super::models::LoadedHead;
 use super::{Clock, Runtime, aborted, check_risk};
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
@@ -28,6 +35,8 @@ pub struct Call<'a> {
     pub labels: Option<Vec<Label>>,
     /// For a task the bundle does not have: what to do, in one sentence.
     pub instruction: Option<String>,
+    /// Where another runtime keeps the task's monitors: whether they are alarmed. This one keeps them when absent.
+    pub alarmed: Option<bool>,
 }
 
 impl<'a> Call<'a> {
@@ -41,6 +50,7 @@ impl<'a> Call<'a> {
             top: 5,
             labels: None,
             instruction: None,
+            alarmed: None,
         }
     }
 }
@@ -65,7 +75,12 @@ pub(super) struct Path<'a, S, T, C> {
     sent: Vec<Sent>,
     /// What examples say, where they were asked.
     lookup: Option<Lookup>,
+    /// The first tier's head, which begins to load while the language is told.
+    first: Option<Loading<'a>>,
 }
+
+/// A head on its way, or there.
+type Loading<'a> = Pin<Box<MaybeDone<LocalBoxFuture<'a, Result<Arc<LoadedHead>>>>>>;
 
 /// A local model's answer.
 struct Local {
@@ -153,6 +168,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             attempts: Vec::new(),
             sent: Vec::new(),
             lookup: None,
+            first: None,
         })
     }
 
@@ -160,7 +176,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         let found = self.obstacle().await?;
         let obstacle = found.as_ref().map(|(obstacle, _)| *obstacle);
         let plan = route::plan(self.mode, obstacle);
-        self.watched = plan == Plan::Local;
+        self.watched = plan == Plan::Local && self.call.alarmed.is_none();
         match plan {
             Plan::Local => match self.local().await? {
                 LocalOutcome::Trusted(local) => {
@@ -227,10 +243,24 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         if matches!(self.mode, Mode::OnlyRemote | Mode::PreferRemote) {
             return Ok(None);
         }
-        let told = self
-            .runtime
-            .foreign_language(self.call.task, self.call.input, self.clock);
-        let (foreign, timing) = told.await;
+        let runtime = self.runtime;
+        let told = runtime.foreign_language(self.call.task, self.call.input, self.clock);
+        let tier = task.tiers.first();
+        let (foreign, timing) = match tier.filter(|tier| !runtime.models.is_loaded(tier)) {
+            Some(tier) => {
+                let loading = runtime.models.head(&runtime.bundle, tier).boxed_local();
+                let first = self.first.insert(Box::pin(maybe_done(loading)));
+                match select(pin!(told), first).await {
+                    Either::Left((told, _)) => told,
+                    Either::Right(((), told)) => told.await,
+                }
+            }
+            None => told.await,
+        };
+        if foreign.is_some() {
+            // Others who ask for it are not to wait while a remote is asked.
+            self.first = None;
+        }
         self.timing.load_ms += timing.load_ms;
         self.timing.infer_ms += timing.infer_ms;
         Ok(foreign.map(|error| (Obstacle::Soft(Reason::UnsupportedLanguage), error)))
@@ -328,7 +358,15 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         threshold: Option<f64>,
     ) -> Result<Local> {
         let from = self.clock.now_ms();
-        let head = self.runtime.models.head(&self.runtime.bundle, name).await;
+        // Tiers run in order, so what began to load is the one asked for now.
+        let head = match self.first.take() {
+            Some(mut first) => {
+                first.as_mut().await;
+                let made = first.as_mut().take_output();
+                made.unwrap_or_else(|| Err(Error::new(Code::Internal, "a head was taken twice")))
+            }
+            None => self.runtime.models.head(&self.runtime.bundle, name).await,
+        };
         let loaded = self.clock.now_ms();
         self.timing.load_ms += loaded - from;
         let scored = head?.run(self.call.input, &task.limits);
@@ -349,8 +387,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
 
     /// Shows the input monitor the first tier's confidence.
     fn watch(&self, confidence: f64) {
-        let guarantee = self.task.and_then(|t| t.guarantee.as_ref());
-        if let Some(reference) = guarantee.and_then(|g| g.reference.as_ref()) {
+        if let Some(reference) = self.task.and_then(TaskEntry::reference) {
             let uniform = self.clock.uniform();
             self.runtime
                 .watch
@@ -577,10 +614,11 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             .thresholds
             .as_ref()
             .is_some_and(|t| t.certified_risk.is_some());
+        let own = || self.runtime.watch.alarmed(self.call.task);
         let guaranteed = reason == Reason::Confident
             && certified
             && !self.skipped
-            && !self.runtime.watch.alarmed(self.call.task);
+            && !self.call.alarmed.unwrap_or_else(own);
         let risk = self.risk();
         let explanation = route::explain(Facts {
             reason,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::{try_join, try_join4};
+
 use super::shelf::Shelf;
 use crate::bundle::{
     Bundle, Features, Limits, ModelOutput, OodMethod, Pooling, Source, Tagger, TokenizerKind,
@@ -168,7 +170,6 @@ impl<S: Source> Models<S> {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn source(&self) -> &S {
         &self.source
     }
@@ -184,47 +185,52 @@ impl<S: Source> Models<S> {
             .heads
             .get(name)
             .ok_or_else(|| missing("head", name))?;
+        // All parts at once: while one is on its way, another can be made.
         let make = async || {
-            let (feed, element, shape) = match (&entry.encoder, &entry.features) {
-                (Some(encoder), _) => {
-                    let loaded = self.encoder(bundle, encoder).await?;
-                    let shape = Shape::Row(loaded.dimension);
-                    (Feed::Encoder(loaded), Element::F32, shape)
-                }
-                (None, Some(features)) => {
-                    let reader = self.reader(bundle, features, None).await?;
-                    let (element, shape) = reader.tensor_type();
-                    (Feed::Reader(reader), element, shape)
-                }
-                (None, None) => return Err(missing("features of head", name)),
-            };
-            let addend = match &entry.addend {
-                None => None,
-                Some(addend) => {
-                    let reader = self.reader(bundle, &addend.features, None).await?;
-                    let (element, shape) = reader.tensor_type();
-                    let model = self.model(bundle, &addend.file, element, shape).await?;
-                    Some((reader, model))
+            let feed = async {
+                match (&entry.encoder, &entry.features) {
+                    (Some(encoder), _) => Ok(Feed::Encoder(self.encoder(bundle, encoder).await?)),
+                    (None, Some(features)) => {
+                        Ok(Feed::Reader(self.reader(bundle, features, None).await?))
+                    }
+                    (None, None) => Err(missing("features of head", name)),
                 }
             };
-            let ood = match &entry.ood {
-                None => None,
-                Some(ood) => Some(LoadedOod {
-                    method: ood.method,
-                    cut: ood.cut,
-                    model: match &ood.file {
-                        None => None,
-                        Some(file) => Some(self.model(bundle, file, element, shape).await?),
-                    },
-                }),
+            let addend = async {
+                let Some(addend) = &entry.addend else {
+                    return Ok(None);
+                };
+                let reader = self.reader(bundle, &addend.features, None);
+                let (reader, bytes) = try_join(reader, self.file(bundle, &addend.file)).await?;
+                let (element, shape) = reader.tensor_type();
+                let model = Model::load(&addend.file, bytes, element, shape)?;
+                Ok(Some((reader, model)))
             };
+            let scorer = async {
+                match entry.ood.as_ref().and_then(|ood| ood.file.as_ref()) {
+                    None => Ok(None),
+                    Some(file) => Ok(Some((file, self.file(bundle, file).await?))),
+                }
+            };
+            let file = self.file(bundle, &entry.file);
+            let (feed, addend, scorer, file) = try_join4(feed, addend, scorer, file).await?;
+            let (element, shape) = match &feed {
+                Feed::Encoder(encoder) => (Element::F32, Shape::Row(encoder.dimension)),
+                Feed::Reader(reader) => reader.tensor_type(),
+            };
+            let scorer = scorer.map(|(path, bytes)| Model::load(path, bytes, element, shape));
+            let scorer = scorer.transpose()?;
             Ok(LoadedHead {
                 feed,
-                model: self.model(bundle, &entry.file, element, shape).await?,
+                model: Model::load(&entry.file, file, element, shape)?,
                 output: entry.output,
                 temperature: entry.temperature,
                 addend,
-                ood,
+                ood: entry.ood.as_ref().map(|ood| LoadedOod {
+                    method: ood.method,
+                    cut: ood.cut,
+                    model: scorer,
+                }),
             })
         };
         self.heads.get_or_make(name, make).await
@@ -238,14 +244,13 @@ impl<S: Source> Models<S> {
             .get(name)
             .ok_or_else(|| missing("encoder", name))?;
         let make = async || {
-            let reader = self
-                .reader(bundle, &entry.features, entry.max_tokens)
-                .await?;
+            let reader = self.reader(bundle, &entry.features, entry.max_tokens);
+            let (reader, file) = try_join(reader, self.file(bundle, &entry.file)).await?;
             let (element, shape) = reader.tensor_type();
             Ok(LoadedEncoder {
                 name: name.to_owned(),
                 reader,
-                model: self.model(bundle, &entry.file, element, shape).await?,
+                model: Model::load(&entry.file, file, element, shape)?,
                 dimension: entry.dimension as usize,
                 pooling: entry.pooling,
             })
@@ -261,11 +266,11 @@ impl<S: Source> Models<S> {
     ) -> Result<Arc<LoadedTagger>> {
         let make = async || {
             let tags = entry.labels.iter().map(|l| Tag::of(l, &entry.person));
+            let tokenizer = self.tokenizer(bundle, &entry.tokenizer);
+            let (tokenizer, file) = try_join(tokenizer, self.file(bundle, &entry.file)).await?;
             Ok(LoadedTagger {
-                tokenizer: self.tokenizer(bundle, &entry.tokenizer).await?,
-                model: self
-                    .model(bundle, &entry.file, Element::I64, Shape::AnyRow)
-                    .await?,
+                tokenizer,
+                model: Model::load(&entry.file, file, Element::I64, Shape::AnyRow)?,
                 special: entry.special,
                 tags: tags.collect(),
                 most: entry.max_tokens as usize,
@@ -325,16 +330,6 @@ impl<S: Source> Models<S> {
             }
         };
         self.tokenizers.get_or_make(name, make).await
-    }
-
-    async fn model(
-        &self,
-        bundle: &Bundle,
-        path: &str,
-        element: Element,
-        shape: Shape,
-    ) -> Result<Model> {
-        Model::load(path, self.file(bundle, path).await?, element, shape)
     }
 
     pub(super) async fn file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {

@@ -712,6 +712,108 @@ fn monitors_see_what_calibration_saw_and_end_the_guarantee() {
     assert!(runtime.audit("mood", 0.0, true).is_err());
 }
 
+/// Lets a runtime take in an answer that another gave.
+fn adopt(runtime: &Runtime<Folder>, answer: &Answer, bytes: usize) -> bool {
+    let remote = Remote::failing();
+    let adopted = Adopted {
+        confidence: answer.attempts[0].confidence,
+        guaranteed: answer.guaranteed,
+        bytes,
+    };
+    let adopting = runtime.adopt("mood", adopted, &remote.0, &remote.0);
+    remote.0.block_on(adopting).unwrap()
+}
+
+#[test]
+fn an_answer_from_elsewhere_counts_as_one_given_here() {
+    let other = guaranteed(Mode::OnlyLocal).runtime();
+    let (own, adopting) = (
+        guaranteed(Mode::OnlyLocal).runtime(),
+        guaranteed(Mode::OnlyLocal).runtime(),
+    );
+    for text in [SURE, MIDDLING, UNSURE, SURE] {
+        ask(&own, text, None).unwrap();
+        let answer = ask(&other, text, None).unwrap();
+        assert!(adopt(&adopting, &answer, text.len()), "{text}");
+    }
+    let status = adopting.drift("mood").unwrap();
+    assert_eq!(status, own.drift("mood").unwrap());
+    assert_eq!(status[0].observed, 4);
+    let world = World::new(1, |_, _| Script::reply(500, ""));
+    let usage = |runtime: &Runtime<Folder>| world.block_on(runtime.usage(&world, &world));
+    let saved = usage(&own).saved;
+    assert_eq!(saved.requests, 4);
+    // Both keep their books in the same place.
+    let both = usage(&adopting).saved;
+    assert_eq!(both.requests, 2 * saved.requests);
+    assert_eq!(both.input_tokens, 2 * saved.input_tokens);
+
+    // Where calibration looked at nothing, there is nothing to watch.
+    let adopting = guaranteed(Mode::OnlyLocal).runtime();
+    let nothing = Adopted {
+        confidence: None,
+        guaranteed: false,
+        bytes: 9,
+    };
+    let foreign = adopting.adopt("mood", nothing, &world, &world);
+    assert!(world.block_on(foreign).unwrap());
+    assert!(adopting.drift("mood").unwrap().is_empty());
+    let unknown = adopting.adopt("nope", nothing, &world, &world);
+    let error = world.block_on(unknown).unwrap_err();
+    assert_eq!(error.code(), Code::UnknownTask);
+}
+
+#[test]
+fn after_an_alarm_nothing_from_elsewhere_is_guaranteed() {
+    let other = guaranteed(Mode::OnlyLocal).runtime();
+    let told = |alarmed| {
+        let call = Call {
+            alarmed: Some(alarmed),
+            ..Call::new("mood", Input::Text(SURE))
+        };
+        Remote::failing().call(&other, &call).unwrap()
+    };
+    let sure = told(false);
+    assert!(sure.guaranteed);
+    let runtime = guaranteed(Mode::OnlyLocal).runtime();
+    let taken = (0..300).take_while(|_| adopt(&runtime, &sure, 8)).count();
+    assert!(0 < taken && taken < 300, "{taken}");
+    let status = &runtime.drift("mood").unwrap()[0];
+    assert!(!status.alarmed && status.observed == taken as u64);
+    assert!(runtime.take_alarms().is_empty() && !runtime.alarmed("mood"));
+    // The input that would have raised the alarm is run here, and counts once.
+    let answer = ask(&runtime, SURE, None).unwrap();
+    assert_eq!(
+        (answer.reason, answer.guaranteed),
+        (Reason::Confident, false)
+    );
+    assert_eq!(runtime.take_alarms().len(), 1);
+    assert!(runtime.alarmed("mood") && !adopt(&runtime, &sure, 8));
+    let status = &runtime.drift("mood").unwrap()[0];
+    assert_eq!(status.observed, taken as u64 + 1);
+
+    // Those who know of it promise nothing, and what they say counts.
+    let plain = told(true);
+    assert_eq!((plain.reason, plain.guaranteed), (answer.reason, false));
+    assert_eq!(plain.explanation, answer.explanation);
+    assert!(adopt(&runtime, &plain, 8));
+    let status = &runtime.drift("mood").unwrap()[0];
+    assert_eq!(status.observed, taken as u64 + 2);
+    // Without a promise there is none to break: such an answer may raise the alarm itself.
+    let runtime = guaranteed(Mode::OnlyLocal).runtime();
+    assert!((0..300).all(|_| adopt(&runtime, &plain, 8)));
+    assert_eq!(runtime.take_alarms().len(), 1);
+
+    // What audits found counts, too. Whoever is told keeps no monitors.
+    let runtime = guaranteed(Mode::OnlyLocal).runtime();
+    for _ in 0..10 {
+        runtime.audit("mood", 0.05, false).unwrap();
+        told(false);
+    }
+    assert!(other.drift("mood").unwrap().is_empty());
+    assert!(!adopt(&runtime, &sure, 8));
+}
+
 #[test]
 fn a_card_is_read_when_asked_for() {
     let mut setup = guaranteed(Mode::OnlyLocal);

@@ -40,6 +40,26 @@ impl Watch {
         }
     }
 
+    /// As [`Watch::seen`], unless that would raise the alarm: then nothing is taken in, and this is false.
+    pub(super) fn seen_calmly(
+        &self,
+        task: &str,
+        reference: &Reference,
+        confidence: f64,
+        uniform: f64,
+    ) -> bool {
+        let mut watched = self.lock();
+        let monitors = watched.tasks.entry(task.to_owned()).or_default();
+        let monitor = monitors.inputs.clone();
+        let mut monitor = monitor.unwrap_or_else(|| InputMonitor::new(reference));
+        monitor.observe(confidence, uniform);
+        let calm = !monitor.alarmed();
+        if calm {
+            monitors.inputs = Some(monitor);
+        }
+        calm
+    }
+
     /// Takes in one audited answer.
     pub(super) fn audited(&self, task: &str, risk: f64, correct: bool) {
         let mut watched = self.lock();

@@ -14,6 +14,9 @@ pub struct TextTokenizer {
     around: usize,
 }
 
+/// How a file of the newest format begins, as [`TextTokenizer::canonical`] writes it.
+const CANONICAL: &str = "{\"version\":\"2.0\",";
+
 /// The most words that are looked at together to find the place of a token.
 const TOGETHER: usize = 16;
 
@@ -43,8 +46,12 @@ impl TextTokenizer {
         };
         let json = str::from_utf8(json).map_err(|e| invalid(&e))?;
         // Every version before 1.0 of the library wrote the older format.
-        let json = tokenizers::canonicalize_str(json).map_err(|e| invalid(&e))?;
-        let inner = tokenizers::from_json(&json).map_err(|e| invalid(&e))?;
+        let converted = match json.starts_with(CANONICAL) {
+            true => None,
+            false => Some(tokenizers::canonicalize_str(json).map_err(|e| invalid(&e))?),
+        };
+        let json = converted.as_deref().unwrap_or(json);
+        let inner = tokenizers::from_json(json).map_err(|e| invalid(&e))?;
         let mut tokenizer = TextTokenizer {
             name: name.to_owned(),
             inner,
@@ -52,6 +59,22 @@ impl TextTokenizer {
         };
         tokenizer.around = tokenizer.encode("", true)?.len();
         Ok(tokenizer)
+    }
+
+    /// A `tokenizer.json` in the newest format and without white space, which [`TextTokenizer::load`] need not convert.
+    ///
+    /// # Errors
+    /// Why it is none.
+    #[cfg(feature = "cli")]
+    pub fn canonical(json: &[u8]) -> std::result::Result<Vec<u8>, tokenizers::ConvertError> {
+        let mut value: serde_json::Value = serde_json::from_slice(json)?;
+        tokenizers::canonicalize_value(&mut value)?;
+        if let Some(all) = value.as_object_mut() {
+            all.remove("version");
+        }
+        // It is an object with a model, or it would not have been converted.
+        let rest = serde_json::to_string(&value)?;
+        Ok(format!("{CANONICAL}{}", rest.trim_start_matches('{')).into_bytes())
     }
 
     /// The ids of `text`, with the tokenizer's special tokens if `special`. Empty when nothing of
@@ -297,6 +320,21 @@ mod tests {
             tokenizer.places("! hello", true).unwrap(),
             [(4, (0, 0)), (4, (0, 1)), (1, (2, 7)), (4, (0, 0))]
         );
+    }
+
+    #[test]
+    fn the_canonical_form_is_the_same_tokenizer() {
+        let canonical = TextTokenizer::canonical(json().as_bytes()).unwrap();
+        assert!(canonical.starts_with(CANONICAL.as_bytes()));
+        assert_eq!(TextTokenizer::canonical(&canonical).unwrap(), canonical);
+        let tokenizer = TextTokenizer::load("t.json", &canonical).unwrap();
+        for text in ["Hello, wOrld! caf\u{e9}", "", "x y hello"] {
+            for special in [false, true] {
+                let ids = tokenizer.ids(text, special).unwrap();
+                assert_eq!(ids, tiny().ids(text, special).unwrap(), "{text}");
+            }
+        }
+        assert!(TextTokenizer::canonical(b"[]").is_err());
     }
 
     #[test]

@@ -35,6 +35,9 @@ export class Engine {
   learned(signal: AbortSignal): Promise<LearnedTask[]>;
   examples(task: string | undefined, signal: AbortSignal): Promise<LearnedExample[]>;
   forgetExamples(task: string | undefined, signal: AbortSignal): Promise<void>;
+  adopt(task: string, confidence: number | undefined, guaranteed: boolean, bytes: number, signal: AbortSignal): Promise<boolean>;
+  alarmed(task: string): boolean;
+  manifestSha256(): string;
   prepare(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
   drift(task: string): Drift[];

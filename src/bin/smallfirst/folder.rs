@@ -214,8 +214,8 @@ fn needed_files(manifest: &Manifest) -> Result<std::collections::BTreeSet<String
     Ok(needed)
 }
 
-/// Names the models and rules of a task: whatever could change an answer changes it. A prepared model counts as the
-/// ONNX file it was prepared from: that, prepared on the spot, is what was measured.
+/// Names the models and rules of a task: whatever could change an answer changes it. What was prepared counts as
+/// the file it was prepared from: that, prepared on the spot, is what was measured.
 pub fn fingerprint(bundle: &Bundle, task: &str) -> Result<String> {
     let entry = bundle.task(task)?;
     let manifest = bundle.manifest();
@@ -223,7 +223,11 @@ pub fn fingerprint(bundle: &Bundle, task: &str) -> Result<String> {
         Some(FileEntry {
             prepared_from: Some(sha256),
             ..
-        }) => (with_extension(path, "onnx"), sha256.clone()),
+        }) if path.ends_with(".sfm") => (with_extension(path, "onnx"), sha256.clone()),
+        Some(FileEntry {
+            prepared_from: Some(sha256),
+            ..
+        }) => (path.to_owned(), sha256.clone()),
         Some(entry) => (path.to_owned(), entry.sha256.clone()),
         None => (path.to_owned(), String::new()),
     };

@@ -9,11 +9,11 @@ use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
-use smallfirst::bundle::{Bundle, Features, Manifest, verify};
+use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, verify};
 use smallfirst::engine::onnx::{Form, Source};
 use smallfirst::engine::{Element, Shape};
 use smallfirst::task::TaskKind;
-use smallfirst::text::NgramVocabulary;
+use smallfirst::text::{NgramVocabulary, TextTokenizer};
 
 use crate::evaluate::is_current;
 use crate::folder::{hex, open, with_extension, written};
@@ -26,7 +26,7 @@ pub struct PackArgs {
     /// bundle is checked only
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Also copy the ONNX files that were prepared to this folder
+    /// Also copy what was prepared, ONNX files and tokenizers, to this folder
     #[arg(long)]
     onnx: Option<PathBuf>,
     /// Ship ONNX files as they are; a page then needs the larger engine
@@ -131,7 +131,7 @@ impl Shipped {
     }
 }
 
-/// The bundle with its ONNX files prepared. What has no prepared form stays as it is.
+/// The bundle with its ONNX files and tokenizers prepared. What has no prepared form stays as it is.
 fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipped> {
     let mut manifest = bundle.manifest().clone();
     let mut shipped = Shipped::as_is(folder, &manifest)?;
@@ -148,25 +148,36 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
                 continue;
             }
         };
-        if let Some(onnx) = onnx {
-            let to = onnx.join(&path);
-            fs::create_dir_all(to.parent().unwrap_or(onnx))?;
-            fs::write(&to, bytes).with_context(|| to.display().to_string())?;
-        }
+        keep(onnx, &path, bytes)?;
         any = true;
         let to = with_extension(&path, "sfm");
         println!("{:>12} bytes prepared as {to}", file.len());
-        let mut entry = manifest
-            .files
-            .remove(&path)
-            .context("a model is not listed")?;
-        entry.prepared_from = Some(entry.sha256);
-        entry.sha256 = hex(&Sha256::digest(&file));
-        entry.bytes = file.len() as u64;
+        let entry = manifest.files.remove(&path);
+        let entry = made_from(entry.context("a model is not listed")?, &file);
         manifest.files.insert(to.clone(), entry);
         shipped.files.remove(&path);
         shipped.files.insert(to.clone(), file);
         rename(&mut manifest, &path, &to);
+    }
+    let tokenizers: Vec<String> = manifest
+        .tokenizers
+        .values()
+        .map(|t| t.file.clone())
+        .collect();
+    for path in tokenizers {
+        let entry = manifest.files.get_mut(&path);
+        let entry = entry.context("a tokenizer is not listed")?;
+        let bytes = shipped.files.get_mut(&path);
+        let bytes = bytes.context("a tokenizer is not listed")?;
+        let file = TextTokenizer::canonical(bytes).with_context(|| path.clone())?;
+        if *bytes == file {
+            continue;
+        }
+        keep(onnx, &path, bytes)?;
+        any = true;
+        println!("{:>12} bytes as it loads fastest: {path}", file.len());
+        *entry = made_from(entry.clone(), &file);
+        *bytes = file;
     }
     if any {
         let (revision, json) = written(&mut manifest)?;
@@ -174,6 +185,24 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
         shipped.manifest = json;
     }
     Ok(shipped)
+}
+
+/// Copies what was prepared to the folder for it, where there is one.
+fn keep(folder: Option<&Path>, path: &str, bytes: &[u8]) -> Result<()> {
+    let Some(folder) = folder else { return Ok(()) };
+    let to = folder.join(path);
+    fs::create_dir_all(to.parent().unwrap_or(folder))?;
+    fs::write(&to, bytes).with_context(|| to.display().to_string())
+}
+
+/// The entry of what was made of a file.
+fn made_from(entry: FileEntry, file: &[u8]) -> FileEntry {
+    FileEntry {
+        bytes: file.len() as u64,
+        sha256: hex(&Sha256::digest(file)),
+        prepared_from: Some(entry.sha256),
+        ..entry
+    }
 }
 
 /// Every model of a bundle, with the row that it reads.

@@ -1,7 +1,9 @@
 //! `prepare`, and the measurements of single models and kernels.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -59,9 +61,45 @@ pub struct BenchModelArgs {
     /// Leave an ONNX file to tract
     #[arg(long)]
     tract: bool,
+    /// Also tell which kinds of steps the time goes to
+    #[arg(long, conflicts_with_all = ["tract", "json"])]
+    steps: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
+}
+
+/// Prints what each kind of step takes of an inference: means over all runs.
+fn print_steps(model: &Model, given: &[Array], runs: usize) -> Result<()> {
+    if !model.is_prepared() {
+        bail!("tract runs this model: it has no steps of ours");
+    }
+    let mut kinds: BTreeMap<String, (usize, f64)> = BTreeMap::new();
+    let mut whole = 0.0;
+    for _ in 0..runs {
+        let inputs = given.to_vec();
+        let start = Instant::now();
+        let mut last = start;
+        model.infer_observed(inputs, &mut |kind| {
+            let now = Instant::now();
+            let (count, ms) = kinds.entry(kind.to_owned()).or_default();
+            *count += 1;
+            *ms += (now - last).as_secs_f64() * 1000.0;
+            last = now;
+        })?;
+        whole += start.elapsed().as_secs_f64() * 1000.0;
+    }
+    let mut kinds: Vec<_> = kinds.into_iter().collect();
+    kinds.sort_by(|a, b| b.1.1.total_cmp(&a.1.1));
+    for (kind, (count, ms)) in kinds {
+        println!(
+            "{:8.3} ms {:5.1} %  {:>3} {kind}",
+            ms / runs as f64,
+            100.0 * ms / whole,
+            count / runs
+        );
+    }
+    Ok(())
 }
 
 /// Runs a model on its inputs.
@@ -71,6 +109,7 @@ type Infer = dyn Fn(Vec<Array>) -> Result<Array>;
 pub fn bench_model(args: &BenchModelArgs) -> Result<()> {
     let name = args.model.display().to_string();
     let file = fs::read(&args.model).with_context(|| name.clone())?;
+    let mut prepared = None;
     let (inputs, run): (_, Box<Infer>) = if args.tract {
         if file.starts_with(&MAGIC) {
             bail!("{name} is prepared; tract reads the ONNX file it was made of");
@@ -79,8 +118,9 @@ pub fn bench_model(args: &BenchModelArgs) -> Result<()> {
         let inputs = model.inputs().to_vec();
         (inputs, Box::new(move |given| model.run(given)))
     } else {
-        let model = Model::open(&name, file)?;
+        let model = Rc::new(Model::open(&name, file)?);
         let inputs = model.inputs().to_vec();
+        prepared = Some(Rc::clone(&model));
         (inputs, Box::new(move |given| Ok(model.infer(given)?)))
     };
     let count: usize = args.dims.iter().product();
@@ -121,7 +161,10 @@ pub fn bench_model(args: &BenchModelArgs) -> Result<()> {
             ms.len()
         );
     }
-    Ok(())
+    match prepared.filter(|_| args.steps) {
+        Some(model) => print_steps(&model, &given, args.runs),
+        None => Ok(()),
+    }
 }
 
 fn shown(path: &Path) -> String {

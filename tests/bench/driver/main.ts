@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Cases } from "../shared/cases.js";
-import { api } from "./api.js";
+import { api, batches } from "./api.js";
 import { chromiumVersion, machine } from "./machine.js";
 import { cold } from "./cold.js";
 import { parse } from "./options.js";
@@ -36,6 +36,7 @@ const results: Results = {
   warm: [],
   memory: [],
   api: [],
+  batches: [],
   peak: [],
   kernels: [],
   soak: [],
@@ -50,6 +51,7 @@ try {
   await peak(site, options.kernels, options.smallfirst, options, results);
   await cold(site, cases, options, results);
   await api(site, options, results);
+  await batches(site, options, results);
   await warm(site, cases, { python: options.python, smallfirst: options.smallfirst }, options, results);
   if (options.soak) await soak(site, cases, options, results);
   complete = true;

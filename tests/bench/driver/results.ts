@@ -60,6 +60,8 @@ export interface Results {
   memory: Memory[];
   /** The public API's calls on a loaded page, and the longest stall they gave its main thread. */
   api: { task: string; ms: number[]; longest: number }[];
+  /** Batches of so many inputs, by how many workers share them. */
+  batches: { task: string; workers: number; inputs: number; ms: number[] }[];
   peak: Speed[];
   kernels: Speed[];
   soak: Soak[];

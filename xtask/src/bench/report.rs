@@ -29,6 +29,7 @@ pub fn tables(results: &Results) -> String {
         figures::warm(results),
         figures::memory(results),
         figures::api(results),
+        figures::batches(results),
         figures::speed(results),
         agreement(results),
         soak(results),
@@ -133,8 +134,8 @@ fn reached(results: &Results) -> String {
         })
         .collect();
     let explanation = format!(
-        "What smallfirst wants is to be no slower and no larger than {PEER} with the same model. Met: {met} of {} measured; \
-         not measured: {}.",
+        "What smallfirst wants, as ratios: to {PEER} with the same model, where nothing else is named. Met: {met} of {} \
+         measured; not measured: {}.",
         rows.len(),
         all.len() - rows.len()
     );

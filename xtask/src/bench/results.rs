@@ -7,6 +7,8 @@ use serde::Deserialize;
 use super::stats::{Summary, summary};
 
 pub const OURS: &str = "smallfirst";
+/// Ours in browsers whose SIMD is not relaxed.
+pub const BASELINE: &str = "smallfirst, no relaxed SIMD";
 pub const PEER: &str = "onnxruntime-web";
 
 #[derive(Deserialize)]
@@ -23,6 +25,7 @@ pub struct Results {
     pub warm: Vec<Warm>,
     pub memory: Vec<Memory>,
     pub api: Vec<Api>,
+    pub batches: Vec<Batch>,
     pub peak: Vec<Speed>,
     pub kernels: Vec<Speed>,
     pub soak: Vec<Soak>,
@@ -114,6 +117,15 @@ pub struct Api {
     pub longest: f64,
 }
 
+/// A batch of so many inputs, and how many workers share it.
+#[derive(Deserialize)]
+pub struct Batch {
+    pub task: String,
+    pub workers: usize,
+    pub inputs: usize,
+    pub ms: Vec<f64>,
+}
+
 #[derive(Deserialize)]
 pub struct Speed {
     pub name: String,
@@ -147,6 +159,16 @@ impl Results {
         self.cold
             .iter()
             .find(|c| c.row == row && c.contender == contender)
+    }
+
+    /// How long a batch takes that so many workers share, as a ratio to the same in one worker.
+    pub fn sharing(&self, task: &str, workers: usize) -> Option<f64> {
+        let median = |workers: usize| {
+            let mut all = self.batches.iter();
+            let found = all.find(|b| b.task == task && b.workers == workers)?;
+            Some(summary(&found.ms)?.median)
+        };
+        Some(median(workers)? / median(1)?)
     }
 
     /// The WebAssembly memory after a case and all before it.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::super::results::{Api, Kind, OURS, PEER, Results, Speed};
+use super::super::results::{Api, Batch, Kind, OURS, PEER, Results, Speed};
 use super::super::stats::{digits, megabytes, ratio, spread, summary};
 use super::{or_none, table, title};
 
@@ -170,6 +170,31 @@ pub(super) fn api(results: &Results) -> String {
         &["call", "ms", "longest stall of the page, ms"],
         &rows,
     )
+}
+
+pub(super) fn batches(results: &Results) -> String {
+    let row = |batch: &Batch| {
+        let time = summary(&batch.ms)?;
+        let ratio = results
+            .sharing(&batch.task, batch.workers)
+            .filter(|_| batch.workers > 1)
+            .map(ratio);
+        Some(vec![
+            format!(
+                "`runBatch(\"{}\", …)` of {} inputs",
+                batch.task, batch.inputs
+            ),
+            batch.workers.to_string(),
+            spread(time),
+            digits(batch.inputs as f64 / time.median * 1000.0),
+            or_none(ratio),
+        ])
+    };
+    let rows: Vec<_> = results.batches.iter().filter_map(row).collect();
+    let explanation = "Batches on a loaded page with the default bundle, in an instance with so many `workers`, one thread each, all of \
+         them started and with their models loaded. The ratio is of the time, to one worker.";
+    let head = ["call", "workers", "ms", "inputs a second", "ratio"];
+    table("Batches in several workers", explanation, &head, &rows)
 }
 
 pub(super) fn speed(results: &Results) -> String {
