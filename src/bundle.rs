@@ -34,7 +34,7 @@ pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct Bundle {
     manifest: Manifest,
-    sha256: String,
+    json: Box<[u8]>,
 }
 
 /// What a bundle can do for one task, for callers and for display.
@@ -141,18 +141,20 @@ impl Bundle {
     /// # Errors
     /// As [`Bundle::parse`], and [`Code::HashMismatch`].
     pub fn parse_pinned(json: &[u8], pinned: Option<&str>) -> Result<Self> {
-        let sha256 = verify::sha256(json);
         if let Some(pinned) = pinned {
-            verify::verify_manifest(&sha256, pinned)?;
+            verify::verify_manifest(&verify::sha256(json), pinned)?;
         }
         let manifest = manifest::parse(json)?;
         validate::validate(&manifest)?;
-        Ok(Bundle { manifest, sha256 })
+        Ok(Bundle {
+            manifest,
+            json: json.into(),
+        })
     }
 
     /// The SHA-256 (hexadecimal) of the manifest's bytes, by which this very bundle can be asked for again.
-    pub fn sha256(&self) -> &str {
-        &self.sha256
+    pub fn sha256(&self) -> String {
+        verify::sha256(&self.json)
     }
 
     /// The manifest.

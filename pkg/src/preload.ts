@@ -56,7 +56,9 @@ export class Preload {
     const total = Object.values(manifest.files ?? {}).reduce((sum, file) => sum + file.bytes, 0);
     if (!(total <= maxBundleBytes)) return;
     const store = cache === "none" ? undefined : globalThis.caches?.open(CACHE);
-    for (const path of filesOf(manifest, tasks)) {
+    const size = (path: string): number => manifest.files?.[path]?.bytes ?? 0;
+    // Small ones first: what they are for can begin while a large one is on its way.
+    for (const path of [...filesOf(manifest, tasks)].sort((a, b) => size(a) - size(b))) {
       const entry = manifest.files?.[path];
       const url = base + path;
       // A path that leads out of the bundle is refused by the engine.

@@ -157,9 +157,9 @@ impl Engine {
         options: JsValue,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        self.answer(&task, &input, &options, signal)
-            .await
-            .map_err(|e| convert::error_to_js(&e))
+        let answer = self.answer(&task, &input, &options, signal).await;
+        self.runtime.source().flush();
+        answer.map_err(|e| convert::error_to_js(&e))
     }
 
     /// Writes text: an `Answer` of `TextOutput`. Pieces go to `deliver(text)`, whose promise is kept when the next is
@@ -175,9 +175,9 @@ impl Engine {
         signal: AbortSignal,
         deliver: Function,
     ) -> std::result::Result<JsValue, JsValue> {
-        self.text(&task, &input, &options, signal, deliver)
-            .await
-            .map_err(|e| convert::error_to_js(&e))
+        let answer = self.text(&task, &input, &options, signal, deliver).await;
+        self.runtime.source().flush();
+        answer.map_err(|e| convert::error_to_js(&e))
     }
 
     /// What was spent on remotes and what was saved: a `UsageReport`.
@@ -302,7 +302,7 @@ impl Engine {
     /// The manifest's SHA-256, by which engines beside this one get the same bundle.
     #[wasm_bindgen(js_name = manifestSha256)]
     pub fn manifest_sha256(&self) -> String {
-        self.runtime.bundle().sha256().to_owned()
+        self.runtime.bundle().sha256()
     }
 
     /// Loads the models of some tasks (an array of strings), or of all (`undefined`).

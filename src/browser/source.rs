@@ -65,6 +65,7 @@ impl WebSource {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
                 store.put(url, &json);
+                store.flush();
                 bundle
             }
             Err(error) if error.code() == Code::BundleUnreachable => {
@@ -133,6 +134,11 @@ impl WebSource {
             // What a listener throws is its own concern.
             let _ = listener.call1(&JsValue::UNDEFINED, &news);
         }
+    }
+
+    /// Begins to store what was fetched.
+    pub(super) fn flush(&self) {
+        self.store.flush();
     }
 
     /// Waits until what was fetched is stored, for a visit without a network.

@@ -20,6 +20,8 @@ const NAME: &str = "smallfirst-v1";
 #[derive(Clone)]
 pub(super) struct Store {
     cache: Option<Cache>,
+    /// What is to be written once nobody waits for an answer.
+    waiting: Rc<RefCell<Vec<(String, Uint8Array)>>>,
     /// What is still being written.
     writing: Rc<RefCell<Vec<Promise>>>,
 }
@@ -36,6 +38,7 @@ impl Store {
         };
         Store {
             cache,
+            waiting: Rc::default(),
             writing: Rc::default(),
         }
     }
@@ -43,6 +46,7 @@ impl Store {
     pub(super) fn none() -> Self {
         Store {
             cache: None,
+            waiting: Rc::default(),
             writing: Rc::default(),
         }
     }
@@ -55,25 +59,35 @@ impl Store {
         found.dyn_into().ok()
     }
 
-    /// Begins to store a file: no answer waits for the disk.
+    /// Will store a file: [`Store::flush`] begins.
     pub(super) fn put(&self, key: &str, bytes: &[u8]) {
+        if self.cache.is_some() {
+            let copy = Uint8Array::from(bytes);
+            self.waiting.borrow_mut().push((key.to_owned(), copy));
+        }
+    }
+
+    /// Begins to store what was put. To do so at once would take from the processors what the first answer needs.
+    pub(super) fn flush(&self) {
         let Some(cache) = &self.cache else { return };
-        let copy = Uint8Array::from(bytes);
-        let Ok(response) = Response::new_with_opt_js_u8_array(Some(&copy)) else {
-            return;
-        };
-        let writing = cache.put_with_str(key, &response);
-        self.writing.borrow_mut().push(writing.clone());
-        let all = Rc::clone(&self.writing);
-        spawn_local(async move {
-            let _ = JsFuture::from(writing.clone()).await;
-            all.borrow_mut()
-                .retain(|other| !js_sys::Object::is(other, &writing));
-        });
+        for (key, bytes) in self.waiting.take() {
+            let Ok(response) = Response::new_with_opt_js_u8_array(Some(&bytes)) else {
+                continue;
+            };
+            let writing = cache.put_with_str(&key, &response);
+            self.writing.borrow_mut().push(writing.clone());
+            let all = Rc::clone(&self.writing);
+            spawn_local(async move {
+                let _ = JsFuture::from(writing.clone()).await;
+                all.borrow_mut()
+                    .retain(|other| !js_sys::Object::is(other, &writing));
+            });
+        }
     }
 
     /// Waits until what was put is stored, or could not be.
     pub(super) async fn settled(&self) {
+        self.flush();
         let writing = self.writing.borrow().clone();
         for promise in writing {
             let _ = JsFuture::from(promise).await;
