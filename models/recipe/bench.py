@@ -50,7 +50,7 @@ def package_file(package: str, ending: str) -> Path:
 
 
 def bundle_file(name: str) -> Path:
-    """An ONNX file of the default bundle: shipped as it is, or as it was before `pack` prepared it."""
+    """A file of the default bundle: as it was before `pack` prepared it, or shipped as it is."""
     places = [folder / name for folder in (BUNDLE / "onnx", BUNDLE, BUNDLE.parent / "target/recipe/smallfirst-default")]
     for place in places:
         if place.is_file():
@@ -156,7 +156,7 @@ def bundle_models(cases: Cases) -> None:
     # A few n-grams of each length, as in a text; the shares of each length come to one.
     frequencies = np.maximum(random.normal(-1, 1, (1, 620)), 0).astype(np.float32)
     frequencies *= 4 / frequencies.sum()
-    ids = Tokenizer.from_file(str(BUNDLE / "static-text/tokenizer.json")).encode(TEXT, add_special_tokens=False).ids
+    ids = Tokenizer.from_file(str(bundle_file("static-text/tokenizer.json"))).encode(TEXT, add_special_tokens=False).ids
     begin_and_end = np.frombuffer(source[:1024] + source[-1024:], np.uint8).astype(np.int32)[None]
     magika = package_file("magika", "standard_v3_3/model.onnx")
     language, encoder = bundle_file("language/head.onnx"), bundle_file("static-text/encoder.onnx")
