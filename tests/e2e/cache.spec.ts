@@ -4,6 +4,11 @@ import { open, ready, run } from "./harness.js";
 
 const GERMAN = "Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig.";
 
+/** Waits until what was fetched is stored: answers do not. */
+function stored(page: Page): Promise<void> {
+  return page.evaluate(() => window.ai.prepare(["language"]));
+}
+
 /** The statuses told of one file, without the repeated "progress". */
 function statuses(page: Page, file: string): Promise<string[]> {
   return page.evaluate(
@@ -23,6 +28,7 @@ test("files are fetched when first needed, once, and kept", async ({ page, harne
   const last = await page.evaluate(() => window.events.filter((e) => e.file === "language/head.sfm").at(-1)!);
   expect(last.loaded).toBe(last.total);
 
+  await stored(page);
   harness.requests = [];
   await ready(page, harness.address, { mode: "only-local" });
   expect((await run(page, "language", GERMAN)).answer?.output.label).toBe("deu");
@@ -34,6 +40,7 @@ for (const damage of ["corrupt", "truncated", "longer"] as const) {
   test(`a ${damage} copy is noticed and fetched again`, async ({ page, harness }) => {
     await ready(page, harness.address, { mode: "only-local" });
     await run(page, "language", GERMAN);
+    await stored(page);
     await page.evaluate(async (damage) => {
       const cache = await caches.open("smallfirst-v1");
       const key = (await cache.keys()).find((k) => k.url.includes("language/head.sfm"))!;
@@ -47,6 +54,7 @@ for (const damage of ["corrupt", "truncated", "longer"] as const) {
     expect(seen[0]).toBe("refetch cached");
     expect(seen.at(-1)).toBe("verified");
     // And the mended copy is kept.
+    await stored(page);
     await ready(page, harness.address, { mode: "only-local" });
     await run(page, "language", GERMAN);
     expect(await statuses(page, "language/head.sfm")).toEqual(["verified cached"]);
@@ -61,8 +69,9 @@ test("copies of files the bundle no longer has are removed", async ({ page, harn
     await cache.put("/elsewhere/head.sfm?sha256=old", new Response("other"));
     window.ai = await window.create({});
   });
-  const keys = await page.evaluate(async () => (await (await caches.open("smallfirst-v1")).keys()).map((k) => new URL(k.url).pathname));
-  expect(keys.sort()).toEqual(["/elsewhere/head.sfm", "/models/manifest.json"]);
+  const keys = (): Promise<string[]> =>
+    page.evaluate(async () => (await (await caches.open("smallfirst-v1")).keys()).map((k) => new URL(k.url).pathname).sort());
+  await expect.poll(keys).toEqual(["/elsewhere/head.sfm", "/models/manifest.json"]);
 });
 
 test.describe("without a network", () => {
