@@ -28,16 +28,14 @@ pub(super) struct WebSource {
 struct Ahead(Option<Function>);
 
 impl Ahead {
-    /// The response to a request for `url`: one that was made ahead, or else that of `init`. The error is what was thrown.
-    async fn fetch(&self, url: &str, init: &RequestInit) -> std::result::Result<Response, JsValue> {
-        if let Some(ahead) = &self.0 {
-            let made = ahead.call1(&JsValue::UNDEFINED, &JsValue::from_str(url))?;
-            let made = JsFuture::from(Promise::resolve(&made)).await?;
-            if let Ok(response) = made.dyn_into() {
-                return Ok(response);
-            }
-        }
-        fetch::fetch(url, init).await
+    /// The response to a request for `url`, if one was made ahead. The error is what was thrown.
+    async fn take(&self, url: &str) -> std::result::Result<Option<Response>, JsValue> {
+        let Some(ahead) = &self.0 else {
+            return Ok(None);
+        };
+        let made = ahead.call1(&JsValue::UNDEFINED, &JsValue::from_str(url))?;
+        let made = JsFuture::from(Promise::resolve(&made)).await?;
+        Ok(made.dyn_into().ok())
     }
 }
 
@@ -165,29 +163,28 @@ impl WebSource {
         Ok(verified.map(|()| bytes))
     }
 
-    /// Fetches one file and verifies it. Where the browser's HTTP cache may not be asked (`anew`), a request that was
-    /// made ahead does not count either.
-    async fn download(&self, path: &str, entry: &FileEntry, anew: bool) -> Result<Vec<u8>> {
+    /// Fetches one file, unless that was done ahead, and verifies it. The browser's HTTP cache is not asked where it is to
+    /// be fetched `anew`.
+    async fn download(
+        &self,
+        path: &str,
+        entry: &FileEntry,
+        made: Option<Response>,
+        anew: bool,
+    ) -> Result<Vec<u8>> {
         self.tell(ProgressStatus::Download, path, entry, 0, false);
         let init = RequestInit::new();
         if anew {
             init.set_cache(RequestCache::Reload);
         }
         let url = format!("{}{path}", self.base);
-        let unreachable = |why: String| {
-            Error::new(
-                Code::BundleUnreachable,
-                format!(
-                    "{url} could not be fetched ({why}); check the network, or that the bundle is uploaded whole"
-                ),
-            )
+        let unreachable = |why: String| unreachable(&url, &why);
+        let response = match made {
+            Some(response) => response,
+            None => fetch::fetch(&url, &init)
+                .await
+                .map_err(|thrown| unreachable(convert::describe(&thrown)))?,
         };
-        let response = if anew {
-            fetch::fetch(&url, &init).await
-        } else {
-            self.ahead.fetch(&url, &init).await
-        };
-        let response = response.map_err(|thrown| unreachable(convert::describe(&thrown)))?;
         match response.status() {
             200 => {}
             404 | 410 => {
@@ -218,7 +215,15 @@ impl WebSource {
 impl Source for WebSource {
     async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
         let key = self.key(path, entry);
-        if let Some(kept) = self.store.get(&key).await {
+        let url = format!("{}{path}", self.base);
+        let made = self.ahead.take(&url).await;
+        let made = made.map_err(|thrown| unreachable(&url, &convert::describe(&thrown)))?;
+        // What was fetched ahead was not in the store.
+        let kept = match &made {
+            Some(_) => None,
+            None => self.store.get(&key).await,
+        };
+        if let Some(kept) = kept {
             // A copy that is too long is as damaged as one that is too short.
             if let Ok(Ok(bytes)) = self.receive(&kept, path, entry, |_| {}).await {
                 self.tell(ProgressStatus::Verified, path, entry, entry.bytes, true);
@@ -227,10 +232,10 @@ impl Source for WebSource {
             self.store.delete(&key).await;
             self.tell(ProgressStatus::Refetch, path, entry, 0, true);
         }
-        let bytes = match self.download(path, entry, false).await {
+        let bytes = match self.download(path, entry, made, false).await {
             // A stale or damaged copy in the HTTP cache looks like this: ask the server itself, once.
             Err(e) if matches!(e.code(), Code::HashMismatch | Code::FileSize) => {
-                self.download(path, entry, true).await?
+                self.download(path, entry, None, true).await?
             }
             other => other?,
         };
@@ -238,6 +243,15 @@ impl Source for WebSource {
         self.tell(ProgressStatus::Verified, path, entry, entry.bytes, false);
         Ok(bytes)
     }
+}
+
+fn unreachable(url: &str, why: &str) -> Error {
+    Error::new(
+        Code::BundleUnreachable,
+        format!(
+            "{url} could not be fetched ({why}); check the network, or that the bundle is uploaded whole"
+        ),
+    )
 }
 
 /// From how many bytes on a file is hashed by the browser: it does so beside this thread, but takes a turn for it.
@@ -276,10 +290,15 @@ async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {
     let init = RequestInit::new();
     init.set_cache(RequestCache::NoCache);
     init.set_redirect(RequestRedirect::Follow);
-    let response = ahead
-        .fetch(url, &init)
+    let response = async {
+        match ahead.take(url).await? {
+            Some(response) => Ok(response),
+            None => fetch::fetch(url, &init).await,
+        }
+    };
+    let response = response
         .await
-        .map_err(|thrown| unreachable(convert::describe(&thrown)))?;
+        .map_err(|thrown: JsValue| unreachable(convert::describe(&thrown)))?;
     match response.status() {
         200 => {}
         status @ 500.. => return Err(unreachable(format!("HTTP status {status}"))),

@@ -160,9 +160,7 @@ impl Product<'_> {
             packed.as_ptr().cast()
         } else {
             wide.resize(len, 0);
-            for (wide, &w) in wide.iter_mut().zip(packed) {
-                *wide = i16::from(w);
-            }
+            V::widen(packed, wide);
             wide.as_ptr().cast()
         };
         let first = panel * NR;

@@ -114,6 +114,12 @@ pub trait Dot: Lanes {
     /// What the products need besides, made once before the loop.
     type Tools: Copy;
 
+    /// Widens weights; `to` is as long as `from`, a multiple of 16. Asked for only where `WIDTH` is 2.
+    fn widen(from: &[i8], to: &mut [i16]) {
+        for (to, &from) in to.iter_mut().zip(from) {
+            *to = i16::from(from);
+        }
+    }
     fn tools() -> Self::Tools;
     fn zero() -> Self::Sums;
     /// # Safety

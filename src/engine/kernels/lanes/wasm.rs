@@ -201,6 +201,20 @@ impl Dot for V {
 #[cfg(not(target_feature = "relaxed-simd"))]
 impl Dot for V {
     const WIDTH: usize = 2;
+    // Spelled out: compiled for size, as all around the kernels is, this loop is not made of vectors.
+    #[inline(always)]
+    fn widen(from: &[i8], to: &mut [i16]) {
+        let (from, to) = (from.as_chunks::<16>().0, to.as_chunks_mut::<16>().0);
+        for (to, from) in to.iter_mut().zip(from) {
+            // SAFETY: both are as long as is read and written.
+            unsafe {
+                let eights = v128_load(from.as_ptr().cast());
+                let to: *mut v128 = to.as_mut_ptr().cast();
+                v128_store(to, i16x8_extend_low_i8x16(eights));
+                v128_store(to.add(1), i16x8_extend_high_i8x16(eights));
+            }
+        }
+    }
     const DOT_ROWS: usize = 2;
     type Sums = [v128; 4];
     type Weights = [v128; 4];
