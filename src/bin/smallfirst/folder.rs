@@ -129,9 +129,7 @@ impl Workshop {
 
     /// Writes a file that the manifest does not list, such as a licence text.
     pub fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        let full = self.folder.join(path);
-        fs::create_dir_all(full.parent().unwrap_or(&self.folder))?;
-        fs::write(&full, bytes).with_context(|| full.display().to_string())
+        write_in(&self.folder, path, bytes)
     }
 
     /// Copies a listed file of another bundle, with the licence texts beside it.
@@ -214,22 +212,27 @@ fn needed_files(manifest: &Manifest) -> Result<std::collections::BTreeSet<String
     Ok(needed)
 }
 
+/// Writes a file of a folder, making the folders between.
+pub fn write_in(folder: &Path, path: &str, bytes: &[u8]) -> Result<()> {
+    let full = folder.join(path);
+    fs::create_dir_all(full.parent().unwrap_or(folder))?;
+    fs::write(&full, bytes).with_context(|| full.display().to_string())
+}
+
 /// Names the models and rules of a task: whatever could change an answer changes it. What was prepared counts as
 /// the file it was prepared from: that, prepared on the spot, is what was measured.
 pub fn fingerprint(bundle: &Bundle, task: &str) -> Result<String> {
     let entry = bundle.task(task)?;
     let manifest = bundle.manifest();
-    let source = |path: &str| match manifest.files.get(path) {
-        Some(FileEntry {
-            prepared_from: Some(sha256),
-            ..
-        }) if path.ends_with(".sfm") => (with_extension(path, "onnx"), sha256.clone()),
-        Some(FileEntry {
-            prepared_from: Some(sha256),
-            ..
-        }) => (path.to_owned(), sha256.clone()),
-        Some(entry) => (path.to_owned(), entry.sha256.clone()),
-        None => (path.to_owned(), String::new()),
+    let source = |path: &str| {
+        let entry = manifest.files.get(path);
+        let before = entry.and_then(|entry| entry.prepared_from.as_ref());
+        let name = match before {
+            Some(_) if path.ends_with(".sfm") => with_extension(path, "onnx"),
+            _ => path.to_owned(),
+        };
+        let sha256 = before.or(entry.map(|entry| &entry.sha256));
+        (name, sha256.cloned().unwrap_or_default())
     };
     let heads = entry.tiers.iter().filter_map(|name| {
         let mut head = manifest.heads.get(name)?.clone();

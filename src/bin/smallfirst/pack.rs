@@ -16,7 +16,7 @@ use smallfirst::task::TaskKind;
 use smallfirst::text::{NgramVocabulary, TextTokenizer};
 
 use crate::evaluate::is_current;
-use crate::folder::{hex, open, with_extension, written};
+use crate::folder::{hex, open, with_extension, write_in, written};
 
 #[derive(Args)]
 pub struct PackArgs {
@@ -107,9 +107,7 @@ pub fn pack(args: &PackArgs) -> Result<()> {
         return archive(&files, out);
     }
     for (path, bytes) in &files {
-        let to = out.join(path);
-        fs::create_dir_all(to.parent().unwrap_or(out))?;
-        fs::write(&to, bytes).with_context(|| to.display().to_string())?;
+        write_in(out, path, bytes)?;
     }
     println!("packed to {}", out.display());
     Ok(())
@@ -148,7 +146,9 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
                 continue;
             }
         };
-        keep(onnx, &path, bytes)?;
+        if let Some(onnx) = onnx {
+            write_in(onnx, &path, bytes)?;
+        }
         any = true;
         let to = with_extension(&path, "sfm");
         println!("{:>12} bytes prepared as {to}", file.len());
@@ -173,7 +173,9 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
         if *bytes == file {
             continue;
         }
-        keep(onnx, &path, bytes)?;
+        if let Some(onnx) = onnx {
+            write_in(onnx, &path, bytes)?;
+        }
         any = true;
         println!("{:>12} bytes as it loads fastest: {path}", file.len());
         *entry = made_from(entry.clone(), &file);
@@ -185,14 +187,6 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
         shipped.manifest = json;
     }
     Ok(shipped)
-}
-
-/// Copies what was prepared to the folder for it, where there is one.
-fn keep(folder: Option<&Path>, path: &str, bytes: &[u8]) -> Result<()> {
-    let Some(folder) = folder else { return Ok(()) };
-    let to = folder.join(path);
-    fs::create_dir_all(to.parent().unwrap_or(folder))?;
-    fs::write(&to, bytes).with_context(|| to.display().to_string())
 }
 
 /// The entry of what was made of a file.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::product::epilogue;
 use super::window::windows;
 use crate::engine::array::{Array, Data, Fault, View, count};
 use crate::engine::kernels::{self, Epilogue, Matrix, Window};
@@ -22,8 +23,7 @@ struct Fitting<'a> {
     channels: usize,
     window: Window,
     weights: &'a [f32],
-    bias: Option<&'a [f32]>,
-    residual: Option<&'a [f32]>,
+    then: Epilogue<'a>,
 }
 
 impl<'a> Fitting<'a> {
@@ -31,35 +31,27 @@ impl<'a> Fitting<'a> {
     fn new(op: &'a Conv, shape: &[usize], rest: &[View<'a>]) -> Result<Self, Fault> {
         let (batch, channels, window) = windows(&op.windows, shape)?;
         let weights = rest[0].floats()?;
-        let mut after = rest[1..].iter();
-        let mut next = |wanted: bool| if wanted { after.next() } else { None };
-        let bias = next(op.then.bias).map(View::floats).transpose()?;
-        let residual = next(op.then.residual);
-        if bias.is_some_and(|bias| bias.len() != op.outputs) {
-            return Err("a bias of another length");
-        }
+        let [height, width] = window.output;
+        let result = [batch, height, width, op.outputs];
+        count(&result)?;
+        let then = epilogue(&op.then, 1.0, &rest[1..], op.outputs, &result)?;
         let taps = count(&op.windows.kernel)?;
         if op.depthwise {
-            if op.outputs != channels || weights.len() != taps * channels || residual.is_some() {
+            if op.outputs != channels || weights.len() != taps * channels || then.residual.is_some()
+            {
                 return Err("a depthwise convolution that does not fit");
             }
         } else if weights.len() != kernels::packed_len(count(&[taps, channels])?, op.outputs) {
             return Err("a packed weight of another length");
         }
-        let fitting = Fitting {
+        Ok(Fitting {
             op,
             batch,
             channels,
             window,
             weights,
-            bias,
-            residual: residual.map(View::floats).transpose()?,
-        };
-        count(&fitting.shape())?;
-        if residual.is_some_and(|residual| *residual.shape != *fitting.shape()) {
-            return Err("a residual of another shape");
-        }
-        Ok(fitting)
+            then,
+        })
     }
 
     /// Of the result.
@@ -105,10 +97,8 @@ impl<'a> Fitting<'a> {
                 &mut to[place.clone()],
                 outputs,
                 &Epilogue {
-                    scale: 1.0,
-                    bias: self.bias,
                     residual: residual.map(|residual| &residual[place]),
-                    activation: self.op.then.activation,
+                    ..self.then
                 },
                 &mut pool.scratch,
             );
@@ -161,8 +151,10 @@ pub(super) fn conv(
         let from = &from[i * image..][..image];
         let to = &mut out[i * result..][..result];
         if op.depthwise {
-            let activation = op.then.activation;
-            let (weights, bias) = (conv.weights, conv.bias);
+            let Epilogue {
+                bias, activation, ..
+            } = conv.then;
+            let weights = conv.weights;
             kernels::depthwise(
                 &conv.window,
                 conv.channels,
@@ -174,6 +166,7 @@ pub(super) fn conv(
             );
         } else {
             let residual = conv
+                .then
                 .residual
                 .map(|residual| &residual[i * result..][..result]);
             conv.dense(from, 0..pixels, residual, to, &mut columns, pool)?;
@@ -241,8 +234,8 @@ pub(crate) fn pair(
                 deep.channels,
                 &between[..needed.len() * row],
                 deep.weights,
-                deep.bias,
-                second.then.activation,
+                deep.then.bias,
+                deep.then.activation,
                 &mut out[start * line..end * line],
             );
             held = needed;

@@ -70,8 +70,8 @@ pub(super) fn matmul(
     }
 }
 
-/// The bias and the residual among the operands that follow the right one.
-fn epilogue<'a>(
+/// The bias and the residual among the operands that follow the weights.
+pub(super) fn epilogue<'a>(
     then: &Then,
     scale: f32,
     rest: &[View<'a>],

@@ -5,9 +5,6 @@ use crate::engine::kernels::{self, Window};
 use crate::engine::op::{Pool as PoolOp, Windows};
 use crate::engine::run::Pool;
 
-/// No image or window has a side as long as this; far below where positions could overflow.
-const LARGEST: usize = 1 << 15;
-
 /// The windows over an image of a known size.
 pub(super) fn windows(spec: &Windows, shape: &[usize]) -> Result<(usize, usize, Window), Fault> {
     let &[batch, height, width, channels] = shape else {
@@ -15,7 +12,11 @@ pub(super) fn windows(spec: &Windows, shape: &[usize]) -> Result<(usize, usize, 
     };
     let input = [height, width];
     let sizes = [spec.kernel, spec.stride, spec.dilation, spec.before, input];
-    if sizes.as_flattened().iter().any(|&size| size >= LARGEST) {
+    if sizes
+        .as_flattened()
+        .iter()
+        .any(|&size| size >= kernels::LONGEST)
+    {
         return Err("windows that are too large");
     }
     let mut output = [0; 2];
@@ -34,7 +35,7 @@ pub(super) fn windows(spec: &Windows, shape: &[usize]) -> Result<(usize, usize, 
             .zip(padded)
             .and_then(|(reach, padded)| padded.checked_sub(reach));
         output[i] = free.ok_or("a window is larger than the image")? / stride + 1;
-        if output[i] >= LARGEST {
+        if output[i] >= kernels::LONGEST {
             return Err("windows that are too large");
         }
     }

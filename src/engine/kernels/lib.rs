@@ -43,7 +43,7 @@ pub use int8::{gemm_i8, packed_len_i8, quantise_weights};
 pub use norm::{layer_norm, log_softmax, rms_norm, softmax};
 pub use pack::{PIECE, pack_b, packed_len};
 pub use pool::{pool_average, pool_max};
-pub use window::{Window, im2col};
+pub use window::{LONGEST, Window, im2col};
 
 /// Columns of a packed panel.
 pub const NR: usize = 8;

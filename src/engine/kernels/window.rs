@@ -3,6 +3,9 @@
 
 use std::ops::Range;
 
+/// No image or window has a side as long as this.
+pub const LONGEST: usize = 1 << 15;
+
 /// How a window moves over an image. Each pair is height, width.
 ///
 /// The element of the kernel at `(y, x)` meets, for the output at `(oy, ox)`, the input at
@@ -53,7 +56,7 @@ impl Window {
             ]
             .map(|v| v[axis]);
             assert!(
-                sizes.iter().all(|&v| v < 1 << 15),
+                sizes.iter().all(|&v| v < LONGEST),
                 "a window that is too large"
             );
         }
