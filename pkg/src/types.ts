@@ -755,7 +755,8 @@ export type RedactOptions = {
  */
 kinds: Array<PersonalData>, 
 /**
- * Further regular expressions (of Rust's `regex`, in linear time), by the name that their placeholders get.
+ * Further regular expressions (of Rust's `regex-lite`, in linear time), by the name that their placeholders get.
+ * `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
  */
 patterns: { [key in string]: string }, };
 

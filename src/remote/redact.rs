@@ -3,16 +3,15 @@
 //! Found by pattern and check digit; names are found by the bundle's tagger and come from outside; what has neither
 //! (street addresses) is not found, and a caller adds patterns of its own. Every value becomes a placeholder like `[EMAIL_1]`, the same value always the same one.
 
-use core::net::{Ipv4Addr, Ipv6Addr};
 use std::collections::{BTreeMap, BTreeSet};
-
 use std::sync::LazyLock;
 
-use iban::Iban;
-use regex::{Regex, RegexBuilder};
+use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
+
+mod kinds;
 
 /// A kind of personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,7 +63,8 @@ impl PersonalData {
 pub struct RedactOptions {
     /// The kinds; all when absent.
     pub kinds: Vec<PersonalData>,
-    /// Further regular expressions (of Rust's `regex`, in linear time), by the name that their placeholders get.
+    /// Further regular expressions (of Rust's `regex-lite`, in linear time), by the name that their placeholders get.
+    /// `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
     pub patterns: BTreeMap<String, String>,
 }
 
@@ -144,6 +144,11 @@ impl Redactor {
                     crate::error::excerpt(name, 40)
                 )));
             }
+            if caseless(pattern) && !pattern.is_ascii() {
+                return Err(wrong(format!(
+                    "the pattern {name} is unusable: (?i) knows ASCII letters only; write both cases of the others, as in [äÄ]"
+                )));
+            }
             let regex = RegexBuilder::new(pattern)
                 .size_limit(PATTERN_BYTES)
                 .build()
@@ -166,12 +171,12 @@ impl Redactor {
     pub fn find(&self, text: &str, names: &[String]) -> Vec<Found> {
         let mut found: Vec<Found> = Vec::new();
         let mut claim = |name: &str, start: usize, end: usize| {
-            if start < end && found.iter().all(|f| end <= f.start || f.end <= start) {
-                found.push(Found {
-                    name: name.to_owned(),
-                    start,
-                    end,
-                });
+            let at = found.partition_point(|f| f.start < start);
+            let free = found[..at].last().is_none_or(|last| last.end <= start)
+                && found[at..].first().is_none_or(|next| end <= next.start);
+            if start < end && free {
+                let name = name.to_owned();
+                found.insert(at, Found { name, start, end });
             }
         };
         for (name, regex) in &self.patterns {
@@ -183,22 +188,10 @@ impl Redactor {
             if !self.kinds.contains(&kind) {
                 continue;
             }
-            let Some(pattern) = pattern(kind) else {
-                for name in names {
-                    let places = text.match_indices(name.as_str());
-                    for (start, _) in places.filter(|&(at, _)| alone(text, at, name)) {
-                        claim(kind.name(), start, start + name.len());
-                    }
-                }
-                continue;
-            };
-            for m in pattern.find_iter(text) {
-                if let Some((start, end)) = confirmed(kind, text, m.start(), m.end()) {
-                    claim(kind.name(), start, end);
-                }
+            for (start, end) in kinds::places(kind, text, names) {
+                claim(kind.name(), start, end);
             }
         }
-        found.sort_by_key(|f| f.start);
         found
     }
 
@@ -294,165 +287,14 @@ impl<'a> Restorer<'a> {
     }
 }
 
-static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| compiled(r"\[[A-Z]+_[0-9]+\]"));
+static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| kinds::compiled(r"\[[A-Z]+_[0-9]+\]"));
 
-fn compiled(pattern: &str) -> Regex {
-    // All patterns here are constants, and a test compiles each.
-    Regex::new(pattern).unwrap_or_else(|_| unreachable!("a constant pattern is broken"))
-}
-
-/// Whether what stands at a place is no part of a longer word.
-fn alone(text: &str, at: usize, word: &str) -> bool {
-    let before = text.get(..at).and_then(|t| t.chars().next_back());
-    let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
-    let letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    !letter(before) && !letter(after)
-}
-
-/// Candidates of a kind; names have no pattern. What a pattern cannot say, [`confirmed`] checks.
-fn pattern(kind: PersonalData) -> Option<&'static Regex> {
-    static EMAIL: LazyLock<Regex> = LazyLock::new(|| {
-        compiled(
-            r"[\p{L}\p{N}._%+'=-]+@[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?(?:\.[\p{L}\p{N}](?:[\p{L}\p{N}-]*[\p{L}\p{N}])?)+",
-        )
-    });
-    static IBAN: LazyLock<Regex> =
-        LazyLock::new(|| compiled(r"(?i)\b[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]{1,4}){3,8}"));
-    static CARD: LazyLock<Regex> = LazyLock::new(|| compiled(r"[0-9](?:[ -]?[0-9]){11,18}"));
-    static IP: LazyLock<Regex> = LazyLock::new(|| {
-        compiled(
-            r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}|(?i)[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7}(?:\.[0-9]{1,3}){0,3}",
-        )
-    });
-    static PHONE: LazyLock<Regex> = LazyLock::new(|| {
-        compiled(
-            r"(?:\+|\b00)[ ]?[1-9][ .\-/()\u{a0}]{0,3}(?:[0-9][ .\-/()\u{a0}]{0,3}){6,14}|\(?\b[0-9]{1,5}(?:(?:[ .\-/\u{a0}]{1,3}|[ .\-/\u{a0}]{0,2}[()][ .\-/\u{a0}]{0,3})\(?[0-9]{2,5}){1,4}",
-        )
-    });
-    Some(match kind {
-        PersonalData::Email => &EMAIL,
-        PersonalData::Iban => &IBAN,
-        PersonalData::Card => &CARD,
-        PersonalData::Ip => &IP,
-        PersonalData::Phone => &PHONE,
-        PersonalData::Name => return None,
+/// Whether a part of a pattern ignores case.
+fn caseless(pattern: &str) -> bool {
+    pattern.split("(?").skip(1).any(|group| {
+        let flags = group.split(|c: char| !c.is_ascii_alphabetic()).next();
+        flags.is_some_and(|flags| flags.contains('i'))
     })
-}
-
-/// The part of a candidate that is what it looks like.
-fn confirmed(kind: PersonalData, text: &str, start: usize, end: usize) -> Option<(usize, usize)> {
-    let before = text[..start].chars().next_back();
-    let after = text[end..].chars().next();
-    let joined = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-    let value = &text[start..end];
-    match kind {
-        PersonalData::Email | PersonalData::Name => Some((start, end)),
-        PersonalData::Iban => {
-            if joined(before) {
-                return None;
-            }
-            // The pattern may have taken a following word along: the longest part that checks is the number.
-            let ends = (15..=value.len())
-                .rev()
-                .filter(|&n| value.is_char_boundary(n));
-            ends.filter(|&n| !value[n..].starts_with(char::is_alphanumeric))
-                .find(|&n| {
-                    let plain = value[..n].replace([' ', '-'], "").to_uppercase();
-                    plain.parse::<Iban>().is_ok()
-                })
-                .map(|n| (start, start + n))
-        }
-        PersonalData::Card => {
-            let digits: String = value.chars().filter(char::is_ascii_digit).collect();
-            let sound = !joined(before) && !joined(after) && luhn::valid(&digits);
-            // A run of one digit passes the check and is no card; and cards begin with 2 to 6 (ISO/IEC 7812).
-            let plain = digits.bytes().any(|b| Some(b) != digits.bytes().next());
-            (sound && plain && matches!(digits.as_bytes()[0], b'2'..=b'6')).then_some((start, end))
-        }
-        PersonalData::Ip => {
-            let v4 = value.parse::<Ipv4Addr>().is_ok();
-            // Of a version 4 address, a colon is the beginning of the port.
-            let edge = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == ':' && !v4);
-            // "1.2.3.4.5" is a version, not an address; a full stop may follow, a digit after it not.
-            let behind = || text[..start].chars().rev();
-            let dotted = |rest: &mut dyn Iterator<Item = char>| {
-                rest.next() == Some('.') && rest.next().is_some_and(|c| c.is_ascii_digit())
-            };
-            if edge(before)
-                || edge(after)
-                || dotted(&mut text[end..].chars())
-                || dotted(&mut behind())
-            {
-                return None;
-            }
-            let v6 = value
-                .parse::<Ipv6Addr>()
-                .is_ok_and(|ip| !ip.is_unspecified());
-            (v4 || v6).then_some((start, end))
-        }
-        PersonalData::Phone => {
-            let n = phone(value, &text[..start], after)?;
-            static EXTENSION: LazyLock<Regex> =
-                LazyLock::new(|| compiled(r"^,? ?(?i:x|ext|extension)\.?:? ?[0-9]{1,6}\b"));
-            let more = EXTENSION.find(&text[start + n..]).map_or(0, |m| m.end());
-            Some((start, start + n + more))
-        }
-    }
-}
-
-/// The length of the number in a candidate, without the separators behind it.
-fn phone(value: &str, text_before: &str, after: Option<char>) -> Option<usize> {
-    let trimmed = value.trim_end_matches(|c: char| !c.is_ascii_digit());
-    let after = if trimmed.len() < value.len() {
-        None
-    } else {
-        after
-    };
-    let mut behind = text_before.chars().rev();
-    let before = behind.next();
-    let digit_before = behind.next().is_some_and(|c| c.is_ascii_digit());
-    let joined = match before {
-        // Part of a longer number, a date, a time or a path of numbers.
-        Some('/' | '-' | ':' | '.' | ',') => digit_before,
-        Some(c) => c.is_alphanumeric() || matches!(c, '=' | '_' | '$' | '€' | '£' | '%'),
-        None => false,
-    };
-    let goes_on =
-        |c: char| c.is_alphanumeric() && !matches!(c, 'x' | 'X') || matches!(c, '%' | '_' | ':');
-    if joined || after.is_some_and(goes_on) {
-        return None;
-    }
-    let digits = trimmed.bytes().filter(u8::is_ascii_digit).count();
-    let exit_code = trimmed.strip_prefix("00").map(str::trim_start);
-    let international = trimmed.starts_with('+')
-        || exit_code.is_some_and(|rest| rest.starts_with(|c| ('1'..='9').contains(&c)));
-    if international {
-        return (8..=15).contains(&digits).then_some(trimmed.len());
-    }
-    let groups: Vec<&str> = trimmed
-        .split(|c: char| !c.is_ascii_digit())
-        .filter(|g| !g.is_empty())
-        .collect();
-    let sizes: Vec<usize> = groups.iter().map(|g| g.len()).collect();
-    // Dates and times in digits: 2024-05-06, 06.05.2024.
-    let date = groups.len() == 3
-        && (matches!(sizes[..], [4, 2, 2])
-            || matches!(sizes[..], [2, 2, 4])
-            || matches!(sizes[..], [2, 2, 2]));
-    if date {
-        return None;
-    }
-    // With or without the 1 of the trunk, or of the country.
-    let area = match sizes[..] {
-        [3, 3, 4] => groups.first(),
-        [1, 3, 3, 4] if groups[0] == "1" => groups.get(1),
-        _ => None,
-    };
-    let north_american = area.is_some_and(|area| !area.starts_with(['0', '1']));
-    let trunk = groups[0].len() > 1 && groups[0].starts_with('0') && !groups[0].starts_with("00");
-    // Everywhere else a national number begins with its trunk prefix, or an area code in brackets.
-    let national = (9..=12).contains(&digits) && (trunk || trimmed.starts_with('('));
-    (north_american || national).then_some(trimmed.len())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde_json::{Value, json};
 use tokenizers::pipeline::{EncodeOptions, Override, PipelineTokenizer};
 
 use crate::error::{Code, Error, Result, excerpt};
@@ -16,6 +17,14 @@ pub struct TextTokenizer {
 
 /// How a file of the newest format begins, as [`TextTokenizer::canonical`] writes it.
 const CANONICAL: &str = "{\"version\":\"2.0\",";
+
+/// Regular expressions are left out of the library, but for the pre-tokenizers that it knows: they are a tenth of the
+/// WebAssembly module. This one is in every tokenizer that was made from a SentencePiece model, so it is rewritten.
+const SPACES: &str = " {2,}";
+
+/// Replacing that many spaces by one, in this order, leaves one of every run of up to 16 million: a step leaves k / n + k % n
+/// of k spaces.
+const RUNS: [usize; 9] = [256, 256, 64, 16, 8, 4, 2, 2, 2];
 
 /// The most words that are looked at together to find the place of a token.
 const TOGETHER: usize = 16;
@@ -45,13 +54,17 @@ impl TextTokenizer {
             )
         };
         let json = str::from_utf8(json).map_err(|e| invalid(&e))?;
-        // Every version before 1.0 of the library wrote the older format.
         let converted = match json.starts_with(CANONICAL) {
             true => None,
-            false => Some(tokenizers::canonicalize_str(json).map_err(|e| invalid(&e))?),
+            false => Some(converted(json).map_err(|e| invalid(&e))?),
         };
         let json = converted.as_deref().unwrap_or(json);
-        let inner = tokenizers::from_json(json).map_err(|e| invalid(&e))?;
+        let inner = tokenizers::from_json(json).map_err(|e| match e.to_string() {
+            why if why.contains("system-regex") => invalid(
+                &"its regular expression is not built in; those of GPT-2, cl100k, Llama 3, o200k and DeepSeek are",
+            ),
+            why => invalid(&why),
+        })?;
         let mut tokenizer = TextTokenizer {
             name: name.to_owned(),
             inner,
@@ -66,15 +79,8 @@ impl TextTokenizer {
     /// # Errors
     /// Why it is none.
     #[cfg(feature = "cli")]
-    pub fn canonical(json: &[u8]) -> std::result::Result<Vec<u8>, tokenizers::ConvertError> {
-        let mut value: serde_json::Value = serde_json::from_slice(json)?;
-        tokenizers::canonicalize_value(&mut value)?;
-        if let Some(all) = value.as_object_mut() {
-            all.remove("version");
-        }
-        // It is an object with a model, or it would not have been converted.
-        let rest = serde_json::to_string(&value)?;
-        Ok(format!("{CANONICAL}{}", rest.trim_start_matches('{')).into_bytes())
+    pub fn canonical(json: &str) -> std::result::Result<String, tokenizers::ConvertError> {
+        converted(json)
     }
 
     /// The ids of `text`, with the tokenizer's special tokens if `special`. Empty when nothing of
@@ -188,6 +194,46 @@ impl TextTokenizer {
                 Error::new(Code::ModelInvalid, format!("{} failed: {why}", self.name))
             })?;
         Ok(ids.iter().map(|id| i64::from(id.id())).collect())
+    }
+}
+
+/// A `tokenizer.json` of any version of the library, in the newest format.
+fn converted(json: &str) -> std::result::Result<String, tokenizers::ConvertError> {
+    let mut value: Value = serde_json::from_str(json)?;
+    let pre = &value["pre_tokenizer"];
+    let alike = pre["type"] == "Metaspace" && pre["replacement"] == METASPACE;
+    if let Some(normalizer) = value.get_mut("normalizer") {
+        spell_out(normalizer, alike);
+    }
+    tokenizers::canonicalize_value(&mut value)?;
+    if let Some(all) = value.as_object_mut() {
+        all.remove("version");
+    }
+    // It is an object with a model, or it would not have been converted.
+    let rest = serde_json::to_string(&value)?;
+    Ok(format!("{CANONICAL}{}", rest.trim_start_matches('{')))
+}
+
+/// What SentencePiece writes for a space.
+const METASPACE: &str = "\u{2581}";
+
+/// Makes replacements of [`SPACES`] plain ones. A metaspace will do for the space where all spaces are to become that
+/// (`alike`).
+fn spell_out(normalizer: &mut Value, alike: bool) {
+    let content = normalizer["content"].as_str().unwrap_or_default();
+    if normalizer["type"] == "Replace"
+        && normalizer["pattern"]["Regex"] == SPACES
+        && (content == " " || alike && content == METASPACE)
+    {
+        let steps = RUNS.map(
+            |n| json!({"type": "Replace", "pattern": {"String": " ".repeat(n)}, "content": " "}),
+        );
+        *normalizer = json!({"type": "Sequence", "normalizers": steps});
+    } else if let Some(parts) = normalizer
+        .get_mut("normalizers")
+        .and_then(Value::as_array_mut)
+    {
+        parts.iter_mut().for_each(|part| spell_out(part, alike));
     }
 }
 
@@ -305,7 +351,7 @@ mod tests {
 
     #[test]
     fn special_tokens_have_no_place() {
-        let mut json: serde_json::Value = serde_json::from_str(&json()).unwrap();
+        let mut json: Value = serde_json::from_str(&json()).unwrap();
         json["post_processor"] = serde_json::json!({
             "type": "TemplateProcessing",
             "single": [{"SpecialToken": {"id": "!", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
@@ -324,17 +370,53 @@ mod tests {
 
     #[test]
     fn the_canonical_form_is_the_same_tokenizer() {
-        let canonical = TextTokenizer::canonical(json().as_bytes()).unwrap();
-        assert!(canonical.starts_with(CANONICAL.as_bytes()));
+        let canonical = TextTokenizer::canonical(&json()).unwrap();
+        assert!(canonical.starts_with(CANONICAL));
         assert_eq!(TextTokenizer::canonical(&canonical).unwrap(), canonical);
-        let tokenizer = TextTokenizer::load("t.json", &canonical).unwrap();
+        let tokenizer = TextTokenizer::load("t.json", canonical.as_bytes()).unwrap();
         for text in ["Hello, wOrld! caf\u{e9}", "", "x y hello"] {
             for special in [false, true] {
                 let ids = tokenizer.ids(text, special).unwrap();
                 assert_eq!(ids, tiny().ids(text, special).unwrap(), "{text}");
             }
         }
-        assert!(TextTokenizer::canonical(b"[]").is_err());
+        assert!(TextTokenizer::canonical("[]").is_err());
+    }
+
+    /// A tokenizer of characters that replaces by a regular expression first.
+    fn replacing(pattern: &str, content: &str) -> Result<TextTokenizer> {
+        let json = json!({
+            "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+            "normalizer": {"type": "Sequence", "normalizers": [
+                {"type": "Replace", "pattern": {"Regex": pattern}, "content": content}
+            ]},
+            "pre_tokenizer": {"type": "Metaspace", "replacement": "\u{2581}", "prepend_scheme": "always", "split": true},
+            "post_processor": null, "decoder": null,
+            "model": {"type": "Unigram", "unk_id": 0, "byte_fallback": false,
+                      "vocab": [["<unk>", 0.0], ["\u{2581}", -1.0], ["a", -1.0], ["b", -1.0]]}
+        });
+        TextTokenizer::load("t.json", json.to_string().as_bytes())
+    }
+
+    #[test]
+    fn runs_of_spaces_become_one_without_regular_expressions() {
+        for content in [" ", "\u{2581}"] {
+            let tokenizer = replacing(" {2,}", content).unwrap();
+            for n in (1..=300).chain([511, 4_095, 65_535, 1_000_001]) {
+                let text = format!("a{}b ab", " ".repeat(n));
+                assert_eq!(
+                    tokenizer.ids(&text, false).unwrap(),
+                    [1, 2, 1, 3, 1, 2, 3],
+                    "{n}"
+                );
+            }
+        }
+        for run in 1..=1_usize << 16 {
+            assert_eq!(RUNS.iter().fold(run, |k, n| k / n + k % n), 1, "{run}");
+        }
+        let error = replacing("[ab]+", " ").unwrap_err();
+        assert_eq!(error.code(), Code::ModelInvalid);
+        assert!(error.to_string().contains("not built in"), "{error}");
     }
 
     #[test]

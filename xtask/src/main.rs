@@ -1,6 +1,7 @@
 //! `cargo xtask build | demo | test | bench | models | sizes`: everything a developer or CI runs.
 
 mod bench;
+mod linker;
 mod llm;
 mod models;
 mod package;
@@ -67,6 +68,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1).peekable();
+    // rustc knows its linkers by path alone, so there is no subcommand for this.
+    if args.peek().is_some_and(|first| first == linker::FIRST) {
+        return exit(linker::link(args.collect()));
+    }
     let result = match Args::parse().command {
         Command::Build => build(),
         Command::Demo { port, no_llm } => build().and_then(|()| serve::demo(port, no_llm)),
@@ -77,6 +83,10 @@ fn main() -> ExitCode {
         Command::Sizes => sizes::print(),
         Command::WasmTestRunner { args } => wasm::test_runner(args),
     };
+    exit(result)
+}
+
+fn exit(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

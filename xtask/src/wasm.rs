@@ -10,6 +10,7 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use crate::linker;
 use crate::root;
 use crate::run::{cargo, command, output, run};
 use crate::tools::{self, Stamp, WASM_TARGET, npm_ci};
@@ -150,6 +151,7 @@ fn inputs() -> Result<String> {
     for file in [
         "Cargo.toml",
         "Cargo.lock",
+        "xtask/src/linker.rs",
         "xtask/src/wasm.rs",
         "pkg/package-lock.json",
     ] {
@@ -206,6 +208,7 @@ fn compile(module: Module) -> Result<PathBuf> {
     if module.set == Set::Onnx {
         cargo.args(["--features", "onnx"]);
     }
+    cargo.arg("--").args(linker::options()?);
     run(cargo.env("RUSTFLAGS", module.rustflags()))?;
     let built = target.join("smallfirst.wasm");
     let copy = module.folder().join("compiled.wasm");
@@ -240,14 +243,8 @@ fn bound(module: Module) -> PathBuf {
         .join(format!("{}_bg.wasm", module.set.name()))
 }
 
-/// Makes the module smaller and faster. Not the one for ONNX: binaryen takes a quarter of an hour for tract, whose
-/// compressed size it makes larger.
+/// Makes the module smaller.
 fn optimise(module: Module) -> Result<()> {
-    let optimised = module.folder().join("optimised.wasm");
-    if module.set == Set::Onnx {
-        fs::write(&optimised, without_names(&fs::read(bound(module))?)?)?;
-        return Ok(());
-    }
     let mut node = command("node");
     node
         // binaryen is itself wasm here, and the module is large.
@@ -258,8 +255,8 @@ fn optimise(module: Module) -> Result<()> {
         ])
         .arg(bound(module))
         .arg("-o")
-        .arg(optimised)
-        .args(LEVEL)
+        .arg(module.folder().join("optimised.wasm"))
+        .args(PASSES)
         // The names of functions. cargo could leave them out too, but would take with them what
         // wasm-bindgen needs to know.
         .arg("--strip-debug")
@@ -270,33 +267,22 @@ fn optimise(module: Module) -> Result<()> {
     run(&mut node)
 }
 
-/// A module without its custom sections, such as the names of functions.
-fn without_names(module: &[u8]) -> Result<Vec<u8>> {
-    const HEADER: usize = 8;
-    let mut out = module.get(..HEADER).context("no module was made")?.to_vec();
-    let mut rest = &module[HEADER..];
-    while let [id, after @ ..] = rest {
-        // The section's length, in LEB128.
-        let (mut length, mut digits) = (0_usize, 0);
-        for byte in after.iter().take(5) {
-            length |= usize::from(byte & 0x7f) << (7 * digits);
-            digits += 1;
-            if byte & 0x80 == 0 {
-                break;
-            }
-        }
-        let whole = 1 + digits + length;
-        let section = rest.get(..whole).context("a module is cut short")?;
-        if *id != 0 {
-            out.extend(section);
-        }
-        rest = &rest[whole..];
-    }
-    Ok(out)
-}
-
-/// How wasm-opt is asked to work.
-const LEVEL: &[&str] = &["-O2"];
+/// What wasm-opt does. Its own levels (-O2, -Oz) make modules that are smaller, too, until they are compressed: they undo
+/// what similar functions have in common.
+const PASSES: &[&str] = &[
+    "--duplicate-function-elimination",
+    "--dae",
+    "--optimize-instructions",
+    "--precompute",
+    "--rse",
+    "--vacuum",
+    "--remove-unused-brs",
+    "--remove-unused-names",
+    "--merge-blocks",
+    "--vacuum",
+    "--duplicate-function-elimination",
+    "--reorder-locals",
+];
 
 /// Puts what was made into the package.
 fn ship() -> Result<()> {

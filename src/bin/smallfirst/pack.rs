@@ -169,7 +169,9 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
         let entry = entry.context("a tokenizer is not listed")?;
         let bytes = shipped.files.get_mut(&path);
         let bytes = bytes.context("a tokenizer is not listed")?;
-        let file = TextTokenizer::canonical(bytes).with_context(|| path.clone())?;
+        let json = str::from_utf8(bytes).with_context(|| path.clone())?;
+        let file = TextTokenizer::canonical(json).with_context(|| path.clone())?;
+        let file = file.into_bytes();
         if *bytes == file {
             continue;
         }

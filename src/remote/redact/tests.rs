@@ -106,6 +106,32 @@ fn the_same_value_gets_the_same_placeholder_and_comes_back() {
 }
 
 #[test]
+fn letters_are_those_of_any_script() {
+    for (text, value) in [
+        ("„jörg@müller.example“", "jörg@müller.example"),
+        ("name\u{a0}анна@почта.example\u{a0}", "анна@почта.example"),
+        ("a@b@c.example", "b@c.example"),
+        ("x@y.example-. More", "x@y.example"),
+        ("x@y.exam-ple.c", "x@y.exam-ple.c"),
+    ] {
+        only(text, "EMAIL", value);
+    }
+    for text in [
+        "x@y",
+        "x@y-.example",
+        "@y.example",
+        "x@.example",
+        "x@y..example",
+    ] {
+        assert!(found(text).is_empty(), "{text}");
+    }
+    // The ä is a letter, so that its number is none.
+    only("ä123 0171 234 5678", "PHONE", "0171 234 5678");
+    assert!(found("ä0171 234 5678").is_empty());
+    assert!(found("äDE89 3704 0044 0532 0130 00").is_empty());
+}
+
+#[test]
 fn a_callers_patterns_come_first_and_are_checked() {
     let options = |name: &str, pattern: &str| RedactOptions {
         patterns: BTreeMap::from([(name.to_owned(), pattern.to_owned())]),
@@ -123,6 +149,9 @@ fn a_callers_patterns_come_first_and_are_checked() {
         ("", "x"),
         ("A", "("),
         ("A", r"\w{1000}{1000}"),
+        ("A", r"\p{L}"),
+        ("A", "(?i)jörg"),
+        ("A", "(?s-m:x)(?mi:é)"),
     ] {
         let error = Redactor::new(&options(name, pattern)).unwrap_err();
         assert_eq!(error.code(), Code::InvalidOption, "{name} {pattern}");
