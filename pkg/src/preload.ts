@@ -13,19 +13,23 @@ interface Manifest {
 
 /** The most bytes that are fetched ahead, where `maxBundleBytes` does not say less. */
 const MOST = 256 * 1024 * 1024;
+/** The most bytes of a file that the browser takes in whole, beside the worker. */
+const SMALL = 16 * 1024 * 1024;
 /** The engine's cache (src/browser/store.rs); what is there is not fetched. */
 const CACHE = "smallfirst-v1";
 
 /** Requests that were made before the engine could make them. Each is handed out once. */
 export class Preload {
   readonly #options: EngineOptions;
+  readonly #watched: boolean;
   readonly #waiting = new Map<string, Promise<Response | undefined>>();
   /** Kept once it is known which files there are to fetch. */
   readonly #planned: Promise<void>;
 
-  /** Begins to fetch the manifest, and then the files of `tasks`. */
-  constructor(options: EngineOptions, tasks: string[]) {
+  /** Begins to fetch the manifest, and then the files of `tasks`. Whether the page hears of their progress: `watched`. */
+  constructor(options: EngineOptions, tasks: string[], watched: boolean) {
     this.#options = options;
+    this.#watched = watched;
     const manifest = fetch(options.bundle, { cache: "no-cache", redirect: "follow" });
     // The copy is made before the engine can have read the response.
     const copy = manifest.then((response) => (tasks.length > 0 && response.ok ? response.clone() : undefined));
@@ -62,20 +66,27 @@ export class Preload {
       const entry = manifest.files?.[path];
       const url = base + path;
       // A path that leads out of the bundle is refused by the engine.
-      if (entry && new URL(url).href.startsWith(base)) this.#wait(url, ahead(url, entry, store));
+      if (entry && new URL(url).href.startsWith(base)) this.#wait(url, ahead(url, entry, store, this.#watched));
     }
   }
 }
 
 /** Fetches a file, unless it is in the cache. Its body is read at once: one that waits would hold up other requests. */
-async function ahead(url: string, entry: { bytes: number; sha256: string }, store: Promise<Cache> | undefined): Promise<Response | undefined> {
+async function ahead(
+  url: string,
+  entry: { bytes: number; sha256: string },
+  store: Promise<Cache> | undefined,
+  watched: boolean,
+): Promise<Response | undefined> {
   const kept = await store?.then((cache) => cache.match(`${url}?sha256=${entry.sha256}`)).catch(() => undefined);
   if (kept) return undefined;
   const response = await fetch(url);
   if (!response.body) return response;
+  const { status } = response;
+  // The browser takes a body in while this thread is busy, but tells nothing until it has all of it.
+  if (!watched && entry.bytes <= SMALL) return new Response(await response.blob(), { status });
   const room = new ByteLengthQueuingStrategy({ highWaterMark: entry.bytes });
-  const body = response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, room));
-  return new Response(body, { status: response.status });
+  return new Response(response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, room)), { status });
 }
 
 /** The files that `tasks` need, and those of the tasks that tell their languages. */

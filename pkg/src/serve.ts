@@ -149,7 +149,7 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
 async function start(request: Extract<Request, { type: "start" }>): Promise<void> {
   if (!build) throw new Error("the worker has no engine");
   // Before the WebAssembly is there, and beside it.
-  const preload = new Preload(request.options, request.preload);
+  const preload = new Preload(request.options, request.preload, request.hooks.progress);
   try {
     await build.init({ module_or_path: await moduleOf(build, request.wasm) });
   } catch (thrown) {
@@ -179,9 +179,9 @@ async function moduleOf(build: Build & { name: string }, given: Modules | undefi
 /** Loads the models whose files were fetched ahead. Nobody waits for it; the first call that needs them tells what fails. */
 function prepare(engine: Engine, tasks: string[]): void {
   if (tasks.length === 0) return;
-  const known = engine.tasks().map((task) => task.id);
-  const unknown = tasks.find((task) => !known.includes(task));
+  const unknown = tasks.find((task) => !engine.knows(task));
   if (unknown !== undefined) {
+    const known = engine.tasks().map((task) => task.id);
     const error = `preload: the bundle has no task "${unknown}"; its tasks are ${known.join(", ")}`;
     throw fromWire({ code: "unknown_task", message: error, attempts: [] });
   }

@@ -146,6 +146,11 @@ impl Engine {
         convert::to_js(&self.runtime.tasks()).map_err(|e| convert::error_to_js(&e))
     }
 
+    /// Whether the bundle has a task.
+    pub fn knows(&self, task: &str) -> bool {
+        self.runtime.bundle().task(task).is_ok()
+    }
+
     /// Answers one call: an `Answer`.
     ///
     /// # Errors

@@ -63,7 +63,6 @@ impl WebSource {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
                 store.put(url, &json);
-                store.flush();
                 bundle
             }
             Err(error) if error.code() == Code::BundleUnreachable => {

@@ -11,7 +11,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Cache, Request, Response};
 
-use super::scope::scope;
+use super::scope::{scope, turn};
 
 /// The name of the cache all bundles of an origin share.
 const NAME: &str = "smallfirst-v1";
@@ -67,8 +67,18 @@ impl Store {
         }
     }
 
-    /// Begins to store what was put. To do so at once would take from the processors what the first answer needs.
+    /// Begins to store what was put, once what runs now has handed over its answer.
     pub(super) fn flush(&self) {
+        if !self.waiting.borrow().is_empty() {
+            let store = self.clone();
+            spawn_local(async move {
+                turn().await;
+                store.write();
+            });
+        }
+    }
+
+    fn write(&self) {
         let Some(cache) = &self.cache else { return };
         for (key, bytes) in self.waiting.take() {
             let Ok(response) = Response::new_with_opt_js_u8_array(Some(&bytes)) else {
@@ -87,7 +97,8 @@ impl Store {
 
     /// Waits until what was put is stored, or could not be.
     pub(super) async fn settled(&self) {
-        self.flush();
+        turn().await;
+        self.write();
         let writing = self.writing.borrow().clone();
         for promise in writing {
             let _ = JsFuture::from(promise).await;

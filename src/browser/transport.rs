@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::rc::Rc;
 
 use futures_util::future::{Either, select};
@@ -16,7 +17,7 @@ use web_sys::{
 
 use super::convert::{self, describe};
 use super::fetch;
-use super::scope::scope;
+use super::scope::{self, scope};
 use crate::remote::{
     Body, Consent, Head, HttpRequest, Outgoing, READ_HEADERS, Transport, TransportError,
 };
@@ -53,15 +54,6 @@ struct Ending(AbortController);
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// Stops a timer when it is dropped.
-struct Timer(i32);
-
-impl Drop for Timer {
-    fn drop(&mut self) {
-        scope().clear_timeout_with_handle(self.0);
     }
 }
 
@@ -233,16 +225,7 @@ impl Transport for PageTransport {
     }
 
     async fn sleep(&self, ms: f64) {
-        // What a timer can hold; beyond it, it would ring at once.
-        let ms = ms.clamp(0.0, f64::from(i32::MAX)) as i32;
-        let mut timer = None;
-        let rings = Promise::new(&mut |resolve, _| {
-            timer = scope()
-                .set_timeout_with_callback_and_timeout_and_arguments_0(&resolve, ms)
-                .ok()
-                .map(Timer);
-        });
-        let _ = select(JsFuture::from(rings), JsFuture::from(self.abort())).await;
+        let _ = select(pin!(scope::sleep(ms)), JsFuture::from(self.abort())).await;
     }
 
     async fn consent(&self, outgoing: &Outgoing) -> Result<Consent, TransportError> {

@@ -21,6 +21,8 @@ export class Engine {
   private constructor();
   static create(options: EngineOptions, hooks: EngineHooks): Promise<Engine>;
   tasks(): TaskInfo[];
+  /** Whether the bundle has a task. */
+  knows(task: string): boolean;
   run(task: string, input: string | Uint8Array, options: EngineRunOptions, signal: AbortSignal): Promise<Answer>;
   generate(
     task: string,
