@@ -12,11 +12,6 @@ pub(super) fn scope() -> WorkerGlobalScope {
     js_sys::global().unchecked_into()
 }
 
-/// Waits until everything that is ready to go on has gone on.
-pub(super) async fn turn() {
-    sleep(0.0).await;
-}
-
 /// Waits some milliseconds, or until it is dropped.
 pub(super) async fn sleep(ms: f64) {
     // What a timer can hold; beyond it, it would ring at once.

@@ -24,6 +24,9 @@ pub(super) struct WebSource {
     ahead: Ahead,
 }
 
+/// When the manifest is stored where nothing is asked, in milliseconds: after what a first answer needs.
+const UNASKED_MS: f64 = 2000.0;
+
 /// Gives the response to a request that the worker made before there was an engine.
 struct Ahead(Option<Function>);
 
@@ -63,6 +66,7 @@ impl WebSource {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
                 store.put(url, &json);
+                store.flush_in(UNASKED_MS);
                 bundle
             }
             Err(error) if error.code() == Code::BundleUnreachable => {

@@ -11,7 +11,7 @@ use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{Cache, Request, Response};
 
-use super::scope::{scope, turn};
+use super::scope::{scope, sleep};
 
 /// The name of the cache all bundles of an origin share.
 const NAME: &str = "smallfirst-v1";
@@ -69,10 +69,15 @@ impl Store {
 
     /// Begins to store what was put, once what runs now has handed over its answer.
     pub(super) fn flush(&self) {
+        self.flush_in(0.0);
+    }
+
+    /// Begins to store what was put after some milliseconds.
+    pub(super) fn flush_in(&self, ms: f64) {
         if !self.waiting.borrow().is_empty() {
             let store = self.clone();
             spawn_local(async move {
-                turn().await;
+                sleep(ms).await;
                 store.write();
             });
         }
@@ -97,7 +102,8 @@ impl Store {
 
     /// Waits until what was put is stored, or could not be.
     pub(super) async fn settled(&self) {
-        turn().await;
+        // What was waited for goes on first.
+        sleep(0.0).await;
         self.write();
         let writing = self.writing.borrow().clone();
         for promise in writing {
