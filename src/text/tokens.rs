@@ -56,7 +56,7 @@ impl TextTokenizer {
         let json = str::from_utf8(json).map_err(|e| invalid(&e))?;
         let converted = match json.starts_with(CANONICAL) {
             true => None,
-            false => Some(converted(json).map_err(|e| invalid(&e))?),
+            false => Some(TextTokenizer::canonical(json).map_err(|e| invalid(&e))?),
         };
         let json = converted.as_deref().unwrap_or(json);
         let inner = tokenizers::from_json(json).map_err(|e| match e.to_string() {
@@ -78,9 +78,20 @@ impl TextTokenizer {
     ///
     /// # Errors
     /// Why it is none.
-    #[cfg(feature = "cli")]
     pub fn canonical(json: &str) -> std::result::Result<String, tokenizers::ConvertError> {
-        converted(json)
+        let mut value: Value = serde_json::from_str(json)?;
+        let pre = &value["pre_tokenizer"];
+        let alike = pre["type"] == "Metaspace" && pre["replacement"] == METASPACE;
+        if let Some(normalizer) = value.get_mut("normalizer") {
+            spell_out(normalizer, alike);
+        }
+        tokenizers::canonicalize_value(&mut value)?;
+        if let Some(all) = value.as_object_mut() {
+            all.remove("version");
+        }
+        // It is an object with a model, or it would not have been converted.
+        let rest = serde_json::to_string(&value)?;
+        Ok(format!("{CANONICAL}{}", rest.trim_start_matches('{')))
     }
 
     /// The ids of `text`, with the tokenizer's special tokens if `special`. Empty when nothing of
@@ -195,23 +206,6 @@ impl TextTokenizer {
             })?;
         Ok(ids.iter().map(|id| i64::from(id.id())).collect())
     }
-}
-
-/// A `tokenizer.json` of any version of the library, in the newest format.
-fn converted(json: &str) -> std::result::Result<String, tokenizers::ConvertError> {
-    let mut value: Value = serde_json::from_str(json)?;
-    let pre = &value["pre_tokenizer"];
-    let alike = pre["type"] == "Metaspace" && pre["replacement"] == METASPACE;
-    if let Some(normalizer) = value.get_mut("normalizer") {
-        spell_out(normalizer, alike);
-    }
-    tokenizers::canonicalize_value(&mut value)?;
-    if let Some(all) = value.as_object_mut() {
-        all.remove("version");
-    }
-    // It is an object with a model, or it would not have been converted.
-    let rest = serde_json::to_string(&value)?;
-    Ok(format!("{CANONICAL}{}", rest.trim_start_matches('{')))
 }
 
 /// What SentencePiece writes for a space.

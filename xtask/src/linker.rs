@@ -17,6 +17,7 @@ use wasm_encoder::{CustomSection, Encode, Module, RawSection};
 use wasmparser::{BinaryReader, KnownCustom, Linking, Parser, Payload, SymbolInfo};
 
 use crate::run::{command, output, run};
+use crate::tools::rustlib;
 
 /// What rustc says first to a linker of this kind.
 pub const FIRST: &str = "-flavor";
@@ -50,15 +51,9 @@ pub fn link(args: Vec<OsString>) -> Result<()> {
 
 /// The linker that comes with rustc.
 fn lld() -> Result<PathBuf> {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let about = output(command(&rustc).arg("-vV")).context("rustc is missing")?;
+    let about = output(command("rustc").arg("-vV")).context("rustc is missing")?;
     let host = about.lines().find_map(|line| line.strip_prefix("host: "));
-    let root =
-        output(command(&rustc).args(["--print", "sysroot"])).context("rustc has no sysroot")?;
-    let tools = Path::new(&root)
-        .join("lib/rustlib")
-        .join(host.context("rustc does not say what it runs on")?)
-        .join("bin");
+    let tools = rustlib(host.context("rustc does not say what it runs on")?)?.join("bin");
     Ok(tools.join(format!("rust-lld{}", env::consts::EXE_SUFFIX)))
 }
 

@@ -12,15 +12,16 @@ use crate::run::{command, output, run};
 
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
-/// Makes sure that Rust can build for wasm.
-pub fn wasm_target() -> Result<()> {
+/// What rustc has for a target.
+pub fn rustlib(target: &str) -> Result<PathBuf> {
     let sysroot =
         output(command("rustc").args(["--print", "sysroot"])).context("rustc is missing")?;
-    let installed = Path::new(&sysroot)
-        .join("lib/rustlib")
-        .join(WASM_TARGET)
-        .join("lib");
-    if installed.is_dir() {
+    Ok(Path::new(&sysroot).join("lib/rustlib").join(target))
+}
+
+/// Makes sure that Rust can build for wasm.
+pub fn wasm_target() -> Result<()> {
+    if rustlib(WASM_TARGET)?.join("lib").is_dir() {
         return Ok(());
     }
     run(command("rustup").args(["target", "add", WASM_TARGET])).with_context(|| {

@@ -166,8 +166,11 @@ fn confirmed(kind: PersonalData, text: &str, start: usize, end: usize) -> Option
             static EXTENSION: LazyLock<Regex> =
                 LazyLock::new(|| compiled(r"^,? ?(?i:x|ext|extension)\.?:? ?[0-9]{1,6}\b"));
             let rest = &text[start + n..];
-            let more = EXTENSION.find(rest).map_or(0, |m| m.end());
-            let more = more * usize::from(!joined(rest[more..].chars().next()));
+            let extension = EXTENSION.find(rest).map_or(0, |m| m.end());
+            let more = match joined(rest[extension..].chars().next()) {
+                true => 0,
+                false => extension,
+            };
             Some((start, start + n + more))
         }
     }
