@@ -1,35 +1,39 @@
 //! Asking a remote model, and everything that makes that safe: providers, structured replies, retries and breakers,
 //! budgets, privacy, and the same work only once. No I/O here: the [`Transport`] carries it out.
 
-mod ask;
+mod accounts;
+mod attempt;
 mod budget;
 mod cache;
+mod client;
 mod egress;
 mod endpoint;
 mod exchange;
+mod failover;
 mod failure;
 mod policy;
 mod provider;
 mod question;
 mod redact;
+mod trace;
 mod transport;
 
 use serde::{Deserialize, Serialize};
 
-pub use ask::{Remote, RemoteOptions, Trace};
 pub use budget::{Bill, Book, Budget, Refusal, Spent, UsageReport};
 pub use cache::AnswerCache;
-pub use egress::{Egress, EgressReport, Privacy};
+pub use client::{People, Remote, RemoteOptions, Unnamed};
+pub use egress::{Egress, EgressReport, HttpRequest, Privacy, Role, Turn};
 pub use endpoint::{Endpoint, Price, ProviderKind, Structured};
 pub use exchange::{Deliver, Nowhere};
 pub use failure::Failure;
 pub use policy::{Admission, Breaker, Policy};
-pub use provider::{Role, Turn};
 pub use question::{Question, Wanted};
 pub use redact::{Found, PersonalData, RedactOptions, Redacted, Redactor, Restorer};
+pub use trace::Trace;
 pub use transport::{
-    Alone, Body, Clock, Consent, Head, HttpRequest, Outgoing, READ_HEADERS, Transport,
-    TransportError, Whole,
+    Alone, Body, Clock, Consent, Head, Message, Outgoing, READ_HEADERS, Transport, TransportError,
+    Whole,
 };
 
 use crate::task::{Output, Usage};

@@ -68,10 +68,12 @@ impl<S: Source> Runtime<S> {
     /// A runtime for `bundle`, whose files come from `source`. Nothing is loaded yet.
     ///
     /// # Errors
-    /// [`Code::InvalidOption`] when the remotes are unusable.
+    /// [`Code::InvalidOption`] when the remotes are unusable, or a task is named that the bundle does not have.
     pub fn new(bundle: Bundle, source: S, mode: Mode, remote: RemoteOptions) -> Result<Self> {
+        let remote = Remote::new(remote)?;
+        remote.check_tasks(bundle.manifest().tasks.keys().map(String::as_str))?;
         Ok(Runtime {
-            remote: Remote::new(remote)?,
+            remote,
             bundle,
             models: Models::new(source),
             mode,

@@ -57,6 +57,8 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<remote::RedactOptions>(&config),
         declared::<remote::Egress>(&config),
         declared::<remote::EgressReport>(&config),
+        declared::<remote::Role>(&config),
+        declared::<remote::Message>(&config),
         declared::<remote::Outgoing>(&config),
         declared::<learn::LearnOptions>(&config),
         declared::<learn::LearnedTask>(&config),

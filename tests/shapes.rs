@@ -13,7 +13,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 use smallfirst::remote::{
     Clock, Consent, Head, HttpRequest, Outgoing, Question, Remote, RemoteOptions, Role, Trace,
-    Transport, TransportError, Turn, Wanted, Whole,
+    Transport, TransportError, Turn, Unnamed, Wanted, Whole,
 };
 use smallfirst::task::{Input, Label};
 
@@ -94,7 +94,7 @@ fn bodies(endpoint: Value) -> [Value; 2] {
     let kept = Kept::default();
     for wanted in wanted {
         let question = Question {
-            names: &[],
+            bundled: true,
             task: "spam",
             instruction: "Is it spam?",
             input: Input::Text("Buy now"),
@@ -102,16 +102,18 @@ fn bodies(endpoint: Value) -> [Value; 2] {
         };
         let trace = Trace::default();
         let result = match wanted {
-            Wanted::Choice(_) => pollster::block_on(remote.ask(&question, &kept, &kept, &trace)),
+            Wanted::Choice(_) => {
+                pollster::block_on(remote.ask(&question, &Unnamed, &kept, &kept, &trace))
+            }
             Wanted::Text { .. } => {
-                pollster::block_on(remote.stream(&question, &kept, &kept, &trace))
+                pollster::block_on(remote.stream(&question, &Unnamed, &kept, &kept, &trace))
             }
         };
         assert!(result.is_err());
     }
     let sent = kept.0.into_inner();
     assert_eq!(sent.len(), 2);
-    [&sent[0], &sent[1]].map(|request| serde_json::from_str(&request.body).unwrap())
+    [&sent[0], &sent[1]].map(|request| serde_json::from_str(request.body()).unwrap())
 }
 
 #[test]

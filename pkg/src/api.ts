@@ -13,6 +13,7 @@ import type {
   LearnedTask,
   LearnOptions,
   Mode,
+  Message,
   Outgoing,
   Policy,
   Price,
@@ -25,7 +26,7 @@ import type {
   UsageReport,
 } from "./types.js";
 
-export type { Outgoing } from "./types.js";
+export type { Message, Outgoing } from "./types.js";
 
 /** What a task can be asked about. Bytes are copied; the caller's array stays usable. */
 export type Input = string | Uint8Array | ArrayBuffer | Blob;
@@ -111,22 +112,33 @@ export interface Options {
 export interface Privacy {
   /** For tasks that `tasks` does not name. Default: `"allow"`. */
   egress?: Egress | undefined;
-  /** For single tasks: `never`, `ask` (your `beforeRemote` must say yes), `redacted`, `allow`. */
+  /**
+   * For single tasks: `never`, `ask` (your `beforeRemote` must say yes), `redacted`, `allow`. A name that is neither the
+   * bundle's nor in `ownTasks` is refused: a misspelt one would leave the task that was meant without its rule.
+   */
   tasks?: Record<string, Egress> | undefined;
+  /** The names of tasks that the bundle does not have: those that calls describe with `labels` or an `instruction`. */
+  ownTasks?: string[] | undefined;
   /**
    * Personal data is replaced by placeholders before it is sent, and put back into the reply. `true` for every kind;
    * else the kinds, and patterns of your own. Files are not sent then: their bytes cannot be redacted.
    */
   redact?: boolean | Partial<RedactOptions> | undefined;
   /**
-   * Sees what is about to leave, after redaction. `false` keeps it here; `{ text }` sends that instead. Where the task's
-   * egress is `ask`, only `true` or `{ allow: true }` lets it go. If it throws, nothing leaves.
+   * Sees all that is about to leave, after redaction: every message, the rules, the labels. `false` keeps it here;
+   * `{ messages }` sends those instead (as many, with the same roles), `{ text }` does where there is only one, and
+   * `{ system }` replaces the rules of a text. What comes back is redacted like the input. Where the task's egress is `ask`,
+   * only `true` or `{ allow: true }` lets it go. If it throws, nothing leaves.
    */
   beforeRemote?: ((outgoing: Outgoing) => BeforeRemote | Promise<BeforeRemote>) | undefined;
 }
 
 /** What `beforeRemote` may say. */
-export type BeforeRemote = boolean | undefined | void | { allow?: boolean; text?: string; why?: string };
+export type BeforeRemote =
+  | boolean
+  | undefined
+  | void
+  | { allow?: boolean; text?: string; messages?: Message[]; system?: string; why?: string };
 
 /** A remote model, best behind a proxy of your own: whatever a page knows, its visitors know. */
 export interface RemoteOptions {

@@ -9,6 +9,7 @@ import type {
   Egress,
   Endpoint,
   LearnOptions,
+  Message,
   Mode,
   Outgoing,
   Policy,
@@ -27,6 +28,7 @@ export interface EngineRemote {
   privacy?: {
     egress?: Egress;
     tasks?: Record<string, Egress>;
+    ownTasks?: string[];
     redact?: Partial<RedactOptions>;
     beforeRemote?: boolean;
   };
@@ -69,6 +71,8 @@ export interface EngineTextOptions {
 export interface Consent {
   allow: boolean;
   text?: string;
+  messages?: Message[];
+  system?: string;
   why?: string;
 }
 

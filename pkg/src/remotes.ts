@@ -1,6 +1,6 @@
 // The caller's remotes: checked, brought into the engine's form, and asked for what only the page has.
 
-import type { Outgoing, Privacy, RemoteFunction, RemoteOptions } from "./api.js";
+import type { BeforeRemote, Outgoing, Privacy, RemoteFunction, RemoteOptions } from "./api.js";
 import { askBuiltin } from "./builtin.js";
 import { SmallFirstError } from "./errors.js";
 import type { Consent, EngineEndpoint, EngineRemote, PageCall } from "./protocol.js";
@@ -32,7 +32,9 @@ const REMOTE_OPTIONS: Keys<RemoteOptions> = {
   price: true,
 };
 
-const PRIVACY: Keys<Privacy> = { egress: true, tasks: true, redact: true, beforeRemote: true };
+const PRIVACY: Keys<Privacy> = { egress: true, tasks: true, ownTasks: true, redact: true, beforeRemote: true };
+
+const SAID: Keys<Exclude<BeforeRemote, boolean | void | undefined>> = { allow: true, text: true, messages: true, system: true, why: true };
 
 /** Where the providers themselves are, for callers who bring their own key. */
 const ADDRESSES: Partial<Record<ProviderKind, string>> = {
@@ -58,10 +60,11 @@ export class Remotes {
 
   /** What the engine is told of them. */
   engine(absolute: (name: string, address: string | URL) => URL): EngineRemote {
-    const { egress, tasks, redact, beforeRemote } = this.#privacy;
+    const { egress, tasks, ownTasks, redact, beforeRemote } = this.#privacy;
     const privacy: NonNullable<EngineRemote["privacy"]> = {};
     if (egress !== undefined) privacy.egress = egress;
     if (tasks !== undefined) privacy.tasks = tasks as Record<string, Egress>;
+    if (ownTasks !== undefined) privacy.ownTasks = ownTasks;
     if (redact !== undefined && redact !== false) privacy.redact = redact === true ? {} : redact;
     if (beforeRemote !== undefined) privacy.beforeRemote = true;
     return { endpoints: this.#remotes.map((remote) => endpoint(remote, absolute)), privacy };
@@ -91,9 +94,9 @@ export class Remotes {
     const said = await this.#privacy.beforeRemote?.(outgoing);
     if (said === false) return { allow: false };
     if (typeof said === "object" && said !== null) {
-      const { text, why } = said;
-      const allow = said.allow ?? !outgoing.ask;
-      return { allow, ...(text === undefined ? {} : { text: String(text) }), ...(why === undefined ? {} : { why: String(why) }) };
+      checkKeys("privacy.beforeRemote", said, SAID);
+      const given = Object.entries(said).filter(([, value]) => value !== undefined);
+      return { ...Object.fromEntries(given), allow: said.allow ?? !outgoing.ask };
     }
     // Where the user is to be asked, only a clear yes is one.
     return { allow: said === true || !outgoing.ask };

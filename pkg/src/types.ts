@@ -783,7 +783,26 @@ bytes: number,
 sent: Array<Sent>, };
 
 /**
- * What is about to leave the device, as the page's hooks see it.
+ * Who said something.
+ */
+export type Role = "user" | "assistant";
+
+/**
+ * One turn of what is about to leave the device.
+ */
+export type Message = { 
+/**
+ * Who said it.
+ */
+role: Role, 
+/**
+ * What.
+ */
+content: string, };
+
+/**
+ * What is about to leave the device, as the page's hooks see it: all of it, after redaction. The wire format and
+ * the model's name come on top.
  */
 export type Outgoing = { 
 /**
@@ -795,9 +814,29 @@ task: string,
  */
 endpoints: Array<string>, 
 /**
- * The text that would be sent, after redaction; the task's own words come on top.
+ * What to do, in one sentence.
+ */
+instruction: string, 
+/**
+ * The rules that are sent beside the messages; a choice's are made of the instruction and the labels.
+ */
+system: string, 
+/**
+ * Every turn, oldest first; the input, or the text that it was put into, is the last.
+ */
+messages: Array<Message>, 
+/**
+ * The labels, where one is to be chosen.
+ */
+labels: Array<Label> | null, 
+/**
+ * The content of the last message.
  */
 text: string, 
+/**
+ * The endpoints' own further fields, by address, where they have any.
+ */
+extraBody: Record<string, Record<string, unknown>>, 
 /**
  * How many values of each kind were replaced by placeholders.
  */

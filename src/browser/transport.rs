@@ -137,10 +137,10 @@ impl PageTransport {
     }
 
     async fn fetch(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
-        let own = self.own_headers(request.endpoint).await?;
+        let own = self.own_headers(request.endpoint()).await?;
         let set = || -> Result<(Headers, AbortController), JsValue> {
             let headers = Headers::new()?;
-            for (name, value) in request.headers.iter().chain(&own) {
+            for (name, value) in request.headers().iter().chain(&own) {
                 headers.set(name, value)?;
             }
             Ok((headers, AbortController::new()?))
@@ -152,11 +152,11 @@ impl PageTransport {
         let init = RequestInit::new();
         init.set_method("POST");
         init.set_headers_headers(&headers);
-        init.set_body(&JsValue::from_str(&request.body));
+        init.set_body(&JsValue::from_str(request.body()));
         init.set_signal(Some(&both));
         // A redirect would carry the input to a host the caller did not name.
         init.set_redirect(RequestRedirect::Error);
-        let response = fetch::fetch(&request.url, &init)
+        let response = fetch::fetch(request.url(), &init)
             .await
             .map_err(|thrown| failure(&self.signal, &thrown))?;
         let headers = response.headers();
@@ -186,8 +186,8 @@ impl PageTransport {
         };
         let controller = AbortController::new().map_err(page)?;
         let both = AbortSignal::any(&Array::of2(&self.signal, &controller.signal()));
-        let endpoint = JsValue::from(request.endpoint as u32);
-        let body = JsValue::from_str(&request.body);
+        let endpoint = JsValue::from(request.endpoint() as u32);
+        let body = JsValue::from_str(request.body());
         let stream = callback
             .call3(&JsValue::UNDEFINED, &endpoint, &body, &both)
             .map_err(page)?;
@@ -217,7 +217,7 @@ impl Transport for PageTransport {
     }
 
     async fn open(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
-        if request.url.is_empty() {
+        if request.url().is_empty() {
             self.call_page(request)
         } else {
             self.fetch(request).await

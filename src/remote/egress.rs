@@ -1,12 +1,21 @@
-//! What may leave the device, and what did.
+//! The one way out of the device: what may leave (`clearance`), of which a prompt is made (`prompt`), of which a request
+//! is made (`departure`), which is written down (`ledger`).
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, PoisonError};
+pub(super) mod clearance;
+pub(super) mod departure;
+mod ledger;
+pub(super) mod prompt;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::redact::RedactOptions;
-use crate::task::Sent;
+use crate::error::{Code, Error, Result};
+
+pub use departure::HttpRequest;
+pub use ledger::{EgressReport, Ledger};
+pub use prompt::{Prompt, Role, Turn};
 
 /// What may leave the device for a task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,8 +40,10 @@ pub enum Egress {
 pub struct Privacy {
     /// For tasks that are not named in `tasks`.
     pub egress: Egress,
-    /// For single tasks.
+    /// For single tasks, of the bundle or named in `own_tasks`.
     pub tasks: BTreeMap<String, Egress>,
+    /// The names of tasks that the bundle does not have and that calls describe themselves.
+    pub own_tasks: Vec<String>,
     /// What is taken out of texts. With it, all texts are redacted; without it, those of tasks whose egress is
     /// `redacted`, and then of every kind.
     pub redact: Option<RedactOptions>,
@@ -45,64 +56,28 @@ impl Privacy {
     pub fn of(&self, task: &str) -> Egress {
         self.tasks.get(task).copied().unwrap_or(self.egress)
     }
-}
 
-/// How many requests a ledger lists; of older ones only the sums are kept.
-const LISTED: usize = 500;
-
-/// How many bytes of bodies a ledger lists.
-const LISTED_BYTES: usize = 4 << 20;
-
-/// What left the device.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct EgressReport {
-    /// How many requests were sent since the worker started.
-    #[cfg_attr(test, ts(type = "number"))]
-    pub requests: u64,
-    /// How many bytes their bodies had.
-    #[cfg_attr(test, ts(type = "number"))]
-    pub bytes: u64,
-    /// The latest of them, oldest first.
-    pub sent: Vec<Sent>,
-}
-
-/// Writes down what leaves the device.
-#[derive(Debug, Default)]
-pub struct Ledger(Mutex<Written>);
-
-#[derive(Debug, Default)]
-struct Written {
-    requests: u64,
-    bytes: u64,
-    sent: VecDeque<Sent>,
-    listed_bytes: usize,
-}
-
-impl Ledger {
-    /// Writes down one request. Called before it is sent, so that nothing leaves unwritten.
-    pub fn write(&self, sent: Sent) {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        written.requests += 1;
-        written.bytes += u64::from(sent.bytes);
-        written.listed_bytes += sent.body.len();
-        written.sent.push_back(sent);
-        while written.sent.len() > LISTED || written.listed_bytes > LISTED_BYTES {
-            let Some(gone) = written.sent.pop_front() else {
-                break;
-            };
-            written.listed_bytes -= gone.body.len();
+    /// Checks that every task that is named is one: a misspelt name would leave the task that was meant without its rule.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`].
+    pub fn check_tasks<'t>(&self, known: impl Iterator<Item = &'t str> + Clone) -> Result<()> {
+        for task in self.tasks.keys() {
+            if !self.own_tasks.contains(task) && !known.clone().any(|name| name == task) {
+                let known: Vec<&str> = known.take(20).collect();
+                return Err(Error::new(
+                    Code::InvalidOption,
+                    format!(
+                        "privacy.tasks: the bundle has no task \"{}\" (it has {}); correct the name, or list a task of your own in privacy.ownTasks",
+                        crate::error::excerpt(task, 60),
+                        known.join(", ")
+                    ),
+                ));
+            }
         }
-    }
-
-    /// What was written down.
-    pub fn report(&self) -> EgressReport {
-        let written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        EgressReport {
-            requests: written.requests,
-            bytes: written.bytes,
-            sent: written.sent.iter().cloned().collect(),
-        }
+        Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

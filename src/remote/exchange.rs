@@ -9,12 +9,13 @@ use futures_util::future::{Either, select};
 use futures_util::{Stream, StreamExt, stream};
 use sse_stream::SseByteStream;
 
+use super::egress::HttpRequest;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
-use super::provider::{Finish, Framing, Prompt, Provider, Said, provider};
-use super::transport::{Body, Clock, HttpRequest, Transport, TransportError};
+use super::provider::{Finish, Framing, Provider, Said, provider};
+use super::transport::{Body, Clock, Transport, TransportError};
 use super::{MAX_REPLY_BYTES, MAX_STREAM_BYTES};
-use crate::error::{Code, Error};
+use crate::error::Code;
 
 /// The most bytes of an error's body that are read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
@@ -32,34 +33,6 @@ impl Deliver for Nowhere {
     async fn deliver(&mut self, _: &str) -> Result<(), TransportError> {
         Ok(())
     }
-}
-
-/// Builds the request of a prompt.
-///
-/// # Errors
-/// [`Code::InvalidOption`] when the provider cannot ask this.
-pub fn request(
-    endpoint: &Endpoint,
-    at: usize,
-    prompt: &Prompt,
-    key: &str,
-) -> Result<HttpRequest, Error> {
-    let mut wire = provider(endpoint.provider).request(endpoint, prompt)?;
-    for (field, value) in &endpoint.extra_body {
-        wire.body.insert(field.clone(), value.clone());
-    }
-    let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
-    let own = wire.headers.into_iter();
-    headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
-    if let Some(name) = &endpoint.idempotency_header {
-        headers.push((name.clone(), key.to_owned()));
-    }
-    Ok(HttpRequest {
-        endpoint: at,
-        url: wire.url,
-        headers,
-        body: serde_json::Value::Object(wire.body).to_string(),
-    })
 }
 
 /// Sends a request and reads what comes back.

@@ -178,11 +178,11 @@ fn every_call_ends_once_in_time_and_is_paid_once() {
         let world = World::new(seed, move |request, _| {
             let (script, answered) = fault(&mut chance.borrow_mut(), stream);
             let key = request
-                .headers
+                .headers()
                 .iter()
                 .find(|(name, _)| name == "idempotency-key");
             log.borrow_mut().push(Served {
-                endpoint: request.endpoint,
+                endpoint: request.endpoint(),
                 key: key.map(|(_, key)| key.clone()).unwrap(),
                 answered,
             });
@@ -210,7 +210,7 @@ fn every_call_ends_once_in_time_and_is_paid_once() {
                     Wanted::Choice(labels)
                 };
                 let question = Question {
-                    names: &[],
+                    bundled: true,
                     task: "t",
                     instruction: "i",
                     input: Input::Text(&text),
@@ -218,9 +218,11 @@ fn every_call_ends_once_in_time_and_is_paid_once() {
                 };
                 let trace = Trace::default();
                 let result = if stream {
-                    remote.stream(&question, world, world, &trace).await
+                    remote
+                        .stream(&question, &Unnamed, world, world, &trace)
+                        .await
                 } else {
-                    remote.ask(&question, world, world, &trace).await
+                    remote.ask(&question, &Unnamed, world, world, &trace).await
                 };
                 Ended {
                     result,

@@ -14,90 +14,20 @@ mod sagemaker;
 mod tests;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::egress::{Prompt, Role};
 use super::endpoint::{Endpoint, ProviderKind, Structured};
 use super::failure::Failure;
 use crate::error::{Error, excerpt};
-use crate::task::{Label, LabelScore, output_schema};
+use crate::task::LabelScore;
 
-/// Who said something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// The one who asks.
-    User,
-    /// The model.
-    Assistant,
-}
-
-impl Role {
-    fn as_str(self) -> &'static str {
-        match self {
-            Role::User => "user",
-            Role::Assistant => "assistant",
-        }
-    }
-}
-
-/// One thing that was said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    /// By whom.
-    pub role: Role,
-    /// What.
-    pub text: String,
-}
-
-/// What kind of reply is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape<'a> {
-    /// One of these labels, as JSON.
-    Choice(&'a [Label]),
-    /// Text.
-    Text,
-}
-
-/// What a model is told, whatever the wire format.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prompt<'a> {
-    /// The task.
-    pub task: &'a str,
-    /// What to do, in one sentence.
-    pub instruction: &'a str,
-    /// The rules, for formats that have a place for them apart.
-    pub system: String,
-    /// What was said so far; the last turn is the user's.
-    pub turns: Vec<Turn>,
-    /// What kind of reply is wanted.
-    pub shape: Shape<'a>,
-    /// Whether it is wanted piece by piece.
-    pub stream: bool,
-}
-
-impl Prompt<'_> {
-    /// The JSON schema of the reply, where it is to be JSON.
-    pub fn schema(&self) -> Option<Value> {
-        match self.shape {
-            Shape::Choice(labels) => Some(output_schema(labels)),
-            Shape::Text => None,
-        }
-    }
-
+impl Prompt {
     /// The schema, and how the endpoint is bound to it.
     fn bound(&self, endpoint: &Endpoint, best: Structured) -> Option<(Structured, Value)> {
         let how = endpoint.structured.unwrap_or(best);
         self.schema().map(|schema| (how, schema))
-    }
-
-    /// The turns as `[{role, content}]`, which most formats share.
-    fn messages(&self) -> Vec<Value> {
-        let turns = self.turns.iter();
-        turns
-            .map(|t| serde_json::json!({"role": t.role.as_str(), "content": t.text}))
-            .collect()
     }
 }
 

@@ -1,10 +1,10 @@
-//! What a remote is asked, and the prompt that is made of it.
+//! What a remote is asked, and what that says in words.
 
 use sha2::{Digest, Sha256};
 
+use super::egress::prompt::{Payload, Role, Turn};
 use super::endpoint::Endpoint;
-use super::provider::{Prompt, Role, Shape, Turn};
-use crate::task::{Input, Label};
+use crate::task::{Input, Label, output_schema};
 
 /// How many bytes of a file a remote is shown.
 const SHOWN_BYTES: usize = 512;
@@ -36,16 +36,24 @@ pub struct Question<'a> {
     pub input: Input<'a>,
     /// What is wanted.
     pub wanted: Wanted<'a>,
-    /// People's names in all of it, as far as they are known: they are redacted with everything else.
-    pub names: &'a [String],
+    /// Whether the instruction and the labels are the bundle's, which name nobody. A caller's own are looked through for
+    /// people's names, as texts are.
+    pub bundled: bool,
 }
 
 impl Question<'_> {
-    /// Everything that the caller says: for text, the rules (a call's variables may be in them) and the earlier turns;
-    /// then what is said now.
-    pub fn texts(&self) -> Vec<String> {
-        match self.wanted {
-            Wanted::Choice(_) => vec![shown(self.input)],
+    /// All that it says.
+    pub(super) fn payload(&self) -> Payload {
+        let user = |text: String| Turn {
+            role: Role::User,
+            text,
+        };
+        let (rules, turns, labels) = match self.wanted {
+            Wanted::Choice(labels) => (
+                String::new(),
+                vec![user(shown(self.input))],
+                Some(labels.to_vec()),
+            ),
             Wanted::Text {
                 system,
                 text,
@@ -56,64 +64,62 @@ impl Question<'_> {
                 } else {
                     system
                 };
-                let earlier = history.iter().map(|turn| turn.text.clone());
-                let rules = [rules.to_owned()].into_iter();
-                rules.chain(earlier).chain([text.to_owned()]).collect()
+                let now = [user(text.to_owned())];
+                let turns = history.iter().cloned().chain(now).collect();
+                (rules.to_owned(), turns, None)
             }
+        };
+        Payload {
+            task: self.task.to_owned(),
+            instruction: self.instruction.to_owned(),
+            rules,
+            turns,
+            labels,
         }
     }
 
-    /// The prompt with these texts instead of [`Question::texts`].
-    pub(super) fn prompt(&self, texts: &[String], stream: bool) -> Prompt<'_> {
-        let (system, shape, roles, turns) = match self.wanted {
-            Wanted::Choice(labels) => (
-                choice_rules(self.instruction, labels),
-                Shape::Choice(labels),
-                Vec::new(),
-                texts,
-            ),
-            Wanted::Text { history, .. } => {
-                let roles = history.iter().map(|turn| turn.role).collect();
-                let rules = texts.first().cloned().unwrap_or_default();
-                (
-                    rules,
-                    Shape::Text,
-                    roles,
-                    texts.get(1..).unwrap_or_default(),
-                )
-            }
-        };
-        let roles = roles.into_iter().chain([Role::User]);
-        Prompt {
-            task: self.task,
-            instruction: self.instruction,
-            system,
-            turns: roles
-                .zip(turns)
-                .map(|(role, text)| Turn {
-                    role,
-                    text: text.clone(),
-                })
-                .collect(),
-            shape,
-            stream,
+    /// How many bytes it says, without what is said of a file.
+    pub(super) fn bytes(&self) -> usize {
+        match self.input {
+            Input::Text(_) => self.payload().bytes(),
+            Input::Bytes(_) => 0,
         }
+    }
+
+    /// The words in which people may be named.
+    pub(super) fn words(&self) -> Vec<String> {
+        let payload = self.payload();
+        let mut words: Vec<String> = payload.turns.into_iter().map(|turn| turn.text).collect();
+        if !payload.rules.is_empty() {
+            words.insert(0, payload.rules);
+        }
+        if !self.bundled {
+            let labels = payload.labels.into_iter().flatten();
+            let labels = labels.flat_map(|label| [Some(label.id), label.title]);
+            let own: Vec<String> = [payload.instruction]
+                .into_iter()
+                .chain(labels.flatten())
+                .collect();
+            words.push(own.join("\n"));
+        }
+        words
     }
 
     /// The SHA-256 of everything that the answer depends on.
-    pub(super) fn hash(&self, texts: &[String], endpoints: &[Endpoint]) -> String {
+    pub(super) fn hash(&self, endpoints: &[Endpoint]) -> String {
         let mut hash = Sha256::new();
         // Lengths in front, so that no two questions run into the same bytes.
         let mut add = |text: &str| {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         };
-        let prompt = self.prompt(texts, false);
-        add(self.task);
-        add(self.instruction);
-        add(&prompt.system);
-        add(&prompt.schema().map_or(String::new(), |s| s.to_string()));
-        for turn in &prompt.turns {
+        let payload = self.payload();
+        add(&payload.task);
+        add(&payload.instruction);
+        add(&payload.system());
+        let schema = payload.labels.as_deref().map(output_schema);
+        add(&schema.map_or(String::new(), |s| s.to_string()));
+        for turn in &payload.turns {
             add(if turn.role == Role::User { "u" } else { "a" });
             add(&turn.text);
         }
@@ -127,22 +133,6 @@ impl Question<'_> {
         }
         hash.finalize().iter().map(|b| format!("{b:02x}")).collect()
     }
-}
-
-fn choice_rules(instruction: &str, labels: &[Label]) -> String {
-    let mut rules = format!(
-        "{instruction}\nAnswer with JSON only: {{\"label\": …}}, where the label is exactly one of:\n"
-    );
-    for label in labels {
-        rules.push_str("- ");
-        rules.push_str(&label.id);
-        if let Some(title) = &label.title {
-            rules.push_str(": ");
-            rules.push_str(title);
-        }
-        rules.push('\n');
-    }
-    rules
 }
 
 /// The input as a remote is shown it.

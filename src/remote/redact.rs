@@ -94,6 +94,10 @@ pub struct Redacted {
     values: BTreeMap<String, String>,
     /// The same the other way round.
     placeholders: BTreeMap<String, String>,
+    /// The last number of each kind.
+    numbers: BTreeMap<String, u32>,
+    /// Placeholders that the texts had of themselves.
+    taken: BTreeSet<String>,
 }
 
 impl Redacted {
@@ -198,12 +202,25 @@ impl Redactor {
     /// Takes what is found out of texts that go together: a value gets the same placeholder in all of them.
     pub fn redact(&self, texts: &[&str], names: &[String]) -> (Vec<String>, Redacted) {
         let mut redacted = Redacted::default();
-        let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
+        let out = self.redact_more(&mut redacted, texts, names);
+        (out, redacted)
+    }
+
+    /// Takes what is found out of further texts that go together with those of which `redacted` tells. A placeholder
+    /// that stands there already stays as it is.
+    pub fn redact_more(
+        &self,
+        redacted: &mut Redacted,
+        texts: &[&str],
+        names: &[String],
+    ) -> Vec<String> {
         // A placeholder that a text has of itself must not be taken for one of ours.
-        let taken: BTreeSet<&str> = texts
-            .iter()
-            .flat_map(|text| PLACEHOLDER.find_iter(text).map(|m| m.as_str()))
-            .collect();
+        for text in texts {
+            let foreign = PLACEHOLDER.find_iter(text).map(|m| m.as_str());
+            let foreign = foreign.filter(|found| !redacted.values.contains_key(*found));
+            let foreign: Vec<String> = foreign.map(str::to_owned).collect();
+            redacted.taken.extend(foreign);
+        }
         let out = texts.iter().map(|text| {
             let mut out = String::with_capacity(text.len());
             let mut from = 0;
@@ -215,11 +232,11 @@ impl Redactor {
                     out.push_str(placeholder);
                     continue;
                 }
-                let number = numbers.entry(found.name.clone()).or_insert(0);
+                let number = redacted.numbers.entry(found.name.clone()).or_insert(0);
                 let placeholder = loop {
                     *number += 1;
                     let placeholder = format!("[{}_{number}]", found.name);
-                    if !taken.contains(placeholder.as_str()) {
+                    if !redacted.taken.contains(placeholder.as_str()) {
                         break placeholder;
                     }
                 };
@@ -232,7 +249,7 @@ impl Redactor {
             out.push_str(&text[from..]);
             out
         });
-        (out.collect(), redacted)
+        out.collect()
     }
 }
 

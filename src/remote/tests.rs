@@ -48,14 +48,14 @@ type Told = (Result<Reply, Error>, Vec<Attempt>, Vec<Sent>);
 async fn ask_about(remote: &Remote, world: &World, text: &str) -> Told {
     let labels = labels();
     let question = Question {
-        names: &[],
+        bundled: true,
         task: "spam",
         instruction: "Is it spam?",
         input: Input::Text(text),
         wanted: Wanted::Choice(&labels),
     };
     let trace = Trace::default();
-    let result = remote.ask(&question, world, world, &trace).await;
+    let result = remote.ask(&question, &Unnamed, world, world, &trace).await;
     let (attempts, sent) = trace.into_parts();
     (result, attempts, sent)
 }
@@ -66,7 +66,7 @@ fn ask(remote: &Remote, world: &World) -> Told {
 
 async fn write_about(remote: &Remote, world: &World, text: &str) -> Told {
     let question = Question {
-        names: &[],
+        bundled: true,
         task: "summary",
         instruction: "Summarise.",
         input: Input::Text(text),
@@ -77,7 +77,9 @@ async fn write_about(remote: &Remote, world: &World, text: &str) -> Told {
         },
     };
     let trace = Trace::default();
-    let result = remote.stream(&question, world, world, &trace).await;
+    let result = remote
+        .stream(&question, &Unnamed, world, world, &trace)
+        .await;
     let (attempts, sent) = trace.into_parts();
     (result, attempts, sent)
 }
@@ -126,13 +128,13 @@ fn an_answer_comes_with_its_trace() {
         Some("https://api0.example/v1")
     );
     let request = &world.requests.borrow()[0];
-    assert_eq!(request.url, "https://api0.example/v1/chat/completions");
-    assert_eq!((sent.len(), &sent[0].body), (1, &request.body));
-    assert_eq!(sent[0].bytes as usize, request.body.len());
+    assert_eq!(request.url(), "https://api0.example/v1/chat/completions");
+    assert_eq!((sent.len(), &sent[0].body), (1, &request.body().to_owned()));
+    assert_eq!(sent[0].bytes as usize, request.body().len());
     let report = remote.egress();
     assert_eq!(
         (report.requests, report.bytes as usize),
-        (1, request.body.len())
+        (1, request.body().len())
     );
     assert_eq!(world.open_bodies(), 0);
 }
@@ -156,7 +158,7 @@ fn a_bad_reply_is_repaired_once() {
         let reply = reply.unwrap();
         assert_eq!(reply.output.unwrap().label, "ham");
         assert_eq!(codes(&attempts), ["remote_bad_response", "answered"]);
-        let second: Value = serde_json::from_str(&world.requests.borrow()[1].body).unwrap();
+        let second: Value = serde_json::from_str(world.requests.borrow()[1].body()).unwrap();
         let last = second["messages"].as_array().unwrap().last().unwrap()["content"].clone();
         assert!(
             last.as_str().unwrap().starts_with("That is not valid"),
@@ -277,7 +279,7 @@ fn endpoints_are_tried_in_order_and_a_sick_one_is_left_alone() {
     let two = json!({"endpoints": [endpoint(0), endpoint(1)],
         "policy": {"maxRetries": 0, "breakerFailures": 2, "breakerOpenMs": 1000}, "answerCache": {"entries": 0}});
     let remote = Remote::new(options(two)).unwrap();
-    let world = World::new(1, |request, _| match request.endpoint {
+    let world = World::new(1, |request, _| match request.endpoint() {
         0 => Script::reply(500, ""),
         _ => ham(),
     });
@@ -302,7 +304,7 @@ fn a_hedge_takes_the_first_answer() {
     let hedged = |first: f64, second: f64, fails: bool| {
         let two = json!({"endpoints": [endpoint(0), endpoint(1)],
             "policy": {"hedgeAfterMs": 100, "maxRetries": 0}});
-        let world = World::new(1, move |request, _| match (request.endpoint, fails) {
+        let world = World::new(1, move |request, _| match (request.endpoint(), fails) {
             (0, true) => Script {
                 after: first,
                 ..Script::reply(500, "")
@@ -349,7 +351,8 @@ fn personal_data_stays_and_comes_back() {
     let expected = "Write to ann@mail.example or +49 30 901820.";
     assert_eq!(reply.unwrap().text, expected);
     assert_eq!(*world.given.borrow(), expected);
-    let body = &world.requests.borrow()[0].body;
+    let requests = world.requests.borrow();
+    let body = requests[0].body();
     assert!(body.contains("[EMAIL_1]") && !body.contains("ann@") && !body.contains("901820"));
     assert_eq!(
         sent[0].redactions,
@@ -366,7 +369,7 @@ fn rules_and_earlier_turns_are_redacted_together_with_the_text() {
         text: "I am b@c.example, like a@b.example".into(),
     }];
     let question = Question {
-        names: &[],
+        bundled: true,
         task: "t",
         instruction: "i",
         input: Input::Text("x"),
@@ -377,9 +380,9 @@ fn rules_and_earlier_turns_are_redacted_together_with_the_text() {
         },
     };
     let trace = Trace::default();
-    let reply = world.block_on(remote.stream(&question, &world, &world, &trace));
+    let reply = world.block_on(remote.stream(&question, &Unnamed, &world, &world, &trace));
     assert_eq!(reply.unwrap().text, "Ok a@b.example");
-    let body: Value = serde_json::from_str(&world.requests.borrow()[0].body).unwrap();
+    let body: Value = serde_json::from_str(world.requests.borrow()[0].body()).unwrap();
     let said: Vec<_> = (0..3)
         .map(|n| body["messages"][n]["content"].clone())
         .collect();
@@ -433,13 +436,14 @@ fn nothing_leaves_against_the_settings() {
     *world.consent.borrow_mut() = Ok(Consent {
         allow: true,
         text: Some("changed".into()),
-        why: None,
+        ..Consent::default()
     });
     let remote = one(json!({"privacy": {"beforeRemote": true, "redact": {}}}));
     let (reply, ..) = world.block_on(ask_about(&remote, &world, "mail a@b.example"));
     assert!(reply.is_ok());
     assert_eq!(world.outgoing.borrow()[0].text, "mail [EMAIL_1]");
-    let body = &world.requests.borrow()[0].body;
+    let requests = world.requests.borrow();
+    let body = requests[0].body();
     assert!(body.contains("changed") && !body.contains("mail"));
 }
 
@@ -449,7 +453,7 @@ fn a_file_is_not_sent_where_texts_are_redacted() {
     let remote = one(json!({"privacy": {"egress": "redacted"}}));
     let labels = labels();
     let question = Question {
-        names: &[],
+        bundled: true,
         task: "type",
         instruction: "?",
         input: Input::Bytes(b"ann@mail.example"),
@@ -457,7 +461,7 @@ fn a_file_is_not_sent_where_texts_are_redacted() {
     };
     let trace = Trace::default();
     let error = world
-        .block_on(remote.ask(&question, &world, &world, &trace))
+        .block_on(remote.ask(&question, &Unnamed, &world, &world, &trace))
         .unwrap_err();
     assert_eq!(error.code(), Code::EgressDenied);
     assert!(world.requests.borrow().is_empty());
@@ -476,7 +480,7 @@ fn a_model_on_the_device_sees_everything_and_costs_nothing() {
     let (reply, attempts, sent) = world.block_on(ask_about(&remote, &world, "mail a@b.example"));
     assert!(reply.unwrap().on_device);
     assert_eq!(codes(&attempts), ["egress_denied", "answered"]);
-    assert!(sent.is_empty() && world.requests.borrow()[0].body.contains("a@b.example"));
+    assert!(sent.is_empty() && world.requests.borrow()[0].body().contains("a@b.example"));
 }
 
 #[test]

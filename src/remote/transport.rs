@@ -1,8 +1,13 @@
 //! The seam to the world: the network, the page, timers and what is kept.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::egress::{HttpRequest, Role};
+use crate::task::{Label, Sent};
 
 /// What time it is, and chance.
 pub trait Clock {
@@ -14,19 +19,6 @@ pub trait Clock {
 
     /// A fresh random number in `[0, 1)`.
     fn uniform(&self) -> f64;
-}
-
-/// A request, ready to be sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpRequest {
-    /// The place of its endpoint in the list, from 0: the caller may have headers for each.
-    pub endpoint: usize,
-    /// The absolute address; empty for a function of the page.
-    pub url: String,
-    /// Headers, without the caller's own.
-    pub headers: Vec<(String, String)>,
-    /// The body. The method is always POST.
-    pub body: String,
 }
 
 /// The beginning of a response.
@@ -74,7 +66,18 @@ pub trait Body {
     fn next(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>, TransportError>>;
 }
 
-/// What is about to leave the device, as the page's hooks see it.
+/// One turn of what is about to leave the device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Message {
+    /// Who said it.
+    pub role: Role,
+    /// What.
+    pub content: String,
+}
+
+/// What is about to leave the device, as the page's hooks see it: all of it, after redaction. The wire format and
+/// the model's name come on top.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
@@ -83,10 +86,21 @@ pub struct Outgoing {
     pub task: String,
     /// The addresses it may go to, in the order in which they are tried.
     pub endpoints: Vec<String>,
-    /// The text that would be sent, after redaction; the task's own words come on top.
+    /// What to do, in one sentence.
+    pub instruction: String,
+    /// The rules that are sent beside the messages; a choice's are made of the instruction and the labels.
+    pub system: String,
+    /// Every turn, oldest first; the input, or the text that it was put into, is the last.
+    pub messages: Vec<Message>,
+    /// The labels, where one is to be chosen.
+    pub labels: Option<Vec<Label>>,
+    /// The content of the last message.
     pub text: String,
+    /// The endpoints' own further fields, by address, where they have any.
+    #[cfg_attr(test, ts(type = "Record<string, Record<string, unknown>>"))]
+    pub extra_body: BTreeMap<String, Map<String, Value>>,
     /// How many values of each kind were replaced by placeholders.
-    pub redactions: std::collections::BTreeMap<String, u32>,
+    pub redactions: BTreeMap<String, u32>,
     /// Whether the task's egress setting wants the page to ask its user.
     pub ask: bool,
 }
@@ -97,9 +111,15 @@ pub struct Outgoing {
 pub struct Consent {
     /// Whether it may leave.
     pub allow: bool,
-    /// What to send instead of the text, if anything.
+    /// What to send instead of the only message, if anything.
     #[serde(default)]
     pub text: Option<String>,
+    /// What to send instead of the messages: as many, by the same.
+    #[serde(default)]
+    pub messages: Option<Vec<Message>>,
+    /// What to send instead of the rules that a text is written by.
+    #[serde(default)]
+    pub system: Option<String>,
     /// Why it may not, in the page's words.
     #[serde(default)]
     pub why: Option<String>,
@@ -115,6 +135,9 @@ pub trait Transport {
 
     /// Whether the caller aborted the call.
     fn aborted(&self) -> bool;
+
+    /// Hears of a request before it is sent: what keeps it must not wait for its end.
+    fn sending(&self, _: &Sent) {}
 
     /// Sends a request and gives the beginning of the response. Dropping the future ends it.
     fn open(

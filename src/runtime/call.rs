@@ -452,21 +452,19 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             return Err(aborted());
         }
         let (instruction, labels) = self.question();
-        let mut question = Question {
-            names: &[],
+        let question = Question {
+            bundled: self.task.is_some(),
             task: self.call.task,
             instruction: &instruction,
             input: self.call.input,
             wanted: Wanted::Choice(&labels),
         };
-        let names = self.runtime.names(&question).await?;
-        question.names = &names;
         let trace = Trace::default();
         let from = self.clock.now_ms();
-        let asked = self
-            .runtime
+        let runtime = self.runtime;
+        let asked = runtime
             .remote
-            .ask(&question, self.transport, self.clock, &trace);
+            .ask(&question, runtime, self.transport, self.clock, &trace);
         let result = asked.await;
         self.timing.remote_ms += self.clock.now_ms() - from;
         let (attempts, sent) = trace.into_parts();

@@ -235,8 +235,8 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
 
     /// Asks the remotes, piece by piece.
     async fn remote(&mut self) -> Result<Reply> {
-        let mut question = Question {
-            names: &[],
+        let question = Question {
+            bundled: self.task.is_some(),
             task: self.call.task,
             instruction: &self.instruction,
             input: Input::Text(self.call.input),
@@ -246,14 +246,12 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 history: &self.call.history,
             },
         };
-        let names = self.runtime.names(&question).await?;
-        question.names = &names;
         let trace = Trace::default();
         let from = self.clock.now_ms();
-        let asked = self
-            .runtime
+        let runtime = self.runtime;
+        let asked = runtime
             .remote
-            .stream(&question, self.transport, self.clock, &trace);
+            .stream(&question, runtime, self.transport, self.clock, &trace);
         let result = asked.await;
         self.timing.remote_ms += self.clock.now_ms() - from;
         let (attempts, sent) = trace.into_parts();

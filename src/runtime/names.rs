@@ -2,8 +2,8 @@
 
 use super::Runtime;
 use crate::bundle::Source;
-use crate::error::{Code, Error, Result};
-use crate::remote::Question;
+use crate::error::Result;
+use crate::remote::People;
 
 impl<S: Source> Runtime<S> {
     /// The names of people that the bundle's tagger finds in a text, in its order; none without a tagger.
@@ -16,22 +16,14 @@ impl<S: Source> Runtime<S> {
             Some(entry) => self.models.tagger(&self.bundle, entry).await?.names(text),
         }
     }
+}
 
-    /// The names in a question whose texts are redacted; none where the bundle has no tagger.
-    ///
-    /// # Errors
-    /// [`Code::EgressDenied`] when the tagger could not look: what was not looked at does not leave.
-    pub(super) async fn names(&self, question: &Question<'_>) -> Result<Vec<String>> {
-        if self.bundle.manifest().tagger.is_none() || !self.remote.redacts_names(question.task) {
-            return Ok(Vec::new());
-        }
-        let unseen = |error: Error| {
-            let why = format!("names could not be looked for, so nothing is sent: {error}");
-            Error::new(Code::EgressDenied, why)
-        };
+impl<S: Source> People for Runtime<S> {
+    /// The names in texts that are redacted; none where the bundle has no tagger.
+    async fn names(&self, texts: &[String]) -> Result<Vec<String>> {
         let mut found = Vec::new();
-        for text in question.texts() {
-            found.extend(self.people(&text).await.map_err(unseen)?);
+        for text in texts {
+            found.extend(self.people(text).await?);
         }
         // A name within another is replaced only where it stands alone.
         found.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));

@@ -247,7 +247,7 @@ fn an_unsure_answer_escalates_and_says_why() {
         answer.explanation
     );
     assert!(answer.timing.remote_ms > 0.0);
-    let sent: Value = serde_json::from_str(&remote.0.requests.borrow()[0].body).unwrap();
+    let sent: Value = serde_json::from_str(remote.0.requests.borrow()[0].body()).unwrap();
     assert!(
         sent["messages"][0]["content"]
             .as_str()

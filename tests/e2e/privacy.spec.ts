@@ -48,12 +48,70 @@ test("the page may look, change, ask its user, and say no", async ({ page, harne
     const agreed = await make({ egress: "ask", beforeRemote: () => true });
     return { told, body: answer!.sent[0]!.body, codes, agreed: (await agreed.run("sentiment", unsure)).ranOn };
   }, [UNSURE, `${faults.address}/echo`] as const);
-  expect(seen.told).toEqual([{ task: "sentiment", endpoints: [`${faults.address}/echo`], text: UNSURE, redactions: {}, ask: false }]);
+  expect(seen.told).toHaveLength(1);
+  expect(seen.told[0]).toMatchObject({
+    task: "sentiment",
+    endpoints: [`${faults.address}/echo`],
+    messages: [{ role: "user", content: UNSURE }],
+    text: UNSURE,
+    extraBody: {},
+    redactions: {},
+    ask: false,
+  });
+  const { instruction, system, labels } = seen.told[0] as { instruction: string; system: string; labels: { id: string }[] };
+  expect(system).toContain(instruction);
+  expect(labels.map((label) => label.id)).toContain("neutral");
   expect(seen.body).toContain("only this");
   expect(seen.body).not.toContain("ann@");
   expect(seen.codes).toEqual(Array<string>(6).fill("egress_denied"));
   expect(seen.agreed).toBe("remote");
   expect(faults.requests.filter((r) => r.startsWith("POST"))).toHaveLength(2);
+});
+
+test("every turn of a text is shown before it leaves, and a part cannot stand for the whole", async ({ page, harness, faults }) => {
+  await open(page, harness.address);
+  faults.requests = [];
+  const seen = await page.evaluate(async (baseUrl) => {
+    const remote = { provider: "openai", baseUrl, model: "m" };
+    const told: { system: string; messages: object[] }[] = [];
+    const write = async (say: (outgoing: { messages: { content: string }[] }) => unknown) => {
+      const beforeRemote = (outgoing: never): unknown => (told.push(outgoing), say(outgoing));
+      const ai = await window.create({ remote, privacy: { beforeRemote }, policy: { maxRetries: 0 }, answerCache: { entries: 0 } });
+      const history = [
+        { role: "user" as const, content: "the first turn" },
+        { role: "assistant" as const, content: "the reply" },
+      ];
+      const stream = ai.generate("poem", "the last turn", { instruction: "Write a poem.", history });
+      const error = await stream.answer.then(() => undefined, window.failure);
+      const sent = (await ai.egress()).sent.map((s) => s.body);
+      return { code: error?.code, message: error?.message, sent };
+    };
+    const part = await write(() => ({ text: "only this" }));
+    const typo = await write(() => ({ allowed: true }));
+    const all = await write(({ messages }) => ({ messages: messages.map((m) => ({ ...m, content: "changed" })) }));
+    return { told: told[0]!, part, typo, all };
+  }, `${faults.address}/echo`);
+  expect(seen.told).toMatchObject({
+    system: "Write a poem.",
+    messages: [
+      { role: "user", content: "the first turn" },
+      { role: "assistant", content: "the reply" },
+      { role: "user", content: "the last turn" },
+    ],
+  });
+  for (const refused of [seen.part, seen.typo]) expect(refused).toMatchObject({ code: "egress_denied", sent: [] });
+  expect(seen.part.message).toContain("3 messages");
+  expect(seen.all.sent).toHaveLength(1);
+  expect(seen.all.sent[0]).not.toContain("turn");
+});
+
+test("a misspelt task in the privacy options is refused at the start", async ({ page, harness, faults }) => {
+  await open(page, harness.address);
+  const remote = { provider: "openai", baseUrl: `${faults.address}/echo`, model: "m" };
+  const error = await refused(page, { remote, privacy: { tasks: { sentimint: "never" } } });
+  expect(error).toMatchObject({ code: "invalid_option" });
+  expect(error!.message).toContain("sentimint");
+  expect(await refused(page, { remote, privacy: { tasks: { triage: "ask" }, ownTasks: ["triage"] } })).toBeUndefined();
 });
 
 test("a key in a page needs a clear word", async ({ page, harness, faults }) => {

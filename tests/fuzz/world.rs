@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use serde_json::json;
 use smallfirst::remote::{
     Body, Clock, Consent, Head, HttpRequest, Outgoing, Question, Remote, RemoteOptions, Trace,
-    Transport, TransportError, Wanted,
+    Transport, TransportError, Unnamed, Wanted,
 };
 use smallfirst::task::{Input, Label};
 
@@ -122,7 +122,7 @@ pub fn stream(data: &[u8]) {
     };
     let text = "Write to ann@mail.example";
     let question = Question {
-        names: &[],
+        bundled: true,
         task: "t",
         instruction: "i",
         input: Input::Text(text),
@@ -133,7 +133,7 @@ pub fn stream(data: &[u8]) {
         },
     };
     let trace = Trace::default();
-    let result = pollster::block_on(remote.stream(&question, &sent, &sent, &trace));
+    let result = pollster::block_on(remote.stream(&question, &Unnamed, &sent, &sent, &trace));
     if let Ok(reply) = result {
         assert_eq!(reply.text, *sent.given.borrow());
         assert!(!reply.text.trim().is_empty());
@@ -150,14 +150,14 @@ pub fn reply(data: &[u8]) {
         title: None,
     });
     let question = Question {
-        names: &[],
+        bundled: true,
         task: "t",
         instruction: "i",
         input: Input::Text("x"),
         wanted: Wanted::Choice(&labels),
     };
     let trace = Trace::default();
-    let result = pollster::block_on(remote.ask(&question, &sent, &sent, &trace));
+    let result = pollster::block_on(remote.ask(&question, &Unnamed, &sent, &sent, &trace));
     if let Ok(reply) = result {
         let output = reply.output.unwrap();
         assert!(labels.iter().any(|l| l.id == output.label));

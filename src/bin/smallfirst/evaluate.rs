@@ -12,7 +12,7 @@ use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
     Measured, Observation, Policy, Prediction, RemoteOutcome, Report, card, html, text,
 };
-use smallfirst::remote::{AnswerCache, Question, Remote, RemoteOptions, Trace, Wanted};
+use smallfirst::remote::{AnswerCache, Question, Remote, RemoteOptions, Trace, Unnamed, Wanted};
 use smallfirst::runtime::{Clock, Runtime, Scored};
 use smallfirst::task::Input;
 
@@ -312,7 +312,7 @@ fn remote_outcomes(
     let bar = bar(rows.len(), "asking the remote");
     let outcomes = rows.iter().map(|row| {
         let question = Question {
-            names: &[],
+            bundled: true,
             task,
             instruction: &entry.instruction,
             input: Input::Text(&row.text),
@@ -320,7 +320,7 @@ fn remote_outcomes(
         };
         let clock = Stopwatch::start();
         let trace = Trace::default();
-        let reply = pollster::block_on(remote.ask(&question, &transport, &clock, &trace));
+        let reply = pollster::block_on(remote.ask(&question, &Unnamed, &transport, &clock, &trace));
         bar.inc(1);
         let milliseconds = clock.now_ms();
         Ok(match reply {

@@ -46,11 +46,11 @@ impl Transport for Http {
 
     async fn open(&self, request: &HttpRequest) -> Result<(Head, Whole), TransportError> {
         let broken = |e: ureq::Error| TransportError::Unreachable(e.to_string());
-        let mut post = self.agent.post(&request.url);
-        for (name, value) in &request.headers {
+        let mut post = self.agent.post(request.url());
+        for (name, value) in request.headers() {
             post = post.header(name, value);
         }
-        let mut response = post.send(request.body.as_str()).map_err(broken)?;
+        let mut response = post.send(request.body()).map_err(broken)?;
         let header = |name: &str| {
             let value = response.headers().get(name)?.to_str().ok()?;
             Some((name.to_owned(), value.to_owned()))

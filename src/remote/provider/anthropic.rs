@@ -68,7 +68,7 @@ impl Provider for Anthropic {
         let mut body = json!({
             "model": endpoint.model,
             "max_tokens": endpoint.max_tokens.unwrap_or(MAX_TOKENS),
-            "system": prompt.system,
+            "system": prompt.system(),
             "messages": prompt.messages(),
         });
         // Before `output_config` there were only tools.
@@ -84,7 +84,7 @@ impl Provider for Anthropic {
             }
             Some((Structured::Tool, schema)) => {
                 body["tools"] = json!([{
-                    "name": SCHEMA_NAME, "description": prompt.instruction, "input_schema": schema,
+                    "name": SCHEMA_NAME, "description": prompt.instruction(), "input_schema": schema,
                 }]);
                 body["tool_choice"] = json!({"type": "tool", "name": SCHEMA_NAME});
             }
@@ -93,7 +93,7 @@ impl Provider for Anthropic {
         if let Some(temperature) = endpoint.temperature {
             body["temperature"] = temperature.into();
         }
-        if prompt.stream {
+        if prompt.stream() {
             body["stream"] = true.into();
         }
         Ok(Wire {

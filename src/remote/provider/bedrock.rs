@@ -53,11 +53,11 @@ struct TokenCounts {
 impl Provider for Bedrock {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         let messages: Vec<_> = prompt
-            .turns
+            .turns()
             .iter()
             .map(|turn| json!({"role": turn.role.as_str(), "content": [{"text": turn.text}]}))
             .collect();
-        let mut body = json!({"system": [{"text": prompt.system}], "messages": messages});
+        let mut body = json!({"system": [{"text": prompt.system()}], "messages": messages});
         match prompt.bound(endpoint, Structured::Tool) {
             Some((Structured::Schema, schema)) => {
                 body["outputConfig"] = json!({"textFormat": {
@@ -68,7 +68,7 @@ impl Provider for Bedrock {
             Some((Structured::Tool, schema)) => {
                 body["toolConfig"] = json!({
                     "tools": [{"toolSpec": {
-                        "name": SCHEMA_NAME, "description": prompt.instruction, "inputSchema": {"json": schema},
+                        "name": SCHEMA_NAME, "description": prompt.instruction(), "inputSchema": {"json": schema},
                     }}],
                     "toolChoice": {"tool": {"name": SCHEMA_NAME}},
                 });

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Finish, Framing, Prompt, Provider, SCHEMA_NAME, Said, Shape, Wire, object, read};
+use super::{Finish, Framing, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, read};
 use crate::error::{Code, Error};
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
@@ -49,7 +49,7 @@ struct TokenCounts {
 
 impl Provider for Decisions {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
-        let Shape::Choice(labels) = prompt.shape else {
+        let Some(labels) = prompt.labels() else {
             return Err(Error::new(
                 Code::InvalidOption,
                 "the provider openai-decisions chooses between labels and writes no text; add another endpoint for that",
@@ -62,7 +62,7 @@ impl Provider for Decisions {
                 None => json!({"value": label.id}),
             })
             .collect();
-        let input = prompt.turns.first().map_or("", |turn| turn.text.as_str());
+        let input = prompt.turns().first().map_or("", |turn| turn.text.as_str());
         Ok(Wire {
             url: endpoint.url("/decisions"),
             headers: Vec::new(),
@@ -71,7 +71,7 @@ impl Provider for Decisions {
                 "input": input,
                 "questions": [{
                     "type": "choice", "name": SCHEMA_NAME,
-                    "instructions": prompt.instruction, "choices": choices,
+                    "instructions": prompt.instruction(), "choices": choices,
                 }],
             })),
         })

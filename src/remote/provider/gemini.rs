@@ -71,7 +71,7 @@ struct TokenCounts {
 impl Provider for Gemini {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         let contents: Vec<_> = prompt
-            .turns
+            .turns()
             .iter()
             .map(|turn| {
                 let role = match turn.role {
@@ -83,7 +83,7 @@ impl Provider for Gemini {
             .collect();
         let mut config = json!({});
         let mut body = json!({
-            "systemInstruction": {"parts": [{"text": prompt.system}]},
+            "systemInstruction": {"parts": [{"text": prompt.system()}]},
             "contents": contents,
         });
         match prompt.bound(endpoint, Structured::Schema) {
@@ -93,7 +93,7 @@ impl Provider for Gemini {
             }
             Some((Structured::Tool, schema)) => {
                 body["tools"] = json!([{"functionDeclarations": [{
-                    "name": SCHEMA_NAME, "description": prompt.instruction, "parametersJsonSchema": schema,
+                    "name": SCHEMA_NAME, "description": prompt.instruction(), "parametersJsonSchema": schema,
                 }]}]);
                 body["toolConfig"] = json!({"functionCallingConfig": {
                     "mode": "ANY", "allowedFunctionNames": [SCHEMA_NAME],
@@ -110,7 +110,7 @@ impl Provider for Gemini {
         if config.as_object().is_some_and(|c| !c.is_empty()) {
             body["generationConfig"] = config;
         }
-        let method = if prompt.stream {
+        let method = if prompt.stream() {
             "streamGenerateContent?alt=sse"
         } else {
             "generateContent"

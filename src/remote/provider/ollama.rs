@@ -30,10 +30,10 @@ struct Message {
 
 impl Provider for Ollama {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
-        let mut messages = vec![json!({"role": "system", "content": prompt.system})];
+        let mut messages = vec![json!({"role": "system", "content": prompt.system()})];
         messages.extend(prompt.messages());
         let mut body =
-            json!({"model": endpoint.model, "messages": messages, "stream": prompt.stream});
+            json!({"model": endpoint.model, "messages": messages, "stream": prompt.stream()});
         // It has tools, too, but cannot be made to call one.
         if let Some((Structured::Schema | Structured::Tool, schema)) =
             prompt.bound(endpoint, Structured::Schema)

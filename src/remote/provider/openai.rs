@@ -134,7 +134,7 @@ impl Provider for OpenAi {
 
 /// The body, which SageMaker's Messages API shares.
 pub(super) fn body(endpoint: &Endpoint, prompt: &Prompt) -> Value {
-    let mut messages = vec![json!({"role": "system", "content": prompt.system})];
+    let mut messages = vec![json!({"role": "system", "content": prompt.system()})];
     messages.extend(prompt.messages());
     let mut body = json!({"model": endpoint.model, "messages": messages});
     match prompt.bound(endpoint, Structured::Schema) {
@@ -147,7 +147,7 @@ pub(super) fn body(endpoint: &Endpoint, prompt: &Prompt) -> Value {
         Some((Structured::Tool, schema)) => {
             body["tools"] = json!([{
                 "type": "function",
-                "function": {"name": SCHEMA_NAME, "description": prompt.instruction, "parameters": schema},
+                "function": {"name": SCHEMA_NAME, "description": prompt.instruction(), "parameters": schema},
             }]);
             body["tool_choice"] = json!({"type": "function", "function": {"name": SCHEMA_NAME}});
         }
@@ -160,7 +160,7 @@ pub(super) fn body(endpoint: &Endpoint, prompt: &Prompt) -> Value {
     if let Some(temperature) = endpoint.temperature {
         body["temperature"] = temperature.into();
     }
-    if prompt.stream {
+    if prompt.stream() {
         body["stream"] = true.into();
         body["stream_options"] = json!({"include_usage": true});
     }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Finish, Framing, Prompt, Provider, Said, Shape, Wire, object, read};
+use super::{Finish, Framing, Prompt, Provider, Said, Wire, object, read};
 use crate::error::Error;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
@@ -38,23 +38,19 @@ struct Reply {
 
 impl Provider for Page {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
-        let labels = match prompt.shape {
-            Shape::Choice(labels) => Some(labels),
-            Shape::Text => None,
-        };
-        let input = prompt.turns.first().map(|turn| &turn.text);
+        let input = prompt.turns().first().map(|turn| &turn.text);
         Ok(Wire {
             url: String::new(),
             headers: Vec::new(),
             body: object(json!({
-                "task": prompt.task,
-                "instruction": prompt.instruction,
+                "task": prompt.task(),
+                "instruction": prompt.instruction(),
                 "input": input,
-                "system": prompt.system,
+                "system": prompt.system(),
                 "messages": prompt.messages(),
-                "labels": labels,
+                "labels": prompt.labels(),
                 "schema": prompt.schema(),
-                "stream": prompt.stream,
+                "stream": prompt.stream(),
                 "model": endpoint.model,
             })),
         })

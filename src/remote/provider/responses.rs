@@ -65,7 +65,7 @@ impl Provider for Responses {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         let mut body = json!({
             "model": endpoint.model,
-            "instructions": prompt.system,
+            "instructions": prompt.system(),
             "input": input(prompt),
             // Nothing is to be kept there.
             "store": false,
@@ -79,7 +79,7 @@ impl Provider for Responses {
             Some((Structured::Tool, schema)) => {
                 body["tools"] = json!([{
                     "type": "function", "name": SCHEMA_NAME, "strict": true,
-                    "description": prompt.instruction, "parameters": schema,
+                    "description": prompt.instruction(), "parameters": schema,
                 }]);
                 body["tool_choice"] = json!({"type": "function", "name": SCHEMA_NAME});
             }
@@ -91,7 +91,7 @@ impl Provider for Responses {
         if let Some(temperature) = endpoint.temperature {
             body["temperature"] = temperature.into();
         }
-        if prompt.stream {
+        if prompt.stream() {
             body["stream"] = true.into();
         }
         Ok(Wire {
@@ -158,7 +158,7 @@ impl Provider for Responses {
 
 /// The turns. What a model said goes back as the output item that it was: some servers know no shorter form.
 fn input(prompt: &Prompt) -> Vec<Value> {
-    let items = prompt.turns.iter().enumerate();
+    let items = prompt.turns().iter().enumerate();
     items
         .map(|(at, turn)| match turn.role {
             Role::User => json!({"role": "user", "content": turn.text}),

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::error::Code;
+use crate::remote::egress::Turn;
+use crate::remote::egress::prompt::Payload;
+use crate::task::{Label, output_schema};
 
 fn labels() -> Vec<Label> {
     [("spam", None), ("ham", Some("not spam"))]
@@ -25,24 +28,24 @@ fn endpoint(provider: &str, more: Value) -> Endpoint {
     serde_json::from_value(endpoint).unwrap()
 }
 
-fn prompt<'a>(shape: Shape<'a>, stream: bool) -> Prompt<'a> {
-    Prompt {
-        task: "spam",
-        instruction: "Is it spam?",
-        system: "The rules.".into(),
-        turns: [
-            (Role::User, "Hello"),
-            (Role::Assistant, "{}"),
-            (Role::User, "Again"),
-        ]
-        .map(|(role, text)| Turn {
-            role,
-            text: text.into(),
-        })
-        .to_vec(),
-        shape,
-        stream,
-    }
+fn prompt(labels: Option<&[Label]>, stream: bool) -> Prompt {
+    let turns = [
+        (Role::User, "Hello"),
+        (Role::Assistant, "{}"),
+        (Role::User, "Again"),
+    ]
+    .map(|(role, text)| Turn {
+        role,
+        text: text.into(),
+    });
+    let payload = Payload {
+        task: "spam".into(),
+        instruction: "Is it spam?".into(),
+        rules: "The rules.".into(),
+        turns: turns.to_vec(),
+        labels: labels.map(<[Label]>::to_vec),
+    };
+    Prompt::for_test(payload, stream)
 }
 
 /// The address, headers and body of a request.
@@ -69,7 +72,7 @@ const ALL: [&str; 10] = [
 #[test]
 fn every_format_has_its_address() {
     let labels = labels();
-    let choice = prompt(Shape::Choice(&labels), false);
+    let choice = prompt(Some(&labels), false);
     for (kind, url) in [
         ("openai", "https://api.example/v1/chat/completions"),
         ("openai-responses", "https://api.example/v1/responses"),
@@ -90,7 +93,7 @@ fn every_format_has_its_address() {
     ] {
         assert_eq!(asked(&endpoint(kind, json!({})), &choice).0, url);
     }
-    let (url, ..) = asked(&endpoint("gemini", json!({})), &prompt(Shape::Text, true));
+    let (url, ..) = asked(&endpoint("gemini", json!({})), &prompt(None, true));
     assert!(url.ends_with(":streamGenerateContent?alt=sse"));
 }
 
@@ -122,25 +125,25 @@ fn every_format_carries_the_schema_and_the_words() {
         ("custom", "schema", "/schema"),
     ];
     for (kind, how, place) in places {
-        let choice = prompt(Shape::Choice(&labels), false);
+        let choice = prompt(Some(&labels), false);
         let (_, _, body) = asked(&endpoint(kind, json!({"structured": how})), &choice);
         assert_eq!(body.pointer(place), Some(&schema), "{kind} {how}: {body}");
         let text = body.to_string();
-        for words in ["The rules.", "Hello", "Again"] {
+        for words in ["Is it spam?", "Hello", "Again"] {
             assert!(text.contains(words), "{kind} {how} says {words}");
         }
         let (_, _, body) = asked(&endpoint(kind, json!({"structured": "prompt"})), &choice);
         if kind != "custom" {
             assert!(body.pointer(place).is_none(), "{kind} was told not to");
         }
-        let (_, _, body) = asked(&endpoint(kind, json!({})), &prompt(Shape::Text, false));
+        let (_, _, body) = asked(&endpoint(kind, json!({})), &prompt(None, false));
         assert!(
             body.pointer(place).is_none_or(Value::is_null),
             "{kind}: text has no schema"
         );
     }
     // Bedrock wants it as a string.
-    let choice = prompt(Shape::Choice(&labels), false);
+    let choice = prompt(Some(&labels), false);
     let (_, _, body) = asked(
         &endpoint("bedrock", json!({"structured": "schema"})),
         &choice,
@@ -164,10 +167,7 @@ fn every_format_carries_the_schema_and_the_words() {
 fn what_is_not_asked_for_is_not_said() {
     let labels = labels();
     for kind in ALL {
-        let (_, headers, body) = asked(
-            &endpoint(kind, json!({})),
-            &prompt(Shape::Choice(&labels), false),
-        );
+        let (_, headers, body) = asked(&endpoint(kind, json!({})), &prompt(Some(&labels), false));
         let text = body.to_string();
         for absent in [
             "temperature",
@@ -191,7 +191,7 @@ fn what_is_not_asked_for_is_not_said() {
         ("bedrock", "/inferenceConfig/maxTokens"),
         ("sagemaker", "/max_tokens"),
     ] {
-        let (_, _, body) = asked(&endpoint(kind, limits.clone()), &prompt(Shape::Text, false));
+        let (_, _, body) = asked(&endpoint(kind, limits.clone()), &prompt(None, false));
         assert_eq!(body.pointer(field), Some(&json!(9)), "{kind}");
         assert!(body.to_string().contains("temperature"), "{kind}");
     }
@@ -200,7 +200,7 @@ fn what_is_not_asked_for_is_not_said() {
             "openai",
             json!({"maxTokens": 9, "maxTokensField": "max_tokens"}),
         ),
-        &prompt(Shape::Text, true),
+        &prompt(None, true),
     );
     assert_eq!(
         (
@@ -214,7 +214,7 @@ fn what_is_not_asked_for_is_not_said() {
 #[test]
 fn each_version_of_anthropic_gets_what_it_takes() {
     let labels = labels();
-    let choice = prompt(Shape::Choice(&labels), false);
+    let choice = prompt(Some(&labels), false);
     let (_, headers, body) = asked(&endpoint("anthropic", json!({})), &choice);
     assert_eq!(headers, [("anthropic-version", "2026-10-21".to_owned())]);
     assert!(body.get("output_config").is_some() && body.get("tools").is_none());
@@ -610,7 +610,7 @@ fn what_is_no_reply_is_a_typed_error() {
     let error = provider(ProviderKind::OpenaiDecisions)
         .request(
             &endpoint("openai-decisions", json!({})),
-            &prompt(Shape::Text, true),
+            &prompt(None, true),
         )
         .err()
         .unwrap();

@@ -13,7 +13,7 @@ use crate::testing::Random;
 fn remote(flips: &Rc<Cell<usize>>) -> Remote {
     let flips = Rc::clone(flips);
     Remote(World::new(3, move |request, number| {
-        let body: Value = serde_json::from_str(&request.body).unwrap();
+        let body: Value = serde_json::from_str(request.body()).unwrap();
         let said = body["messages"].as_array().unwrap().last().unwrap();
         let up = said["content"].as_str().unwrap().contains("xx");
         let flip = number.checked_rem(flips.get()) == Some(0);

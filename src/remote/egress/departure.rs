@@ -1,0 +1,186 @@
+//! The one door: a request is made here of what was cleared, admitted by the budget and written into the ledger, and a
+//! transport takes nothing else.
+
+use std::cell::Cell;
+
+use super::clearance::Conversation;
+use super::ledger::Ledger;
+use crate::error::{Error, Result};
+use crate::remote::accounts::{self, Accounts, Lease};
+use crate::remote::endpoint::Endpoint;
+use crate::remote::failure::Failure;
+use crate::remote::provider::{Said, provider};
+use crate::remote::trace::Trace;
+use crate::remote::transport::{Clock, Transport};
+use crate::task::Sent;
+
+/// A request that may be sent. Only this room makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpRequest {
+    endpoint: usize,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+impl HttpRequest {
+    /// The place of its endpoint in the list, from 0: the caller may have headers for each.
+    pub fn endpoint(&self) -> usize {
+        self.endpoint
+    }
+
+    /// The absolute address; empty for a function of the page.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Headers, without the caller's own.
+    pub fn headers(&self) -> &[(String, String)] {
+        &self.headers
+    }
+
+    /// The body. The method is always POST.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+}
+
+/// The door for the requests of one question.
+pub(in crate::remote) struct Door<'a, T, C> {
+    pub accounts: &'a Accounts,
+    pub ledger: &'a Ledger,
+    pub trace: &'a Trace,
+    pub transport: &'a T,
+    pub clock: &'a C,
+    /// The task's name, for the ledger.
+    pub task: &'a str,
+    /// Whether text is wanted, and not a choice.
+    pub text: bool,
+    /// How long a request may wait for others of the same budget, in milliseconds.
+    pub patience_ms: f64,
+    /// The same for all tries of the question.
+    pub key: String,
+    pub tries: Cell<u32>,
+}
+
+/// A request on its way.
+pub(in crate::remote) struct Departure {
+    request: HttpRequest,
+    lease: Lease,
+    attempt: usize,
+    from: f64,
+}
+
+impl Departure {
+    /// What the budget admitted it for.
+    pub fn lease(&self) -> &Lease {
+        &self.lease
+    }
+
+    /// What is sent.
+    pub fn request(&self) -> &HttpRequest {
+        &self.request
+    }
+}
+
+impl<T: Transport, C: Clock> Door<'_, T, C> {
+    /// Lets one request through. Until it ends, its attempt counts as called off: that is what it is when another answer
+    /// comes first.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`](crate::error::Code::InvalidOption) when the provider cannot ask this,
+    /// [`Code::OverBudget`](crate::error::Code::OverBudget) or [`Code::Aborted`](crate::error::Code::Aborted).
+    pub async fn depart(
+        &self,
+        endpoint: &Endpoint,
+        at: usize,
+        conversation: &Conversation<'_>,
+        stream: bool,
+    ) -> Result<Departure> {
+        let request = self.request(endpoint, at, conversation, stream)?;
+        self.tries.set(self.tries.get() + 1);
+        let id = format!(
+            "{}-{}-{:08x}",
+            self.key,
+            self.tries.get(),
+            (self.clock.uniform() * 4e9) as u32
+        );
+        let asks = accounts::Request {
+            endpoint,
+            id,
+            bytes: request.body.len(),
+            text: self.text,
+            patience_ms: self.patience_ms,
+        };
+        let leased = self.accounts.lease(asks, self.transport, self.clock);
+        let lease = leased.await?;
+        if !endpoint.is_on_device() {
+            let sent = Sent {
+                at: self.clock.wall_ms(),
+                task: self.task.to_owned(),
+                endpoint: endpoint.name().to_owned(),
+                model: endpoint.model().to_owned(),
+                bytes: u32::try_from(request.body.len()).unwrap_or(u32::MAX),
+                body: request.body.clone(),
+                redactions: conversation.redacted().counts(),
+            };
+            self.ledger.write(sent.clone());
+            self.transport.sending(&sent);
+            self.trace.sent(sent);
+        }
+        Ok(Departure {
+            request,
+            lease,
+            attempt: self.trace.begin(endpoint),
+            from: self.clock.now_ms(),
+        })
+    }
+
+    fn request(
+        &self,
+        endpoint: &Endpoint,
+        at: usize,
+        conversation: &Conversation<'_>,
+        stream: bool,
+    ) -> Result<HttpRequest> {
+        let prompt = conversation.prompt(stream);
+        let mut wire = provider(endpoint.provider).request(endpoint, &prompt)?;
+        wire.body.extend(conversation.extra(&endpoint.extra_body));
+        let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
+        let own = wire.headers.into_iter();
+        headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        if let Some(name) = &endpoint.idempotency_header {
+            headers.push((name.clone(), self.key.clone()));
+        }
+        Ok(HttpRequest {
+            endpoint: at,
+            url: wire.url,
+            headers,
+            body: serde_json::Value::Object(wire.body).to_string(),
+        })
+    }
+
+    /// Writes the bill of what became of a request.
+    pub async fn settle(
+        &self,
+        departure: &Departure,
+        endpoint: &Endpoint,
+        result: &std::result::Result<Said, Failure>,
+    ) {
+        self.accounts
+            .settle(
+                &departure.lease,
+                endpoint,
+                result,
+                self.transport,
+                self.clock,
+            )
+            .await;
+    }
+
+    /// Notes how an attempt ended.
+    pub fn ended(&self, departure: &Departure, result: std::result::Result<(), &Error>) {
+        let ms = self.clock.now_ms() - departure.from;
+        self.trace.end(departure.attempt, ms, result);
+    }
+}

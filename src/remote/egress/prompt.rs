@@ -1,0 +1,172 @@
+//! What a model is told, whatever the wire format. A prompt is made of a clearance and of nothing else, and a request
+//! of a prompt: what was not cleared cannot be put into one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::task::{Label, output_schema};
+
+/// Who said something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// The one who asks.
+    User,
+    /// The model.
+    Assistant,
+}
+
+impl Role {
+    /// As the wire formats spell it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::User => "user",
+            Role::Assistant => "assistant",
+        }
+    }
+}
+
+/// One thing that was said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// By whom.
+    pub role: Role,
+    /// What.
+    pub text: String,
+}
+
+/// The parts of a question in words: what is cleared, part by part, before anything leaves.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(in crate::remote) struct Payload {
+    /// The task's name.
+    pub(in crate::remote) task: String,
+    /// What to do, in one sentence.
+    pub(in crate::remote) instruction: String,
+    /// The rules that a text is written by; a choice's are made of its instruction and labels.
+    pub(in crate::remote) rules: String,
+    /// What was said so far; the last turn is the user's.
+    pub(in crate::remote) turns: Vec<Turn>,
+    /// The labels, where one is to be chosen.
+    pub(in crate::remote) labels: Option<Vec<Label>>,
+}
+
+impl Payload {
+    /// How many bytes all its words have.
+    pub(in crate::remote) fn bytes(&self) -> usize {
+        let labels = self.labels.iter().flatten();
+        let labels: usize = labels
+            .map(|l| l.id.len() + l.title.as_ref().map_or(0, String::len))
+            .sum();
+        let turns: usize = self.turns.iter().map(|turn| turn.text.len()).sum();
+        self.task.len() + self.instruction.len() + self.rules.len() + turns + labels
+    }
+
+    /// The rules as they are sent.
+    pub(in crate::remote) fn system(&self) -> String {
+        match &self.labels {
+            Some(labels) => choice_rules(&self.instruction, labels),
+            None => self.rules.clone(),
+        }
+    }
+
+    /// Changes every word of it, in a fixed order.
+    pub(super) fn change(&mut self, mut change: impl FnMut(&mut String)) {
+        change(&mut self.task);
+        change(&mut self.instruction);
+        change(&mut self.rules);
+        for turn in &mut self.turns {
+            change(&mut turn.text);
+        }
+        for label in self.labels.iter_mut().flatten() {
+            change(&mut label.id);
+            if let Some(title) = &mut label.title {
+                change(title);
+            }
+        }
+    }
+}
+
+fn choice_rules(instruction: &str, labels: &[Label]) -> String {
+    let mut rules = format!(
+        "{instruction}\nAnswer with JSON only: {{\"label\": …}}, where the label is exactly one of:\n"
+    );
+    for label in labels {
+        rules.push_str("- ");
+        rules.push_str(&label.id);
+        if let Some(title) = &label.title {
+            rules.push_str(": ");
+            rules.push_str(title);
+        }
+        rules.push('\n');
+    }
+    rules
+}
+
+/// What a model is told. Only this room makes one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prompt {
+    payload: Payload,
+    system: String,
+    stream: bool,
+}
+
+impl Prompt {
+    /// The prompt of what was cleared.
+    pub(super) fn of(payload: Payload, stream: bool) -> Self {
+        Prompt {
+            system: payload.system(),
+            payload,
+            stream,
+        }
+    }
+
+    /// A prompt of a test.
+    #[cfg(test)]
+    pub(in crate::remote) fn for_test(payload: Payload, stream: bool) -> Self {
+        Prompt::of(payload, stream)
+    }
+
+    /// The task.
+    pub fn task(&self) -> &str {
+        &self.payload.task
+    }
+
+    /// What to do, in one sentence.
+    pub fn instruction(&self) -> &str {
+        &self.payload.instruction
+    }
+
+    /// The rules, for formats that have a place for them apart.
+    pub fn system(&self) -> &str {
+        &self.system
+    }
+
+    /// What was said so far; the last turn is the user's.
+    pub fn turns(&self) -> &[Turn] {
+        &self.payload.turns
+    }
+
+    /// The labels, where one is to be chosen.
+    pub fn labels(&self) -> Option<&[Label]> {
+        self.payload.labels.as_deref()
+    }
+
+    /// Whether the reply is wanted piece by piece.
+    pub fn stream(&self) -> bool {
+        self.stream
+    }
+
+    /// The JSON schema of the reply, where it is to be JSON.
+    pub fn schema(&self) -> Option<Value> {
+        self.labels().map(output_schema)
+    }
+
+    /// The turns as `[{role, content}]`, which most formats share.
+    pub fn messages(&self) -> Vec<Value> {
+        let turns = self.turns().iter();
+        turns
+            .map(|t| serde_json::json!({"role": t.role.as_str(), "content": t.text}))
+            .collect()
+    }
+}
