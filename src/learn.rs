@@ -26,6 +26,18 @@ use kept::Entry;
 /// The longest input that is kept with its example, in bytes.
 const MOST_INPUT_BYTES: usize = 16 << 10;
 
+/// The longest name of a task, and of a label, that there are examples of, in bytes.
+const MOST_NAME_BYTES: usize = 1 << 10;
+
+/// The most values of a vector.
+const MOST_DIMENSION: usize = 1 << 14;
+
+/// The most examples of a task that may be asked for.
+const MOST_EXAMPLES: usize = 5000;
+
+/// How many hexadecimal digits the key of a subject has.
+const KEY_LEN: usize = 24;
+
 /// How examples are made of remotes' answers, and used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -55,7 +67,7 @@ impl Default for LearnOptions {
 impl LearnOptions {
     fn validate(&self) -> Result<()> {
         let bad = |what: &str| Err(Error::new(Code::InvalidOption, what));
-        if !(100..=5000).contains(&self.examples) {
+        if !(100..=MOST_EXAMPLES).contains(&(self.examples as usize)) {
             return bad("learn.examples must be 100 to 5000");
         }
         if !(0.0..=1.0).contains(&self.audit) {
@@ -91,7 +103,11 @@ impl Subject {
         let digest = hash.finalize();
         Subject {
             task: task.to_owned(),
-            key: digest.iter().take(12).map(|b| format!("{b:02x}")).collect(),
+            key: digest
+                .iter()
+                .take(KEY_LEN / 2)
+                .map(|b| format!("{b:02x}"))
+                .collect(),
             labels,
         }
     }
@@ -154,6 +170,7 @@ pub struct Learner {
 /// What is in memory of a subject.
 #[derive(Debug)]
 struct Set {
+    labels: Vec<String>,
     entry: Entry,
     examples: Examples,
     /// The rulings of the latest look, one a risk.
@@ -239,23 +256,24 @@ impl Learner {
         at: f64,
         transport: &impl Transport,
     ) {
-        self.load(subject, vector.len(), transport).await;
-        let most = self.options.examples as usize;
-        let make = || Entry {
-            task: subject.task.clone(),
-            pieces: kept::pieces(most),
-            ..Entry::default()
-        };
-        let entry = kept::change(&subject.key, transport, make, |entry| entry.total += 1).await;
-        let Some(entry) = entry else { return };
         let keep = self.options.keep_inputs && input.len() <= MOST_INPUT_BYTES;
-        let example = Example {
-            number: entry.total - 1,
+        let mut example = Example {
+            number: 0,
             vector,
             label: label.to_owned(),
             input: keep.then(|| input.to_owned()),
             at,
         };
+        // What could not be read again is not kept.
+        if !example.is_sound() || subject.task.len() > MOST_NAME_BYTES {
+            return;
+        }
+        self.load(subject, example.vector.len(), transport).await;
+        let most = self.options.examples as usize;
+        let new = self.entry(subject);
+        let entry = kept::change(&subject.key, new, transport, |entry| entry.total += 1).await;
+        let Some(entry) = entry else { return };
+        example.number = entry.total - 1;
         kept::put(&subject.key, &entry, &example, transport).await;
         if let Some(set) = self.lock().get_mut(&subject.key) {
             set.entry = entry;
@@ -270,12 +288,20 @@ impl Learner {
 
     /// Trusts these examples no more.
     pub async fn distrust(&self, subject: &Subject, transport: &impl Transport) {
-        let entry = kept::change(&subject.key, transport, Entry::default, |entry| {
-            entry.distrusted = true;
-        });
-        let entry = entry.await;
+        let new = self.entry(subject);
+        let distrust = |entry: &mut Entry| entry.distrusted = true;
+        let entry = kept::change(&subject.key, new, transport, distrust).await;
         if let (Some(set), Some(entry)) = (self.lock().get_mut(&subject.key), entry) {
             set.entry = entry;
+        }
+    }
+
+    /// What is known of a subject without examples.
+    fn entry(&self, subject: &Subject) -> Entry {
+        Entry {
+            task: subject.task.clone(),
+            pieces: kept::pieces(self.options.examples as usize),
+            ..Entry::default()
         }
     }
 
@@ -294,10 +320,12 @@ impl Learner {
         tasks
     }
 
-    /// The examples, of one task or of all, the oldest first.
+    /// The examples, of one task or of all, the oldest first; without those whose label is none of `labels`, where those
+    /// of the task are known: it gives them by its name. Of a task that was asked here, the labels it was asked with count.
     pub async fn export(
         &self,
         task: Option<&str>,
+        labels: impl Fn(&str) -> Option<Vec<String>>,
         transport: &impl Transport,
     ) -> Vec<LearnedExample> {
         let mut found = Vec::new();
@@ -305,7 +333,10 @@ impl Learner {
             if task.is_some_and(|task| task != entry.task) {
                 continue;
             }
-            let examples = self.kept(&key, &entry, transport).await;
+            let asked = self.lock().get(&key).map(|set| set.labels.clone());
+            let labels = asked.or_else(|| labels(&entry.task));
+            let mut examples = self.kept(&key, &entry, transport).await;
+            examples.retain(|e| labels.as_ref().is_none_or(|l| l.contains(&e.label)));
             found.extend(examples.into_iter().map(|example| LearnedExample {
                 task: entry.task.clone(),
                 input: example.input,
@@ -339,7 +370,10 @@ impl Learner {
             return;
         }
         let mut index = kept::index(transport).await;
-        let entry = index.remove(&subject.key).unwrap_or_default();
+        let entry = index.remove(&subject.key);
+        // The task is a part of the key.
+        let entry = entry.filter(|entry| entry.task == subject.task);
+        let entry = entry.unwrap_or_default();
         let mut examples = Examples::default();
         for example in self.kept(&subject.key, &entry, transport).await {
             if example.vector.len() == dimension && subject.labels.contains(&example.label) {
@@ -351,6 +385,7 @@ impl Learner {
             }
         }
         let set = Set {
+            labels: subject.labels.clone(),
             entry,
             examples,
             rulings: Vec::new(),

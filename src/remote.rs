@@ -68,9 +68,12 @@ pub struct Reply {
 impl Reply {
     /// About how many bytes it takes to keep it.
     fn size(&self) -> usize {
-        let output = self.output.as_ref();
-        let scores = output.map_or(0, |o| o.scores.iter().map(|s| s.label.len() + 16).sum());
-        self.text.len() + self.model.len() + scores + 200
+        let output = self.output.as_ref().map_or(0, |output| {
+            let title = output.title.as_ref().map_or(0, String::len);
+            let scores = output.scores.iter().map(|s| s.label.len() + 40);
+            output.label.len() + title + scores.sum::<usize>()
+        });
+        self.text.len() + self.model.len() + output + 200
     }
 }
 

@@ -105,7 +105,11 @@ impl<S: Source> Runtime<S> {
         task: Option<&str>,
         transport: &impl Transport,
     ) -> Vec<LearnedExample> {
-        self.learner.export(task, transport).await
+        let labels = |task: &str| {
+            let entry = self.bundle.task(task).ok()?;
+            Some(entry.labels.iter().map(|label| label.id.clone()).collect())
+        };
+        self.learner.export(task, labels, transport).await
     }
 
     /// Forgets the examples, of one task or of all.

@@ -739,7 +739,11 @@ bytes: number,
 /**
  * Whether they are kept in the browser beyond this visit.
  */
-persist: boolean, };
+persist: boolean, 
+/**
+ * For how many days an answer is kept, 1 to 365.
+ */
+days: number, };
 
 /**
  * A kind of personal data.

@@ -1,11 +1,14 @@
 //! Where examples are kept: an index of all tasks in one piece, and examples in pieces of a few, so that taking one in writes
 //! little. All of it through [`Transport::update`], so that tabs do not lose each other's.
+//!
+//! All scripts of the site can write there, so what is read is held against the bounds within which it was written.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::examples::Example;
+use super::{MOST_DIMENSION, MOST_EXAMPLES, MOST_INPUT_BYTES, MOST_NAME_BYTES};
 use crate::remote::Transport;
 
 /// Where the index is kept.
@@ -16,6 +19,18 @@ const PIECE: u64 = 32;
 
 /// How many tasks there may be.
 const MOST_TASKS: usize = 32;
+
+/// The longest texts that an index and a piece are read from: JSON writes a byte of a text in up to six, a value of a
+/// vector in up to five.
+const MOST_INDEX_BYTES: usize = MOST_TASKS * (6 * MOST_NAME_BYTES + 256);
+const MOST_PIECE_BYTES: usize =
+    PIECE as usize * (6 * (MOST_INPUT_BYTES + MOST_NAME_BYTES) + 5 * MOST_DIMENSION + 256);
+
+/// The largest number of an example: beyond it, JavaScript cannot count.
+const MOST_NUMBER: u64 = 1 << 53;
+
+/// The last moment that JavaScript's dates know, in milliseconds since 1970.
+const MOST_MS: f64 = 8.64e15;
 
 /// What is known of a task's examples.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,12 +45,42 @@ pub struct Entry {
     pub distrusted: bool,
 }
 
+impl Entry {
+    fn is_sound(&self) -> bool {
+        self.task.len() <= MOST_NAME_BYTES
+            && self.total <= MOST_NUMBER
+            && self.pieces <= pieces(MOST_EXAMPLES)
+    }
+
+    /// In which piece an example is kept.
+    fn piece(&self, number: u64) -> u64 {
+        number / PIECE % self.pieces.max(1)
+    }
+}
+
+impl Example {
+    /// Whether it is one that may have been kept.
+    pub(super) fn is_sound(&self) -> bool {
+        let input = self.input.as_ref().map_or(0, String::len);
+        self.number <= MOST_NUMBER
+            && (1..=MOST_DIMENSION).contains(&self.vector.len())
+            && (1..=MOST_NAME_BYTES).contains(&self.label.len())
+            && input <= MOST_INPUT_BYTES
+            && (0.0..=MOST_MS).contains(&self.at)
+    }
+}
+
 /// All tasks, by their key.
 pub type Index = BTreeMap<String, Entry>;
 
 fn read(json: Option<String>) -> Index {
-    json.and_then(|json| serde_json::from_str(&json).ok())
-        .unwrap_or_default()
+    let json = json.filter(|json| json.len() <= MOST_INDEX_BYTES);
+    let index = json.and_then(|json| serde_json::from_str::<Index>(&json).ok());
+    let entries = index.unwrap_or_default().into_iter();
+    entries
+        .filter(|(key, entry)| key.len() == super::KEY_LEN && entry.is_sound())
+        .take(MOST_TASKS)
+        .collect()
 }
 
 /// The index.
@@ -49,18 +94,22 @@ pub async fn index(transport: &impl Transport) -> Index {
     found
 }
 
-/// Changes one entry, making it if there is room for another task. Gives it as it is then.
+/// Changes one entry: where it is of another task than `new`, or there is none and there is room for it, that one. Gives it
+/// as it is then.
 pub async fn change(
     key: &str,
+    new: Entry,
     transport: &impl Transport,
-    make: impl Fn() -> Entry,
     change: impl Fn(&mut Entry),
 ) -> Option<Entry> {
     let mut after = None;
     let mut write = |json: Option<String>| {
         let mut index = read(json);
         if index.contains_key(key) || index.len() < MOST_TASKS {
-            let entry = index.entry(key.to_owned()).or_insert_with(&make);
+            let entry = index.entry(key.to_owned()).or_default();
+            if entry.task != new.task {
+                *entry = new.clone();
+            }
             change(entry);
             after = Some(entry.clone());
         }
@@ -78,6 +127,7 @@ pub fn pieces(most: usize) -> u64 {
 /// Keeps an example.
 pub async fn put(key: &str, entry: &Entry, example: &Example, transport: &impl Transport) {
     let round = example.number / PIECE;
+    let at = entry.piece(example.number);
     let mut write = |json: Option<String>| {
         let mut piece = examples(json);
         // What is there may be of an earlier turn, and is let go then.
@@ -85,16 +135,18 @@ pub async fn put(key: &str, entry: &Entry, example: &Example, transport: &impl T
         piece.push(example.clone());
         serde_json::to_string(&piece).ok()
     };
-    let place = place(key, round % entry.pieces.max(1));
-    transport.update(&place, &mut write).await;
+    transport.update(&place(key, at), &mut write).await;
 }
 
-/// All examples that are kept, the oldest first. A piece that cannot be read is lost alone.
+/// All examples that are kept, the oldest first. A piece that cannot be read is lost alone, and so is an example that cannot
+/// have been kept there.
 pub async fn all(key: &str, entry: &Entry, transport: &impl Transport) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
     for piece in 0..entry.pieces.min(entry.total.div_ceil(PIECE)) {
         let mut look = |json: Option<String>| {
-            found.extend(examples(json.clone()));
+            let mut kept = examples(json.clone());
+            kept.retain(|e| e.number < entry.total && entry.piece(e.number) == piece);
+            found.append(&mut kept);
             json
         };
         transport.update(&place(key, piece), &mut look).await;
@@ -120,8 +172,11 @@ pub async fn forget(key: &str, transport: &impl Transport) {
 }
 
 fn examples(json: Option<String>) -> Vec<Example> {
-    json.and_then(|json| serde_json::from_str(&json).ok())
-        .unwrap_or_default()
+    let json = json.filter(|json| json.len() <= MOST_PIECE_BYTES);
+    let kept = json.and_then(|json| serde_json::from_str(&json).ok());
+    let mut kept: Vec<Example> = kept.unwrap_or_default();
+    kept.retain(Example::is_sound);
+    kept
 }
 
 fn place(key: &str, piece: u64) -> String {

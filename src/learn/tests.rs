@@ -77,11 +77,16 @@ fn what_was_learned_outlives_the_worker_and_can_be_taken_away_and_forgotten() {
         let after = second.consult(&subject(), &vector, None, &world).await;
         assert_eq!(before, after);
         assert!(after.unwrap().trusted);
-        let rows = second.export(Some("kind"), &world).await;
+        let rows = second.export(Some("kind"), |_| None, &world).await;
         assert_eq!((rows.len(), rows[0].input.as_deref()), (100, Some("text")));
-        assert!(second.export(Some("other"), &world).await.is_empty());
+        assert!(
+            second
+                .export(Some("other"), |_| None, &world)
+                .await
+                .is_empty()
+        );
         second.forget(None, &world).await;
-        assert!(second.export(None, &world).await.is_empty());
+        assert!(second.export(None, |_| None, &world).await.is_empty());
         assert_eq!(
             second.consult(&subject(), &vector, None, &world).await,
             None
@@ -123,7 +128,7 @@ fn a_damaged_piece_is_lost_alone_and_what_does_not_belong_is_left_out() {
             kept.insert(second, renamed);
         }
         let learner = learner();
-        assert_eq!(learner.export(None, &world).await.len(), 64);
+        assert_eq!(learner.export(None, |_| None, &world).await.len(), 64);
         let (vector, _) = point(&mut Random::new(9));
         let advice = learner.consult(&subject(), &vector, None, &world).await;
         let examples = advice.unwrap().learned.examples;
@@ -198,4 +203,97 @@ fn options_are_checked() {
             Code::InvalidOption
         );
     }
+}
+
+#[test]
+fn what_others_wrote_into_the_store_is_left_out() {
+    let bundled = |_: &str| Some(vec!["a".to_owned(), "b".to_owned()]);
+    let changes: [(&str, &str, &str); 9] = [
+        ("/1", "\"label\":\"a\"", "\"label\":\"<img onerror>\""),
+        ("/1", "\"at\":5.0", "\"at\":-5.0"),
+        ("/1", "\"at\":5.0", "\"at\":1e300"),
+        ("/1", "\"input\":\"text\"", "\"input\":\"LONG\""),
+        ("/1", "\"label\":\"", "\"label\":\"LONG"),
+        ("/1", "\"vector\":[", "\"vector\":[],\"x\":["),
+        // Numbers of another place, and of a time to come.
+        ("/1", "\"number\":", "\"number\":1"),
+        ("/1", "\"number\":", "\"number\":99999"),
+        ("/1", "\"number\":", "\"number\":-"),
+    ];
+    for (piece, from, to) in changes {
+        let world = world();
+        let learner = || Learner::new(LearnOptions::default()).unwrap();
+        world.block_on(async {
+            teach(&learner(), 96, 1, &world).await;
+            {
+                let mut kept = world.kept.borrow_mut();
+                let key = kept.keys().find(|key| key.ends_with(piece)).unwrap();
+                let key = key.clone();
+                let to = to.replace("LONG", &"x".repeat(MOST_INPUT_BYTES + 1));
+                let altered = kept[&key].replace(from, &to);
+                assert_ne!(altered, kept[&key], "{from}");
+                kept.insert(key, altered);
+            }
+            let rows = learner().export(None, bundled, &world).await;
+            assert!((64..96).contains(&rows.len()), "{from}: {}", rows.len());
+            for row in rows {
+                assert!(["a", "b"].contains(&row.label.as_str()));
+                assert_eq!((row.input.as_deref(), row.at), (Some("text"), 5.0));
+            }
+        });
+    }
+}
+
+#[test]
+fn an_index_that_others_wrote_neither_holds_nor_misleads() {
+    let task = "\"task\":\"kind\"";
+    let long = format!("\"task\":\"{}\"", "x".repeat(MOST_NAME_BYTES + 1));
+    let changes: [(&str, &str); 6] = [
+        ("\"pieces\":", "\"pieces\":1844674407370955"),
+        ("\"total\":40", "\"total\":18446744073709551615"),
+        ("\"total\":40", "\"total\":-1"),
+        (task, &long),
+        (task, "\"task\":\"another\""),
+        ("{\"", "{\"x"),
+    ];
+    for (from, to) in changes {
+        let world = world();
+        let learner = || Learner::new(LearnOptions::default()).unwrap();
+        world.block_on(async {
+            teach(&learner(), 40, 1, &world).await;
+            {
+                let mut kept = world.kept.borrow_mut();
+                let altered = kept["learned"].replacen(from, to, 1);
+                assert_ne!(altered, kept["learned"], "{from}");
+                kept.insert("learned".into(), altered);
+            }
+            let (vector, _) = point(&mut Random::new(9));
+            let fresh = learner();
+            let advice = fresh.consult(&subject(), &vector, None, &world).await;
+            assert_eq!(advice, None, "{to}");
+            // It begins anew.
+            teach(&fresh, 1, 3, &world).await;
+            let report = learner().report(&world).await;
+            let own: Vec<_> = report.iter().filter(|t| t.task == "kind").collect();
+            assert_eq!((own.len(), own[0].total), (1, 1), "{to}: {report:?}");
+        });
+    }
+}
+
+#[test]
+fn what_could_not_be_read_again_is_not_kept() {
+    let world = world();
+    let learner = Learner::new(LearnOptions::default()).unwrap();
+    let long = "x".repeat(MOST_NAME_BYTES + 1);
+    world.block_on(async {
+        for (subject, label) in [
+            (subject(), long.as_str()),
+            (Subject::new(&long, "Which?", &[], "hash"), "a"),
+        ] {
+            learner
+                .take(&subject, vec![1, 2], label, "text", 5.0, &world)
+                .await;
+        }
+        assert!(learner.report(&world).await.is_empty());
+    });
 }

@@ -72,7 +72,23 @@ impl Spent {
     fn tokens(&self) -> f64 {
         (self.input_tokens + self.output_tokens) as f64
     }
+
+    /// Whether it may have come about: nothing below zero, and nothing so large that sums would end.
+    fn is_sound(&self) -> bool {
+        let counts = [self.requests, self.input_tokens, self.output_tokens];
+        counts.iter().all(|&count| count <= MOST_COUNTED as u64)
+            && (0.0..=MOST_COUNTED).contains(&self.cost_usd)
+    }
 }
+
+/// The most of anything that a book counts. Sums of a thousand times as much are still exact.
+const MOST_COUNTED: f64 = 1e12;
+
+/// The most requests that a book holds as under way.
+const MOST_LEASES: usize = 10_000;
+
+/// The longest text that a book is read from.
+const MOST_BOOK_BYTES: usize = 4 << 20;
 
 /// What was spent, and what answers without a remote saved.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -100,7 +116,7 @@ struct Lease {
 
 /// What was spent, in the form in which it is kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct Book {
     minute: i64,
     this_minute: Spent,
@@ -110,6 +126,9 @@ pub struct Book {
     total: Spent,
     saved: Spent,
     leases: BTreeMap<String, Lease>,
+    /// When a book before this one could not be read; infinite until that is known.
+    #[serde(default)]
+    lost: Option<f64>,
 }
 
 /// Why a request may not be sent now.
@@ -119,6 +138,8 @@ pub enum Refusal {
     Busy,
     /// A limit is reached, in these words.
     Spent(&'static str),
+    /// What counts towards a limit, in these words, could not be read, and may have reached it.
+    Lost(&'static str),
 }
 
 impl Refusal {
@@ -127,6 +148,14 @@ impl Refusal {
         let what = match self {
             Refusal::Busy => "concurrency",
             Refusal::Spent(what) => what,
+            Refusal::Lost(what) => {
+                return Error::new(
+                    Code::OverBudget,
+                    format!(
+                        "what was spent could not be read, so the budget's {what} counts as reached until its time is over"
+                    ),
+                );
+            }
         };
         Error::new(
             Code::OverBudget,
@@ -151,11 +180,43 @@ pub enum Bill {
 const MINUTE_MS: f64 = 60_000.0;
 const DAY_MS: f64 = 86_400_000.0;
 
+/// The last moment that JavaScript's dates know.
+const MOST_MS: f64 = 8.64e15;
+
 impl Book {
-    /// Reads a kept book. What cannot be read is begun anew.
+    /// Reads a kept book; where nothing was kept, it is begun. A book that is damaged is begun anew, too, but must not
+    /// mean that all may be spent once more: the limits of the current minute and day then count as reached.
     pub fn read(kept: Option<&str>) -> Self {
-        kept.and_then(|json| serde_json::from_str(json).ok())
-            .unwrap_or_default()
+        let Some(json) = kept else {
+            return Book::default();
+        };
+        let book = Some(json).filter(|json| json.len() <= MOST_BOOK_BYTES);
+        let book = book.and_then(|json| serde_json::from_str(json).ok());
+        book.filter(Book::is_sound).unwrap_or(Book {
+            lost: Some(f64::INFINITY),
+            ..Book::default()
+        })
+    }
+
+    /// Whether everything in it may have come about.
+    fn is_sound(&self) -> bool {
+        let sums = [
+            &self.this_minute,
+            &self.last_minute,
+            &self.today,
+            &self.total,
+            &self.saved,
+        ];
+        let leases = self.leases.values();
+        let time = |ms: f64| (0.0..=MOST_MS).contains(&ms);
+        sums.into_iter().all(Spent::is_sound)
+            && self.leases.len() <= MOST_LEASES
+            && leases
+                .into_iter()
+                .all(|lease| time(lease.until) && lease.estimate.is_sound())
+            && self.lost.is_none_or(time)
+            && time(self.minute as f64 * MINUTE_MS)
+            && time(self.day as f64 * DAY_MS)
     }
 
     /// The form in which it is kept.
@@ -165,6 +226,8 @@ impl Book {
 
     /// Moves on to `now` (milliseconds since 1970).
     fn turn(&mut self, now: f64) {
+        // A clock that was set back must not keep it for ever, either.
+        self.lost = self.lost.map(|at| at.min(now));
         let minute = (now / MINUTE_MS).floor() as i64;
         if minute != self.minute {
             let follows = minute == self.minute + 1;
@@ -237,6 +300,26 @@ impl Book {
             // Rounding must not eat the last request of a whole number.
             limit.is_some_and(|limit| spent + more > limit + 1e-9)
         };
+        let lost = |since: f64| self.lost.is_some_and(|at| at >= since);
+        let a_day = [
+            ("requestsPerDay", budget.requests_per_day.is_some()),
+            ("tokensPerDay", budget.tokens_per_day.is_some()),
+            ("costPerDay", budget.cost_per_day.is_some()),
+        ];
+        let a_minute = [
+            ("requestsPerMinute", budget.requests_per_minute.is_some()),
+            ("tokensPerMinute", budget.tokens_per_minute.is_some()),
+        ];
+        // The sliding window reaches back into the minute before this one.
+        for (limits, since) in [
+            (&a_day[..], self.day as f64 * DAY_MS),
+            (&a_minute[..], (self.minute - 1) as f64 * MINUTE_MS),
+        ] {
+            let limit = limits.iter().find(|(_, set)| *set);
+            if let Some((what, _)) = limit.filter(|_| lost(since)) {
+                return Err(Refusal::Lost(what));
+            }
+        }
         let tokens = estimate.tokens();
         if over(
             budget.requests_per_day.map(f64::from),
@@ -456,7 +539,89 @@ mod tests {
             kept = Some(book.write());
         }
         assert_eq!(sent, [5, 5]);
-        assert_eq!(Book::read(Some("{broken")), Book::default());
+    }
+
+    #[test]
+    fn a_book_that_cannot_be_read_is_no_new_budget() {
+        let noon = 20_000.5 * DAY_MS;
+        let whole = {
+            let mut book = Book::default();
+            book.admit(&Budget::default(), "a", cost(7, 0.5), noon, noon + 1000.0)
+                .unwrap();
+            serde_json::to_value(&book).unwrap()
+        };
+        assert_eq!(Book::read(None), Book::default());
+        assert_eq!(
+            Book::read(Some(&whole.to_string())).report(noon).in_flight,
+            1
+        );
+        let damaged = |change: &dyn Fn(&mut serde_json::Value)| {
+            let mut book = whole.clone();
+            change(&mut book);
+            book.to_string()
+        };
+        let kept = [
+            "{broken".to_owned(),
+            "[]".to_owned(),
+            format!("{{\"x\":\"{}\"}}", "x".repeat(MOST_BOOK_BYTES)),
+            damaged(&|b| b["today"]["requests"] = (-1).into()),
+            damaged(&|b| b["today"]["requests"] = u64::MAX.into()),
+            damaged(&|b| b["thisMinute"]["costUsd"] = (-1e300).into()),
+            damaged(&|b| b["total"]["costUsd"] = serde_json::Value::Null),
+            damaged(&|b| b["minute"] = i64::MAX.into()),
+            damaged(&|b| b["day"] = (-1).into()),
+            damaged(&|b| b["leases"]["a"]["until"] = 1e300.into()),
+            damaged(&|b| b["leases"]["a"]["estimate"]["inputTokens"] = u64::MAX.into()),
+        ];
+        let limits: [(Budget, &str, f64); 3] = [
+            (
+                Budget {
+                    cost_per_day: Some(9.0),
+                    requests_per_minute: Some(9),
+                    ..Budget::default()
+                },
+                "costPerDay",
+                DAY_MS / 2.0,
+            ),
+            (
+                Budget {
+                    tokens_per_minute: Some(9000),
+                    ..Budget::default()
+                },
+                "tokensPerMinute",
+                2.0 * MINUTE_MS,
+            ),
+            (
+                Budget {
+                    requests_per_day: Some(9),
+                    ..Budget::default()
+                },
+                "requestsPerDay",
+                DAY_MS / 2.0,
+            ),
+        ];
+        for kept in &kept {
+            for (budget, what, later) in &limits {
+                let mut kept = kept.clone();
+                let mut spend_at = |now: f64| {
+                    let mut book = Book::read(Some(&kept));
+                    let spent = spend(&mut book, budget, cost(1, 0.0), now);
+                    kept = book.write();
+                    spent
+                };
+                assert_eq!(spend_at(noon), Err(Refusal::Lost(what)), "{what}");
+                // It is remembered, in the next tab too.
+                assert_eq!(spend_at(noon + 1.0), Err(Refusal::Lost(what)));
+                assert_eq!(spend_at(noon + later), Ok(()), "{what}");
+                assert_eq!(spend_at(noon + later + 1.0), Ok(()));
+            }
+            // Nothing is limited: nothing is refused.
+            let mut book = Book::read(Some(kept));
+            assert_eq!(
+                spend(&mut book, &Budget::default(), cost(1, 0.0), noon),
+                Ok(())
+            );
+        }
     }
 
     #[test]

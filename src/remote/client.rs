@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Reply;
 use super::accounts::Accounts;
 use super::budget::{Budget, UsageReport};
-use super::cache::{AnswerCache, Cache};
+use super::cache::{AnswerCache, Cache, fits};
 use super::egress::clearance::{self, Clearance};
 use super::egress::{Egress, EgressReport, Ledger, Privacy};
 use super::endpoint::Endpoint;
@@ -81,6 +81,7 @@ impl Remote {
         }
         options.policy.validate()?;
         options.budget.validate()?;
+        options.answer_cache.validate()?;
         let redact = options.privacy.redact.clone();
         let redactor = Redactor::new(&redact.unwrap_or_default())?;
         Ok(Remote {
@@ -154,7 +155,7 @@ impl Remote {
         // First of all: what may not leave is not answered from what left before, either.
         let order = self.order(question, transport, trace)?;
         let key = question.hash(&self.options.endpoints);
-        if let Some(reply) = self.cache.get(&key, transport).await {
+        if let Some(reply) = self.kept(&key, question, transport, clock).await {
             return Ok(kept(reply));
         }
         let flight = self.cache.flight(&key);
@@ -178,7 +179,11 @@ impl Remote {
         };
         let result = result.await;
         match &result {
-            Ok(reply) => self.cache.put(&key, reply, transport).await,
+            Ok(reply) => {
+                self.cache
+                    .put(&key, reply, clock.wall_ms(), transport)
+                    .await
+            }
             // Who aborted speaks for itself only.
             Err(error) if error.code() == Code::Aborted => return result,
             Err(_) => {}
@@ -202,7 +207,7 @@ impl Remote {
         let order = self.order(question, transport, trace)?;
         let mut page = ToPage(transport);
         let key = question.hash(&self.options.endpoints);
-        if let Some(reply) = self.cache.get(&key, transport).await {
+        if let Some(reply) = self.kept(&key, question, transport, clock).await {
             let delivered = page.deliver(&reply.text).await;
             return delivered.map(|()| kept(reply)).map_err(|_| aborted());
         }
@@ -212,8 +217,21 @@ impl Remote {
         let reply = Failover::new(self, question, &clearance, order, transport, clock, trace)
             .text(&mut page)
             .await?;
-        self.cache.put(&key, &reply, transport).await;
+        let now = clock.wall_ms();
+        self.cache.put(&key, &reply, now, transport).await;
         Ok(reply)
+    }
+
+    /// The answer of an earlier call, where it may be that of this one.
+    async fn kept(
+        &self,
+        key: &str,
+        question: &Question<'_>,
+        transport: &impl Transport,
+        clock: &impl Clock,
+    ) -> Option<Reply> {
+        let fits = |reply: &Reply| fits(reply, question.wanted, &self.options.endpoints);
+        self.cache.get(key, clock.wall_ms(), fits, transport).await
     }
 
     /// The endpoints that may be asked, or why there are none.
