@@ -17,16 +17,17 @@ pub use call::Call;
 pub use examine::Examined;
 pub use generate::TextCall;
 pub use models::Scored;
+pub use watch::Monitors;
 
 pub use crate::remote::Clock;
 
-use crate::bundle::{Bundle, Card, Source, TaskInfo};
+use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo};
 use crate::error::{Code, Error, Result};
 use crate::learn::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::monitor::Drift;
 use crate::remote::{EgressReport, Remote, RemoteOptions, Transport, UsageReport};
 use crate::route::Mode;
-use crate::task::{Answer, InputKind, RanOn, TextOutput};
+use crate::task::{Answer, InputKind, RanOn, Sent, TextOutput};
 
 use models::Models;
 use watch::Watch;
@@ -192,6 +193,20 @@ impl<S: Source> Runtime<S> {
         self.watch.take_alarms()
     }
 
+    /// The monitors that have changed since this was last asked, for a runtime that comes after this one.
+    pub fn take_monitors(&self) -> Vec<Monitors> {
+        self.watch.take_changes()
+    }
+
+    /// Goes on with the monitors of an earlier runtime of this very bundle: its evidence counts, and so do its alarms.
+    pub fn resume_monitors(&self, monitors: &[Monitors]) {
+        for kept in monitors {
+            let entry = self.bundle.task(&kept.task).ok();
+            self.watch
+                .resume(kept, entry.and_then(TaskEntry::reference));
+        }
+    }
+
     /// The model card of a task, fetched when asked for.
     ///
     /// # Errors
@@ -231,6 +246,12 @@ impl<S: Source> Runtime<S> {
     /// Everything that left the device since the runtime was made.
     pub fn egress(&self) -> EgressReport {
         self.remote.egress()
+    }
+
+    /// What was written down to leave the device since this was last asked, for whoever keeps it where it outlives this
+    /// runtime.
+    pub fn take_sent(&self) -> Vec<Sent> {
+        self.remote.take_sent()
     }
 
     /// Forgets the remotes' answers that are kept.

@@ -774,7 +774,7 @@ export type Egress = "never" | "ask" | "redacted" | "allow";
  */
 export type EgressReport = { 
 /**
- * How many requests were sent since the worker started.
+ * How many requests were sent since the instance was made.
  */
 requests: number, 
 /**

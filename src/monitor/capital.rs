@@ -62,4 +62,28 @@ impl<const K: usize> Capital<K> {
     pub(super) fn observed(&self) -> u64 {
         self.observed
     }
+
+    /// All that it knows, as numbers: how many observations there were, the peak, and each bettor's strategies.
+    pub(super) fn state(&self) -> Vec<f64> {
+        let head = [self.observed as f64, self.peak];
+        let bettors = self.bettors.iter().flatten().copied();
+        head.into_iter().chain(bettors).collect()
+    }
+
+    /// The same again; nothing where these numbers are no capital's.
+    pub(super) fn resumed(state: &[f64]) -> Option<Self> {
+        let (&[observed, peak], bettors) = state.split_first_chunk()?;
+        let (bettors, rest) = bettors.as_chunks::<K>();
+        let sound = observed >= 0.0
+            && observed.fract() == 0.0
+            && peak >= 1.0
+            && state.iter().all(|n| (0.0..=f64::MAX).contains(n))
+            && rest.is_empty()
+            && bettors.len() as u64 == (observed as u64).div_ceil(PERIOD).min(MOST as u64);
+        sound.then(|| Capital {
+            bettors: bettors.to_vec(),
+            observed: observed as u64,
+            peak,
+        })
+    }
 }

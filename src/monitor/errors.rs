@@ -35,6 +35,20 @@ impl ErrorMonitor {
         self.capital.bet(STAKES.map(factor), 0.0);
     }
 
+    /// All that it knows, as numbers.
+    pub fn state(&self) -> Vec<f64> {
+        let mut state = self.capital.state();
+        state.push(self.risk);
+        state
+    }
+
+    /// The same again; nothing where these numbers are no such monitor's.
+    pub fn resumed(state: &[f64]) -> Option<Self> {
+        let (&risk, capital) = state.split_last()?;
+        let capital = Capital::resumed(capital)?;
+        (risk > 0.0 && risk < 1.0).then_some(ErrorMonitor { risk, capital })
+    }
+
     /// Whether the alarm was raised.
     pub fn alarmed(&self) -> bool {
         self.capital.peak() >= 1.0 / FALSE_ALARM_RATE

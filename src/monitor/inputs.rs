@@ -48,6 +48,28 @@ impl InputMonitor {
             .bet(EPSILONS.map(|epsilon| 1.0 + epsilon * (p - 0.5)), JUMP);
     }
 
+    /// All that it knows beside its reference, as numbers: what each bin counts, then what was bet.
+    pub fn state(&self) -> Vec<f64> {
+        let counts = self.counts.iter().map(|&count| count as f64);
+        counts.chain(self.capital.state()).collect()
+    }
+
+    /// The same again; nothing where these numbers are not those of a monitor that started from this reference.
+    pub fn resumed(reference: &Reference, state: &[f64]) -> Option<Self> {
+        let (counts, capital) = state.split_at_checked(reference.counts.len())?;
+        let capital = Capital::resumed(capital)?;
+        let counts: Vec<u64> = counts.iter().map(|&count| count as u64).collect();
+        let seen = counts.iter().zip(&reference.counts);
+        let seen = seen.map(|(now, before)| now.checked_sub(*before));
+        let seen = seen.sum::<Option<u64>>()?;
+        (seen == capital.observed()).then(|| InputMonitor {
+            edges: reference.edges.clone(),
+            total: counts.iter().sum(),
+            counts,
+            capital,
+        })
+    }
+
     /// Whether the alarm was raised.
     pub fn alarmed(&self) -> bool {
         self.capital.peak() >= 1.0 / FALSE_ALARM_RATE

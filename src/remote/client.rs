@@ -22,7 +22,7 @@ use super::redact::{PersonalData, Redactor};
 use super::trace::Trace;
 use super::transport::{Clock, Transport, TransportError};
 use crate::error::{Code, Error, Result};
-use crate::task::{Input, InputKind};
+use crate::task::{Input, InputKind, Sent};
 
 /// Which remotes there are and how they are asked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -97,6 +97,11 @@ impl Remote {
     /// What left the device.
     pub fn egress(&self) -> EgressReport {
         self.ledger.report()
+    }
+
+    /// What was written down since this was last asked.
+    pub fn take_sent(&self) -> Vec<Sent> {
+        self.ledger.news()
     }
 
     /// Checks that every task that the privacy options name is one.

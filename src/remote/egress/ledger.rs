@@ -18,7 +18,7 @@ const LISTED_BYTES: usize = 4 << 20;
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
 pub struct EgressReport {
-    /// How many requests were sent since the worker started.
+    /// How many requests were sent since the instance was made.
     #[cfg_attr(test, ts(type = "number"))]
     pub requests: u64,
     /// How many bytes their bodies had.
@@ -38,6 +38,8 @@ struct Written {
     bytes: u64,
     sent: VecDeque<Sent>,
     listed_bytes: usize,
+    /// How many of all requests were handed out as news.
+    told: u64,
 }
 
 impl Ledger {
@@ -48,12 +50,24 @@ impl Ledger {
         written.bytes += u64::from(sent.bytes);
         written.listed_bytes += sent.body.len();
         written.sent.push_back(sent);
-        while written.sent.len() > LISTED || written.listed_bytes > LISTED_BYTES {
+        // The latest is listed however long it is.
+        while written.sent.len() > LISTED
+            || (written.sent.len() > 1 && written.listed_bytes > LISTED_BYTES)
+        {
             let Some(gone) = written.sent.pop_front() else {
                 break;
             };
             written.listed_bytes -= gone.body.len();
         }
+    }
+
+    /// The requests that were written down since this was last asked, as far as they are listed.
+    pub fn news(&self) -> Vec<Sent> {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = (written.requests - written.told) as usize;
+        written.told = written.requests;
+        let old = written.sent.len().saturating_sub(new);
+        written.sent.iter().skip(old).cloned().collect()
     }
 
     /// What was written down.
@@ -64,5 +78,40 @@ impl Ledger {
             bytes: written.bytes,
             sent: written.sent.iter().cloned().collect(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sent(body: String) -> Sent {
+        Sent {
+            at: 0.0,
+            task: "t".into(),
+            endpoint: "https://a.example".into(),
+            model: "m".into(),
+            bytes: body.len() as u32,
+            body,
+            redactions: Default::default(),
+        }
+    }
+
+    #[test]
+    fn each_request_is_news_once_however_long_it_is() {
+        let ledger = Ledger::default();
+        assert_eq!(ledger.news(), []);
+        for body in ["a", "b"] {
+            ledger.write(sent(body.into()));
+        }
+        let long = sent("x".repeat(LISTED_BYTES + 1));
+        assert_eq!(ledger.news().len(), 2);
+        ledger.write(long.clone());
+        assert_eq!(ledger.news(), [long]);
+        assert_eq!(ledger.news(), []);
+        assert_eq!(
+            (ledger.report().requests, ledger.report().sent.len()),
+            (3, 1)
+        );
     }
 }
