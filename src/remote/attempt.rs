@@ -43,7 +43,7 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
                 return Err(aborted());
             }
             self.admitted(at).map_err(skip)?;
-            let departed = self.door.depart(endpoint, at, &conversation, stream);
+            let departed = self.door.depart(at, &conversation, stream);
             let departure = departed.await.map_err(|error| {
                 self.remote.breakers(|b| b[at].indifferent());
                 skip(error)

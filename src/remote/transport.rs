@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::egress::{HttpRequest, Role};
-use crate::task::{Label, Sent};
+use crate::task::Label;
 
 /// What time it is, and chance.
 pub trait Clock {
@@ -135,9 +135,6 @@ pub trait Transport {
 
     /// Whether the caller aborted the call.
     fn aborted(&self) -> bool;
-
-    /// Hears of a request before it is sent: what keeps it must not wait for its end.
-    fn sending(&self, _: &Sent) {}
 
     /// Sends a request and gives the beginning of the response. Dropping the future ends it.
     fn open(

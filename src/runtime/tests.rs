@@ -840,4 +840,5 @@ fn a_card_is_read_when_asked_for() {
 }
 
 mod learned;
+mod leaving;
 mod names;

@@ -88,10 +88,11 @@ impl<'r> Clearance<'r> {
     ///
     /// # Errors
     /// [`Code::EgressDenied`].
-    pub fn conversation(&self, endpoint: &Endpoint) -> Result<Conversation<'_>> {
+    pub fn conversation<'c>(&'c self, endpoint: &'c Endpoint) -> Result<Conversation<'c>> {
         let original = self.here.labels.as_deref();
         if endpoint.is_on_device() {
             return Ok(Conversation {
+                endpoint,
                 payload: self.here.clone(),
                 original,
                 redactor: None,
@@ -100,6 +101,7 @@ impl<'r> Clearance<'r> {
         }
         let away = self.away.as_ref().map_err(Clone::clone)?;
         Ok(Conversation {
+            endpoint,
             payload: away.payload.clone(),
             original,
             redactor: away.redactor,
@@ -108,9 +110,10 @@ impl<'r> Clearance<'r> {
     }
 }
 
-/// What is said to one endpoint.
+/// What is said to one endpoint, and to no other.
 #[derive(Debug)]
 pub(in crate::remote) struct Conversation<'c> {
+    endpoint: &'c Endpoint,
     payload: Payload,
     /// The labels as the caller knows them, in the order of those that are sent.
     original: Option<&'c [Label]>,
@@ -118,7 +121,12 @@ pub(in crate::remote) struct Conversation<'c> {
     redacted: Redacted,
 }
 
-impl Conversation<'_> {
+impl<'c> Conversation<'c> {
+    /// Who is spoken to.
+    pub fn endpoint(&self) -> &'c Endpoint {
+        self.endpoint
+    }
+
     /// What the endpoint is told.
     pub fn prompt(&self, stream: bool) -> Prompt {
         Prompt::of(self.payload.clone(), stream)
@@ -161,8 +169,8 @@ impl Conversation<'_> {
     }
 
     /// Further fields of a request, which the page's developer wrote.
-    pub fn extra(&self, fields: &Map<String, Value>) -> Map<String, Value> {
-        without_personal_data(fields, self.redactor, &self.redacted)
+    pub fn extra(&self) -> Map<String, Value> {
+        without_personal_data(&self.endpoint.extra_body, self.redactor, &self.redacted)
     }
 
     fn cleared(&mut self, text: String) -> String {

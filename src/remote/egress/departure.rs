@@ -84,7 +84,7 @@ impl Departure {
 }
 
 impl<T: Transport, C: Clock> Door<'_, T, C> {
-    /// Lets one request through. Until it ends, its attempt counts as called off: that is what it is when another answer
+    /// Lets one request through; `at` is the place of its endpoint. Until it ends, its attempt counts as called off: that is what it is when another answer
     /// comes first.
     ///
     /// # Errors
@@ -92,12 +92,12 @@ impl<T: Transport, C: Clock> Door<'_, T, C> {
     /// [`Code::OverBudget`](crate::error::Code::OverBudget) or [`Code::Aborted`](crate::error::Code::Aborted).
     pub async fn depart(
         &self,
-        endpoint: &Endpoint,
         at: usize,
         conversation: &Conversation<'_>,
         stream: bool,
     ) -> Result<Departure> {
-        let request = self.request(endpoint, at, conversation, stream)?;
+        let endpoint = conversation.endpoint();
+        let request = self.request(at, conversation, stream)?;
         self.tries.set(self.tries.get() + 1);
         let id = format!(
             "{}-{}-{:08x}",
@@ -125,7 +125,6 @@ impl<T: Transport, C: Clock> Door<'_, T, C> {
                 redactions: conversation.redacted().counts(),
             };
             self.ledger.write(sent.clone());
-            self.transport.sending(&sent);
             self.trace.sent(sent);
         }
         Ok(Departure {
@@ -138,14 +137,14 @@ impl<T: Transport, C: Clock> Door<'_, T, C> {
 
     fn request(
         &self,
-        endpoint: &Endpoint,
         at: usize,
         conversation: &Conversation<'_>,
         stream: bool,
     ) -> Result<HttpRequest> {
+        let endpoint = conversation.endpoint();
         let prompt = conversation.prompt(stream);
         let mut wire = provider(endpoint.provider).request(endpoint, &prompt)?;
-        wire.body.extend(conversation.extra(&endpoint.extra_body));
+        wire.body.extend(conversation.extra());
         let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
         let own = wire.headers.into_iter();
         headers.extend(own.map(|(name, value)| (name.to_owned(), value)));
