@@ -113,10 +113,10 @@ const HARNESS = "<!doctype html><meta charset=utf-8><title>harness</title><link 
  * broken bundles at /broken/<how>/, and the package's proxy to the real LLM at /llm/v1/.
  */
 export async function startHarness(pkg: string, llm: string): Promise<Local> {
-  const { createProxy } = (await import(join(pkg, "../proxy.mjs"))) as typeof import("../../pkg/proxy.mjs");
-  const proxy = createProxy({ upstream: llm, models: ["smollm2-135m"], prefix: "/llm/v1", perMinute: 1000 });
+  const { createNodeProxy } = (await import(join(pkg, "proxy/node.js"))) as typeof import("../../pkg/dist/proxy/node.js");
+  const proxy = createNodeProxy({ upstream: llm, models: ["smollm2-135m"], prefix: "/llm/v1", perMinute: 1000 });
   return Local.start((request, response, path, local) => {
-    if (path.startsWith("/llm/")) void proxy(request, response).catch(() => response.destroy());
+    if (path.startsWith("/llm/")) void proxy(request, response);
     else if (path === "/") response.setHeader("content-type", "text/html").end(HARNESS);
     else if (path.startsWith("/pkg/")) sendFile(response, join(pkg, path.slice(5)));
     else if (path.startsWith("/held/")) void local.gate.then(() => sendFile(response, join(pkg, path.slice(6))));

@@ -13,6 +13,8 @@ export class Fallback {
   readonly #token = byId<HTMLInputElement>("token");
   readonly #redact = byId<HTMLInputElement>("redact");
   readonly #status = byId("fallback-status");
+  /** What is used now, which is not what is being typed. */
+  #used = { url: "", model: "", token: "" };
   #on = false;
 
   constructor(private readonly changed: () => Promise<void>) {
@@ -21,8 +23,9 @@ export class Fallback {
       void this.#use(true);
     });
     byId("off").addEventListener("click", () => void this.#use(false));
+    this.#url.addEventListener("input", () => this.#forgetToken());
     this.#redact.addEventListener("change", () => {
-      if (this.#on) void this.#use(true);
+      if (this.#on) void this.changed();
     });
     byId("test").addEventListener("click", () => void this.#test());
   }
@@ -35,6 +38,7 @@ export class Fallback {
     if (offer.remote) {
       this.#url.value = offer.remote.baseUrl;
       this.#model.value = offer.remote.model;
+      this.#take();
       this.#on = true;
     }
     this.#tell();
@@ -43,16 +47,17 @@ export class Fallback {
   /** The package's options for it; none when it is off. */
   options(): Pick<Options, "remote" | "privacy"> {
     if (!this.#on) return {};
+    const { url, model, token } = this.#used;
     return {
       remote: {
         provider: "openai",
-        baseUrl: this.#url.value,
-        model: this.#model.value,
+        baseUrl: url,
+        model,
         connectMs: 60_000,
         firstByteMs: 60_000,
         timeoutMs: 60_000,
         maxTokens: 200,
-        headers: () => this.#headers(),
+        headers: () => authorization(token),
       },
       privacy: { redact: this.#redact.checked },
     };
@@ -66,8 +71,15 @@ export class Fallback {
       `Saved so far by answers without a remote: ${requests(saved.requests)}, about ${saved.inputTokens + saved.outputTokens} tokens.`;
   }
 
-  #headers(): Record<string, string> {
-    return this.#token.value === "" ? {} : { authorization: `Bearer ${this.#token.value}` };
+  #take(): void {
+    this.#used = { url: this.#url.value, model: this.#model.value, token: this.#token.value };
+  }
+
+  /** A token is for the address beside which it was typed, and for no other. */
+  #forgetToken(): void {
+    if (this.#token.value === "") return;
+    this.#token.value = "";
+    this.#status.textContent = "The token was cleared: it was for another address.";
   }
 
   async #use(on: boolean): Promise<void> {
@@ -75,6 +87,7 @@ export class Fallback {
       this.#status.textContent = "Give an address and a model.";
       return;
     }
+    if (on) this.#take();
     this.#on = on;
     await this.changed();
     this.#tell();
@@ -82,7 +95,7 @@ export class Fallback {
 
   #tell(): void {
     this.#status.textContent = this.#on
-      ? `On: ${this.#model.value} at ${this.#url.value}`
+      ? `On: ${this.#used.model} at ${this.#used.url}`
       : "Off: nothing leaves this device.";
   }
 
@@ -90,7 +103,7 @@ export class Fallback {
     this.#status.textContent = "Asking…";
     try {
       const address = new URL(`${this.#url.value.replace(/\/$/, "")}/models`, document.baseURI);
-      const response = await fetch(address, { headers: this.#headers(), signal: AbortSignal.timeout(10_000) });
+      const response = await fetch(address, { headers: authorization(this.#token.value), signal: AbortSignal.timeout(10_000) });
       this.#status.textContent = response.ok
         ? `It answers at ${address.href}`
         : `It answers with status ${response.status}`;
@@ -98,4 +111,8 @@ export class Fallback {
       this.#status.textContent = "It cannot be reached from this page.";
     }
   }
+}
+
+function authorization(token: string): Record<string, string> {
+  return token === "" ? {} : { authorization: `Bearer ${token}` };
 }

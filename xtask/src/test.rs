@@ -150,6 +150,7 @@ fn end_to_end(rest: &[String]) -> Result<()> {
     build()?;
     sizes::check()?;
     npm_ci("tests/e2e")?;
+    npm_ci("tests/e2e/proxy")?;
     let chromium = tools::chromium()?;
     let python = llm::python()?;
     run(cargo().args([
