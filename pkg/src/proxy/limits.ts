@@ -98,23 +98,26 @@ export type Unread = "large" | "late" | "broken";
 export async function readAll(stream: ReadableStream<Uint8Array> | null, most: number, ms: number): Promise<Uint8Array | Unread> {
   if (stream === null) return new Uint8Array();
   const reader = stream.getReader();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<"late">((resolve) => (timer = setTimeout(() => resolve("late"), ms)));
   const parts: Uint8Array[] = [];
   let size = 0;
-  const end = (why: Unread): Unread => {
-    // Nobody waits for it: a stream may take its time to be cancelled.
-    reader.cancel(why).catch(() => {});
-    return why;
-  };
+  let late = false;
+  // Ends a read that is waited for. Nobody waits for this itself: a stream may take its time to be cancelled.
+  const cancel = (): void => void reader.cancel().catch(() => {});
+  const timer = setTimeout(() => {
+    late = true;
+    cancel();
+  }, ms);
   try {
     for (;;) {
-      const read = await Promise.race([reader.read(), late]);
-      if (read === "late") return end("late");
-      if (read.done) break;
-      size += read.value.byteLength;
-      if (size > most) return end("large");
-      parts.push(read.value);
+      const { done, value } = await reader.read();
+      if (late) return "late";
+      if (done) break;
+      size += value.byteLength;
+      if (size > most) {
+        cancel();
+        return "large";
+      }
+      parts.push(value);
     }
   } catch {
     return "broken";

@@ -1,6 +1,6 @@
 // The proxy for servers that have `node:http`'s requests and responses: `node:http` itself, Express, Next's `pages/api`.
 
-import { type IncomingMessage, type Server, type ServerResponse, createServer } from "node:http";
+import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, createServer } from "node:http";
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type ProxyOptions, createProxy } from "./core.js";
@@ -281,7 +281,7 @@ function last(socket: Duplex, refusal: Refusal): void {
   }
   const body = JSON.stringify(refusal.body());
   socket.end(
-    `HTTP/1.1 ${refusal.status} ${refusal.status === 405 ? "Method Not Allowed" : "Bad Request"}\r\ncontent-type: application/json\r\n` +
+    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\ncontent-type: application/json\r\n` +
       `x-content-type-options: nosniff\r\ncache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
     () => socket.destroy(),
   );
