@@ -41,7 +41,10 @@ fn every_claim_is_shown_by_tests_that_exist() {
             let (path, name) = (pair[0], pair[1]);
             let source = fs::read_to_string(root.join(path))
                 .unwrap_or_else(|e| panic!("{path}: {e}: {line}"));
-            assert!(has(&source, path, name), "{path} has no test {name}: {line}");
+            assert!(
+                has(&source, path, name),
+                "{path} has no test {name}: {line}"
+            );
         }
         claims += 1;
     }

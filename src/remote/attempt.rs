@@ -53,13 +53,13 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
                 .await;
             self.door.settle(&departure, endpoint, &result).await;
             self.count(endpoint, &departure, &result);
+            let said = result.as_ref().ok().map(|said| said.text.clone());
             let judged = self.judged(at, result, &conversation);
             let outcome = judged.as_ref().map(|_| ());
-            self.door
-                .ended(&departure, outcome.map_err(|(f, _)| &f.error));
-            let (failure, said) = match judged {
+            self.door.ended(&departure, outcome.map_err(|f| &f.error));
+            let failure = match judged {
                 Ok(reply) => return Ok(reply),
-                Err(failed) => failed,
+                Err(failure) => failure,
             };
             if failure.error.code() == Code::Aborted {
                 return Err(failure.error);
@@ -76,7 +76,7 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
                     if !repaired && failure.error.code() == Code::RemoteBadResponse && !stream =>
                 {
                     repaired = true;
-                    conversation.ask_again(&said.text, &failure.error.to_string());
+                    conversation.ask_again(&said, &failure.error.to_string());
                 }
                 _ => {
                     let uniform = self.door.clock.uniform();
@@ -157,19 +157,18 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
         }
     }
 
-    /// The reply, or what is wrong with it and what was said; the breaker hears of it.
+    /// The reply, or what is wrong with it; the breaker hears of it.
     fn judged(
         &self,
         at: usize,
         result: std::result::Result<Said, Failure>,
         conversation: &Conversation<'_>,
-    ) -> std::result::Result<Reply, (Failure, Option<Said>)> {
+    ) -> std::result::Result<Reply, Failure> {
         match result {
             Ok(said) => {
                 self.remote.breakers(|b| b[at].succeeded());
                 let endpoint = &self.remote.options.endpoints[at];
-                self.judge(endpoint, said.clone(), conversation)
-                    .map_err(|failure| (failure, Some(said)))
+                self.judge(endpoint, said, conversation)
             }
             Err(failure) => {
                 let policy = &self.remote.options.policy;
@@ -178,7 +177,7 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
                     true => b[at].failed(policy, now, failure.wait_ms),
                     false => b[at].indifferent(),
                 });
-                Err((failure, None))
+                Err(failure)
             }
         }
     }
