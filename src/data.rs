@@ -1,14 +1,16 @@
-//! Labelled data: reading it, finding duplicates in it, splitting it. Pure: bytes come in.
+//! What comes in from outside: labelled data, which is read, looked through for duplicates and split, and models in
+//! archives. Pure: bytes come in.
 
+pub mod archive;
 mod duplicates;
 mod read;
 mod split;
 mod table;
 
 pub use duplicates::{Overlap, Prints};
-pub use read::read;
+pub use read::{read, read_within};
 pub use split::split;
-pub use table::Format;
+pub use table::{Format, Limits};
 
 /// Where a row's parts are.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,35 +1,45 @@
 //! Records to labelled rows.
 
-use serde_json::Value;
-
-use super::table::{self, Format, Record};
+use super::table::{self, Cell, Format, Limits, Record};
 use super::{Columns, Row};
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Error, Result, excerpt};
 
-/// The longest text of a row, in bytes.
-const MAX_TEXT_BYTES: usize = 16 << 20;
-
-/// Reads the rows of a file. `name` tells the format by its ending, and is used in errors.
+/// Reads the rows of a file, within the default [`Limits`]. `name` tells the format by its ending, and is used in errors.
 ///
 /// # Errors
 /// [`Code::InvalidData`]: which line is wrong, how, and what to do.
 pub fn read(name: &str, bytes: &[u8], columns: &Columns) -> Result<Vec<Row>> {
+    read_within(name, bytes, columns, &Limits::default())
+}
+
+/// As [`read`], within these limits.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_within(
+    name: &str,
+    bytes: &[u8],
+    columns: &Columns,
+    limits: &Limits,
+) -> Result<Vec<Row>> {
     let format = Format::of(name)?;
-    let table = table::parse(name, bytes, format)?;
+    let mut wanted = vec![columns.text.as_str(), &columns.label];
+    wanted.extend(columns.slice.as_deref());
+    let table = table::parse(name, bytes, format, &wanted, limits)?;
     if table.records.is_empty() {
         return Err(Error::new(Code::InvalidData, format!("{name} has no rows")));
     }
-    let wanted = [
+    let needed = [
         Some((&columns.text, "--text")),
         columns.slice.as_ref().map(|s| (s, "--slice")),
     ];
-    for (column, option) in wanted.into_iter().flatten() {
+    for (column, option) in needed.into_iter().flatten() {
         if !table.columns.contains(column) {
             return Err(Error::new(
                 Code::InvalidData,
                 format!(
                     "{name} has no column \"{column}\"; it has {}. Name one with {option}",
-                    table.columns.join(", ")
+                    excerpt(&table.columns.join(", "), 500)
                 ),
             ));
         }
@@ -37,24 +47,25 @@ pub fn read(name: &str, bytes: &[u8], columns: &Columns) -> Result<Vec<Row>> {
     table
         .records
         .into_iter()
-        .map(|record| row(name, record, columns))
+        .map(|record| row(name, record, columns, limits))
         .collect()
 }
 
-fn row(name: &str, mut record: Record, columns: &Columns) -> Result<Row> {
+fn row(name: &str, record: Record, columns: &Columns, limits: &Limits) -> Result<Row> {
     let line = record.line;
     let wrong =
         |what: String| Error::new(Code::InvalidData, format!("{name}, line {line}: {what}"));
-    let text = match record.values.remove(&columns.text) {
-        Some(Value::String(text)) => text,
-        None | Some(Value::Null) => {
+    // In the order in which they were asked for.
+    let mut cells = record.cells.into_iter();
+    let text = match cells.next().flatten() {
+        Some(Cell::Text(text)) => text,
+        None | Some(Cell::Null) => {
             return Err(wrong(format!("there is no \"{}\"", columns.text)));
         }
-        Some(other) => {
+        Some(Cell::Plain(kind, _) | Cell::Other(kind)) => {
             return Err(wrong(format!(
-                "\"{}\" is {}, it must be text",
-                columns.text,
-                kind(&other)
+                "\"{}\" is {kind}, it must be text",
+                columns.text
             )));
         }
     };
@@ -64,42 +75,30 @@ fn row(name: &str, mut record: Record, columns: &Columns) -> Result<Row> {
             columns.text
         )));
     }
-    if text.len() > MAX_TEXT_BYTES {
+    if text.len() > limits.text {
         return Err(wrong(format!(
-            "the text has {} bytes; the most that is read is {MAX_TEXT_BYTES}",
-            text.len()
+            "the text has {} bytes; the most that is read is {}",
+            text.len(),
+            limits.text
         )));
     }
-    let mut named = |column: &str| match record.values.remove(column) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(value)) if value.is_empty() => Ok(None),
-        Some(Value::String(value)) => Ok(Some(value)),
-        Some(value @ (Value::Number(_) | Value::Bool(_))) => Ok(Some(value.to_string())),
-        Some(other) => Err(wrong(format!(
-            "\"{column}\" is {}, it must be text, a number or a truth value",
-            kind(&other)
+    let named = |column: &str, cell: Option<Cell>| match cell {
+        None | Some(Cell::Null) => Ok(None),
+        Some(Cell::Text(value)) if value.is_empty() => Ok(None),
+        Some(Cell::Text(value) | Cell::Plain(_, value)) => Ok(Some(value)),
+        Some(Cell::Other(kind)) => Err(wrong(format!(
+            "\"{column}\" is {kind}, it must be text, a number or a truth value"
         ))),
     };
     Ok(Row {
-        label: named(&columns.label)?,
+        label: named(&columns.label, cells.next().flatten())?,
         slice: match &columns.slice {
-            Some(column) => named(column)?,
+            Some(column) => named(column, cells.next().flatten())?,
             None => None,
         },
         text,
         line,
     })
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "nothing",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "text",
-        Value::Array(_) => "a list or binary data",
-        Value::Object(_) => "an object",
-    }
 }
 
 #[cfg(test)]

@@ -2,25 +2,22 @@
 //! elsewhere the vectors to train on.
 
 use std::fs;
-use std::io::{BufWriter, Read, Write};
+use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use flate2::read::GzDecoder;
 use smallfirst::bundle::{
     Encoder, Features, Head, LanguageLimit, Limits, ModelOutput, Pooling, TaskEntry, Tokenizer,
     TokenizerKind,
 };
+use smallfirst::data::archive;
 use smallfirst::engine::import::{Contents, contents, keep_scores};
 use smallfirst::task::{Input, Label, TaskKind};
 
 use crate::folder::{Workshop, open};
 use crate::rows::{ColumnArgs, for_all};
 use crate::train::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
-
-/// The most bytes a model in an archive may unpack to.
-const MAX_MODEL_BYTES: u64 = 1 << 30;
 
 #[derive(Args)]
 pub struct ImportArgs {
@@ -254,39 +251,11 @@ fn model(path: &Path) -> Result<(String, Vec<u8>)> {
         return Ok((name, bytes));
     }
     let file = fs::File::open(path).with_context(|| format!("{name} cannot be read"))?;
-    let mut archive = tar::Archive::new(GzDecoder::new(file));
-    let mut found = Vec::new();
-    let mut names = Vec::new();
-    for entry in archive
-        .entries()
-        .with_context(|| format!("{name} is not a tar archive"))?
-    {
-        let mut entry = entry.with_context(|| format!("{name} is damaged"))?;
-        let inner = entry.path()?.display().to_string();
-        if inner.ends_with(".onnx") {
-            if entry.size() > MAX_MODEL_BYTES {
-                bail!(
-                    "{name}: {inner} has {} bytes; the most is {MAX_MODEL_BYTES}",
-                    entry.size()
-                );
-            }
-            let mut bytes = Vec::new();
-            Read::by_ref(&mut entry)
-                .take(MAX_MODEL_BYTES)
-                .read_to_end(&mut bytes)?;
-            found.push((format!("{name}/{inner}"), bytes));
-        }
-        names.push(inner);
+    let found = archive::model(&name, BufReader::new(file), &archive::Limits::default())?;
+    for ignored in &found.ignored {
+        println!("{name}: ignored {ignored}");
     }
-    match found.len() {
-        1 => Ok(found.remove(0)),
-        0 => bail!(
-            "{name} holds no .onnx file but {}; export the model as ONNX (skl2onnx for scikit-learn, \
-             torch.onnx.export for PyTorch) and pack that",
-            names.join(", ")
-        ),
-        n => bail!("{name} holds {n} .onnx files; unpack it and import the one you mean"),
-    }
+    Ok((format!("{name}/{}", found.name), found.onnx))
 }
 
 /// What the model reads.
