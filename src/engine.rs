@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `kernels` | the arithmetic: packed products, int8, attention, normalisations, windows |
 //! | `op`, `dim`, `program` | operators, lengths, and the prepared file |
+//! | `cost` | what a program would take, before it is run |
 //! | `run`, `eval`, `array` | running it, with buffers that are used again |
 //! | `onnx` | tract: reading ONNX, rewriting, writing prepared files. The only part that names tract |
 //!
@@ -17,6 +18,7 @@
 //! and token types; for one unpadded text these are all ones and all zeros.
 
 mod array;
+mod cost;
 mod dim;
 mod eval;
 #[cfg(feature = "cli")]
@@ -40,7 +42,8 @@ pub use smallfirst_kernels as kernels;
 pub use tensor::{Element, Shape, Tensor};
 
 use crate::error::{Code, Error, Result};
-use run::Runner;
+use cost::Cost;
+use run::{Failure, Runner};
 
 /// A model that is ready to run.
 pub struct Model {
@@ -186,7 +189,7 @@ impl Model {
             })
         };
         let result = runner.observed(inputs, told);
-        result.map_err(|failure| unusable(&self.name, failure.fault))
+        result.map_err(|failure| failed(&self.name, failure))
     }
 
     /// Runs the model on one row and gives its first output, flattened. Every value is finite.
@@ -245,14 +248,24 @@ impl Engine {
                 format!("{name} could not be read: {why}; prepare the model anew"),
             )
         })?;
-        Ok(Engine::Prepared(Box::new(runner)))
+        // Whatever the input, it takes no less.
+        match runner.least() {
+            Some(cost) => Err(too_much(name, cost)),
+            None => Ok(Engine::Prepared(Box::new(runner))),
+        }
     }
 
     #[cfg(feature = "onnx")]
     fn load_onnx(name: &str, file: Vec<u8>, row: Option<(Element, Shape)>) -> Result<Engine> {
         match onnx::Source::read(name, &file, row)?.prepare(false)? {
             onnx::Form::Prepared(file) => Engine::load(name, file, row),
-            onnx::Form::Tract(model, _) => Ok(Engine::Tract(model)),
+            onnx::Form::Tract(model, _) => {
+                let least = model.cost([]);
+                if least.is_too_much() {
+                    return Err(too_much(name, least));
+                }
+                Ok(Engine::Tract(model))
+            }
         }
     }
 
@@ -277,14 +290,13 @@ impl Engine {
 
     fn run(&self, name: &str, inputs: Vec<Array>) -> Result<Array> {
         match self {
-            Engine::Prepared(runner) => runner.run(inputs).map_err(|failure| {
-                let step = failure
-                    .step
-                    .map_or(String::new(), |at| format!(" in step {at}"));
-                unusable(name, &format!("{}{step}", failure.fault))
-            }),
+            Engine::Prepared(runner) => runner.run(inputs).map_err(|failure| failed(name, failure)),
             #[cfg(feature = "onnx")]
             Engine::Tract(model) => {
+                let cost = model.cost(inputs.iter().map(|array| array.shape.as_slice()));
+                if cost.is_too_much() {
+                    return Err(too_much(name, cost));
+                }
                 let why = |e| crate::error::excerpt(&format!("{e:#}"), 300);
                 model.run(inputs).map_err(|e| unusable(name, &why(e)))
             }
@@ -324,6 +336,28 @@ fn takes(input: &Given, element: Element, shape: Shape) -> bool {
         _ => false,
     };
     kind && fits && matches!(batch, Dim::Number(1) | Dim::Symbol(_))
+}
+
+/// The error of a program that did not come to its end, or was not begun.
+fn failed(name: &str, failure: Failure) -> Error {
+    match failure {
+        Failure::Given(fault) => unusable(name, fault),
+        Failure::Step(at, fault) => unusable(name, &format!("{fault} in step {at}")),
+        Failure::TooMuch(cost) => too_much(name, cost),
+    }
+}
+
+/// The error of a model that is not run because of what it would take.
+fn too_much(name: &str, Cost { work, bytes }: Cost) -> Error {
+    Error::new(
+        Code::ModelInvalid,
+        format!(
+            "{name} was not run: it would take {work} multiply-adds and {bytes} bytes of memory for this input, and the \
+             most is {} and {}; use a smaller model, or give the task or the encoder a lower maxTokens",
+            cost::MAX_WORK,
+            cost::MAX_BYTES
+        ),
+    )
 }
 
 fn unusable(name: &str, what: &str) -> Error {

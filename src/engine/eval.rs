@@ -12,7 +12,10 @@ use super::kernels;
 use super::op::{Kind, Op};
 use super::run::Pool;
 
-pub(crate) use conv::{is_pair, pair};
+pub(crate) use broadcast::common;
+pub(crate) use conv::{is_pair, pair, patches_at_once};
+pub(crate) use product::axes as product_axes;
+pub(crate) use window::windows;
 
 /// The first operand: its buffer too, where nobody needs it any more.
 pub(crate) enum First<'a> {

@@ -1,5 +1,6 @@
 //! ONNX files: read by tract, prepared where all their operators have a form here, run by tract otherwise.
 
+mod cost;
 mod emit;
 mod graph;
 mod lower;
@@ -19,6 +20,7 @@ use tract_onnx::prelude::*;
 
 use super::Role;
 use super::array::{Array, Data};
+use super::cost::Cost;
 use super::program::Given;
 use super::tensor::{Element, Shape};
 use crate::error::{Code, Error, Result, excerpt};
@@ -29,6 +31,8 @@ pub struct Source {
     name: String,
     model: TypedModel,
     inputs: Vec<Given>,
+    /// The inputs' lengths, as tract names them.
+    shapes: Vec<TVec<TDim>>,
     /// Whether its products are of int8.
     quantised: bool,
 }
@@ -44,6 +48,8 @@ pub enum Form {
 /// A model that tract runs.
 pub struct TractModel {
     inputs: Vec<Given>,
+    shapes: Vec<TVec<TDim>>,
+    terms: cost::Terms,
     plan: Arc<TypedRunnableModel>,
 }
 
@@ -161,6 +167,7 @@ impl Source {
             .iter()
             .flat_map(|(_, _, shape)| shape)
             .for_each(|dim| symbols.add(dim));
+        let shapes = inputs.iter().map(|(_, _, shape)| shape.clone()).collect();
         let inputs = inputs.into_iter().map(|(name, element, shape)| Given {
             name,
             element,
@@ -169,6 +176,7 @@ impl Source {
         Ok(Source {
             name: name.to_owned(),
             inputs: inputs.collect(),
+            shapes,
             model,
             quantised,
         })
@@ -205,6 +213,8 @@ impl Source {
     /// # Errors
     /// [`Code::ModelInvalid`] when tract cannot run it.
     pub fn into_tract(self) -> Result<TractModel> {
+        let terms =
+            cost::Terms::of(&self.model).map_err(|e| invalid(&self.name, "optimised", &e))?;
         let plan = self
             .model
             .into_optimized()
@@ -212,6 +222,8 @@ impl Source {
             .map_err(|e| invalid(&self.name, "optimised", &e))?;
         Ok(TractModel {
             inputs: self.inputs,
+            shapes: self.shapes,
+            terms,
             plan,
         })
     }
@@ -221,6 +233,23 @@ impl TractModel {
     /// Its inputs, in order.
     pub fn inputs(&self) -> &[Given] {
         &self.inputs
+    }
+
+    /// What it takes for inputs of these shapes, one after another; all lengths that none gives are 1.
+    pub(super) fn cost<'a>(&self, shapes: impl IntoIterator<Item = &'a [usize]>) -> Cost {
+        let mut symbols = SymbolValues::default();
+        let own = self.shapes.iter().flatten();
+        for dim in own.clone() {
+            if let TDim::Sym(symbol) = dim {
+                symbols.set(symbol, 1);
+            }
+        }
+        for (dim, &length) in own.zip(shapes.into_iter().flatten()) {
+            if let TDim::Sym(symbol) = dim {
+                symbols.set(symbol, i64::try_from(length).unwrap_or(i64::MAX));
+            }
+        }
+        self.terms.cost(&symbols)
     }
 
     /// Runs it on one array for each input.

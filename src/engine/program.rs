@@ -31,6 +31,9 @@ const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
 #[cfg(feature = "onnx")]
 const ALIGN: usize = 64;
 
+/// The most bytes of a header. A thousand steps take about a hundredth of it.
+const MAX_HEADER: usize = 32 << 20;
+
 /// The most steps, values and weights that a program may have.
 const MAX_PARTS: usize = 1 << 16;
 
@@ -110,7 +113,7 @@ struct Blob {
 }
 
 impl WeightKind {
-    fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         match self {
             WeightKind::F32 | WeightKind::I32 => 4,
             WeightKind::I64 => 8,
@@ -190,6 +193,11 @@ impl Prepared {
         }
         let version = head[3];
         let len = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        if len > MAX_HEADER {
+            return Err(format!(
+                "its header has {len} bytes, and the most is {MAX_HEADER}"
+            ));
+        }
         let start = len.checked_add(8).filter(|&end| end <= bytes.len());
         let start = start.ok_or("it is cut short")?;
         let program: Program =

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Mutex;
 
 use super::array::{Array, Data, Elements, Fault, View, count};
+use super::cost::{self, Cost, Refusal};
 use super::dim::Dim;
 use super::eval::{self, First};
 use super::op::{Conv, Op};
@@ -18,6 +19,8 @@ pub(crate) struct Pool {
     pub scratch: Vec<f32>,
     /// For the kernels.
     pub bytes: Vec<u8>,
+    /// The lengths of the last run, which was not too much.
+    fits: Option<Vec<usize>>,
 }
 
 /// How many buffers are kept.
@@ -66,11 +69,24 @@ pub(crate) struct Runner {
     pool: Mutex<Pool>,
 }
 
-/// What went wrong, and at which step.
-pub(crate) struct Failure {
-    /// The step's number, or none for the inputs.
-    pub step: Option<usize>,
-    pub fault: Fault,
+/// What went wrong.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// With what was given, or what came out.
+    Given(Fault),
+    /// In a step.
+    Step(usize, Fault),
+    /// It was not begun.
+    TooMuch(Cost),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Step(at, fault) => Failure::Step(at, fault),
+            Refusal::TooMuch(cost) => Failure::TooMuch(cost),
+        }
+    }
 }
 
 impl Runner {
@@ -79,6 +95,16 @@ impl Runner {
             prepared: Prepared::load(file)?,
             pool: Mutex::default(),
         })
+    }
+
+    /// What it takes for the shortest inputs, where that is too much already.
+    pub(crate) fn least(&self) -> Option<Cost> {
+        let shortest = vec![1; self.prepared.program.symbols as usize];
+        match cost::check(&self.prepared, &shortest) {
+            Err(Refusal::TooMuch(cost)) => Some(cost),
+            // What does not fit may be made for longer ones.
+            _ => None,
+        }
     }
 
     pub(crate) fn inputs(&self) -> &[Given] {
@@ -111,8 +137,13 @@ impl Runner {
     ) -> Result<Array, Failure> {
         let program = &self.prepared.program;
         let mut symbols = vec![0; program.symbols as usize];
-        bind(&program.inputs, &given, &mut symbols)
-            .map_err(|fault| Failure { step: None, fault })?;
+        bind(&program.inputs, &given, &mut symbols).map_err(Failure::Given)?;
+        if pool.fits.as_ref() != Some(&symbols) {
+            cost::check(&self.prepared, &symbols)?;
+            pool.fits = Some(symbols.clone());
+        }
+        #[cfg(test)]
+        let expected = cost::check(&self.prepared, &symbols)?;
         let mut values: Vec<Option<Array>> = given.into_iter().map(Some).collect();
         values.resize(program.inputs.len() + program.steps.len(), None);
         let mut at = 0;
@@ -123,12 +154,16 @@ impl Runner {
                 None => self.step(at, &mut values, &symbols, pool),
             };
             let done = at..at + 1 + usize::from(pair.is_some());
-            let result = result.map_err(|fault| Failure {
-                step: Some(at),
-                fault,
-            })?;
+            let result = result.map_err(|fault| Failure::Step(at, fault))?;
             after(&program.steps[at].op, pair.is_some());
             at = done.end;
+            #[cfg(test)]
+            assert_eq!(
+                result.shape,
+                expected[program.inputs.len() + at - 1].shape,
+                "{:?}",
+                program.steps[at - 1].op
+            );
             values[program.inputs.len() + at - 1] = Some(result);
             for &dead in self.prepared.last[done].iter().flatten() {
                 if let Some(array) = values[dead as usize].take() {
@@ -136,10 +171,9 @@ impl Runner {
                 }
             }
         }
-        values[program.output as usize].take().ok_or(Failure {
-            step: None,
-            fault: "nothing came out",
-        })
+        values[program.output as usize]
+            .take()
+            .ok_or(Failure::Given("nothing came out"))
     }
 
     fn step(

@@ -6,7 +6,7 @@ use crate::engine::op::Comparison;
 use crate::engine::run::Pool;
 
 /// The shape that two shapes broadcast to (as in NumPy).
-pub(super) fn common(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
+pub(crate) fn common(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
     let rank = a.len().max(b.len());
     let at = |shape: &[usize], axis: usize| {
         let missing = rank - shape.len();

@@ -16,6 +16,11 @@ const LEAST: usize = 256;
 /// Numbers between the two convolutions of a pair: 512 KiB. In tests so few that small images have several parts.
 const BETWEEN: usize = if cfg!(test) { 300 } else { 128 * 1024 };
 
+/// How many patches of `k` numbers are copied at a time.
+pub(crate) fn patches_at_once(k: usize) -> usize {
+    LEAST.max(PATCHES / k.max(1))
+}
+
 /// A convolution whose operands fit.
 struct Fitting<'a> {
     op: &'a Conv,
@@ -108,7 +113,7 @@ impl<'a> Fitting<'a> {
             product(pixels.clone(), from, stride);
             return Ok(());
         }
-        let each = LEAST.max(PATCHES / k.max(1)).min(pixels.len());
+        let each = patches_at_once(k).min(pixels.len());
         let room = count(&[each, k])?;
         if columns.len() < room {
             columns.resize(room, 0.0);

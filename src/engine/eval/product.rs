@@ -48,10 +48,32 @@ fn over<const N: usize>(
 }
 
 fn letters(of: &str, view: &View<'_>) -> Result<Vec<(u8, usize)>, Fault> {
-    if of.len() != view.shape.len() {
+    lettered(of, &view.shape)
+}
+
+fn lettered(of: &str, shape: &[usize]) -> Result<Vec<(u8, usize)>, Fault> {
+    if of.len() != shape.len() {
         return Err("a product of another number of axes");
     }
-    Ok(of.bytes().zip(view.shape.iter().copied()).collect())
+    Ok(of.bytes().zip(shape.iter().copied()).collect())
+}
+
+/// The axes that a product runs over: those of the left operand, and of a value on the right those it has besides.
+pub(crate) fn axes(
+    left: &str,
+    shape: &[usize],
+    right: Option<(&str, &[usize])>,
+) -> Result<Vec<(u8, usize)>, Fault> {
+    let mut all = lettered(left, shape)?;
+    if let Some((right, shape)) = right {
+        let besides = lettered(right, shape)?;
+        all.extend(
+            besides
+                .into_iter()
+                .filter(|(letter, _)| !left.as_bytes().contains(letter)),
+        );
+    }
+    Ok(all)
 }
 
 fn place(of: &[(u8, usize)], letter: u8) -> Option<usize> {

@@ -6,7 +6,7 @@ use crate::engine::op::{Pool as PoolOp, Windows};
 use crate::engine::run::Pool;
 
 /// The windows over an image of a known size.
-pub(super) fn windows(spec: &Windows, shape: &[usize]) -> Result<(usize, usize, Window), Fault> {
+pub(crate) fn windows(spec: &Windows, shape: &[usize]) -> Result<(usize, usize, Window), Fault> {
     let &[batch, height, width, channels] = shape else {
         return Err("windows over another number of axes");
     };
