@@ -19,6 +19,7 @@ pub use manifest::{
     Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
+pub use validate::{MAX_FILE_BYTES, check_path};
 pub use verify::{verify, verify_hash};
 
 use crate::error::{Code, Error, Result};

@@ -384,3 +384,222 @@ fn a_scikit_learn_model_and_a_sagemaker_archive_become_tasks() {
         "{printed}"
     );
 }
+
+/// All files under a folder, links as what they are.
+fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_symlink() {
+            found.push((path, b"link".to_vec()));
+        } else if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let bytes = fs::read(&path).unwrap();
+            found.push((path, bytes));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn a_name_that_leads_out_of_the_bundle_is_refused_by_every_command_before_anything_is_written() {
+    let folder = folder("names");
+    fs::create_dir_all(folder.join("in/deep")).unwrap();
+    let rows: String = (0..40)
+        .map(|n| {
+            format!(
+                "{{\"input\": \"some words {n}\", \"label\": \"{}\"}}\n",
+                n % 2
+            )
+        })
+        .collect();
+    fs::write(folder.join("rows.jsonl"), &rows).unwrap();
+    fs::write(folder.join("my rows.jsonl"), &rows).unwrap();
+    let model = "models/onnx/spam/head.onnx";
+    let tokenizer = "models/static-text/tokenizer.json";
+    let before = files(&folder);
+    let import = |task: &'static str, out: &'static str| {
+        vec![
+            "import",
+            model,
+            "--out",
+            out,
+            "--task",
+            task,
+            "--labels",
+            "a,b",
+            "--license",
+            "MIT",
+            "--encoder",
+            "static",
+        ]
+    };
+    let train = |task: &'static str| {
+        vec![
+            "train",
+            "--data",
+            "rows.jsonl",
+            "--out",
+            "in/deep/b",
+            "--task",
+            task,
+        ]
+    };
+    let encoder = |name: &'static str| {
+        vec![
+            "add-encoder",
+            model,
+            "--out",
+            "models",
+            "--name",
+            name,
+            "--tokenizer",
+            tokenizer,
+            "--license",
+            "MIT",
+        ]
+    };
+    let text = |task: &'static str| {
+        vec![
+            "add-text",
+            "models",
+            "--task",
+            task,
+            "--title",
+            "T",
+            "--instruction",
+            "I",
+            "--system",
+            "S",
+        ]
+    };
+    let mut refused = Vec::new();
+    for name in [
+        "../../x",
+        "/tmp/x",
+        "..",
+        ".",
+        "",
+        "a/b",
+        "a\\b",
+        "a b",
+        "n\u{e4}me",
+        "a\nb",
+    ] {
+        refused.push(import(name, "in/deep/b"));
+        refused.push(train(name));
+        refused.push(encoder(name));
+        refused.push(text(name));
+    }
+    // A task that is named after its file.
+    refused.push(vec![
+        "train",
+        "--data",
+        "my rows.jsonl",
+        "--out",
+        "in/deep/b",
+    ]);
+    // What the manifest does not take is not written either: two labels of the same name.
+    let mut twice = import("fine", "in/deep/b");
+    twice[7] = "a,a";
+    refused.push(twice);
+    for args in refused {
+        let (success, printed) = smallfirst(&folder, &args);
+        assert!(!success, "{args:?}: {printed}");
+        assert!(!printed.contains("panicked"), "{printed}");
+        assert!(
+            files(&folder) == before,
+            "{args:?} wrote something: {printed}"
+        );
+    }
+    // Nor through a link inside the folder.
+    #[cfg(unix)]
+    {
+        fs::create_dir_all(folder.join("elsewhere")).unwrap();
+        fs::create_dir_all(folder.join("linked")).unwrap();
+        std::os::unix::fs::symlink(folder.join("elsewhere"), folder.join("linked/mail")).unwrap();
+        let before = files(&folder.join("elsewhere"));
+        let (success, printed) = smallfirst(&folder, &import("mail", "linked"));
+        assert!(!success && printed.contains("is a link"), "{printed}");
+        assert!(files(&folder.join("elsewhere")) == before);
+    }
+    // A sound name is written.
+    let (success, printed) = smallfirst(&folder, &import("mail", "in/deep/b"));
+    assert!(success, "{printed}");
+    assert!(folder.join("in/deep/b/mail/head.onnx").is_file());
+}
+
+#[test]
+fn a_manifest_from_elsewhere_cannot_make_a_command_write_or_read_outside() {
+    let folder = folder("manifest-names");
+    let path = folder.join("models/manifest.json");
+    let manifest = fs::read_to_string(&path).unwrap();
+    // A head is a folder's name for `train --add-tier`, `calibrate` and `evaluate`.
+    for (from, to) in [
+        ("\"spam/", "\"../spam/"),
+        ("\"static-text/", "\"/static-text/"),
+    ] {
+        fs::write(&path, manifest.replace(from, to)).unwrap();
+        for args in [
+            &["inspect", "models"][..],
+            &["pack", "models", "--out", "packed"],
+            &["calibrate", "models", "--task", "spam", "--data", "x.jsonl"],
+        ] {
+            let (success, printed) = smallfirst(&folder, args);
+            assert!(
+                !success && printed.contains("must stay inside the bundle"),
+                "{printed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn archives_are_imported_when_they_hold_one_model_alone() {
+    let folder = folder("archives");
+    let packed = |name: &str, files: &[(&str, &[u8])]| {
+        let file = fs::File::create(folder.join(name)).unwrap();
+        let gzip = flate2::write::GzEncoder::new(file, flate2::Compression::fast());
+        let mut tar = tar::Builder::new(gzip);
+        for (path, bytes) in files {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, path, *bytes).unwrap();
+        }
+        tar.into_inner().unwrap().finish().unwrap();
+    };
+    let onnx = fs::read(folder.join("models/onnx/spam/head.onnx")).unwrap();
+    let import = |name: &str| {
+        let args = [
+            "import",
+            name,
+            "--out",
+            "b",
+            "--task",
+            "mail",
+            "--labels",
+            "a,b",
+            "--license",
+            "MIT",
+            "--encoder",
+            "static",
+        ];
+        smallfirst(&folder, &args)
+    };
+    packed("two.tar.gz", &[("a.onnx", &onnx), ("b.onnx", &onnx)]);
+    let (success, printed) = import("two.tar.gz");
+    assert!(
+        !success && printed.contains("\"a.onnx\" and \"b.onnx\""),
+        "{printed}"
+    );
+    assert!(!folder.join("b").exists());
+    packed(
+        "one.tar.gz",
+        &[("._a.onnx", b"x"), ("a.onnx", &onnx), ("code.py", b"x")],
+    );
+    let (success, printed) = import("one.tar.gz");
+    assert!(success && printed.contains("ignored ._a.onnx"), "{printed}");
+}

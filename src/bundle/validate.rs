@@ -8,7 +8,7 @@ use crate::task::{InputKind, TaskKind};
 
 /// The most bytes one file of a bundle may have. A model this large has no place in a page, and a
 /// manifest must not be able to ask for an allocation that cannot succeed.
-const MAX_FILE_BYTES: u64 = 1 << 30;
+pub const MAX_FILE_BYTES: u64 = 1 << 30;
 
 /// The widest feature tensor and vector a manifest may ask for.
 const MAX_WIDTH: u32 = 1 << 16;
@@ -56,9 +56,12 @@ pub(super) fn validate(manifest: &Manifest) -> Result<()> {
     Ok(())
 }
 
-fn file(path: &str, entry: &FileEntry) -> Result<()> {
-    // The path is joined to the bundle's address and used as a cache key: anything that could
-    // leave the folder or mean something to a URL parser is refused.
+/// Checks a path inside a bundle. It is joined to the bundle's address and used as a cache key: anything that could leave
+/// the folder or mean something to a URL parser is refused.
+///
+/// # Errors
+/// [`Code::BundleInvalid`].
+pub fn check_path(path: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/');
     let inside = path.chars().all(plain)
         && path
@@ -70,6 +73,11 @@ fn file(path: &str, entry: &FileEntry) -> Result<()> {
             crate::error::excerpt(path, 80)
         )));
     }
+    Ok(())
+}
+
+fn file(path: &str, entry: &FileEntry) -> Result<()> {
+    check_path(path)?;
     if entry.bytes == 0 || entry.bytes > MAX_FILE_BYTES {
         return Err(invalid(format!(
             "{path}: {} bytes is outside 1 to {MAX_FILE_BYTES}",

@@ -1,13 +1,20 @@
 //! A bundle in a folder: reading it, and working on it.
+//!
+//! Whatever a command writes into a bundle's folder is written by [`write_in`], under a path that a manifest could list.
+//! A [`Workshop`] writes nothing before it is saved, and is saved only when its manifest is one that a page would take.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
-use smallfirst::bundle::{Bundle, FORMAT, FORMAT_VERSION, FileEntry, Manifest, Source, verify};
+use smallfirst::bundle::{
+    Bundle, FORMAT, FORMAT_VERSION, FileEntry, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, Manifest,
+    Source, check_path, verify,
+};
 use smallfirst::remote::RemoteOptions;
 use smallfirst::route::Mode;
 use smallfirst::runtime::{Clock, Runtime};
@@ -28,7 +35,8 @@ impl Folder {
 impl Source for Folder {
     async fn read(&self, path: &str, entry: &FileEntry) -> smallfirst::Result<Vec<u8>> {
         let full = self.0.join(path);
-        let bytes = fs::read(&full).map_err(|e| {
+        // One byte more shows that it is another file than the manifest's.
+        let bytes = read_most(&full, entry.bytes.saturating_add(1)).map_err(|e| {
             let code = match e.kind() {
                 io::ErrorKind::NotFound => Code::FileMissing,
                 _ => Code::BundleUnreachable,
@@ -43,7 +51,7 @@ impl Source for Folder {
 /// The bundle in a folder, ready to be asked.
 pub fn open(folder: &Path) -> Result<Runtime<Folder>> {
     let path = folder.join("manifest.json");
-    let json = fs::read(&path).with_context(|| {
+    let json = read_most(&path, MAX_MANIFEST_BYTES + 1).with_context(|| {
         format!(
             "{} cannot be read; name a folder that holds a bundle",
             path.display()
@@ -74,7 +82,9 @@ pub fn the_task(bundle: &Bundle, named: Option<&str>) -> Result<String> {
 /// A bundle that is being worked on.
 pub struct Workshop {
     folder: PathBuf,
-    /// What will be written.
+    /// What will be written, by path.
+    files: BTreeMap<String, Vec<u8>>,
+    /// The manifest that will be written.
     pub manifest: Manifest,
 }
 
@@ -89,6 +99,7 @@ impl Workshop {
             .map_or("bundle".into(), |n| n.to_string_lossy().into_owned());
         Ok(Workshop {
             folder: folder.to_owned(),
+            files: BTreeMap::new(),
             manifest: Manifest {
                 format: FORMAT.into(),
                 version: FORMAT_VERSION,
@@ -109,11 +120,12 @@ impl Workshop {
         let runtime = open(folder)?;
         Ok(Workshop {
             folder: folder.to_owned(),
+            files: BTreeMap::new(),
             manifest: runtime.bundle().manifest().clone(),
         })
     }
 
-    /// Writes a file and lists it.
+    /// Takes a file to be written, and lists it.
     pub fn put(&mut self, path: &str, bytes: &[u8], license: &str) -> Result<()> {
         self.write(path, bytes)?;
         let sha256 = hex(&Sha256::digest(bytes));
@@ -127,14 +139,17 @@ impl Workshop {
         Ok(())
     }
 
-    /// Writes a file that the manifest does not list, such as a licence text.
-    pub fn write(&self, path: &str, bytes: &[u8]) -> Result<()> {
-        write_in(&self.folder, path, bytes)
+    /// Takes a file to be written that the manifest does not list, such as a licence text.
+    pub fn write(&mut self, path: &str, bytes: &[u8]) -> Result<()> {
+        check_path(path)?;
+        self.files.insert(path.to_owned(), bytes.to_vec());
+        Ok(())
     }
 
     /// Copies a listed file of another bundle, with the licence texts beside it.
     pub fn copy(&mut self, from: &Path, path: &str, entry: &FileEntry) -> Result<()> {
-        let bytes = fs::read(from.join(path)).with_context(|| format!("{path} cannot be read"))?;
+        let bytes = read_most(&from.join(path), entry.bytes.saturating_add(1))
+            .with_context(|| format!("{path} cannot be read"))?;
         verify(path, entry, &bytes)?;
         self.put(path, &bytes, &entry.license)?;
         if let Some(copy) = self.manifest.files.get_mut(path) {
@@ -143,15 +158,15 @@ impl Workshop {
         for text in ["LICENSE", "NOTICE", "README.md"] {
             let beside = Path::new(path).with_file_name(text);
             let beside = beside.to_string_lossy();
-            if let Ok(bytes) = fs::read(from.join(&*beside)) {
+            if let Ok(bytes) = read(&from.join(&*beside)) {
                 self.write(&beside, &bytes)?;
             }
         }
         Ok(())
     }
 
-    /// Removes what nothing refers to any more, and writes the manifest. It is checked as a page
-    /// would check it.
+    /// Removes what nothing refers to any more from the manifest, checks it as a page would, and writes the files and
+    /// it.
     pub fn save(&mut self) -> Result<()> {
         let manifest = &mut self.manifest;
         let used: Vec<String> = {
@@ -162,7 +177,10 @@ impl Workshop {
         let needed = needed_files(manifest)?;
         manifest.files.retain(|path, _| needed.contains(path));
         let (_, json) = written(manifest)?;
-        self.write("manifest.json", &json)
+        for (path, bytes) in std::mem::take(&mut self.files) {
+            write_in(&self.folder, &path, &bytes)?;
+        }
+        write_in(&self.folder, "manifest.json", &json)
     }
 
     /// Its folder.
@@ -171,13 +189,14 @@ impl Workshop {
     }
 
     /// Keeps something for later commands.
-    pub fn keep(&self, name: &str, bytes: &[u8]) -> Result<()> {
+    pub fn keep(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
         self.write(&format!("{WORK}/{name}"), bytes)
     }
 
     /// Something an earlier command kept.
     pub fn kept(&self, name: &str) -> Option<Vec<u8>> {
-        fs::read(self.folder.join(WORK).join(name)).ok()
+        check_path(name).ok()?;
+        read(&self.folder.join(WORK).join(name)).ok()
     }
 }
 
@@ -212,11 +231,51 @@ fn needed_files(manifest: &Manifest) -> Result<std::collections::BTreeSet<String
     Ok(needed)
 }
 
-/// Writes a file of a folder, making the folders between.
+/// Writes a file of a folder, making the folders between. The path is one that a manifest could list, and nothing on its
+/// way is a link: it could lead out of the folder.
 pub fn write_in(folder: &Path, path: &str, bytes: &[u8]) -> Result<()> {
-    let full = folder.join(path);
+    check_path(path)?;
+    let mut full = folder.to_owned();
+    for part in path.split('/') {
+        full.push(part);
+        let is_link = fs::symlink_metadata(&full).is_ok_and(|found| found.is_symlink());
+        if is_link {
+            bail!(
+                "{} is a link; nothing is written through it, put a file or folder in its place",
+                full.display()
+            );
+        }
+    }
     fs::create_dir_all(full.parent().unwrap_or(folder))?;
     fs::write(&full, bytes).with_context(|| full.display().to_string())
+}
+
+/// Checks the name that an option gives to a task or an encoder: files and folders are named after it.
+pub fn check_name(option: &str, name: &str) -> Result<()> {
+    const LONGEST: usize = 64;
+    if name.len() > LONGEST || name.contains('/') || check_path(name).is_err() {
+        bail!(
+            "{option} {name:?}: a name has 1 to {LONGEST} letters, digits, '.', '-' and '_', and is not '.' or '..'"
+        );
+    }
+    Ok(())
+}
+
+/// A file that goes into a bundle.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let bytes = read_most(path, MAX_FILE_BYTES + 1)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        let what = format!("it has more than {MAX_FILE_BYTES} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
+    }
+    Ok(bytes)
+}
+
+/// The first bytes of a file, all where it has no more than `most`.
+pub fn read_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Names the models and rules of a task: whatever could change an answer changes it. What was prepared counts as

@@ -15,7 +15,7 @@ use smallfirst::data::archive;
 use smallfirst::engine::import::{Contents, contents, keep_scores};
 use smallfirst::task::{Input, Label, TaskKind};
 
-use crate::folder::{Workshop, open};
+use crate::folder::{Workshop, check_name, open, read};
 use crate::rows::{ColumnArgs, for_all};
 use crate::train::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
 
@@ -142,7 +142,7 @@ pub fn labels(given: &str) -> Result<Vec<Label>> {
     if !given.ends_with(".json") {
         return Ok(given.split(',').map(plain).collect());
     }
-    let json = fs::read(given).with_context(|| format!("{given} cannot be read"))?;
+    let json = read(given.as_ref()).with_context(|| format!("{given} cannot be read"))?;
     let entries: Vec<Entry> = serde_json::from_slice(&json).with_context(|| {
         format!("{given} must be a list of strings or of {{\"id\", \"title\"}}")
     })?;
@@ -157,6 +157,7 @@ pub fn labels(given: &str) -> Result<Vec<Label>> {
 
 /// Brings a model into a bundle.
 pub fn import(args: &ImportArgs) -> Result<()> {
+    check_name("--task", &args.task)?;
     let (name, onnx) = model(&args.model)?;
     let found = contents(&name, &onnx)?;
     let cut = keep_scores(&name, &onnx, args.output.as_deref())?;
@@ -202,7 +203,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     };
     let file = format!("{}/head.onnx", args.task);
     for text in ["LICENSE", "NOTICE"] {
-        if let Ok(bytes) = fs::read(args.model.with_file_name(text)) {
+        if let Ok(bytes) = read(&args.model.with_file_name(text)) {
             workshop.write(&format!("{}/{text}", args.task), &bytes)?;
         }
     }
@@ -247,7 +248,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
 fn model(path: &Path) -> Result<(String, Vec<u8>)> {
     let name = path.display().to_string();
     if !(name.ends_with(".tar.gz") || name.ends_with(".tgz")) {
-        let bytes = fs::read(path).with_context(|| format!("{name} cannot be read"))?;
+        let bytes = read(path).with_context(|| format!("{name} cannot be read"))?;
         return Ok((name, bytes));
     }
     let file = fs::File::open(path).with_context(|| format!("{name} cannot be read"))?;
@@ -286,7 +287,7 @@ fn source(
     }
     match args.features.as_deref().and_then(|f| f.split_once('=')) {
         Some(("ngrams", path)) => {
-            let bytes = fs::read(path).with_context(|| format!("{path} cannot be read"))?;
+            let bytes = read(path.as_ref()).with_context(|| format!("{path} cannot be read"))?;
             let file = format!("{}/ngrams.json", args.task);
             workshop.put(&file, &bytes, &args.license)?;
             Ok((None, Some(Features::Ngrams { file })))
@@ -350,8 +351,9 @@ pub struct EncoderArgs {
 /// Brings an encoder into a bundle, for heads to be trained on. LICENSE, NOTICE and README.md beside
 /// the model come along.
 pub fn add_encoder(args: &EncoderArgs) -> Result<()> {
+    check_name("--name", &args.name)?;
     let mut workshop = Workshop::open(&args.out)?;
-    let onnx = fs::read(&args.model).with_context(|| args.model.display().to_string())?;
+    let onnx = read(&args.model).with_context(|| args.model.display().to_string())?;
     let found = contents(&args.model.display().to_string(), &onnx)?;
     if !found.unsupported.is_empty() {
         let named: Vec<&str> = found.unsupported.keys().map(String::as_str).collect();
@@ -369,13 +371,12 @@ pub fn add_encoder(args: &EncoderArgs) -> Result<()> {
         .or(stated.and_then(|n| u32::try_from(n).ok()));
     let dimension = dimension
         .context("the model does not say the length of its vector; name it with --dimension")?;
-    let tokenizer =
-        fs::read(&args.tokenizer).with_context(|| args.tokenizer.display().to_string())?;
+    let tokenizer = read(&args.tokenizer).with_context(|| args.tokenizer.display().to_string())?;
     let file = |name: &str| format!("{}/{name}", args.name);
     workshop.put(&file("encoder.onnx"), &onnx, &args.license)?;
     workshop.put(&file("tokenizer.json"), &tokenizer, &args.license)?;
     for text in ["LICENSE", "NOTICE", "README.md"] {
-        if let Ok(bytes) = fs::read(args.model.with_file_name(text)) {
+        if let Ok(bytes) = read(&args.model.with_file_name(text)) {
             match text {
                 "README.md" => workshop.put(&file(text), &bytes, &args.license)?,
                 _ => workshop.write(&file(text), &bytes)?,

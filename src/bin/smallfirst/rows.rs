@@ -11,6 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use smallfirst::data::{self, Columns, Prints, Row};
 use smallfirst::task::{Input, InputKind};
 
+use crate::folder::read_most;
+
 /// Where a file's text, label and slice are.
 #[derive(Args, Clone)]
 pub struct ColumnArgs {
@@ -37,7 +39,10 @@ impl ColumnArgs {
 
     /// The rows of a .jsonl, .csv, .tsv or .parquet file.
     pub fn read(&self, path: &Path) -> Result<Vec<Row>> {
-        let bytes = fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        // One byte more than is read shows that there is more.
+        let most = data::Limits::default().bytes as u64 + 1;
+        let bytes =
+            read_most(path, most).with_context(|| format!("{} cannot be read", path.display()))?;
         let columns = Columns {
             text: self.text.clone(),
             label: self.label.clone(),

@@ -1,6 +1,5 @@
 //! `add-tagger`: a token classifier that finds people's names, so that they can be taken out of what leaves the device.
 
-use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +7,7 @@ use clap::Args;
 use smallfirst::bundle::{Tagger, Tokenizer, TokenizerKind};
 use smallfirst::engine::import::contents;
 
-use crate::folder::{Workshop, open};
+use crate::folder::{self, Workshop, open};
 
 /// Where the tagger's files are in a bundle, and its tokenizer's name.
 const NAME: &str = "tagger";
@@ -46,7 +45,7 @@ pub struct TaggerArgs {
 /// Adds the tagger, or replaces it, and shows what it finds.
 pub fn add_tagger(args: &TaggerArgs) -> Result<()> {
     let mut workshop = Workshop::open(&args.out)?;
-    let read = |path: &PathBuf| fs::read(path).with_context(|| path.display().to_string());
+    let read = |path: &PathBuf| folder::read(path).with_context(|| path.display().to_string());
     let onnx = read(&args.model)?;
     let found = contents(&args.model.display().to_string(), &onnx)?;
     if !found.unsupported.is_empty() {
@@ -64,7 +63,7 @@ pub fn add_tagger(args: &TaggerArgs) -> Result<()> {
         &args.license,
     )?;
     for text in ["LICENSE", "NOTICE"] {
-        if let Ok(bytes) = fs::read(args.model.with_file_name(text)) {
+        if let Ok(bytes) = folder::read(&args.model.with_file_name(text)) {
             workshop.write(&file(text), &bytes)?;
         }
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use smallfirst::bundle::{Extract, Limits, PromptTemplate, TaskEntry};
 use smallfirst::task::{InputKind, TaskKind};
 
-use crate::folder::Workshop;
+use crate::folder::{Workshop, check_name};
 
 #[derive(Args)]
 pub struct TextArgs {
@@ -44,6 +44,7 @@ pub struct TextArgs {
 
 /// Adds the task, or replaces it.
 pub fn add_text(args: &TextArgs) -> Result<()> {
+    check_name("--task", &args.task)?;
     let mut workshop = Workshop::open(&args.bundle)?;
     let entry = TaskEntry {
         kind: TaskKind::Generate,

@@ -15,7 +15,7 @@ use smallfirst::runtime::Runtime;
 use smallfirst::task::{Input, InputKind, Label};
 use smallfirst::train::{self, Options, Samples, Trained};
 
-use crate::folder::{Folder, Workshop, open};
+use crate::folder::{Folder, Workshop, check_name, open};
 use crate::import::{self, TaskArgs};
 use crate::rows::{ColumnArgs, bar, for_all, prints};
 
@@ -73,11 +73,12 @@ pub struct TrainArgs {
 
 /// Trains a head on a frozen encoder's vectors and writes it to a bundle.
 pub fn train(args: &TrainArgs) -> Result<()> {
-    let rows = args.columns.read_labelled(&args.data)?;
     let task = match &args.task {
         Some(task) => task.clone(),
         None => stem(&args.data),
     };
+    check_name("--task", &task)?;
+    let rows = args.columns.read_labelled(&args.data)?;
     let labels: BTreeMap<&str, usize> = {
         let mut labels: Vec<&str> = rows.iter().filter_map(|r| r.label.as_deref()).collect();
         labels.sort_unstable();
