@@ -3,6 +3,7 @@
 
 pub mod card;
 pub mod html;
+mod markdown;
 mod metrics;
 mod plots;
 mod report;

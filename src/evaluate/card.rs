@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::markdown::{code, is_shown, name};
 use super::report::Report;
 use super::text::{interval, percent};
 
@@ -22,12 +23,12 @@ pub fn render(r: &Report, about: &About) -> String {
     let body = if about.text.trim_start().starts_with("# ") {
         about.text.trim().to_owned()
     } else {
-        format!("# {}\n\n{}", r.title, about.text.trim())
+        format!("# {}\n\n{}", name(&r.title), about.text.trim())
     };
     let mut out = format!("---\n{}---\n\n{body}\n\n", front_matter(r, about));
     out += &format!(
-        "## Measured\n\n`smallfirst evaluate` on `{}`: {} labelled rows",
-        plain(&r.dataset),
+        "## Measured\n\n`smallfirst evaluate` on {}: {} labelled rows",
+        code(&r.dataset),
         r.n
     );
     if r.refused > 0 {
@@ -48,7 +49,7 @@ pub fn render(r: &Report, about: &About) -> String {
     for o in &r.ood {
         out += &format!(
             "| out-of-scope AUROC, {} | {:.3}; the cut stops {} of them and {} of the rest |\n",
-            plain(&o.tier),
+            name(&o.tier),
             o.auroc,
             percent(o.stopped.value),
             percent(o.stopped_in_scope.value)
@@ -76,7 +77,7 @@ pub fn render(r: &Report, about: &About) -> String {
         for t in &r.tiers {
             out += &format!(
                 "| {} | {} | {} | {:.2} |\n",
-                plain(&t.name),
+                name(&t.name),
                 interval(&t.accuracy),
                 t.bytes,
                 t.median_ms
@@ -109,7 +110,7 @@ fn slices(r: &Report) -> String {
     for s in &r.slices {
         out += &format!(
             "| {} | {} | {} |",
-            plain(&s.slice),
+            name(&s.slice),
             s.n,
             interval(&s.accuracy)
         );
@@ -138,8 +139,8 @@ fn mistakes(r: &Report) -> String {
         .map(|c| {
             format!(
                 "{} taken for {} ({})",
-                plain(&c.truth),
-                plain(&c.predicted),
+                name(&c.truth),
+                name(&c.predicted),
                 c.n
             )
         })
@@ -153,7 +154,7 @@ fn mistakes(r: &Report) -> String {
 /// The metadata as YAML. JSON is YAML, so every value is written as JSON, which needs no quoting
 /// rules.
 fn front_matter(r: &Report, about: &About) -> String {
-    let metric = |kind: &str, name: &str, value: f64| json!({"type": kind, "name": name, "value": (value * 1e4).round() / 1e4});
+    let metric = |kind: &str, of: &str, value: f64| json!({"type": kind, "name": of, "value": (value * 1e4).round() / 1e4});
     let mut metrics = vec![
         metric("accuracy", "accuracy", r.accuracy.value),
         metric("f1", "macro-F1", r.macro_f1),
@@ -186,18 +187,22 @@ fn front_matter(r: &Report, about: &About) -> String {
     }
     fields
         .iter()
-        .map(|(key, value)| format!("{key}: {value}\n"))
+        .map(|(key, value)| format!("{key}: {}\n", visible(&value.to_string())))
         .collect()
 }
 
-/// A name that cannot break a table.
-fn plain(name: &str) -> String {
-    let calm = |c: char| {
-        if c.is_control() || matches!(c, '|' | '`' | '<' | '>') {
-            ' '
+/// JSON whose characters are all seen: YAML refuses some of the others, or ends a line at them.
+fn visible(json: &str) -> String {
+    let mut out = String::new();
+    for c in json.chars() {
+        if is_shown(c) {
+            out.push(c);
         } else {
-            c
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out += &format!("\\u{unit:04x}");
+            }
         }
-    };
-    name.chars().map(calm).collect()
+    }
+    out
 }

@@ -593,4 +593,4 @@ fn cost_quality(measured: &Measured, labelled: &[&Observation]) -> Vec<CostPoint
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,8 @@
-//! A report as plain text.
+//! A report as plain text. Names come from data: what a terminal would obey is not written.
 
 use std::fmt::Write;
 
+use super::markdown::shown;
 use super::metrics::Share;
 use super::report::Report;
 
@@ -14,7 +15,13 @@ pub fn render(report: &Report) -> String {
 }
 
 fn write(out: &mut String, r: &Report) -> std::fmt::Result {
-    writeln!(out, "{} on {}: {} labelled rows", r.task, r.dataset, r.n)?;
+    writeln!(
+        out,
+        "{} on {}: {} labelled rows",
+        shown(&r.task),
+        shown(&r.dataset),
+        r.n
+    )?;
     if r.refused + r.out_of_scope > 0 {
         writeln!(
             out,
@@ -70,7 +77,12 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         )?;
         if p.by_tier.len() > 1 {
             for (tier, share) in r.tiers.iter().zip(&p.by_tier) {
-                writeln!(out, "{:>19} {:>23}", tier.name, percent(share.value))?;
+                writeln!(
+                    out,
+                    "{:>19} {:>23}",
+                    shown(&tier.name),
+                    percent(share.value)
+                )?;
             }
         }
     }
@@ -83,7 +95,7 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "{:<24}{:>26}{:>8}{:>12.2}{:>12.2}{:>14}",
-            t.name,
+            shown(&t.name),
             interval(&t.accuracy),
             percent(t.ece),
             t.median_ms,
@@ -95,7 +107,7 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "out of distribution, {}: AUROC {:.3}; the cut stops {} of what is out of scope and {} of the rest",
-            o.tier,
+            shown(&o.tier),
             o.auroc,
             percent(o.stopped.value),
             percent(o.stopped_in_scope.value)
@@ -111,7 +123,7 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "{:<24}{:>26}{:>26}{:>10}",
-            c.label,
+            shown(&c.label),
             interval(&c.precision),
             interval(&c.recall),
             percent(c.f1)
@@ -159,7 +171,7 @@ fn write_slices(out: &mut String, r: &Report) -> std::fmt::Result {
         write!(
             out,
             "{:<24}{:>7}{:>26}{ad:>9}",
-            s.slice,
+            shown(&s.slice),
             s.n,
             interval(&s.accuracy)
         )?;
@@ -177,19 +189,23 @@ fn write_slices(out: &mut String, r: &Report) -> std::fmt::Result {
     if let Some(positive) = &r.positive {
         writeln!(
             out,
-            "\n{:<24}{:>9}{:>9}{:>9}   (favourable: {positive})",
-            "slice", "DPPL", "DI", "RD"
+            "\n{:<24}{:>9}{:>9}{:>9}   (favourable: {})",
+            "slice",
+            "DPPL",
+            "DI",
+            "RD",
+            shown(positive)
         )?;
-        let shown = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3}"));
+        let figure = |v: Option<f64>| v.map_or("-".into(), |v| format!("{v:.3}"));
         for s in &r.slices {
             let b = &s.bias;
             writeln!(
                 out,
                 "{:<24}{:>9}{:>9}{:>9}",
-                s.slice,
-                shown(b.dppl),
-                shown(b.di),
-                shown(b.rd)
+                shown(&s.slice),
+                figure(b.dppl),
+                figure(b.di),
+                figure(b.rd)
             )?;
         }
     }

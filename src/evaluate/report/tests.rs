@@ -23,7 +23,7 @@ fn row(truth: Option<usize>, slice: &str, tiers: Vec<Option<Prediction>>) -> Obs
 }
 
 /// Two tiers, two labels, two slices; one row out of scope, one refused.
-fn measured() -> Measured {
+pub(in crate::evaluate) fn measured() -> Measured {
     Measured {
         task: "spam".into(),
         title: "Spam".into(),
