@@ -15,9 +15,7 @@ fn has(source: &str, path: &str, name: &str) -> bool {
         source.contains(&format!("fn {name}("))
     } else {
         // A title may be a template, whose fixed part is named.
-        source.contains(&format!("test(\"{name}"))
-            || source.contains(&format!("test(`{name}"))
-            || source.contains(&format!("describe(\"{name}"))
+        source.contains(&format!("test(\"{name}")) || source.contains(&format!("test(`{name}"))
     }
 }
 
@@ -29,12 +27,12 @@ fn every_claim_is_shown_by_tests_that_exist() {
     for line in text.lines().filter(|line| line.starts_with("| ")) {
         let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
         let shown = cells[cells.len() - 1];
-        if shown.trim() == "shown by" {
+        if shown.trim() == "shown by" || line.starts_with("| ---") {
             continue;
         }
         let names = quoted(shown);
         assert!(
-            names.len() >= 2 && names.len() % 2 == 0,
+            !names.is_empty() && names.len().is_multiple_of(2),
             "a claim names no test: {line}"
         );
         for pair in names.chunks(2) {
