@@ -1,6 +1,7 @@
-//! How much personal data is found in real mails, held against what other libraries see there.
+//! How much personal data is found: in generated texts, and in real mails held against what other libraries see there.
 //!
-//! Needs fetched data and packages, so it runs under `cargo xtask test`, which sets the environment variables.
+//! The mails need fetched data and packages, so that test runs under `cargo xtask test`, which sets the environment
+//! variables.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::BTreeMap;
@@ -11,6 +12,11 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 use smallfirst::remote::{RedactOptions, Redactor};
+
+#[path = "redaction/cases.rs"]
+mod cases;
+
+use cases::{Case, Draw, FORMS};
 
 fn variable(name: &str) -> PathBuf {
     env::var_os(name)
@@ -112,4 +118,215 @@ fn what_other_libraries_see_is_found() {
     }
     let recall = |kind: &str| f64::from(counts[kind].covered) / f64::from(counts[kind].theirs);
     assert!(recall("EMAIL") > 0.97 && recall("IP") > 0.97 && recall("PHONE") > 0.9);
+}
+
+/// What became of the cases of a kind, or of a group of them.
+#[derive(Default)]
+struct Outcome {
+    cases: u32,
+    /// Of which nothing is left.
+    covered: u32,
+    /// Which were found from their first character to their last, by their name.
+    exact: u32,
+}
+
+impl Outcome {
+    fn percent(&self) -> f64 {
+        100.0 * f64::from(self.covered) / f64::from(self.cases)
+    }
+}
+
+/// What was found in generated texts.
+#[derive(Default)]
+struct Tally {
+    outcomes: BTreeMap<String, Outcome>,
+    /// By kind: what was found, and what of it is part of a value of the kind.
+    found: BTreeMap<String, (u32, u32)>,
+    show: bool,
+}
+
+impl Tally {
+    fn add(&mut self, redactor: &Redactor, case: &Case, groups: &[String]) {
+        let text = case.text();
+        let (start, end) = (case.before.len(), case.before.len() + case.value.len());
+        let found = redactor.find(&text, &[]);
+        let kept = |at: &usize| !found.iter().any(|f| f.start <= *at && *at < f.end);
+        let mut inside = text
+            .char_indices()
+            .filter(|&(at, c)| (start..end).contains(&at) && c.is_alphanumeric());
+        let covered = !case.kind.is_empty() && !inside.any(|(at, _)| kept(&at));
+        let exact = found
+            .iter()
+            .any(|f| f.name == case.kind && (f.start, f.end) == (start, end));
+        for group in groups {
+            let outcome = self.outcomes.entry(group.clone()).or_default();
+            outcome.cases += 1;
+            outcome.covered += u32::from(covered);
+            outcome.exact += u32::from(exact);
+        }
+        for f in &found {
+            let right = f.name == case.kind && f.start < end && start < f.end;
+            let count = self.found.entry(f.name.clone()).or_default();
+            count.0 += 1;
+            count.1 += u32::from(right);
+            if !right && self.show {
+                println!(
+                    "alone {}: {:?} in {text:?} ({})",
+                    f.name,
+                    &text[f.start..f.end],
+                    case.group
+                );
+            }
+        }
+        if self.show && !case.kind.is_empty() && !covered {
+            println!("missed {} {}: {text:?}", groups.last().unwrap(), case.group);
+        }
+    }
+
+    fn precision(&self, kind: &str) -> f64 {
+        self.found.get(kind).map_or(100.0, |(all, right)| {
+            100.0 * f64::from(*right) / f64::from(*all)
+        })
+    }
+}
+
+/// Prints recall and precision as the tables of docs/fallback.md.
+#[test]
+fn generated_personal_data_is_found_and_little_else() {
+    let mut draw = Draw::new(2026);
+    let redactor = Redactor::new(&RedactOptions::default()).unwrap();
+    let mut tally = Tally {
+        show: env::var_os("SHOW").is_some(),
+        ..Tally::default()
+    };
+    let mut positive = 0;
+    let plain = [
+        cases::emails(&mut draw, 1500),
+        cases::ibans(&mut draw, 40),
+        cases::cards(&mut draw, 100),
+        cases::addresses(&mut draw, 1500),
+    ];
+    for case in plain.iter().flatten() {
+        positive += 1;
+        tally.add(
+            &redactor,
+            case,
+            &[
+                case.kind.to_owned(),
+                format!("{} {}", case.kind, case.group),
+            ],
+        );
+    }
+    let phones = cases::phones(&mut draw, include_str!("data/phones.tsv"));
+    let mut named: BTreeMap<&str, Redactor> = BTreeMap::new();
+    for (case, form) in &phones {
+        positive += 1;
+        let code = form.starts_with(['i', '0', 'E']);
+        let wide = if code { "with code" } else { *form };
+        let groups = [
+            "PHONE".to_owned(),
+            format!("PHONE {wide}"),
+            format!("{} {wide}", case.group),
+        ];
+        tally.add(&redactor, case, &groups);
+    }
+    let others = cases::others(&mut draw, 250);
+    for case in &others {
+        tally.add(&redactor, case, &[]);
+    }
+    // The same again by somebody who says where the numbers are from.
+    let mut own = Tally {
+        show: tally.show,
+        ..Tally::default()
+    };
+    for (case, form) in phones.iter().filter(|(_, form)| form.starts_with('n')) {
+        let redactor = named.entry(&case.group).or_insert_with(|| {
+            let regions = vec![case.group.clone()];
+            Redactor::new(&RedactOptions {
+                regions,
+                ..RedactOptions::default()
+            })
+            .unwrap()
+        });
+        own.add(redactor, case, &[format!("{} {form}", case.group)]);
+    }
+
+    println!(
+        "{positive} texts with personal data, {} with what only looks like it",
+        others.len()
+    );
+    println!(
+        "| kind | texts | replaced | from end to end, by its name | of what is replaced, right |"
+    );
+    println!("| --- | --- | --- | --- | --- |");
+    for kind in [
+        "EMAIL",
+        "IBAN",
+        "CARD",
+        "IP",
+        "PHONE",
+        "PHONE with code",
+        "PHONE national",
+        "PHONE national, no groups",
+    ] {
+        let outcome = &tally.outcomes[kind];
+        let exact = 100.0 * f64::from(outcome.exact) / f64::from(outcome.cases);
+        let precision = match kind.split_once(' ') {
+            Some(_) => String::new(),
+            None => format!("{:.1} %", tally.precision(kind)),
+        };
+        println!(
+            "| {kind} | {} | {:.1} % | {exact:.1} % | {precision} |",
+            outcome.cases,
+            outcome.percent()
+        );
+    }
+    println!(
+        "\n| country | with code | national | no groups | `regions`: national | `regions`: no groups |"
+    );
+    println!("| --- | --- | --- | --- | --- | --- |");
+    let countries: Vec<&str> = named.keys().copied().collect();
+    let of = |tally: &Tally, country: &str, form: &str| {
+        tally.outcomes[&format!("{country} {form}")].percent()
+    };
+    for country in &countries {
+        println!(
+            "| {country} | {:.0} % | {:.0} % | {:.0} % | {:.0} % | {:.0} % |",
+            of(&tally, country, "with code"),
+            of(&tally, country, FORMS[3]),
+            of(&tally, country, FORMS[4]),
+            of(&own, country, FORMS[3]),
+            of(&own, country, FORMS[4]),
+        );
+    }
+    assert!(positive > 10_000 && others.len() > 4_000 && countries.len() > 40);
+    for kind in ["EMAIL", "IBAN", "CARD", "IP"] {
+        let outcome = &tally.outcomes[kind];
+        assert!(
+            outcome.percent() >= 99.5,
+            "{kind}: {:.2} %",
+            outcome.percent()
+        );
+    }
+    for kind in ["EMAIL", "IBAN", "CARD", "IP", "PHONE"] {
+        assert!(
+            tally.precision(kind) >= 98.0,
+            "{kind}: {:.2} %",
+            tally.precision(kind)
+        );
+    }
+    for country in countries {
+        assert!(of(&tally, country, "with code") >= 98.0, "{country}");
+        // What stands between two pairs of digits may as well be a row of pairs.
+        assert!(of(&own, country, FORMS[3]) >= 90.0, "{country}");
+    }
+    // Where numbers have a trunk prefix, nobody needs to say where they are from.
+    for country in [
+        "AR", "AT", "AU", "BE", "CH", "DE", "EG", "FI", "FR", "GB", "HU", "ID", "IE", "IL", "IN",
+        "IR", "JP", "KE", "KR", "MY", "NG", "NL", "NZ", "RO", "RU", "SA", "TH", "TR", "UA", "US",
+        "VN", "ZA",
+    ] {
+        let percent = of(&tally, country, FORMS[3]);
+        assert!(percent >= 95.0, "{country}: {percent:.1} %");
+    }
 }

@@ -759,6 +759,12 @@ export type RedactOptions = {
  */
 kinds: Array<PersonalData>, 
 /**
+ * Where the texts' national telephone numbers are from, as ISO 3166-1 country codes such as `DE`. Everywhere's are
+ * found if they are written as telephone numbers (with a trunk prefix, in groups, behind a word such as "tel"); of
+ * these regions, those that are not, too, and more of what only looks like them.
+ */
+regions: Array<string>, 
+/**
  * Further regular expressions (of Rust's `regex-lite`, in linear time), by the name that their placeholders get.
  * `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
  */

@@ -4,14 +4,28 @@
 //! (street addresses) is not found, and a caller adds patterns of its own. Every value becomes a placeholder like `[EMAIL_1]`, the same value always the same one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::LazyLock;
 
 use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error, Result};
 
-mod kinds;
+mod accounts;
+mod ip;
+mod mail;
+mod names;
+mod patterns;
+mod phone;
+mod place;
+mod regions;
+mod restore;
+mod view;
+
+pub use restore::Restorer;
+
+use regions::{REGIONS, Region};
+use restore::{NAME_LETTERS, placeholders};
+use view::View;
 
 /// A kind of personal data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -63,7 +77,12 @@ impl PersonalData {
 pub struct RedactOptions {
     /// The kinds; all when absent.
     pub kinds: Vec<PersonalData>,
-    /// Further regular expressions (of Rust's `regex-lite`, in linear time), by the name that their placeholders get.
+    /// Where the texts' national telephone numbers are from, as ISO 3166-1 country codes such as `DE`. Everywhere's are
+    /// found if they are written as telephone numbers (with a trunk prefix, in groups, behind a word such as "tel"); of
+    /// these regions, those that are not, too, and more of what only looks like them.
+    pub regions: Vec<String>,
+    /// Further regular expressions (of Rust's `regex-lite`), by the name that their placeholders get. A
+    /// match of up to 256 bytes is found; of a text of more than 100 kB that is full of matches, one of up to 16.
     /// `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
     pub patterns: BTreeMap<String, String>,
 }
@@ -72,6 +91,7 @@ impl Default for RedactOptions {
     fn default() -> Self {
         RedactOptions {
             kinds: PersonalData::ALL.to_vec(),
+            regions: Vec::new(),
             patterns: BTreeMap::new(),
         }
     }
@@ -85,6 +105,7 @@ const PATTERN_BYTES: usize = 1 << 20;
 pub struct Redactor {
     kinds: Vec<PersonalData>,
     patterns: Vec<(String, Regex)>,
+    regions: Vec<&'static Region>,
 }
 
 /// What was taken out of some texts.
@@ -141,7 +162,7 @@ impl Redactor {
         let wrong = |what: String| Error::new(Code::InvalidOption, format!("redact: {what}"));
         let mut patterns = Vec::new();
         for (name, pattern) in &options.patterns {
-            let plain = !name.is_empty() && name.len() <= 24;
+            let plain = !name.is_empty() && name.len() <= NAME_LETTERS;
             if !plain || !name.bytes().all(|b| b.is_ascii_uppercase()) {
                 return Err(wrong(format!(
                     "the pattern's name \"{}\" must be a word of capital letters, such as CUSTOMER",
@@ -159,9 +180,19 @@ impl Redactor {
                 .map_err(|e| wrong(format!("the pattern {name} is unusable: {e}")))?;
             patterns.push((name.clone(), regex));
         }
+        let region = |code: &String| {
+            let region = REGIONS.iter().find(|region| region.code == code);
+            region.ok_or_else(|| {
+                wrong(format!(
+                    "the region \"{}\" is unknown: write a country's two letters of ISO 3166-1 as capitals, such as DE",
+                    crate::error::excerpt(code, 40)
+                ))
+            })
+        };
         Ok(Redactor {
             kinds: options.kinds.clone(),
             patterns,
+            regions: options.regions.iter().map(region).collect::<Result<_>>()?,
         })
     }
 
@@ -172,29 +203,86 @@ impl Redactor {
 
     /// Where personal data is, in the order of the text and without overlaps. The caller's own patterns come before
     /// the built-in kinds; names, wherever they stand alone, last.
+    ///
+    /// Where two kinds could claim the same characters, the one with more evidence does. In this order: a mail address (an
+    /// at sign between a name and a domain), an account number (the country's length and letters, and two check digits of
+    /// 97), a card number (an issuer's beginning and length, and a check digit of 10) unless a plus sign makes it a valid
+    /// international telephone number, an address of a host, and a telephone number, which has no check. Dates and times are kept
+    /// from being read as parts of a number. A kind that is not taken out keeps its characters from the others all the same.
+    ///
+    /// Takes time in proportion to the text.
     pub fn find(&self, text: &str, names: &[String]) -> Vec<Found> {
-        let mut found: Vec<Found> = Vec::new();
-        let mut claim = |name: &str, start: usize, end: usize| {
-            let at = found.partition_point(|f| f.start < start);
-            let free = found[..at].last().is_none_or(|last| last.end <= start)
-                && found[at..].first().is_none_or(|next| end <= next.start);
-            if start < end && free {
-                let name = name.to_owned();
-                found.insert(at, Found { name, start, end });
-            }
-        };
-        for (name, regex) in &self.patterns {
-            for m in regex.find_iter(text) {
-                claim(name, m.start(), m.end());
+        let mut found = self.own(text);
+        let mut view = View::new(text);
+        for own in &found {
+            view.take_bytes(own.start, own.end);
+        }
+        let mut kept = Vec::new();
+        for kind in PersonalData::ALL {
+            let places = match kind {
+                PersonalData::Email => mail::find(&view),
+                PersonalData::Iban => accounts::ibans(&view),
+                PersonalData::Card => {
+                    for (from, to) in phone::dates(&view) {
+                        view.take(from, to);
+                        kept.push((from, to));
+                    }
+                    accounts::cards(&view)
+                }
+                PersonalData::Ip => ip::find(&view),
+                PersonalData::Phone => phone::Phones::new(&view, &self.regions).find(),
+                PersonalData::Name => {
+                    for (from, to) in kept.drain(..) {
+                        view.give_back(from, to);
+                    }
+                    names::find(&view, names)
+                }
+            };
+            for (from, to) in places {
+                view.take(from, to);
+                if !self.takes(kind) {
+                    kept.push((from, to));
+                    continue;
+                }
+                let (start, end) = view.bytes(from, to);
+                found.push(Found {
+                    name: kind.name().to_owned(),
+                    start,
+                    end,
+                });
             }
         }
-        for kind in PersonalData::ALL {
-            if !self.kinds.contains(&kind) {
-                continue;
+        found.sort_by_key(|found| found.start);
+        found
+    }
+
+    /// Where the caller's own patterns match: the first pattern has what two of them match.
+    fn own(&self, text: &str) -> Vec<Found> {
+        let mut found: Vec<Found> = Vec::new();
+        for (name, regex) in &self.patterns {
+            let mut earlier = std::mem::take(&mut found).into_iter().peekable();
+            for (mut start, end) in patterns::find(regex, text) {
+                // What is left of it between those that were there before.
+                while let Some(next) = earlier.next_if(|next| next.start < end) {
+                    if start < next.start {
+                        found.push(Found {
+                            name: name.clone(),
+                            start,
+                            end: next.start,
+                        });
+                    }
+                    start = start.max(next.end);
+                    found.push(next);
+                }
+                if start < end {
+                    found.push(Found {
+                        name: name.clone(),
+                        start,
+                        end,
+                    });
+                }
             }
-            for (start, end) in kinds::places(kind, text, names) {
-                claim(kind.name(), start, end);
-            }
+            found.extend(earlier);
         }
         found
     }
@@ -216,10 +304,11 @@ impl Redactor {
     ) -> Vec<String> {
         // A placeholder that a text has of itself must not be taken for one of ours.
         for text in texts {
-            let foreign = PLACEHOLDER.find_iter(text).map(|m| m.as_str());
-            let foreign = foreign.filter(|found| !redacted.values.contains_key(*found));
-            let foreign: Vec<String> = foreign.map(str::to_owned).collect();
-            redacted.taken.extend(foreign);
+            for foreign in placeholders(text) {
+                if !redacted.values.contains_key(foreign) {
+                    redacted.taken.insert(foreign.to_owned());
+                }
+            }
         }
         let out = texts.iter().map(|text| {
             let mut out = String::with_capacity(text.len());
@@ -252,59 +341,6 @@ impl Redactor {
         out.collect()
     }
 }
-
-/// Puts values back into a reply that comes in pieces: a placeholder may be cut anywhere.
-#[derive(Debug)]
-pub struct Restorer<'a> {
-    redacted: &'a Redacted,
-    held: String,
-}
-
-/// The longest placeholder: a name of 24 letters, an underscore, a number and brackets.
-const LONGEST: usize = 40;
-
-impl<'a> Restorer<'a> {
-    /// A restorer for one reply.
-    pub fn new(redacted: &'a Redacted) -> Self {
-        Restorer {
-            redacted,
-            held: String::new(),
-        }
-    }
-
-    /// Takes in a piece and gives what is certain.
-    pub fn push(&mut self, piece: &str) -> String {
-        if self.redacted.values.is_empty() {
-            return piece.to_owned();
-        }
-        self.held.push_str(piece);
-        let mut out = String::new();
-        while let Some(open) = self.held.find('[') {
-            out.push_str(&self.held[..open]);
-            self.held.drain(..open);
-            match self.held[1..].find(['[', ']']).map(|at| at + 1) {
-                Some(end) if self.held.as_bytes()[end] == b']' => {
-                    let whole: String = self.held.drain(..=end).collect();
-                    let value = self.redacted.values.get(&whole);
-                    out.push_str(value.unwrap_or(&whole));
-                }
-                // Another bracket opens first, so this one begins no placeholder.
-                Some(next) => out.extend(self.held.drain(..next)),
-                None if self.held.len() <= LONGEST => return out,
-                None => out.push_str(&std::mem::take(&mut self.held)),
-            }
-        }
-        out.push_str(&std::mem::take(&mut self.held));
-        out
-    }
-
-    /// What was held back, at the end.
-    pub fn finish(&mut self) -> String {
-        std::mem::take(&mut self.held)
-    }
-}
-
-static PLACEHOLDER: LazyLock<Regex> = LazyLock::new(|| kinds::compiled(r"\[[A-Z]+_[0-9]+\]"));
 
 /// Whether a part of a pattern ignores case.
 fn caseless(pattern: &str) -> bool {
