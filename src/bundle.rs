@@ -31,6 +31,9 @@ pub const FORMAT_VERSION: u32 = 1;
 /// The most bytes a manifest may have.
 pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
+/// The most bytes that a bundle's files may have together where nobody says.
+pub const MAX_BUNDLE_BYTES: u64 = 256 << 20;
+
 /// A validated manifest.
 #[derive(Debug, Clone)]
 pub struct Bundle {

@@ -70,9 +70,13 @@ fn the_committed_typescript_types_are_fresh() {
         .collect();
     let fresh = format!(
         "// Generated from the Rust types by `UPDATE=1 cargo test --lib fresh`. Do not edit.\n\n{}\n\
-         /**\n * The codes of errors that come from Rust.\n */\nexport type EngineCode =\n{};\n",
+         /**\n * The codes of errors that come from Rust.\n */\nexport type EngineCode =\n{};\n\n\
+         /**\n * The most bytes of a manifest.\n */\nexport const MAX_MANIFEST_BYTES = {};\n\n\
+         /**\n * The most bytes that a bundle's files may have together where nobody says.\n */\nexport const MAX_BUNDLE_BYTES = {};\n",
         declarations.join("\n"),
-        codes.join("\n")
+        codes.join("\n"),
+        bundle::MAX_MANIFEST_BYTES,
+        bundle::MAX_BUNDLE_BYTES
     );
     crate::fresh::check("pkg/src/types.ts", &fresh);
 }

@@ -158,7 +158,7 @@ fn manifest_url(json: &[u8]) -> JsValue {
 }
 
 async fn engine() -> Engine {
-    let options = object(&[("bundle", manifest_url(MANIFEST)), ("cache", "none".into())]);
+    let options = object(&[("bundle", manifest_url(MANIFEST))]);
     match Engine::create(options, JsValue::UNDEFINED).await {
         Ok(engine) => engine,
         Err(error) => panic!("{}", text(&error, "message")),
@@ -222,6 +222,17 @@ async fn an_engine_takes_in_what_another_answered() {
     assert_eq!(observed.as_f64(), Some(1.0));
     assert!(!engine.alarmed("language"));
     assert_eq!(engine.manifest_sha256().len(), 64);
+
+    // And one that comes after it goes on from there.
+    let changes = engine.changes().unwrap();
+    assert_eq!(js_sys::Array::from(&changes).length(), 1);
+    assert_eq!(js_sys::Array::from(&engine.changes().unwrap()).length(), 0);
+    let next = self::engine().await;
+    next.resume(changes);
+    next.resume(JsValue::from_str("nonsense"));
+    let drift = js_sys::Array::from(&next.drift("language").unwrap()).get(0);
+    let observed = Reflect::get(&drift, &JsValue::from_str("observed")).unwrap();
+    assert_eq!(observed.as_f64(), Some(1.0));
 }
 
 #[wasm_bindgen_test]

@@ -49,11 +49,17 @@ export interface Options {
   remote?: RemoteOptions | RemoteOptions[] | undefined;
   /** How failures of the remotes are met: retries, deadline, hedge, breaker. */
   policy?: Partial<Policy> | undefined;
-  /** What may be spent on remotes. All tabs of the site share one budget, which outlives reloads. */
+  /**
+   * What may be spent on remotes. All instances of the site with the same `storage` share one budget, in all tabs, and it
+   * outlives reloads. Where it cannot be read, the limits of the current minute and day count as reached.
+   */
   budget?: Partial<Budget> | undefined;
   /** What may leave the device, and how it is changed before. */
   privacy?: Privacy | undefined;
-  /** How answers of remotes are kept, so that the same question is asked once. Default: 200 answers, until the worker ends. */
+  /**
+   * How answers of remotes are kept, so that the same question is asked once. Default: 200 answers, until the worker ends;
+   * with `persist`, in this browser; in either case for at most `days` (30 days).
+   */
   answerCache?: Partial<AnswerCache> | undefined;
   /**
    * Makes examples of what the remotes answer, and answers texts that nearly repeat them on this device, once enough
@@ -67,6 +73,12 @@ export interface Options {
   maxBundleBytes?: number | undefined;
   /** Whether verified files are kept in the browser (Cache API). Default: `"persistent"`. */
   cache?: "persistent" | "none" | undefined;
+  /**
+   * The name that everything in this browser is kept under: 1 to 64 characters out of a to z, 0 to 9 and `-`. Instances with
+   * different names share nothing, be they of one app or of several on one origin: no budget, no answers, no examples, no
+   * files. It keeps them apart, not out: every script of an origin can read all that is kept there. Default: `"smallfirst"`.
+   */
+  storage?: string | undefined;
   /** Told what happens to the bundle's files. */
   onProgress?: ((event: Progress) => void) | undefined;
   /**
@@ -300,9 +312,9 @@ export interface SmallFirst {
   generate(task: string, input: string, options?: GenerateOptions): TextStream;
   /** What was spent on remotes, in all tabs, and what local and kept answers saved. */
   usage(): Promise<UsageReport>;
-  /** Everything that left the device since the worker started. */
+  /** Everything that left the device since the instance was made, what is under way included. */
   egress(): Promise<EgressReport>;
-  /** Forgets the answers of remotes that are kept. */
+  /** Forgets the answers of remotes that are kept, also those that an earlier visit persisted. */
   forgetAnswers(): Promise<void>;
   /** The tasks that examples were made of, with `learn`. */
   learned(): Promise<LearnedTask[]>;
@@ -331,7 +343,7 @@ export interface SmallFirst {
    * the suspicious ones raises false alarms.
    */
   audit(answer: Answer, correct: boolean): Promise<void>;
-  /** How the monitors of a task stand; empty before its first call. They start anew with each worker. */
+  /** How the monitors of a task stand; empty before its first call. They start anew with each instance. */
   drift(task: string): Promise<Drift[]>;
   /** Ends the workers. What is under way, and every later call, rejects with the code `disposed`. */
   dispose(): void;

@@ -1,6 +1,7 @@
 import { abortable } from "./abort.js";
 import { describe, fromWire, SmallFirstError } from "./errors.js";
-import type { EngineName, FromWorker, PageCall, Question, QuestionReply, Request, ToWorker } from "./protocol.js";
+import type { Ledger } from "./ledger.js";
+import type { EngineName, FromWorker, Legacy, Monitors, PageCall, Question, QuestionReply, Request, ToWorker } from "./protocol.js";
 import type { Remotes } from "./remotes.js";
 import type { Drift, Progress } from "./types.js";
 
@@ -11,18 +12,46 @@ export interface Setup {
   engine: EngineName | undefined;
   start: Extract<Request, { type: "start" }>;
   remotes: Remotes;
+  /** Where it is written down what leaves the device. */
+  ledger: Ledger;
+  /** Whether calls that were lost with their worker run again. */
+  repeats: boolean;
   onProgress: ((event: Progress) => void) | undefined;
   onDrift: ((drift: Drift) => void) | undefined;
 }
 
+/** A call that has no answer yet. */
 interface Pending {
+  request: Request;
+  /** What moves to the worker. */
+  transfer: Transferable[];
+  /** The worker that has it; undefined before it is sent. */
+  worker: Worker | undefined;
+  /**
+   * Whether it may run again on another worker: its input is still here, none of its text was given out, and nothing may have
+   * left the device for it, which must not be sent and paid twice.
+   */
+  repeatable: boolean;
   resolve: (value: unknown) => void;
   reject: (error: SmallFirstError) => void;
   /** Takes a piece of text, and says when the next may come. */
   take: ((text: string, more: () => void) => void) | undefined;
 }
 
-/** One worker at a time, and the calls that wait for it. */
+/** Inputs up to so many bytes are copied to the worker and not moved, so that a call can run again. */
+const COPIED = 1024 * 1024;
+
+/** How often, in milliseconds, and how many times it is looked whether the worker has heard of an abort. */
+const LOOK_MS = 1000;
+const LOOKS = 5;
+
+/**
+ * One worker at a time, and the calls that wait for it.
+ *
+ * A worker may die, or be ended because it is too busy to hear of an abort. Which of its calls is to blame is not known, and
+ * the others must not suffer: they run again on the next worker, one at a time. One that loses its second worker, too, is
+ * rejected.
+ */
 export class Connection {
   readonly #setup: Setup;
   readonly #pending = new Map<number, Pending>();
@@ -31,6 +60,15 @@ export class Connection {
   #lastId = 0;
   #closed = false;
   #worker: Worker | undefined;
+  /** The calls that lost their worker and are to run again, and the one of them that does. */
+  readonly #again: number[] = [];
+  #alone: number | undefined;
+  /** The aborts that the worker has not heard of yet, the oldest first. */
+  #unheard: number[] = [];
+  #looking: ReturnType<typeof setInterval> | undefined;
+  /** What the monitors of workers before knew, by their tasks. */
+  #manifest: string | undefined;
+  readonly #monitors = new Map<string, Monitors>();
   /** The started worker; undefined while there is none, so a failed start is not remembered. */
   #started: Promise<Worker> | undefined;
 
@@ -63,7 +101,14 @@ export class Connection {
     this.assertOpen();
     signal?.throwIfAborted();
     const id = ++this.#lastId;
-    return abortable(this.#send(id, request, transfer, take), signal, () => this.#abort(id));
+    const bytes = transfer.reduce<number>((sum, moved) => sum + (moved instanceof ArrayBuffer ? moved.byteLength : Infinity), 0);
+    const copied = this.#setup.repeats && bytes <= COPIED;
+    const answer = new Promise((resolve, reject) => {
+      const moved = copied ? [] : transfer;
+      this.#pending.set(id, { request, transfer: moved, worker: undefined, repeatable: copied, resolve, reject, take });
+      this.#send(id);
+    });
+    return abortable(answer, signal, () => this.#abort(id));
   }
 
   /** Throws `disposed` once the connection is closed. */
@@ -77,23 +122,23 @@ export class Connection {
     this.#end(disposed);
   }
 
-  #send(id: number, request: Request, transfer: Transferable[], take: Pending["take"]): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.#pending.set(id, { resolve, reject, take });
-      this.#ready().then(
-        (worker) => {
-          // It may have been aborted while the worker started.
-          if (this.#pending.has(id)) this.#post(worker, id, request, transfer);
-        },
-        (error: SmallFirstError) => this.#take(id)?.reject(error),
-      );
-    });
+  /** Sends a call once there is a worker. */
+  #send(id: number): void {
+    this.#ready().then(
+      // By then another one may be there.
+      (worker) => (worker === this.#worker ? this.#post(worker, id) : this.#send(id)),
+      (error: SmallFirstError) => this.#take(id)?.reject(error),
+    );
   }
 
-  #post(worker: Worker, id: number, request: Request, transfer: Transferable[]): void {
-    const message: ToWorker = { type: "request", id, request };
+  #post(worker: Worker, id: number): void {
+    const call = this.#pending.get(id);
+    // It may have been aborted while the worker started.
+    if (!call) return;
+    call.worker = worker;
+    const message: ToWorker = { type: "request", id, request: call.request };
     try {
-      worker.postMessage(message, transfer);
+      worker.postMessage(message, call.transfer);
     } catch (thrown) {
       // A function or the like somewhere in the options.
       const error = new SmallFirstError("invalid_option", `the call cannot be sent to the worker: ${describe(thrown)}`);
@@ -102,15 +147,53 @@ export class Connection {
   }
 
   #abort(id: number): void {
-    if (!this.#take(id)) return;
-    const message: ToWorker = { type: "abort", id };
-    this.#worker?.postMessage(message);
+    const worker = this.#take(id)?.worker;
+    // Whoever was not sent is not heard of.
+    if (!worker || worker !== this.#worker) return;
+    tell(worker, { type: "abort", id });
+    this.#unheard.push(id);
+    this.#look(worker);
+  }
+
+  /** Ends a worker that does not hear of an abort. Looks several times, because a page that slept wakes to an old timer. */
+  #look(worker: Worker): void {
+    if (this.#looking !== undefined) return;
+    let oldest = this.#unheard[0];
+    let looks = 0;
+    this.#looking = setInterval(() => {
+      if (this.#unheard.length === 0) this.#lookAway();
+      else if (this.#unheard[0] !== oldest) [oldest, looks] = [this.#unheard[0], 0];
+      else if (++looks === LOOKS) this.#died(worker, `the worker did not hear of an abort for ${(LOOKS * LOOK_MS) / 1000} s and was ended`);
+    }, LOOK_MS);
+  }
+
+  #lookAway(): void {
+    clearInterval(this.#looking);
+    this.#looking = undefined;
+    this.#unheard = [];
   }
 
   #take(id: number): Pending | undefined {
     const pending = this.#pending.get(id);
     this.#pending.delete(id);
+    if (id === this.#alone) {
+      this.#alone = undefined;
+      this.#repeat();
+    }
     return pending;
+  }
+
+  /** Runs the next call again that lost its worker, unless one still does. */
+  #repeat(): void {
+    while (this.#alone === undefined) {
+      const id = this.#again.shift();
+      if (id === undefined) return;
+      const call = this.#pending.get(id);
+      if (!call) continue;
+      call.repeatable = false;
+      this.#alone = id;
+      this.#send(id);
+    }
   }
 
   #ready(): Promise<Worker> {
@@ -149,9 +232,24 @@ export class Connection {
     });
     this.#worker = worker;
     const id = ++this.#lastId;
-    const started = new Promise((resolve, reject) => this.#pending.set(id, { resolve, reject, take: undefined }));
-    this.#post(worker, id, this.#setup.start, []);
+    const request = { ...this.#setup.start, legacy: this.#legacy() };
+    const started = new Promise((resolve, reject) => {
+      this.#pending.set(id, { request, transfer: [], worker: undefined, repeatable: false, resolve, reject, take: undefined });
+    });
+    this.#post(worker, id);
     return started.then(() => worker);
+  }
+
+  #legacy(): Legacy | undefined {
+    return this.#manifest === undefined ? undefined : { manifest: this.#manifest, monitors: [...this.#monitors.values()] };
+  }
+
+  /** Keeps what the next worker is to know. */
+  #inherit({ manifest, monitors }: Legacy): void {
+    // Monitors of another bundle watch another promise.
+    if (manifest !== this.#manifest) this.#monitors.clear();
+    this.#manifest = manifest;
+    for (const one of monitors) this.#monitors.set(one.task, one);
   }
 
   #receive(worker: Worker, message: FromWorker): void {
@@ -166,11 +264,15 @@ export class Connection {
         break;
       case "delta": {
         const { id } = message;
+        const call = this.#pending.get(id);
         const more = (): void => tell(worker, { type: "pull", id });
-        this.#pending.get(id)?.take?.(message.text, more);
+        if (call) call.repeatable = false;
+        call?.take?.(message.text, more);
         break;
       }
       case "ask":
+        // For which call, the worker does not say.
+        for (const call of this.#pending.values()) if (call.worker === worker) call.repeatable = false;
         void this.#reply(worker, message.ask, message.question);
         break;
       case "page":
@@ -178,6 +280,12 @@ export class Connection {
         break;
       case "pageStop":
         this.#pages.get(message.ask)?.abort();
+        break;
+      case "monitors":
+        this.#inherit(message.legacy);
+        break;
+      case "heard":
+        this.#unheard = this.#unheard.filter((id) => id !== message.id);
         break;
       case "dead":
         this.#died(worker, message.message);
@@ -193,14 +301,26 @@ export class Connection {
   }
 
   async #reply(worker: Worker, ask: number, question: Question): Promise<void> {
-    const { remotes } = this.#setup;
     let reply: QuestionReply;
     try {
-      reply = { value: await (question.what === "headers" ? remotes.headers(question.endpoint) : remotes.consent(question.outgoing)) };
+      reply = { value: await this.#answer(question) };
     } catch (thrown) {
       reply = { error: describe(thrown) };
     }
     tell(worker, { type: "reply", ask, reply });
+  }
+
+  async #answer(question: Question): Promise<unknown> {
+    const { remotes, ledger } = this.#setup;
+    switch (question.what) {
+      case "headers":
+        return remotes.headers(question.endpoint);
+      case "consent":
+        return remotes.consent(question.outgoing);
+      case "sent":
+        for (const sent of question.requests) ledger.write(sent);
+        return undefined;
+    }
   }
 
   async #page(worker: Worker, ask: number, call: PageCall): Promise<void> {
@@ -217,7 +337,16 @@ export class Connection {
   }
 
   #died(worker: Worker, why: string): void {
-    if (worker === this.#worker) this.#end(() => failed(why));
+    if (worker !== this.#worker) return;
+    this.#forget();
+    // Those that wait for a worker to start hear of it by its start, which is one of these.
+    const lost = [...this.#pending].filter(([, call]) => call.worker === worker);
+    for (const [id, call] of lost) {
+      call.worker = undefined;
+      if (call.repeatable) this.#again.push(id);
+      else this.#take(id)?.reject(failed(why));
+    }
+    this.#repeat();
   }
 
   #end(error: () => SmallFirstError): void {
@@ -231,6 +360,7 @@ export class Connection {
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#started = undefined;
+    this.#lookAway();
     for (const controller of this.#pages.values()) controller.abort();
   }
 }

@@ -4,6 +4,7 @@
 import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { transfers } from "./input.js";
+import { Ledger } from "./ledger.js";
 import type { Elsewhere, EngineRunOptions, Sharing, WireInput, WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import type { Answer } from "./types.js";
@@ -102,6 +103,10 @@ export class Helpers {
         hooks: { headers: false, consent: false, page: false, progress: false, drift: false },
       },
       remotes: new Remotes(undefined, undefined),
+      // Nothing leaves from there.
+      ledger: new Ledger(),
+      // The first worker does what one of them leaves undone.
+      repeats: false,
       onProgress: undefined,
       onDrift: undefined,
     };

@@ -1,8 +1,9 @@
 // The caller's options, checked and brought into the form that crosses to the worker.
 
 import type { GenerateOptions, Options, RunOptions } from "./api.js";
-import type { EngineName, EngineOptions, EngineRemote, EngineRunOptions, EngineTextOptions, Modules } from "./protocol.js";
+import type { EngineName, EngineOptions, EngineRemote, EngineRunOptions, EngineTextOptions, Modules, Storage } from "./protocol.js";
 import { checkFunction, checkKeys as checkKnown, invalid, type Keys, type Remotes } from "./remotes.js";
+import { USUAL_NAME } from "./store.js";
 
 const OPTIONS: Keys<Options> = {
   bundle: true,
@@ -17,6 +18,7 @@ const OPTIONS: Keys<Options> = {
   manifestSha256: true,
   maxBundleBytes: true,
   cache: true,
+  storage: true,
   onProgress: true,
   onDrift: true,
   signal: true,
@@ -53,7 +55,7 @@ export function engineOptions(options: Options, remotes: Remotes): EngineOptions
   checkFunction("onProgress", options.onProgress);
   checkFunction("onDrift", options.onDrift);
   checkFunction("worker", options.worker);
-  const { mode, risk, policy, budget, answerCache, manifestSha256, maxBundleBytes, cache } = options;
+  const { mode, risk, policy, budget, answerCache, manifestSha256, maxBundleBytes } = options;
   const learn = options.learn === true ? {} : options.learn === false ? undefined : options.learn;
   const remote = defined({ ...remotes.engine(absolute), policy, budget, answerCache }) as EngineRemote;
   return defined({
@@ -64,8 +66,16 @@ export function engineOptions(options: Options, remotes: Remotes): EngineOptions
     learn,
     manifestSha256,
     maxBundleBytes,
-    cache,
   }) as EngineOptions;
+}
+
+/** Checks under which name things are kept, and whether files are. */
+export function storage({ storage: name = USUAL_NAME, cache = "persistent" }: Options): Storage {
+  if (typeof name !== "string" || !/^[a-z0-9-]{1,64}$/.test(name)) {
+    throw invalid(`storage must be a name of 1 to 64 characters out of a to z, 0 to 9 and "-", not ${String(name)}`);
+  }
+  if (cache !== "persistent" && cache !== "none") throw invalid(`cache must be "persistent" or "none", not ${String(cache)}`);
+  return { name, files: cache === "persistent" };
 }
 
 /** Checks which engine is wanted; undefined leaves it to the bundle. */

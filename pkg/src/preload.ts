@@ -1,41 +1,58 @@
 // What the worker fetches while the WebAssembly is still compiled: the manifest, and the files of some tasks.
 
 import type { EngineOptions } from "./protocol.js";
+import type { Files } from "./store.js";
+import { MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES } from "./types.js";
+
+/** A file in a manifest. */
+interface FileEntry {
+  bytes: number;
+  sha256: string;
+}
 
 /** The parts of a manifest that lead from a task to its files; the engine checks it whole. */
 interface Manifest {
-  files?: Record<string, { bytes: number; sha256: string }>;
+  files?: Record<string, FileEntry>;
   tasks?: Record<string, { tiers?: string[]; limits?: { languages?: { task?: string } | null } }>;
   heads?: Record<string, unknown>;
   encoders?: Record<string, unknown>;
   tokenizers?: Record<string, unknown>;
 }
 
-/** The most bytes that are fetched ahead, where `maxBundleBytes` does not say less. */
-const MOST = 256 * 1024 * 1024;
 /** The most bytes of a file that the browser takes in whole, beside the worker. */
 const SMALL = 16 * 1024 * 1024;
-/** The engine's cache (src/browser/store.rs); what is there is not fetched. */
-const CACHE = "smallfirst-v1";
+/** The most files that are fetched ahead. */
+const MOST_FILES = 64;
+/** How deep a head, an encoder or a tokenizer names its files at most. */
+const DEEPEST = 8;
 
 /** Requests that were made before the engine could make them. Each is handed out once. */
 export class Preload {
   readonly #options: EngineOptions;
+  readonly #files: Files | undefined;
   readonly #watched: boolean;
   readonly #waiting = new Map<string, Promise<Response | undefined>>();
   /** Kept once it is known which files there are to fetch. */
   readonly #planned: Promise<void>;
 
-  /** Begins to fetch the manifest, and then the files of `tasks`. Whether the page hears of their progress: `watched`. */
-  constructor(options: EngineOptions, tasks: string[], watched: boolean) {
+  /**
+   * Begins to fetch the manifest, and then those of the files of `tasks` that are not kept in `files`. Whether the page hears
+   * of their progress: `watched`.
+   */
+  constructor(options: EngineOptions, tasks: string[], files: Files | undefined, watched: boolean) {
     this.#options = options;
+    this.#files = files;
     this.#watched = watched;
-    const manifest = fetch(options.bundle, { cache: "no-cache", redirect: "follow" });
-    // The copy is made before the engine can have read the response.
-    const copy = manifest.then((response) => (tasks.length > 0 && response.ok ? response.clone() : undefined));
-    this.#wait(options.bundle, manifest);
-    // A manifest that cannot be read is the engine's to tell of.
-    this.#planned = copy.then((response) => this.#plan(response, tasks)).catch(() => {});
+    const response = fetch(options.bundle, { cache: "no-cache", redirect: "follow" });
+    if (tasks.length === 0) {
+      this.#wait(options.bundle, response);
+      this.#planned = Promise.resolve();
+      return;
+    }
+    const read = response.then(readManifest);
+    // The engine reads the same bytes, and tells what is wrong with them.
+    this.#wait(options.bundle, read.then(({ bytes, status }) => new Response(bytes.length > 0 ? bytes : null, { status })));
+    this.#planned = read.then(({ bytes, status }) => (status === 200 ? this.#plan(bytes, tasks) : undefined)).catch(() => {});
   }
 
   /** The response to the request for `url`, if one was made. */
@@ -52,60 +69,96 @@ export class Preload {
     response.catch(() => {});
   }
 
-  async #plan(response: Response | undefined, tasks: string[]): Promise<void> {
-    if (!response) return;
-    const manifest = (await response.json()) as Manifest;
-    const { bundle, maxBundleBytes = MOST, cache } = this.#options;
-    const base = bundle.slice(0, bundle.lastIndexOf("/") + 1);
-    const total = Object.values(manifest.files ?? {}).reduce((sum, file) => sum + file.bytes, 0);
-    if (!(total <= maxBundleBytes)) return;
-    const store = cache === "none" ? undefined : globalThis.caches?.open(CACHE);
-    const size = (path: string): number => manifest.files?.[path]?.bytes ?? 0;
+  async #plan(bytes: Uint8Array<ArrayBuffer>, tasks: string[]): Promise<void> {
+    const { bundle, manifestSha256, maxBundleBytes = MAX_BUNDLE_BYTES } = this.#options;
+    if (bytes.length > MAX_MANIFEST_BYTES || !(await isPinned(bytes, manifestSha256))) return;
+    const manifest = JSON.parse(new TextDecoder().decode(bytes)) as Manifest;
+    const entries = new Map(Object.entries(manifest.files ?? {}));
+    if (!fits([...entries.values()], maxBundleBytes)) return;
+    const base = new URL(".", bundle).href;
+    const kept = this.#files?.open();
+    const size = (path: string): number => entries.get(path)?.bytes ?? 0;
     // Small ones first: what they are for can begin while a large one is on its way.
-    for (const path of [...filesOf(manifest, tasks)].sort((a, b) => size(a) - size(b))) {
-      const entry = manifest.files?.[path];
+    for (const path of [...filesOf(manifest, tasks)].sort((a, b) => size(a) - size(b)).slice(0, MOST_FILES)) {
+      const entry = entries.get(path);
       const url = base + path;
       // A path that leads out of the bundle is refused by the engine.
-      if (entry && new URL(url).href.startsWith(base)) this.#wait(url, ahead(url, entry, store, this.#watched));
+      if (entry && new URL(url).href.startsWith(base)) this.#wait(url, this.#ahead(url, entry, kept));
     }
+  }
+
+  /** Fetches a file, unless it is kept. Its body is read at once: one that waits would hold up other requests. */
+  async #ahead(url: string, entry: FileEntry, kept: Promise<Cache | undefined> | undefined): Promise<Response | undefined> {
+    const key = this.#files?.file(url, entry.sha256);
+    const found = key === undefined ? undefined : await kept?.then((cache) => cache?.match(key)).catch(() => undefined);
+    if (found) return undefined;
+    const response = await fetch(url);
+    if (!response.body) return response;
+    const { status } = response;
+    // The browser takes a body in while this thread is busy, but tells nothing until it has all of it.
+    if (!this.#watched && entry.bytes <= SMALL && isAsLong(response, entry.bytes)) return new Response(await response.blob(), { status });
+    // Takes in no more than the file should have; of a longer one the rest waits until the engine refuses it.
+    const room = new ByteLengthQueuingStrategy({ highWaterMark: entry.bytes });
+    return new Response(response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, room)), { status });
   }
 }
 
-/** Fetches a file, unless it is in the cache. Its body is read at once: one that waits would hold up other requests. */
-async function ahead(
-  url: string,
-  entry: { bytes: number; sha256: string },
-  store: Promise<Cache> | undefined,
-  watched: boolean,
-): Promise<Response | undefined> {
-  const kept = await store?.then((cache) => cache.match(`${url}?sha256=${entry.sha256}`)).catch(() => undefined);
-  if (kept) return undefined;
-  const response = await fetch(url);
-  if (!response.body) return response;
-  const { status } = response;
-  // The browser takes a body in while this thread is busy, but tells nothing until it has all of it.
-  if (!watched && entry.bytes <= SMALL) return new Response(await response.blob(), { status });
-  const room = new ByteLengthQueuingStrategy({ highWaterMark: entry.bytes });
-  return new Response(response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, room)), { status });
+/** Reads a manifest, and of one that is too long as much as shows it. */
+async function readManifest(response: Response): Promise<{ bytes: Uint8Array<ArrayBuffer>; status: number }> {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  const reader = response.body?.getReader();
+  while (reader && length <= MAX_MANIFEST_BYTES) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    parts.push(value);
+    length += value.length;
+  }
+  if (length > MAX_MANIFEST_BYTES) reader?.cancel().catch(() => {});
+  return { bytes: new Uint8Array(await new Blob(parts).arrayBuffer()), status: response.status };
+}
+
+/** Whether a manifest is the one that is wanted. Where the browser cannot tell, nothing is fetched ahead: the engine can. */
+async function isPinned(bytes: Uint8Array<ArrayBuffer>, pin: string | undefined): Promise<boolean> {
+  if (pin === undefined) return true;
+  const digest = await globalThis.crypto?.subtle?.digest("SHA-256", bytes);
+  if (!digest) return false;
+  const hex = [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex === pin.toLowerCase();
+}
+
+/** Whether all sizes are some, and their sum is not over `most`. */
+function fits(entries: FileEntry[], most: number): boolean {
+  let sum = 0;
+  for (const { bytes } of entries) {
+    if (!Number.isSafeInteger(bytes) || bytes < 0) return false;
+    sum += bytes;
+  }
+  return sum <= most;
+}
+
+/** Whether a response says that its body is so long. A compressed one, which could become any length, says another. */
+function isAsLong({ headers }: Response, bytes: number): boolean {
+  return headers.get("content-length") === String(bytes) && !headers.has("content-encoding");
 }
 
 /** The files that `tasks` need, and those of the tasks that tell their languages. */
 function filesOf(manifest: Manifest, tasks: string[]): Set<string> {
   const files = new Set<string>();
   const seen = new Set<unknown>();
-  const walk = (value: unknown): void => {
-    if (typeof value !== "object" || value === null || seen.has(value)) return;
+  const walk = (value: unknown, depth: number): void => {
+    if (typeof value !== "object" || value === null || seen.has(value) || depth > DEEPEST) return;
     seen.add(value);
     for (const [key, inner] of Object.entries(value)) {
-      if (typeof inner !== "string") walk(inner);
+      if (typeof inner !== "string") walk(inner, depth + 1);
       else if (key === "file") files.add(inner);
-      else if (key === "encoder") walk(manifest.encoders?.[inner]);
-      else if (key === "tokenizer") walk(manifest.tokenizers?.[inner]);
+      else if (key === "encoder") walk(manifest.encoders?.[inner], depth + 1);
+      else if (key === "tokenizer") walk(manifest.tokenizers?.[inner], depth + 1);
     }
   };
   const languages = tasks.map((name) => manifest.tasks?.[name]?.limits?.languages?.task);
   for (const name of [...tasks, ...languages]) {
-    for (const head of (name !== undefined && manifest.tasks?.[name]?.tiers) || []) walk(manifest.heads?.[head]);
+    for (const head of (name !== undefined && manifest.tasks?.[name]?.tiers) || []) walk(manifest.heads?.[head], 0);
   }
   return files;
 }

@@ -15,6 +15,7 @@ import type {
   Policy,
   Progress,
   RedactOptions,
+  Sent,
 } from "./types.js";
 
 /** An endpoint as `Engine.create` takes it. Absent keys are left out: the engine has the defaults. */
@@ -45,7 +46,26 @@ export interface EngineOptions {
   learn?: Partial<LearnOptions>;
   manifestSha256?: string;
   maxBundleBytes?: number;
-  cache?: "persistent" | "none";
+}
+
+/** What is kept beyond a visit. */
+export interface Storage {
+  /** The name that it is kept under. */
+  name: string;
+  /** Whether files of the bundle are. */
+  files: boolean;
+}
+
+/** The monitors of a task; the engine knows what is in it. */
+export interface Monitors {
+  task: string;
+}
+
+/** What an engine leaves to the one that comes after it. */
+export interface Legacy {
+  /** The manifest's SHA-256: of another bundle, nothing is taken over. */
+  manifest: string;
+  monitors: Monitors[];
 }
 
 /** What `Engine.run` takes. */
@@ -114,7 +134,16 @@ export type EngineName = "prepared" | "onnx";
 
 /** What can be asked. `start` comes first, and once per worker. */
 export type Request =
-  | { type: "start"; options: EngineOptions; wasm: Modules | undefined; preload: string[]; hooks: HooksThere }
+  | {
+      type: "start";
+      options: EngineOptions;
+      storage: Storage;
+      wasm: Modules | undefined;
+      preload: string[];
+      hooks: HooksThere;
+      /** Of the worker before this one. */
+      legacy: Legacy | undefined;
+    }
   | { type: "run"; task: string; input: WireInput; options: EngineRunOptions }
   | { type: "runBatch"; task: string; inputs: (WireInput | Elsewhere)[]; options: EngineRunOptions }
   | { type: "generate"; task: string; input: WireInput; options: EngineTextOptions }
@@ -123,7 +152,6 @@ export type Request =
   | { type: "drift"; task: string }
   | { type: "audit"; task: string; risk: number; correct: boolean }
   | { type: "usage" }
-  | { type: "egress" }
   | { type: "forgetAnswers" }
   | { type: "learned" }
   | { type: "examples"; task: string | undefined }
@@ -132,7 +160,11 @@ export type Request =
   | { type: "share"; task: string };
 
 /** What the worker asks the page. */
-export type Question = { what: "headers"; endpoint: number } | { what: "consent"; outgoing: Outgoing };
+export type Question =
+  | { what: "headers"; endpoint: number }
+  | { what: "consent"; outgoing: Outgoing }
+  /** To write down what is about to leave. */
+  | { what: "sent"; requests: Sent[] };
 
 /** The page's answer to it. */
 export type QuestionReply = { value: unknown } | { error: string };
@@ -166,6 +198,10 @@ export type FromWorker =
   | { type: "pageStop"; ask: number }
   | { type: "progress"; event: Progress }
   | { type: "drift"; event: Drift }
+  /** The monitors that have changed. Comes before the answer that changed them. */
+  | { type: "monitors"; legacy: Legacy }
+  /** The worker has read that a call was aborted. */
+  | { type: "heard"; id: number }
   | { type: "dead"; message: string };
 
 /** One item of a batch on its way back. */

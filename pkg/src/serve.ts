@@ -18,7 +18,7 @@ import type {
   WireInput,
   WireItem,
 } from "./protocol.js";
-import { update } from "./store.js";
+import { Files, Strings } from "./store.js";
 import { hasRelaxedSimd } from "./support.js";
 import type initEngine from "./wasm/lean.js";
 import type { Engine, EngineHooks } from "./wasm/lean.js";
@@ -72,6 +72,7 @@ function receive({ data }: MessageEvent<ToWorker>): void {
       break;
     case "abort":
       running.get(data.id)?.abort();
+      scope.postMessage({ type: "heard", id: data.id });
       break;
     case "pull":
       readers.get(data.id)?.();
@@ -98,7 +99,9 @@ async function answer(id: number, request: Request): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);
   try {
-    scope.postMessage({ type: "done", id, value: await perform(id, request, controller.signal) });
+    const value = await perform(id, request, controller.signal);
+    handOver();
+    scope.postMessage({ type: "done", id, value });
   } catch (thrown) {
     if (isTrap(thrown)) dead(thrown);
     else scope.postMessage({ type: "failed", id, error: toWire(thrown) });
@@ -106,6 +109,12 @@ async function answer(id: number, request: Request): Promise<void> {
     running.delete(id);
     readers.delete(id);
   }
+}
+
+/** Gives the page what the next worker is to know, should this one die. */
+function handOver(): void {
+  const monitors = engine?.changes();
+  if (engine && monitors?.length) scope.postMessage({ type: "monitors", legacy: { manifest: engine.manifestSha256(), monitors } });
 }
 
 async function perform(id: number, request: Request, signal: AbortSignal): Promise<unknown> {
@@ -120,8 +129,6 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
       return engine.generate(request.task, await engineInput(request.input), request.options, signal, (text) => deliver(id, text));
     case "usage":
       return engine.usage(signal);
-    case "egress":
-      return engine.egress();
     case "forgetAnswers":
       return engine.forgetAnswers(signal);
     case "learned":
@@ -149,21 +156,34 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
 async function start(request: Extract<Request, { type: "start" }>): Promise<void> {
   if (!build) throw new Error("the worker has no engine");
   // Before the WebAssembly is there, and beside it.
-  const preload = new Preload(request.options, request.preload, request.hooks.progress);
+  const { options, storage, legacy } = request;
+  const files = storage.files ? new Files(storage.name, options.bundle) : undefined;
+  const preload = new Preload(options, request.preload, files, request.hooks.progress);
   try {
     await build.init({ module_or_path: await moduleOf(build, request.wasm) });
   } catch (thrown) {
     const error = `the WebAssembly module could not be loaded: ${describe(thrown)}`;
     throw fromWire({ code: "worker_failed", message: error, attempts: [] });
   }
-  const hooks: EngineHooks = { update, fetch: (url) => preload.take(url) };
+  const strings = new Strings(storage.name);
+  const hooks: EngineHooks = {
+    sent: (requests) => ask({ what: "sent", requests }),
+    update: (key, change) => strings.update(key, change),
+    fetch: (url) => preload.take(url),
+  };
+  if (files) hooks.files = files;
   const there = request.hooks;
   if (there.headers) hooks.headers = (endpoint) => ask({ what: "headers", endpoint }) as Promise<Record<string, string>>;
   if (there.consent) hooks.consent = (outgoing) => ask({ what: "consent", outgoing }) as Promise<Consent>;
   if (there.page) hooks.page = (endpoint, body, signal) => callPage({ endpoint, body }, signal);
   if (there.progress) hooks.progress = (event) => scope.postMessage({ type: "progress", event });
-  if (there.drift) hooks.drift = (event) => scope.postMessage({ type: "drift", event });
-  const made = await build.Engine.create(request.options, hooks);
+  hooks.drift = (event) => {
+    // Whatever becomes of the call that raised the alarm, it stays.
+    handOver();
+    if (there.drift) scope.postMessage({ type: "drift", event });
+  };
+  const made = await build.Engine.create(options, hooks);
+  if (legacy?.manifest === made.manifestSha256()) made.resume(legacy.monitors);
   prepare(made, request.preload);
   engine = made;
 }

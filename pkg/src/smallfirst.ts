@@ -4,7 +4,8 @@ import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
 import { Helpers } from "./helpers.js";
 import { transfers, wireInput, wireItem } from "./input.js";
-import { checkOptions, checkSignalOnly, engineOptions, engineRunOptions, engineTextOptions, modules, preloaded, which, workers } from "./options.js";
+import { Ledger } from "./ledger.js";
+import { checkOptions, checkSignalOnly, engineOptions, engineRunOptions, engineTextOptions, modules, preloaded, storage, which, workers } from "./options.js";
 import type { WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
@@ -35,6 +36,7 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
     start: {
       type: "start",
       options: engine,
+      storage: storage(options),
       wasm,
       preload,
       hooks: {
@@ -44,8 +46,11 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
         progress: onProgress !== undefined,
         drift: onDrift !== undefined,
       },
+      legacy: undefined,
     },
     remotes,
+    ledger: new Ledger(),
+    repeats: true,
     onProgress,
     onDrift,
   };
@@ -56,20 +61,22 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
     connection.close();
     throw thrown;
   }
-  return new Instance(connection, new Helpers(connection, setup, count - 1));
+  return new Instance(connection, new Helpers(connection, setup, count - 1), setup.ledger);
 }
 
 class Instance implements SmallFirst {
   /** To the first worker, which does all but what helpers take off it. */
   readonly #connection: Connection;
   readonly #helpers: Helpers;
+  readonly #ledger: Ledger;
   // Defined below, and only where the symbols exist.
   declare [Symbol.dispose]: () => void;
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
-  constructor(connection: Connection, helpers: Helpers) {
+  constructor(connection: Connection, helpers: Helpers, ledger: Ledger) {
     this.#connection = connection;
     this.#helpers = helpers;
+    this.#ledger = ledger;
     const define = (symbol: symbol | undefined, value: () => unknown): void => {
       if (symbol) Object.defineProperty(this, symbol, { value });
     };
@@ -119,7 +126,8 @@ class Instance implements SmallFirst {
   }
 
   async egress(): Promise<EgressReport> {
-    return (await this.#connection.call({ type: "egress" }, [], undefined)) as EgressReport;
+    this.#connection.assertOpen();
+    return this.#ledger.report();
   }
 
   async forgetAnswers(): Promise<void> {

@@ -1,51 +1,105 @@
-// What is kept beyond a visit: one table of strings in IndexedDB, shared by all tabs of the site.
+// What is kept beyond a visit, under the name that the instance has for it: a table of strings in IndexedDB, which all tabs
+// of the site share, and the files of each bundle in a cache of its own.
 
-const DATABASE = "smallfirst";
+/** The name where the page gives none. */
+export const USUAL_NAME = "smallfirst";
+
+/** What stands in front of every other name, so that no database or cache of the page's own is met. */
+function full(name: string): string {
+  return name === USUAL_NAME ? name : `${USUAL_NAME}-${name}`;
+}
+
 const TABLE = "kept";
 
-let opened: Promise<IDBDatabase> | undefined;
+/** Strings that are kept under a name. */
+export class Strings {
+  readonly #database: string;
+  #opened: Promise<IDBDatabase> | undefined;
 
-function open(): Promise<IDBDatabase> {
-  opened ??= new Promise<IDBDatabase>((resolve, reject) => {
-    const request = indexedDB.open(DATABASE, 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
-    request.onsuccess = () => {
-      // Another tab wants to delete it or has a newer version: let it.
-      request.result.onversionchange = () => {
-        request.result.close();
-        opened = undefined;
+  constructor(name: string) {
+    this.#database = full(name);
+  }
+
+  /**
+   * Changes one string in one piece: a transaction that writes keeps those of all other tabs waiting, so that nobody comes in
+   * between. Rejects where the browser keeps nothing.
+   */
+  async update(key: string, change: (before: string | undefined) => string | undefined): Promise<void> {
+    const transaction = (await this.#open()).transaction(TABLE, "readwrite");
+    const table = transaction.objectStore(TABLE);
+    await new Promise<void>((resolve, reject) => {
+      transaction.oncomplete = () => resolve();
+      transaction.onabort = () => reject(transaction.error);
+      const get = table.get(key) as IDBRequest<unknown>;
+      get.onsuccess = () => {
+        const before = typeof get.result === "string" ? get.result : undefined;
+        try {
+          const after = change(before);
+          if (after === undefined) table.delete(key);
+          else if (after !== before) table.put(after, key);
+        } catch {
+          // Whoever wanted the change is gone; nothing is changed.
+          transaction.abort();
+        }
       };
-      resolve(request.result);
-    };
-    request.onerror = () => reject(request.error);
-    request.onblocked = () => reject(new Error("the database is in use"));
-  });
-  // A failure is not remembered.
-  opened.catch(() => (opened = undefined));
-  return opened;
+    });
+  }
+
+  #open(): Promise<IDBDatabase> {
+    const opened = (this.#opened ??= new Promise<IDBDatabase>((resolve, reject) => {
+      const request = indexedDB.open(this.#database, 1);
+      request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
+      request.onsuccess = () => {
+        // Another tab wants to delete it or has a newer version: let it.
+        request.result.onversionchange = () => {
+          request.result.close();
+          this.#opened = undefined;
+        };
+        resolve(request.result);
+      };
+      request.onerror = () => reject(request.error);
+      request.onblocked = () => reject(new Error("the database is in use"));
+    }));
+    // A failure is not remembered.
+    opened.catch(() => (this.#opened = undefined));
+    return opened;
+  }
 }
 
 /**
- * Changes one string in one piece: a transaction that writes keeps those of all other tabs waiting, so that nobody comes in
- * between. Rejects where the browser keeps nothing.
+ * Where a bundle's files are kept: its cache, and the keys in it. A bundle is its manifest's address without the query, so no
+ * bundle finds, or removes, what another has, wherever their folders are.
  */
-export async function update(key: string, change: (before: string | undefined) => string | undefined): Promise<void> {
-  const transaction = (await open()).transaction(TABLE, "readwrite");
-  const table = transaction.objectStore(TABLE);
-  await new Promise<void>((resolve, reject) => {
-    transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error);
-    const get = table.get(key) as IDBRequest<unknown>;
-    get.onsuccess = () => {
-      const before = typeof get.result === "string" ? get.result : undefined;
-      try {
-        const after = change(before);
-        if (after === undefined) table.delete(key);
-        else if (after !== before) table.put(after, key);
-      } catch {
-        // Whoever wanted the change is gone; nothing is changed.
-        transaction.abort();
-      }
-    };
-  });
+export class Files {
+  /** The name of the cache. */
+  readonly name: string;
+  /** The manifest's address, without its query. */
+  readonly #manifest: string;
+
+  constructor(name: string, bundle: string) {
+    [this.#manifest = bundle] = bundle.split(/[?#]/, 1);
+    // Names have no spaces, so this is no other name's.
+    this.name = `${full(name)} ${this.#manifest}`;
+  }
+
+  /** The key of a file: it names the contents, so that a new revision is never answered from an old copy. */
+  file(address: string, sha256: string): string {
+    return `${address}?sha256=${sha256}`;
+  }
+
+  /** What the keys of all manifests of this bundle begin with. */
+  get manifests(): string {
+    return `${this.#manifest}?manifest=`;
+  }
+
+  /** The key of the manifest as it is at an address, whose query may choose one. */
+  manifest(address: string): string {
+    return this.manifests + encodeURIComponent(address);
+  }
+
+  /** Opens the cache; undefined where the browser has none, or keeps nothing. */
+  async open(): Promise<Cache | undefined> {
+    // Outside secure contexts there is no `caches`.
+    return globalThis.caches?.open(this.name).catch(() => undefined);
+  }
 }

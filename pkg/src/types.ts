@@ -955,3 +955,13 @@ export type EngineCode =
   | "offline"
   | "aborted"
   | "internal";
+
+/**
+ * The most bytes of a manifest.
+ */
+export const MAX_MANIFEST_BYTES = 4194304;
+
+/**
+ * The most bytes that a bundle's files may have together where nobody says.
+ */
+export const MAX_BUNDLE_BYTES = 268435456;

@@ -12,16 +12,13 @@ use super::convert::{self, OwnedInput};
 use super::scope::PageClock;
 use super::source::WebSource;
 use super::transport::{Hooks, Memory, PageTransport};
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, MAX_BUNDLE_BYTES};
 use crate::error::{Code, Error, Result};
 use crate::learn::LearnOptions;
 use crate::remote::{RemoteOptions, Role, Turn};
 use crate::route::Mode;
-use crate::runtime::{Adopted, Call, Runtime, TextCall};
+use crate::runtime::{Adopted, Call, Monitors, Runtime, TextCall};
 use crate::task::{Input, Label};
-
-/// The most bytes a bundle may have when the caller does not say.
-const MAX_BUNDLE_BYTES: u64 = 256 << 20;
 
 /// How many labels are listed when the caller does not say.
 const TOP: usize = 5;
@@ -45,16 +42,6 @@ struct EngineOptions {
     manifest_sha256: Option<String>,
     #[serde(default)]
     max_bundle_bytes: Option<f64>,
-    #[serde(default)]
-    cache: CacheChoice,
-}
-
-#[derive(Deserialize, Default, PartialEq)]
-#[serde(rename_all = "kebab-case")]
-enum CacheChoice {
-    #[default]
-    Persistent,
-    None,
 }
 
 const ENGINE_KEYS: &[&str] = &[
@@ -65,7 +52,6 @@ const ENGINE_KEYS: &[&str] = &[
     "learn",
     "manifestSha256",
     "maxBundleBytes",
-    "cache",
 ];
 
 #[derive(Deserialize)]
@@ -127,8 +113,9 @@ impl std::fmt::Debug for Engine {
 #[wasm_bindgen]
 impl Engine {
     /// Fetches the manifest and makes an engine. Models are fetched when first needed.
-    /// `hooks` may have `headers(endpoint)`, `consent(outgoing)`, `page(endpoint, body, signal)`,
-    /// `update(key, change)`, `fetch(url)`, `progress(event)` and `drift(event)`.
+    /// `hooks` may have `headers(endpoint)`, `consent(outgoing)`, `page(endpoint, body, signal)`, `sent(requests)`,
+    /// `update(key, change)`, `fetch(url)`, `progress(event)` and `drift(event)`, and `files`, which says where the bundle's
+    /// files are kept: an object with `open()`, `file(address, sha256)`, `manifest(address)` and `manifests`.
     ///
     /// # Errors
     /// An `Error` with a `code`.
@@ -195,12 +182,18 @@ impl Engine {
         convert::to_js(&report).map_err(|e| convert::error_to_js(&e))
     }
 
-    /// What left the device: an `EgressReport`.
+    /// The monitors that have changed since this was last asked: an array for [`Engine::resume`] of a later engine.
     ///
     /// # Errors
     /// An `Error` with a `code`.
-    pub fn egress(&self) -> std::result::Result<JsValue, JsValue> {
-        convert::to_js(&self.runtime.egress()).map_err(|e| convert::error_to_js(&e))
+    pub fn changes(&self) -> std::result::Result<JsValue, JsValue> {
+        convert::to_js(&self.runtime.take_monitors()).map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Goes on with the monitors of an earlier engine of this very bundle. What is none is left out.
+    pub fn resume(&self, monitors: JsValue) {
+        let monitors: Vec<Monitors> = serde_wasm_bindgen::from_value(monitors).unwrap_or_default();
+        self.runtime.resume_monitors(&monitors);
     }
 
     /// Forgets the remotes' answers that are kept.
@@ -353,7 +346,7 @@ impl Engine {
             &options.bundle,
             options.manifest_sha256.as_deref(),
             max_bytes,
-            options.cache == CacheChoice::Persistent,
+            hook(hooks, "files"),
             hook(hooks, "progress"),
             function(hooks, "fetch"),
         )
@@ -369,6 +362,7 @@ impl Engine {
                 headers: function(hooks, "headers"),
                 consent: function(hooks, "consent"),
                 page: function(hooks, "page"),
+                sent: function(hooks, "sent"),
                 update: function(hooks, "update"),
             },
             memory: Memory::default(),
@@ -440,8 +434,9 @@ impl Engine {
         convert::to_js(&answer)
     }
 
-    fn transport(&self, signal: AbortSignal, deliver: Option<Function>) -> PageTransport {
+    fn transport(&self, signal: AbortSignal, deliver: Option<Function>) -> PageTransport<'_> {
         PageTransport {
+            runtime: &self.runtime,
             signal,
             hooks: self.hooks.clone(),
             memory: Memory::clone(&self.memory),

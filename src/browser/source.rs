@@ -43,7 +43,7 @@ impl Ahead {
 }
 
 impl WebSource {
-    /// Fetches the manifest at `url`. When the network fails, the copy of the last visit serves.
+    /// Fetches the manifest at `url`. When the network fails, the copy of the last visit serves. Where copies are: `files`.
     ///
     /// # Errors
     /// As [`Bundle::parse_pinned`], [`Code::BundleUnreachable`], or [`Code::FileSize`] when the files together are
@@ -52,25 +52,22 @@ impl WebSource {
         url: &str,
         pin: Option<&str>,
         max_bytes: u64,
-        persistent: bool,
+        files: JsValue,
         listener: JsValue,
         ahead: Option<Function>,
     ) -> Result<(Bundle, Self)> {
         let ahead = Ahead(ahead);
-        let store = if persistent {
-            Store::open().await
-        } else {
-            Store::none()
-        };
+        let store = Store::open(files).await;
+        let manifest_key = store.manifest_key(url);
         let bundle = match fetch_manifest(url, &ahead).await {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
-                store.put(url, &json);
+                store.put(&manifest_key, &json);
                 store.flush_in(UNASKED_MS);
                 bundle
             }
             Err(error) if error.code() == Code::BundleUnreachable => {
-                match stored_manifest(&store, url).await {
+                match store.manifest(&manifest_key).await {
                     Some(json) => Bundle::parse_pinned(&json, pin).map_err(|_| error)?,
                     None => return Err(error),
                 }
@@ -86,31 +83,22 @@ impl WebSource {
                 ),
             ));
         }
-        let base = url
+        // What follows the path may have slashes, too.
+        let path = url.split(['?', '#']).next().unwrap_or(url);
+        let base = path
             .rsplit_once('/')
-            .map_or(url, |(base, _)| base)
+            .map_or(path, |(base, _)| base)
             .to_owned()
             + "/";
+        let named = store.keys(&base, &bundle);
+        store.sweep(&base, &manifest_key, named);
         let source = WebSource {
             base,
             store,
             listener,
             ahead,
         };
-        // Files of an older revision of this bundle will never be asked for again.
-        let files = bundle.manifest().files.iter();
-        let mut current: Vec<String> = files.map(|(path, file)| source.key(path, file)).collect();
-        current.push(url.to_owned());
-        source.store.sweep(source.base.clone(), move |stored| {
-            current.iter().any(|key| key == stored)
-        });
         Ok((bundle, source))
-    }
-
-    /// The address a file is stored under: it names the contents, so that a new revision is never
-    /// answered from an old copy.
-    fn key(&self, path: &str, entry: &FileEntry) -> String {
-        format!("{}{path}?sha256={}", self.base, entry.sha256)
     }
 
     fn tell(
@@ -217,8 +205,8 @@ impl WebSource {
 
 impl Source for WebSource {
     async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
-        let key = self.key(path, entry);
         let url = format!("{}{path}", self.base);
+        let key = self.store.key(&url, &entry.sha256);
         let made = self.ahead.take(&url).await;
         let made = made.map_err(|thrown| unreachable(&url, &convert::describe(&thrown)))?;
         // What was fetched ahead was not in the store.
@@ -273,14 +261,6 @@ async fn digest(bytes: &[u8]) -> Option<Vec<u8>> {
     let hash = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;
     let hash = JsFuture::from(hash).await.ok()?;
     Some(Uint8Array::new(&hash).to_vec())
-}
-
-/// The copy of the last visit.
-async fn stored_manifest(store: &Store, url: &str) -> Option<Vec<u8>> {
-    let kept = store.get(url).await?;
-    let mut json = Vec::new();
-    let read = fetch::body(&kept, MAX_MANIFEST_BYTES, &mut json, |_, _| {}).await;
-    read.is_ok().then_some(json)
 }
 
 async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {

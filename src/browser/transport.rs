@@ -18,9 +18,11 @@ use web_sys::{
 use super::convert::{self, describe};
 use super::fetch;
 use super::scope::{self, scope};
+use super::source::WebSource;
 use crate::remote::{
     Body, Consent, Head, HttpRequest, Outgoing, READ_HEADERS, Transport, TransportError,
 };
+use crate::runtime::Runtime;
 
 /// The functions of the page (or of its worker) that are called.
 #[derive(Clone, Default)]
@@ -31,6 +33,8 @@ pub(super) struct Hooks {
     pub(super) consent: Option<Function>,
     /// `page(endpoint, body, signal)` gives a stream of bytes: the reply of the endpoint that is a function of the page.
     pub(super) page: Option<Function>,
+    /// `sent(requests)` takes what the ledger says is about to leave, and gives a promise for when that is written down.
+    pub(super) sent: Option<Function>,
     /// `update(key, change)` changes what is kept in one piece, and gives a promise.
     pub(super) update: Option<Function>,
 }
@@ -39,7 +43,9 @@ pub(super) struct Hooks {
 pub(super) type Memory = Rc<RefCell<BTreeMap<String, String>>>;
 
 /// The transport of one call.
-pub(super) struct PageTransport {
+pub(super) struct PageTransport<'a> {
+    /// Whose call it is.
+    pub(super) runtime: &'a Runtime<WebSource>,
     /// The caller's signal.
     pub(super) signal: AbortSignal,
     pub(super) hooks: Hooks,
@@ -90,7 +96,7 @@ fn failure(signal: &AbortSignal, thrown: &JsValue) -> TransportError {
     }
 }
 
-impl PageTransport {
+impl PageTransport<'_> {
     /// Waits for what a function of the page gave, or for the abort.
     async fn given(&self, given: Result<JsValue, JsValue>) -> Result<JsValue, Option<JsValue>> {
         let given = JsFuture::from(Promise::resolve(&given.map_err(Some)?));
@@ -134,6 +140,22 @@ impl PageTransport {
             })
             .collect::<Option<Vec<_>>>()
             .ok_or_else(wrong)
+    }
+
+    /// Has the page write down what is about to leave, so that it is known also when this worker dies at once. Waits even
+    /// where there is no news: that of another call may still be on its way.
+    async fn write_down(&self) -> Result<(), TransportError> {
+        let Some(callback) = &self.hooks.sent else {
+            return Ok(());
+        };
+        let page = |why: String| TransportError::Page(why);
+        let news = convert::to_js(&self.runtime.take_sent()).map_err(|e| page(e.to_string()))?;
+        let given = callback.call1(&JsValue::UNDEFINED, &news);
+        match self.given(given).await {
+            Ok(_) => Ok(()),
+            Err(None) => Err(TransportError::Aborted),
+            Err(Some(thrown)) => Err(page(describe(&thrown))),
+        }
     }
 
     async fn fetch(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
@@ -205,7 +227,7 @@ impl PageTransport {
     }
 }
 
-impl Transport for PageTransport {
+impl Transport for PageTransport<'_> {
     type Body = PageBody;
 
     fn online(&self) -> bool {
@@ -217,6 +239,7 @@ impl Transport for PageTransport {
     }
 
     async fn open(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
+        self.write_down().await?;
         if request.url().is_empty() {
             self.call_page(request)
         } else {

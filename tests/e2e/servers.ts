@@ -109,8 +109,8 @@ function sendFile(response: ServerResponse, path: string): void {
 const HARNESS = "<!doctype html><meta charset=utf-8><title>harness</title><link rel=icon href=data:,>";
 
 /**
- * A blank page, the package as it is packed for npm at /pkg/ (and at /held/, once the gate opens), the default bundle at /models/,
- * broken bundles at /broken/<how>/, and the package's proxy to the real LLM at /llm/v1/.
+ * A blank page, the package as it is packed for npm at /pkg/ (and at /held/, once the gate opens), the default bundle at /models/
+ * and at /nest/, /nest/v2/ and /nest-old/, broken bundles at /broken/<how>/, and the package's proxy to the real LLM at /llm/v1/.
  */
 export async function startHarness(pkg: string, llm: string): Promise<Local> {
   const { createNodeProxy } = (await import(join(pkg, "proxy/node.js"))) as typeof import("../../pkg/dist/proxy/node.js");
@@ -121,6 +121,7 @@ export async function startHarness(pkg: string, llm: string): Promise<Local> {
     else if (path.startsWith("/pkg/")) sendFile(response, join(pkg, path.slice(5)));
     else if (path.startsWith("/held/")) void local.gate.then(() => sendFile(response, join(pkg, path.slice(6))));
     else if (path.startsWith("/models/")) sendFile(response, join(root, path));
+    else if (path.startsWith("/nest")) sendFile(response, join(root, "models", path.replace(/^\/nest(-old)?\/(v2\/)?/, "")));
     else if (path === "/onnx/manifest.json") response.setHeader("content-type", "application/json").end(onnxManifest());
     else if (path.startsWith("/onnx/")) sendFile(response, join(root, "models", path.endsWith(".onnx") ? path : path.replace("/onnx/", "")));
     else if (path.startsWith("/files/")) sendFile(response, local.files[Number(path.slice(7))] ?? "");

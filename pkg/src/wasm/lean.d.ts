@@ -2,15 +2,20 @@
 // `./wasm/lean.js` of the sources resolves to, so that the types can be checked before the
 // WebAssembly is built. The module itself is put in dist/wasm/.
 
-import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, Outgoing, Progress, TaskInfo, TextOutput, UsageReport } from "../types.js";
-import type { Consent, EngineOptions, EngineRunOptions, EngineTextOptions } from "../protocol.js";
+import type { Answer, Card, Drift, LearnedExample, LearnedTask, Outgoing, Progress, Sent, TaskInfo, TextOutput, UsageReport } from "../types.js";
+import type { Consent, EngineOptions, EngineRunOptions, EngineTextOptions, Monitors } from "../protocol.js";
+import type { Files } from "../store.js";
 
 /** What the engine may ask of its surroundings. */
 export interface EngineHooks {
   headers?: (endpoint: number) => Promise<Record<string, string>>;
   consent?: (outgoing: Outgoing) => Promise<Consent>;
   page?: (endpoint: number, body: string, signal: AbortSignal) => ReadableStream<Uint8Array>;
+  /** Writes down what is about to leave. */
+  sent?: (requests: Sent[]) => Promise<unknown>;
   update?: (key: string, change: (before: string | undefined) => string | undefined) => Promise<void>;
+  /** Where the bundle's files are kept. */
+  files?: Files;
   /** The response to a request that was made ahead. */
   fetch?: (url: string) => Promise<Response | undefined>;
   progress?: (event: Progress) => void;
@@ -32,13 +37,14 @@ export class Engine {
     deliver: (text: string) => Promise<void>,
   ): Promise<Answer<TextOutput>>;
   usage(signal: AbortSignal): Promise<UsageReport>;
-  egress(): EgressReport;
   forgetAnswers(signal: AbortSignal): Promise<void>;
   learned(signal: AbortSignal): Promise<LearnedTask[]>;
   examples(task: string | undefined, signal: AbortSignal): Promise<LearnedExample[]>;
   forgetExamples(task: string | undefined, signal: AbortSignal): Promise<void>;
   adopt(task: string, confidence: number | undefined, guaranteed: boolean, bytes: number, signal: AbortSignal): Promise<boolean>;
   alarmed(task: string): boolean;
+  changes(): Monitors[];
+  resume(monitors: Monitors[]): void;
   manifestSha256(): string;
   prepare(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
