@@ -2,8 +2,12 @@
 // of the answers comes back.
 
 import { spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { connect as connectHttp2, createServer as createHttp2Server } from "node:http2";
+import { type AddressInfo, connect } from "node:net";
 import { type ProxyOptions, createProxy } from "../../pkg/dist/proxy/core.js";
 import { Buckets, askedFrom, neighbourhood } from "../../pkg/dist/proxy/limits.js";
+import { createNodeProxy } from "../../pkg/dist/proxy/node.js";
 import { Veil, scrubbed } from "../../pkg/dist/proxy/replies.js";
 import { expect, root, test } from "./fixtures.js";
 import { type Listening, Upstream, post, proxyTo, raw } from "./upstream.js";
@@ -546,6 +550,15 @@ test("replies are bounded, in bytes and in time", async () => {
   const silent = await post(address, CHAT, stream);
   expect([silent.status, ((await silent.json()) as ErrorReply).error.code]).toEqual([504, "upstream_timeout"]);
   await expect.poll(() => api.closed).toBe(3);
+  // Nobody reads what is sent.
+  const { port, server } = running[0]!;
+  const deaf = connect(port, "127.0.0.1").pause();
+  api.answer = (response) => void response.writeHead(200, { "content-type": "text/event-stream" }).write("x".repeat(90_000));
+  const body = JSON.stringify(stream);
+  for (let i = 0; i < 100; i++) deaf.write(`POST ${CHAT} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\norigin: ${address}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  deaf.on("error", () => {});
+  await expect.poll(() => new Promise((resolve) => server.getConnections((_, open) => resolve(open))), { timeout: 20_000 }).toBe(0);
+  deaf.destroy();
   const nowhere = await proxy({}, "http://127.0.0.1:1");
   expect((await post(nowhere.address, CHAT, chat)).status).toBe(502);
 });
@@ -590,6 +603,37 @@ test("it asks who is there", async () => {
   }
   expect(errors).toHaveLength(1);
   expect(api.seen).toHaveLength(1);
+});
+
+test("it speaks HTTP/2, and keeps connections that are whole", async () => {
+  const handle = createNodeProxy({ upstream: api.address, models: ["small"] });
+  const server = createHttp2Server((request, response) => void handle(request as never, response as never));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const session = connectHttp2(address);
+  try {
+    const ask = async (headers: Record<string, string>): Promise<[unknown, string]> => {
+      const stream = session.request({ ":method": "POST", ":path": CHAT, origin: address, ...headers });
+      stream.end(JSON.stringify(chat));
+      const [head] = (await once(stream, "response")) as [Record<string, unknown>];
+      let text = "";
+      for await (const part of stream) text += String(part);
+      return [head[":status"], text];
+    };
+    expect(await ask({})).toEqual([200, expect.stringContaining("choices")]);
+    expect(await ask({ origin: "https://evil.example" })).toEqual([403, expect.stringContaining("unknown_origin")]);
+    expect(await ask({ ":authority": "evil.example", origin: "http://evil.example" })).toEqual([421, expect.stringContaining("unknown_host")]);
+  } finally {
+    session.close();
+    server.close();
+  }
+  const { address: own } = await proxy();
+  const kept = async (answer: Promise<Response>): Promise<string | null> => {
+    const { headers, body } = await answer;
+    await body?.cancel();
+    return headers.get("connection");
+  };
+  expect([await kept(fetch(`${own}/models`)), await kept(post(own, CHAT, chat)), await kept(post(own, CHAT, { ...chat, n: 9 }))]).toEqual(["keep-alive", "keep-alive", "keep-alive"]);
 });
 
 test("the core needs nothing but a Request", async () => {

@@ -68,7 +68,10 @@ export function createNodeProxy(options: NodeProxyOptions): NodeProxy {
 function toRequest(incoming: IncomingMessage, target: string, signal: AbortSignal): Request {
   const headers = new Headers();
   for (let at = 0; at + 1 < incoming.rawHeaders.length; at += 2) {
-    const name = incoming.rawHeaders[at]!.toLowerCase();
+    let name = incoming.rawHeaders[at]!.toLowerCase();
+    // HTTP/2 has the host, and what else makes up the address, among the headers.
+    if (name === ":authority") name = "host";
+    if (name.startsWith(":")) continue;
     if (name === "host" && headers.has("host")) throw new Refusal(400, "invalid_host", "the header Host is there twice", { param: "host" });
     headers.append(name, incoming.rawHeaders[at + 1]!);
   }
@@ -151,7 +154,8 @@ async function send(reply: Response, incoming: IncomingMessage, outgoing: Server
   }
   // What is left of the body is not waited for longer than it takes to say so.
   if (!incoming.complete) {
-    outgoing.setHeader("connection", "close");
+    // HTTP/2 has many requests on a connection, and ends one without the others.
+    if (incoming.httpVersionMajor < 2) outgoing.setHeader("connection", "close");
     drain(incoming);
   }
   outgoing.writeHead(reply.status, Object.fromEntries(reply.headers));

@@ -305,6 +305,10 @@ test("every block of the page is run, and those of TypeScript and JavaScript are
     ["Deno", "ts"],
     ["Bun", "ts"],
   ]);
+  const installed = join(folder, "node_modules/smallfirst");
+  const bins = (JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { bin: Record<string, string> }).bin;
+  expect(Object.keys(bins)).toEqual(["smallfirst-proxy"]);
+  expect(readFileSync(join(installed, bins["smallfirst-proxy"]!), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
   const cwd = work();
   blocks.forEach(({ heading, language, code }, at) => {
     // Deno has types of its own, and checks by itself.
