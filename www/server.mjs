@@ -59,7 +59,9 @@ const server = createJsonServer((request, response) => {
     send(request, path, { root: options.root, cacheControl: false })
       .on("headers", (response) => response.setHeader("cache-control", "no-cache"))
       .on("directory", () => error(response, 404, "there is no such file"))
-      .on("error", ({ status }) => error(response, status ?? 500, status === 404 ? "there is no such file" : `the file cannot be had (${status})`))
+      .on("error", ({ status }) =>
+        error(response, status ?? 500, status === 404 ? "there is no such file" : `the file cannot be had (${status})`),
+      )
       .pipe(response);
   }
 });
@@ -77,7 +79,9 @@ function pathOf(target = "/") {
 }
 
 function error(response, status, message) {
-  json(response, status, { error: { message, type: status < 500 ? "invalid_request_error" : "api_error", param: null, code: null } });
+  json(response, status, {
+    error: { message, type: status < 500 ? "invalid_request_error" : "api_error", param: null, code: null },
+  });
 }
 
 function json(response, status, body) {

@@ -85,7 +85,7 @@ export function post(address: string, path: string, body: unknown, headers: Reco
 }
 
 /** Sends bytes on a connection of their own, and gives what comes back until it closes or nothing more comes. */
-export function raw(port: number, bytes: string | Buffer, ms = 500): Promise<string> {
+export function raw(port: number, bytes: string | Buffer, ms = 10_000): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     let text = "";

@@ -62,7 +62,12 @@ const stops = textOr(list(text));
 // OpenAI: npm openai 7.57.0, resources/chat/completions, resources/responses, resources/decisions.
 
 const textPart = byField("type", { text: record({ type: text, text }) });
-const calledFunction = record({ type: oneOf("function"), id: text, index: whole(0, 1000), function: record({ name: text, arguments: text }) });
+const calledFunction = record({
+  type: oneOf("function"),
+  id: text,
+  index: whole(0, 1000),
+  function: record({ name: text, arguments: text }),
+});
 const said = { role: text, name: text, content: textOr(list(textPart)) };
 const messages = list(
   byField("role", {
@@ -101,7 +106,10 @@ const chatCompletion: Format = {
     }),
     tools: list(
       byField("type", {
-        function: record({ type: text, function: record({ name: text, description: text, strict: flag, parameters: schema }) }),
+        function: record({
+          type: text,
+          function: record({ name: text, description: text, strict: flag, parameters: schema }),
+        }),
       }),
     ),
     tool_choice: textOr(byField("type", { function: record({ type: text, function: record({ name: text }) }) })),
@@ -109,7 +117,8 @@ const chatCompletion: Format = {
   }),
   complete(body, place) {
     const given = ["max_tokens", "max_completion_tokens"].filter((name) => name in body);
-    if (given.length === 2) place.field("max_tokens").refuse("invalid_value", "and max_completion_tokens say the same: give one of them");
+    if (given.length === 2)
+      place.field("max_tokens").refuse("invalid_value", "and max_completion_tokens say the same: give one of them");
     if (given.length === 0) body[place.bounds.tokensField] = place.bounds.maxTokens;
   },
 };
@@ -124,7 +133,14 @@ const inputItem = byField("type", {
     user: record({ type: text, role: text, id: text, status: text, content: textOr(list(inputPart)) }),
     system: record({ type: text, role: text, id: text, status: text, content: textOr(list(inputPart)) }),
     developer: record({ type: text, role: text, id: text, status: text, content: textOr(list(inputPart)) }),
-    assistant: record({ type: text, role: text, id: text, status: text, phase: text, content: textOr(list(inputPart)) }),
+    assistant: record({
+      type: text,
+      role: text,
+      id: text,
+      status: text,
+      phase: text,
+      content: textOr(list(inputPart)),
+    }),
   }),
   function_call: record({ type: text, id: text, status: text, call_id: text, name: text, arguments: text }),
   function_call_output: record({ type: text, id: text, status: text, call_id: text, output: text }),
@@ -152,7 +168,11 @@ const response: Format = {
         json_schema: record({ type: text, name: text, description: text, strict: flag, schema }),
       }),
     }),
-    tools: list(byField("type", { function: record({ type: text, name: text, description: text, strict: flag, parameters: schema }) })),
+    tools: list(
+      byField("type", {
+        function: record({ type: text, name: text, description: text, strict: flag, parameters: schema }),
+      }),
+    ),
     tool_choice: textOr(byField("type", { function: record({ type: text, name: text }) })),
     parallel_tool_calls: flag,
   }),
@@ -203,7 +223,13 @@ const message: Format = {
             byField("type", {
               text: block,
               tool_use: record({ type: text, id: text, name: text, input: object, cache_control: caching }),
-              tool_result: record({ type: text, tool_use_id: text, is_error: flag, content: textOr(blocks), cache_control: caching }),
+              tool_result: record({
+                type: text,
+                tool_use_id: text,
+                is_error: flag,
+                content: textOr(blocks),
+                cache_control: caching,
+              }),
             }),
           ),
         ),
@@ -215,7 +241,11 @@ const message: Format = {
     top_k: whole(0, 1_000_000),
     stop_sequences: list(text),
     output_config: record({ effort: text, format: byField("type", { json_schema: record({ type: text, schema }) }) }),
-    tools: list(byField("type", { custom: record({ type: text, name: text, description: text, input_schema: schema, cache_control: caching }) })),
+    tools: list(
+      byField("type", {
+        custom: record({ type: text, name: text, description: text, input_schema: schema, cache_control: caching }),
+      }),
+    ),
     tool_choice: record({ type: oneOf("auto", "any", "tool", "none"), name: text, disable_parallel_tool_use: flag }),
   }),
   complete(body, place) {
@@ -297,7 +327,14 @@ const generateContent: Format = {
     tools: list(
       google({
         functionDeclarations: list(
-          google({ name: text, description: text, parameters: schema, parametersJsonSchema: schema, response: schema, responseJsonSchema: schema }),
+          google({
+            name: text,
+            description: text,
+            parameters: schema,
+            parametersJsonSchema: schema,
+            response: schema,
+            responseJsonSchema: schema,
+          }),
         ),
       }),
     ),

@@ -57,13 +57,15 @@ function read(): { options: NodeProxyOptions; port: number; host: string } | und
   const number = (name: keyof typeof values): number | undefined => {
     const text = values[name];
     if (text === undefined) return undefined;
-    if (typeof text !== "string" || !/^\d{1,15}$/.test(text)) throw new TypeError(`--${name} is ${JSON.stringify(text)}; it must be a whole number`);
+    if (typeof text !== "string" || !/^\d{1,15}$/.test(text))
+      throw new TypeError(`--${name} is ${JSON.stringify(text)}; it must be a whole number`);
     return Number(text);
   };
   const fields: Record<string, string[]> = {};
   for (const field of values.field ?? []) {
     const [, call, name] = /^(.+):([^:]+)$/.exec(field) ?? [];
-    if (!call || !name) throw new TypeError(`--field is ${JSON.stringify(field)}; it must be CALL:NAME, such as /chat/completions:user`);
+    if (!call || !name)
+      throw new TypeError(`--field is ${JSON.stringify(field)}; it must be CALL:NAME, such as /chat/completions:user`);
     (fields[call] ??= []).push(name);
   }
   const port = number("port") ?? 8787;

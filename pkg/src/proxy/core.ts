@@ -6,7 +6,7 @@ import { type Call, FORMATS, callOf } from "./calls.js";
 import { Place, isObject, parse } from "./fields.js";
 import { askingOrigin, ownOrigin, preflight } from "./hosts.js";
 import { Buckets, askedFrom, neighbourhood, readAll } from "./limits.js";
-import { type Checked, type ProxyOptions, check } from "./options.js";
+import { type ProxyOptions, type Settings, check } from "./options.js";
 import { Refusal, quoted } from "./refusal.js";
 import { RETURNED, drop, failure, mediaType, stream, success } from "./replies.js";
 
@@ -50,20 +50,21 @@ export function createProxy<Context = unknown>(options: ProxyOptions<Context>): 
   };
 
   return async (request, info = {}) => {
-    let headers: Record<string, string> = { vary: "origin" };
+    const headers: Record<string, string> = { vary: "origin" };
     try {
       const origin = askingOrigin(request, ownOrigin(request, checked), checked);
       if (origin !== undefined) {
-        headers = { ...headers, "access-control-allow-origin": origin, "access-control-expose-headers": RETURNED.join(", ") };
+        headers["access-control-allow-origin"] = origin;
+        headers["access-control-expose-headers"] = RETURNED.join(", ");
       }
       if (request.method === "OPTIONS") {
-        return new Response(null, { status: 204, headers: origin === undefined ? headers : { ...headers, ...preflight(request) } });
+        if (origin !== undefined) Object.assign(headers, preflight(request));
+        return new Response(null, { status: 204, headers });
       }
       const call = allowedCall(request, info.mount, checked);
       if (call.method === "POST" && origin === undefined) {
-        throw new Refusal(403, "missing_origin", "a POST needs the header Origin, as browsers send it; programs set it to this proxy's own", {
-          param: "origin",
-        });
+        const why = "a POST needs the header Origin, as browsers send it; programs set it to this proxy's own";
+        throw new Refusal(403, "missing_origin", why, { param: "origin" });
       }
       const address = askedFrom(request.headers.get("x-forwarded-for"), checked.trustedHops, info.address ?? undefined);
       const who = address === undefined ? "unknown" : neighbourhood(address);
@@ -71,7 +72,8 @@ export function createProxy<Context = unknown>(options: ProxyOptions<Context>): 
       if (buckets.all) limit(buckets.all.take(call.method), "too many requests from all together");
       const { method, url } = request;
       const allowed = checked.authorize({ method, url, headers: request.headers, address, context: info.context });
-      if ((await allowed) !== true) throw new Refusal(401, "not_signed_in", "you are not signed in here, or may not ask");
+      if ((await allowed) !== true)
+        throw new Refusal(401, "not_signed_in", "you are not signed in here, or may not ask");
       const body = call.method === "POST" ? await checkedBody(request, call, checked) : undefined;
       const reply = await forward(request, call, body, checked);
       for (const [name, value] of Object.entries(headers)) reply.headers.set(name, value);
@@ -92,7 +94,7 @@ function limit(wait: number, what: string): void {
 }
 
 /** The call that a request makes, where it may be made. */
-function allowedCall(request: Request, mount: string | undefined, { prefix, calls }: Checked<never> | Checked<unknown>): Call {
+function allowedCall(request: Request, mount: string | undefined, { prefix, calls }: Settings): Call {
   const { pathname, search } = new URL(request.url);
   const before = prefix ?? mount ?? "";
   const path = pathname.startsWith(`${before}/`) ? pathname.slice(before.length) : "";
@@ -102,18 +104,24 @@ function allowedCall(request: Request, mount: string | undefined, { prefix, call
     throw new Refusal(404, "unknown_path", `this proxy does not forward ${quoted(pathname)}; it forwards ${known}`);
   }
   if (request.method !== call.method) {
-    throw new Refusal(405, "method_not_allowed", `${call.name} is asked with ${call.method}`, { headers: { allow: `${call.method}, OPTIONS` } });
+    const headers = { allow: `${call.method}, OPTIONS` };
+    throw new Refusal(405, "method_not_allowed", `${call.name} is asked with ${call.method}`, { headers });
   }
   if (search !== "" && search !== "?" && !(search === "?alt=sse" && call.action === "streamGenerateContent")) {
-    throw new Refusal(400, "unknown_query", "the address may have no query here; only ?alt=sse of streamGenerateContent passes");
+    throw new Refusal(
+      400,
+      "unknown_query",
+      "the address may have no query here; only ?alt=sse of streamGenerateContent passes",
+    );
   }
   return call;
 }
 
 /** The body that is sent: checked, and put together anew. */
-async function checkedBody(request: Request, call: Call, checked: Checked<never> | Checked<unknown>): Promise<string> {
+async function checkedBody(request: Request, call: Call, checked: Settings): Promise<string> {
   const { maxBytes, maxTokens, maxChoices, tokensField, models } = checked;
-  const tooLarge = (): Refusal => new Refusal(413, "too_large", `the body has more than ${maxBytes} bytes, the most that may be sent here`);
+  const tooLarge = (): Refusal =>
+    new Refusal(413, "too_large", `the body has more than ${maxBytes} bytes, the most that may be sent here`);
   const encoding = request.headers.get("content-encoding");
   if (encoding !== null && encoding !== "identity") {
     throw new Refusal(415, "encoded_body", "send the body without Content-Encoding", { param: "content-encoding" });
@@ -122,7 +130,8 @@ async function checkedBody(request: Request, call: Call, checked: Checked<never>
   const bytes = await readAll(request.body as ReadableStream<Uint8Array> | null, maxBytes, checked.bodyTimeoutMs);
   if (bytes === "large") throw tooLarge();
   if (bytes === "late") throw new Refusal(408, "slow_body", `the body took longer than ${checked.bodyTimeoutMs} ms`);
-  if (bytes === "broken") throw new Refusal(400, "broken_body", "the body broke off, or was read before it came to the proxy");
+  if (bytes === "broken")
+    throw new Refusal(400, "broken_body", "the body broke off, or was read before it came to the proxy");
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -141,7 +150,12 @@ async function checkedBody(request: Request, call: Call, checked: Checked<never>
       { param: "model" },
     );
   }
-  const place = Place.root({ widened: checked.widened.get(call.name) ?? new Set(), maxTokens, maxChoices, tokensField });
+  const place = Place.root({
+    widened: checked.widened.get(call.name) ?? new Set(),
+    maxTokens,
+    maxChoices,
+    tokensField,
+  });
   const body = shape(asked, place) as Record<string, unknown>;
   complete(body, place);
   return JSON.stringify(body);
@@ -152,12 +166,14 @@ function modelOf(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
-    throw new Refusal(400, "invalid_path", "the model's name in the path is not percent-encoded UTF-8", { param: "model" });
+    throw new Refusal(400, "invalid_path", "the model's name in the path is not percent-encoded UTF-8", {
+      param: "model",
+    });
   }
 }
 
 /** Asks the API, and gives what of its answer goes back. */
-async function forward<C>(request: Request, call: Call, body: string | undefined, checked: Checked<C>): Promise<Response> {
+async function forward(request: Request, call: Call, body: string | undefined, checked: Settings): Promise<Response> {
   // Whoever goes away does not want the rest, and nobody is to pay for it.
   const ending = new AbortController();
   const gone = (): void => ending.abort();
@@ -180,7 +196,11 @@ async function forward<C>(request: Request, call: Call, body: string | undefined
     const type = mediaType(answer);
     if (type === undefined || answer.body === null) {
       drop(answer);
-      throw new Refusal(502, "upstream_not_json", "the API answered with neither JSON nor an event stream; whoever runs this proxy checks its option `upstream`");
+      throw new Refusal(
+        502,
+        "upstream_not_json",
+        "the API answered with neither JSON nor an event stream; whoever runs this proxy checks its option `upstream`",
+      );
     }
     if (call.name === "/models") {
       drop(answer);
@@ -198,7 +218,13 @@ async function forward<C>(request: Request, call: Call, body: string | undefined
   }
 }
 
-function ask<C>(request: Request, call: Call, body: string | undefined, checked: Checked<C>, signal: AbortSignal): Promise<Response> {
+function ask(
+  request: Request,
+  call: Call,
+  body: string | undefined,
+  checked: Settings,
+  signal: AbortSignal,
+): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json, text/event-stream" };
   for (const [name, form] of Object.entries(FORWARDED)) {
     const value = request.headers.get(name);
@@ -207,15 +233,24 @@ function ask<C>(request: Request, call: Call, body: string | undefined, checked:
   if (body !== undefined) headers["content-type"] = "application/json";
   if (checked.key !== undefined && checked.keyHeader === "bearer") headers["authorization"] = `Bearer ${checked.key}`;
   else if (checked.key !== undefined) headers[checked.keyHeader] = checked.key;
-  const path =
-    call.model === undefined
-      ? call.name
-      : `/models/${encodeURIComponent(modelOf(call.model))}:${call.action}${request.url.endsWith("?alt=sse") ? "?alt=sse" : ""}`;
+  let path: string = call.name;
+  if (call.model !== undefined) {
+    // `allowedCall` has looked at the query.
+    const query = request.url.endsWith("?alt=sse") ? "?alt=sse" : "";
+    path = `/models/${encodeURIComponent(modelOf(call.model))}:${call.action}${query}`;
+  }
   // By hand, since not all runtimes know the mode that fails at one.
-  return fetch(checked.upstream + path, { method: call.method, headers, body: body ?? null, signal, redirect: "manual" });
+  return fetch(checked.upstream + path, {
+    method: call.method,
+    headers,
+    body: body ?? null,
+    signal,
+    redirect: "manual",
+  });
 }
 
 /** The list of models, as OpenAI's API gives it: those that may be asked, and not all that the key knows. */
 function modelList(models: ReadonlySet<string>): object {
-  return { object: "list", data: [...models].map((id) => ({ id, object: "model", created: 0, owned_by: "smallfirst-proxy" })) };
+  const data = [...models].map((id) => ({ id, object: "model", created: 0, owned_by: "smallfirst-proxy" }));
+  return { object: "list", data };
 }

@@ -30,7 +30,11 @@ export class Place {
   }
 
   field(name: string): Place {
-    return new Place(this.bounds, this.shown === "" ? name : `${this.shown}.${name}`, this.name === "" ? name : `${this.name}.${name}`);
+    return new Place(
+      this.bounds,
+      this.shown === "" ? name : `${this.shown}.${name}`,
+      this.name === "" ? name : `${this.name}.${name}`,
+    );
   }
 
   item(index: number): Place {
@@ -58,7 +62,8 @@ function shorten(text: string): string {
 /** Takes a parsed value, and gives what is sent for it. */
 export type Shape = (value: unknown, place: Place) => unknown;
 
-export const text: Shape = (value, place) => (typeof value === "string" ? value : place.refuse("invalid_value", "must be a string"));
+export const text: Shape = (value, place) =>
+  typeof value === "string" ? value : place.refuse("invalid_value", "must be a string");
 
 export const flag: Shape = (value, place) =>
   typeof value === "boolean" ? value : place.refuse("invalid_value", "must be true or false");
@@ -83,14 +88,20 @@ export function whole(least: number, most: number): Shape {
 export const tokens: Shape = (value, place) => {
   const most = place.bounds.maxTokens;
   if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most) return value;
-  return place.refuse("too_many_tokens", `must be a whole number from 1 to ${most}, the most tokens that may be asked for here`);
+  return place.refuse(
+    "too_many_tokens",
+    `must be a whole number from 1 to ${most}, the most tokens that may be asked for here`,
+  );
 };
 
 /** How many replies may be written. */
 export const choices: Shape = (value, place) => {
   const most = place.bounds.maxChoices;
   if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most) return value;
-  return place.refuse("too_many_choices", `must be a whole number from 1 to ${most}, the most replies that may be asked for here`);
+  return place.refuse(
+    "too_many_choices",
+    `must be a whole number from 1 to ${most}, the most replies that may be asked for here`,
+  );
 };
 
 /** One of these values. */
@@ -104,7 +115,8 @@ export function oneOf(...allowed: readonly (string | boolean)[]): Shape {
 
 /** Any JSON. It was parsed with a bound on its depth. */
 export const json: Shape = (value, place) => {
-  if (typeof value === "number" && !Number.isFinite(value)) place.refuse("invalid_value", "must be a number that JSON can hold");
+  if (typeof value === "number" && !Number.isFinite(value))
+    place.refuse("invalid_value", "must be a number that JSON can hold");
   if (Array.isArray(value)) value.forEach((item, at) => json(item, place.item(at)));
   else if (typeof value === "object" && value !== null) {
     for (const [name, item] of Object.entries(value)) json(item, place.field(name));
@@ -129,7 +141,10 @@ export function textOr(other: Shape): Shape {
 }
 
 /** An object with these fields and no others. `null` says of each that it is not given. */
-export function record(fields: Readonly<Record<string, Shape>>, spelling: (name: string) => string = (name) => name): Shape {
+export function record(
+  fields: Readonly<Record<string, Shape>>,
+  spelling: (name: string) => string = (name) => name,
+): Shape {
   const known = new Map(Object.entries(fields));
   return (value, place) => {
     if (!isObject(value)) return place.refuse("invalid_value", "must be an object");
@@ -187,12 +202,17 @@ export function parse(body: string): unknown {
       else if (unit === 0x22) inside = false;
     } else if (unit === 0x22) inside = true;
     else if (unit === 0x7b || unit === 0x5b) {
-      if (++depth > MAX_DEPTH) throw new Refusal(400, "too_deep", `the body nests lists and objects more than ${MAX_DEPTH} levels deep`);
+      if (++depth > MAX_DEPTH)
+        throw new Refusal(400, "too_deep", `the body nests lists and objects more than ${MAX_DEPTH} levels deep`);
     } else if (unit === 0x7d || unit === 0x5d) depth--;
   }
   try {
     return JSON.parse(body);
   } catch {
-    throw new Refusal(400, "invalid_json", body.trim() === "" ? "the body is empty; send the request as JSON" : "the body is not JSON");
+    throw new Refusal(
+      400,
+      "invalid_json",
+      body.trim() === "" ? "the body is empty; send the request as JSON" : "the body is not JSON",
+    );
   }
 }

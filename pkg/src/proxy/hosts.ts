@@ -55,7 +55,9 @@ export function askingOrigin(request: Request, own: string, { origins }: Allowed
   if (origin === null) {
     const site = request.headers.get("sec-fetch-site");
     if (site !== null && site !== "same-origin" && site !== "none") {
-      throw new Refusal(403, "cross_site", "a page of another site may not ask here without an Origin", { param: "sec-fetch-site" });
+      throw new Refusal(403, "cross_site", "a page of another site may not ask here without an Origin", {
+        param: "sec-fetch-site",
+      });
     }
     return undefined;
   }
@@ -64,7 +66,9 @@ export function askingOrigin(request: Request, own: string, { origins }: Allowed
       403,
       "unknown_origin",
       `pages of ${quoted(origin)} may not ask here; whoever runs this proxy names them in the option \`origins\`` +
-        (origin === own.replace(/^http:/, "https:") ? ", or sets `scheme` to \"https\" where a server in front of it ends TLS" : ""),
+        (origin === own.replace(/^http:/, "https:")
+          ? ', or sets `scheme` to "https" where a server in front of it ends TLS'
+          : ""),
       { param: "origin" },
     );
   }
@@ -73,7 +77,8 @@ export function askingOrigin(request: Request, own: string, { origins }: Allowed
 
 /** Headers of requests that pages of other origins may send: those read here, and those the official clients add. */
 const REQUEST_HEADERS = ["accept", "anthropic-version", "authorization", "content-type", "idempotency-key"];
-const CLIENT_HEADER = /^(?:x-stainless-[a-z-]{1,40}|openai-(?:organization|project|beta)|anthropic-(?:beta|dangerous-direct-browser-access)|x-api-key|x-goog-api-(?:key|client))$/;
+const CLIENT_HEADER =
+  /^(?:x-stainless-[a-z-]{1,40}|openai-(?:organization|project|beta)|anthropic-(?:beta|dangerous-direct-browser-access)|x-api-key|x-goog-api-(?:key|client))$/;
 
 /** What a preflight is answered. */
 export function preflight(request: Request): Record<string, string> {

@@ -95,7 +95,11 @@ export class Buckets {
 export type Unread = "large" | "late" | "broken";
 
 /** Reads a stream to its end, up to so many bytes and so many milliseconds. */
-export async function readAll(stream: ReadableStream<Uint8Array> | null, most: number, ms: number): Promise<Uint8Array | Unread> {
+export async function readAll(
+  stream: ReadableStream<Uint8Array> | null,
+  most: number,
+  ms: number,
+): Promise<Uint8Array | Unread> {
   if (stream === null) return new Uint8Array();
   const reader = stream.getReader();
   const parts: Uint8Array[] = [];

@@ -4,7 +4,7 @@ import { type IncomingMessage, STATUS_CODES, type Server, type ServerResponse, c
 import type { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type ProxyOptions, createProxy } from "./core.js";
-import { Refusal } from "./refusal.js";
+import { ALWAYS, Refusal } from "./refusal.js";
 
 export type { Caller, ErrorBody, CallName, TokensField } from "./core.js";
 
@@ -15,7 +15,11 @@ export type NodeProxyOptions = ProxyOptions<IncomingMessage>;
  * Answers a request. Never rejects, and never throws. With `next`, as Express gives it, what lies outside the option
  * `prefix` is passed on.
  */
-export type NodeProxy = (request: IncomingMessage, response: ServerResponse, next?: (error?: unknown) => void) => Promise<void>;
+export type NodeProxy = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next?: (error?: unknown) => void,
+) => Promise<void>;
 
 /** What Express and Next add to a request. */
 interface Extended {
@@ -54,7 +58,8 @@ export function createNodeProxy(options: NodeProxyOptions): NodeProxy {
         const mount = baseUrl === "" ? undefined : baseUrl;
         reply = await proxy(request, { address: incoming.socket?.remoteAddress, context: incoming, mount });
       } catch (error) {
-        reply = (error instanceof Refusal ? error : new Refusal(400, "invalid_request", "the request is none that can be forwarded")).response();
+        const other = (): Refusal => new Refusal(400, "invalid_request", "the request is none that can be forwarded");
+        reply = (error instanceof Refusal ? error : other()).response();
       }
       await send(reply, incoming, outgoing, patience, gone.signal);
     } catch (error) {
@@ -72,7 +77,9 @@ function toRequest(incoming: IncomingMessage, target: string, signal: AbortSigna
     // HTTP/2 has the host, and what else makes up the address, among the headers.
     if (name === ":authority") name = "host";
     if (name.startsWith(":")) continue;
-    if (name === "host" && headers.has("host")) throw new Refusal(400, "invalid_host", "the header Host is there twice", { param: "host" });
+    if (name === "host" && headers.has("host")) {
+      throw new Refusal(400, "invalid_host", "the header Host is there twice", { param: "host" });
+    }
     headers.append(name, incoming.rawHeaders[at + 1]!);
   }
   const scheme = (incoming.socket as Partial<TLSSocket> | null)?.encrypted ? "https" : "http";
@@ -86,7 +93,12 @@ function toRequest(incoming: IncomingMessage, target: string, signal: AbortSigna
   }
   if (!headers.has("host")) throw new Refusal(400, "invalid_host", "the request has no header Host", { param: "host" });
   const method = incoming.method ?? "GET";
-  if (["CONNECT", "TRACE", "TRACK"].includes(method)) throw new Refusal(405, "method_not_allowed", "this is asked with POST or GET", { headers: { allow: "GET, POST, OPTIONS" } });
+  // Of these, no `Request` can be made.
+  if (["CONNECT", "TRACE", "TRACK"].includes(method)) {
+    throw new Refusal(405, "method_not_allowed", "this is asked with POST or GET", {
+      headers: { allow: "GET, POST, OPTIONS" },
+    });
+  }
   // The core reads the name from the header; this one only makes the address whole.
   const init: RequestInit & { duplex?: "half" } = { method, headers, signal };
   if (method !== "GET" && method !== "HEAD" && method !== "OPTIONS") {
@@ -110,7 +122,8 @@ function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> | string 
       throw new Refusal(400, "too_deep", "the body is not JSON that can be sent on");
     }
   }
-  throw new Refusal(400, "broken_body", "the body was read before it came to the proxy, or broke off; put the proxy before what parses bodies");
+  const why = "the body was read before it came to the proxy, or broke off; put the proxy before what parses bodies";
+  throw new Refusal(400, "broken_body", why);
 }
 
 /** A stream of a request's body. By hand: whatever happens to the connection becomes an error of the stream and no other. */
@@ -147,7 +160,13 @@ function toStream(incoming: IncomingMessage): ReadableStream<Uint8Array> {
 }
 
 /** Sends a reply, as slowly as it is read. */
-async function send(reply: Response, incoming: IncomingMessage, outgoing: ServerResponse, patience: number, gone: AbortSignal): Promise<void> {
+async function send(
+  reply: Response,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  patience: number,
+  gone: AbortSignal,
+): Promise<void> {
   if (outgoing.headersSent || outgoing.destroyed) {
     await reply.body?.cancel();
     return;
@@ -238,7 +257,12 @@ export function createJsonServer(handler: (request: IncomingMessage, response: S
   };
   const server = createServer(
     // A request without Host is answered by the handler, in JSON.
-    { requireHostHeader: false, headersTimeout: ARRIVAL.headers, requestTimeout: ARRIVAL.request, connectionsCheckingInterval: 2000 },
+    {
+      requireHostHeader: false,
+      headersTimeout: ARRIVAL.headers,
+      requestTimeout: ARRIVAL.request,
+      connectionsCheckingInterval: 2000,
+    },
     (request, response) => {
       request.on("error", () => {});
       response.on("error", () => {});
@@ -264,7 +288,9 @@ export function createJsonServer(handler: (request: IncomingMessage, response: S
         last(socket, new Refusal(400, "invalid_request", "this is not an HTTP request"));
     }
   });
-  server.on("connect", (_: IncomingMessage, socket: Duplex) => last(socket, new Refusal(405, "method_not_allowed", "this server opens no tunnels")));
+  server.on("connect", (_: IncomingMessage, socket: Duplex) =>
+    last(socket, new Refusal(405, "method_not_allowed", "this server opens no tunnels")),
+  );
   server.on("checkExpectation", (_: IncomingMessage, response: ServerResponse) =>
     write(response, new Refusal(417, "unknown_expectation", "the only expectation that is met is 100-continue")),
   );
@@ -272,7 +298,7 @@ export function createJsonServer(handler: (request: IncomingMessage, response: S
 }
 
 function write(response: ServerResponse, refusal: Refusal): void {
-  response.writeHead(refusal.status, { "content-type": "application/json", "cache-control": "no-store", "x-content-type-options": "nosniff" });
+  response.writeHead(refusal.status, { "content-type": "application/json", ...ALWAYS });
   response.end(JSON.stringify(refusal.body()));
 }
 
@@ -284,9 +310,14 @@ function last(socket: Duplex, refusal: Refusal): void {
     return;
   }
   const body = JSON.stringify(refusal.body());
-  socket.end(
-    `HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\ncontent-type: application/json\r\n` +
-      `x-content-type-options: nosniff\r\ncache-control: no-store\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
-    () => socket.destroy(),
+  const head = {
+    "content-type": "application/json",
+    ...ALWAYS,
+    "content-length": Buffer.byteLength(body),
+    connection: "close",
+  };
+  const lines = Object.entries(head).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${refusal.status} ${STATUS_CODES[refusal.status]}\r\n${lines.join("")}\r\n${body}`, () =>
+    socket.destroy(),
   );
 }

@@ -61,12 +61,12 @@ export interface ProxyOptions<Context = unknown> {
   bodyTimeoutMs?: number | undefined;
   /** How many milliseconds a reply may take. Default: 120000. */
   timeoutMs?: number | undefined;
-  /** Whether the caller may ask at all, for example by its session. It must not read the body. */
+  /** Whether the caller may ask at all, for example by its session. */
   authorize?: ((caller: Caller<Context>) => boolean | Promise<boolean>) | undefined;
 }
 
 /** The options with their defaults, in the form they are used in. */
-export interface Checked<Context> {
+export interface Settings {
   readonly upstream: string;
   readonly key: string | undefined;
   readonly keyHeader: "bearer" | "x-api-key" | "x-goog-api-key";
@@ -88,6 +88,10 @@ export interface Checked<Context> {
   readonly maxAddresses: number;
   readonly bodyTimeoutMs: number;
   readonly timeoutMs: number;
+}
+
+/** The settings, and who is asked whether a caller may ask. */
+export interface Checked<Context> extends Settings {
   readonly authorize: (caller: Caller<Context>) => boolean | Promise<boolean>;
 }
 
@@ -116,6 +120,8 @@ const NAMES: Record<keyof ProxyOptions, true> = {
   timeoutMs: true,
   authorize: true,
 };
+
+const TOKENS_FIELDS: readonly TokensField[] = ["max_completion_tokens", "max_tokens"];
 
 /** The longest that a timer waits: it is kept in 31 bits, and fires at once above them. */
 const MAX_MS = 2 ** 31 - 1;
@@ -149,10 +155,13 @@ export function check<Context>(options: ProxyOptions<Context>): Checked<Context>
     maxBytes: count("maxBytes", options.maxBytes, 256 * 1024, 1, 2 ** 30),
     maxReplyBytes: count("maxReplyBytes", options.maxReplyBytes, 16 * 1024 * 1024, 1, 2 ** 40),
     maxTokens: count("maxTokens", options.maxTokens, 4096, 1, 2 ** 31),
-    tokensField: choice("tokensField", options.tokensField, ["max_completion_tokens", "max_tokens"] as const) ?? "max_completion_tokens",
+    tokensField: choice("tokensField", options.tokensField, TOKENS_FIELDS) ?? "max_completion_tokens",
     maxChoices: count("maxChoices", options.maxChoices, 1, 1, 1000),
     perMinute: count("perMinute", options.perMinute, 60, 1, 1_000_000),
-    totalPerMinute: options.totalPerMinute === undefined ? undefined : count("totalPerMinute", options.totalPerMinute, 1, 1, 1_000_000_000),
+    totalPerMinute:
+      options.totalPerMinute === undefined
+        ? undefined
+        : count("totalPerMinute", options.totalPerMinute, 1, 1, 1_000_000_000),
     maxAddresses: count("maxAddresses", options.maxAddresses, 10_000, 1, 1_000_000),
     bodyTimeoutMs: count("bodyTimeoutMs", options.bodyTimeoutMs, 10_000, 1, MAX_MS),
     timeoutMs: count("timeoutMs", options.timeoutMs, 120_000, 1, MAX_MS),
@@ -223,12 +232,18 @@ function origin(value: string): string {
   // Of other schemes, such as an app's own, the parser knows no origin.
   const other = /^(?!https?:)[a-z][a-z0-9+.-]*:\/\/[^/?#@\s]+$/.test(value);
   if (value === exact || (exact === "null" && other)) return value;
-  return fail("origins", value, `exact origins, such as ${quoted(exact && exact !== "null" ? exact : "https://app.example")}`);
+  return fail(
+    "origins",
+    value,
+    `exact origins, such as ${quoted(exact && exact !== "null" ? exact : "https://app.example")}`,
+  );
 }
 
 function hostName(value: string, scheme: string | undefined): string {
   const host = normalHost(value, scheme ?? "http");
-  return host ?? fail("hosts", value, 'names of hosts without scheme and path, such as "app.example" or "app.example:8443"');
+  return (
+    host ?? fail("hosts", value, 'names of hosts without scheme and path, such as "app.example" or "app.example:8443"')
+  );
 }
 
 function prefix(value: unknown): string | undefined {
@@ -246,7 +261,8 @@ function widened(value: unknown): Map<CallName, Set<string>> {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return fail("fields", value, wanted);
   for (const [call, names] of Object.entries(value)) {
     if (!Object.hasOwn(FORMATS, call)) {
-      throw new TypeError(`the proxy's option fields names the call ${quoted(call)}; there are ${Object.keys(FORMATS).join(", ")}`);
+      const known = Object.keys(FORMATS).join(", ");
+      throw new TypeError(`the proxy's option fields names the call ${quoted(call)}; there are ${known}`);
     }
     const { guarded, spelling = (name: string) => name } = FORMATS[call as keyof typeof FORMATS];
     const list = strings(`fields[${quoted(call)}]`, names).map((name) => name.split(".").map(spelling).join("."));
@@ -266,5 +282,7 @@ function widened(value: unknown): Map<CallName, Set<string>> {
 
 function permission<Context>(value: unknown): Checked<Context>["authorize"] {
   if (value === undefined) return () => true;
-  return typeof value === "function" ? (value as Checked<Context>["authorize"]) : fail("authorize", value, "a function");
+  return typeof value === "function"
+    ? (value as Checked<Context>["authorize"])
+    : fail("authorize", value, "a function");
 }

@@ -47,19 +47,26 @@ export async function failure(answer: Response, key: string | undefined, ms: num
   const headers = returned(answer);
   if (status < 400) {
     drop(answer);
-    return new Refusal(502, "upstream_redirect", "the API answered with a redirect; whoever runs this proxy checks its option `upstream`");
+    const why = "the API answered with a redirect; whoever runs this proxy checks its option `upstream`";
+    return new Refusal(502, "upstream_redirect", why);
   }
   const said = mediaType(answer) === "application/json" ? await errorOf(answer, ms) : (drop(answer), {});
   const more = { headers: said.retryAfterMs ? { "retry-after-ms": said.retryAfterMs, ...headers } : headers };
   if (status === 401 || status === 403) {
-    return new Refusal(status, "upstream_refused", "the API refused this proxy's own access; whoever runs it checks its key and what the key may do", more);
+    const why = "the API refused this proxy's own access; whoever runs it checks its key and what the key may do";
+    return new Refusal(status, "upstream_refused", why, more);
   }
   const known = { ...more, ...(said.type === undefined ? {} : { type: said.type }) };
   const code = said.code ?? null;
-  if (status === 429) return new Refusal(429, code, "the API's own rate limit or quota is reached; try again later", known);
-  if (status >= 500) return new Refusal(status > 599 ? 502 : status, code, `the API has a problem of its own (status ${status}); try again later`, known);
+  if (status === 429)
+    return new Refusal(429, code, "the API's own rate limit or quota is reached; try again later", known);
+  if (status >= 500) {
+    const why = `the API has a problem of its own (status ${status}); try again later`;
+    return new Refusal(Math.min(status, 599), code, why, known);
+  }
   const message = EXPLAINED.includes(status) && said.message !== undefined ? `: ${scrubbed(said.message, key)}` : "";
-  return new Refusal(status, code, `the API refused the request with status ${status}${message}`, { ...known, param: said.param ?? null });
+  const why = `the API refused the request with status ${status}${message}`;
+  return new Refusal(status, code, why, { ...known, param: said.param ?? null });
 }
 
 interface SaidError {
@@ -113,7 +120,9 @@ export function scrubbed(message: string, key: string | undefined): string {
     const parts = new Set<string>();
     for (let at = 0; at + most <= key.length; at++) parts.add(key.slice(at, at + most));
     const hidden = new Uint8Array(text.length);
-    for (let at = 0; at + most <= text.length; at++) if (parts.has(text.slice(at, at + most))) hidden.fill(1, at, at + most);
+    for (let at = 0; at + most <= text.length; at++) {
+      if (parts.has(text.slice(at, at + most))) hidden.fill(1, at, at + most);
+    }
     text = [...hidden].map((one, at) => (one === 0 ? text[at] : hidden[at - 1] === 1 ? "" : REMOVED)).join("");
   }
   text = text
@@ -177,7 +186,12 @@ export class Veil {
 }
 
 /** A reply that goes back as it comes, up to so many bytes. `end` is called once, however it ends. */
-export function stream(body: ReadableStream<Uint8Array>, most: number, key: string | undefined, end: () => void): ReadableStream<Uint8Array> {
+export function stream(
+  body: ReadableStream<Uint8Array>,
+  most: number,
+  key: string | undefined,
+  end: () => void,
+): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   const veil = key === undefined ? undefined : new Veil(key);
   let size = 0;
