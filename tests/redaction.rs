@@ -91,6 +91,7 @@ fn what_other_libraries_see_is_found() {
                 let touches = |(_, start, end): &&(String, usize, usize)| {
                     *start < found.end && found.start < *end
                 };
+                // By any of their kinds, a number of another country among them.
                 let confirmed = theirs.iter().any(|t| touches(&t));
                 if !confirmed && env::var_os("SHOW").is_some() {
                     println!("alone {kind}: {:?}", &text[found.start..found.end]);

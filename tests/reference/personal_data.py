@@ -1,6 +1,7 @@
 """Where other libraries see personal data: for each line `{"input": text}`, the spans as `[[kind, start, end], …]` in
-characters. Telephone numbers by libphonenumber (as if written in the United States), e-mail addresses by email-validator, and
-IP addresses by the standard library, of the words that look like one at all."""
+characters. Telephone numbers by libphonenumber (PHONE as if written in the United States, ABROAD as if written in one of the
+other countries that these mails name numbers of), e-mail addresses by email-validator, and IP addresses by the standard library,
+of the words that look like one at all."""
 
 import ipaddress
 import json
@@ -9,6 +10,8 @@ import sys
 
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
+
+ABROAD = ("GB", "IE", "FR", "DE", "CN", "HK")
 
 # Words, without the punctuation that people put around them.
 WORD = re.compile(r"[^\s<>()\[\]{}\"',;|*=?&!/]+")
@@ -47,6 +50,9 @@ def spans(text):
                 pass
     for match in phonenumbers.PhoneNumberMatcher(text, "US"):
         found.append(["PHONE", match.start, match.end])
+    for region in ABROAD:
+        for match in phonenumbers.PhoneNumberMatcher(text, region):
+            found.append(["ABROAD", match.start, match.end])
     return found
 
 

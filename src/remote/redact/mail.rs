@@ -35,6 +35,8 @@ fn local(view: &View, at: usize, floor: usize) -> Option<usize> {
             Class::Digit | Class::Letter => true,
             // Where words have no blanks between them, the sentence goes on before the address.
             Class::Unspaced => !ascii,
+            // An encoded comma separates nothing.
+            _ if token.c == ',' => token.end - token.start == 3 && token.c.is_ascii(),
             _ => ".!#$%&'*+-/=?^_`{|}~".contains(token.c),
         };
         if !part {

@@ -186,12 +186,13 @@ const GROUPS: &[&[usize]] = &[
     &[2, 4, 4],
     &[2, 3, 4],
     &[2, 3, 2, 2],
-    &[3, 3, 4],
-    &[1, 3, 3, 4],
 ];
 
 /// The most signs between two groups.
 const SEPARATORS: usize = 4;
+
+/// The sign of a dash, a point or a slash with blanks.
+const APART: char = '~';
 
 /// The most digits that national numbers have, trunk prefix included.
 const NATIONAL_MOST: usize = 12;
@@ -219,7 +220,7 @@ struct Group {
     digits: usize,
     /// The token behind it.
     end: usize,
-    /// The sign before it, a blank where there is no other; nothing before the first group.
+    /// The sign before it; a blank where there is no other, and [`APART`] where there are blanks with it.
     sign: char,
     /// Whether a line break or a closing bracket stands before it.
     line: bool,
@@ -295,9 +296,11 @@ impl<'a> Phones<'a> {
             return None;
         }
         let run = run(self.view, at);
+        // The code is not cut into groups.
+        let first = &run.digits[..run.groups.first()?.digits];
         let code = [&b"00"[..], b"011"]
             .into_iter()
-            .find(|c| run.digits.starts_with(c))?
+            .find(|c| first.starts_with(c))?
             .len();
         let number = regions::international(&run.digits[code..])?;
         let shifted = International {
@@ -324,7 +327,7 @@ impl<'a> Phones<'a> {
             named,
             called,
             bracketed: open < start,
-            other: self.is_other(open),
+            other: self.is_other(open) || self.view.before(open).c == '#',
             amount: self.amount_before(open),
             follows: self.follows(open),
         };
@@ -365,17 +368,34 @@ impl<'a> Phones<'a> {
             || next_same && (next != Some(' ') || even && run.size(end + 1) == size);
         let last = last || next == Some(' ');
         let amount = case.amount || self.amount_behind(behind);
-        let closes = run.groups[1..=end.min(2)].iter().any(|group| group.closes);
+        // Digit by digit, as some write them to be overlooked.
+        let spread = sizes.len() > 6 && sizes.iter().all(|&size| size < 3) && sizes.contains(&1);
+        let inside = if spread { 4 } else { 2 };
+        let closes = run.groups[1..=end.min(inside)]
+            .iter()
+            .any(|group| group.closes);
         let bracketed = case.bracketed && closes;
         if case.bracketed && !closes {
             return false;
         }
-        let tail = sizes[1..].iter().all(|&size| size > 1);
+        let tail = spread || sizes[1..].iter().all(|&size| size > 1);
+        let lines = run.groups[1..=end]
+            .iter()
+            .filter(|group| group.line)
+            .count();
+        let slashes = run.groups[1..=end]
+            .iter()
+            .filter(|group| group.sign == '/')
+            .count();
+        let decimal = end == 1 && run.groups[1].sign == '.' && sizes[1] < 3;
+        if lines > 1 || slashes > 2 || decimal {
+            return false;
+        }
         let zero = run.digits[0] == b'0' && run.digits[1] != b'0';
 
         // What the text calls a telephone number.
         if case.called && (7..=NATIONAL_MOST + 2).contains(&digits) && last {
-            return has(case.lengths.any()) && !is_date(run, end);
+            return tail && has(case.lengths.any()) && !is_date(run, end);
         }
         if !amount && !case.other && has(case.named.any()) && digits > 5 {
             let bare = !has(case.named.trunk);
@@ -411,17 +431,29 @@ impl<'a> Phones<'a> {
                 false => last && run.digits[1] == b'9' && !case.other,
             };
         }
-        if !grouped || !alone || amount || !GROUPS.contains(&sizes) {
+        if !grouped || !alone {
+            return false;
+        }
+        // North America, with and without the 1 before it; the last four digits may be apart.
+        let area = match (digits, sizes) {
+            (10, [3, 3, ..]) => run.digits[0],
+            (11, [1, 3, 3, ..] | [4, 3, ..]) if run.digits[0] == b'1' => run.digits[1],
+            (10, _) if spread => run.digits[0],
+            (11, _) if spread && run.digits[0] == b'1' => run.digits[1],
+            _ => b'0',
+        };
+        if area > b'1' && has(case.lengths.any()) {
+            return true;
+        }
+        if amount || lines > 0 || !GROUPS.contains(&sizes) {
             return false;
         }
         let first = run.groups[1].sign;
         let uniform = run.groups[1..=end].iter().all(|group| group.sign == first);
         match sizes {
-            [3, 3, 4] => run.digits[0] > b'1' && has(case.lengths.bare),
-            [1, 3, 3, 4] => run.digits[0] == b'1' && run.digits[1] > b'1',
             // No country's numbers without a trunk prefix begin so, but dates, times and amounts do.
             _ if run.digits[0] < b'2' && !matches!(sizes, [3, 4, 4] | [2, 3, 2, 2]) => false,
-            [3, 3, 3] if first == '.' => false,
+            [3, 3, 3] if first != ' ' && first != '-' => false,
             [2, 2, 2, 2] | [3, 3, 3] | [5, 5] if case.other => false,
             [5, 5] => run.digits[0] > b'5' && first == ' ',
             [2, 5, 4] => first == ' ' && run.groups[2].sign == '-',
@@ -441,7 +473,7 @@ impl<'a> Phones<'a> {
                 word.is_none_or(|(_, start)| self.view.before(start).is_word())
             }
             '/' | '-' | ':' | '.' | ',' | '*' => further == Some(Class::Digit),
-            '=' | '_' | '$' | '€' | '£' | '¥' | '₹' | '%' | '#' | '+' => true,
+            '=' | '_' | '$' | '€' | '£' | '¥' | '₹' | '%' | '+' => true,
             _ => before.is_word(),
         }
     }
@@ -498,7 +530,7 @@ impl<'a> Phones<'a> {
 
     fn is_other(&self, start: usize) -> bool {
         let Some((word, begins)) = self.view.word_before(start, 4) else {
-            return self.view.before(start).c == '#';
+            return false;
         };
         let before = || self.view.word_before(begins, 2).map(|(word, _)| word);
         OTHERS.contains(&&*word)
@@ -595,11 +627,12 @@ fn run(view: &View, start: usize) -> Run {
         });
         (sign, line, closes) = (' ', false, false);
         let mut points = 0;
+        let mut blank = false;
         for _ in 0..SEPARATORS {
             let token = view.get(at);
             match token.class {
-                Class::Blank => {}
-                Class::Line => line = true,
+                Class::Blank => blank = true,
+                Class::Line => (line, blank) = (true, true),
                 Class::Sign if "-./()[]~".contains(token.c) => {
                     points += usize::from(token.c == '.' || token.c == '/');
                     closes |= token.c == ')' || token.c == ']';
@@ -608,6 +641,9 @@ fn run(view: &View, start: usize) -> Run {
                 _ => break,
             }
             at += 1;
+        }
+        if blank && "-./".contains(sign) {
+            sign = APART;
         }
         // Nothing between them at all: more digits than a number has.
         if points > 1 || at == run.groups[run.groups.len() - 1].end {
