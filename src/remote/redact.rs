@@ -41,7 +41,8 @@ pub enum PersonalData {
     Card,
     /// Addresses of Internet hosts, versions 4 and 6.
     Ip,
-    /// Telephone numbers: international ones, and national ones that are written with separators.
+    /// Telephone numbers: those with a country code, and national ones that their trunk prefix, their groups or a word
+    /// before them tell, or that are of the regions in [`RedactOptions::regions`].
     Phone,
     /// People's names, where the bundle has a tagger that finds them.
     Name,
@@ -238,6 +239,7 @@ impl Redactor {
                     names::find(&view, names)
                 }
             };
+            let mut earlier = std::mem::take(&mut found).into_iter().peekable();
             for (from, to) in places {
                 view.take(from, to);
                 if !self.takes(kind) {
@@ -245,14 +247,17 @@ impl Redactor {
                     continue;
                 }
                 let (start, end) = view.bytes(from, to);
+                while let Some(before) = earlier.next_if(|found| found.start < start) {
+                    found.push(before);
+                }
                 found.push(Found {
                     name: kind.name().to_owned(),
                     start,
                     end,
                 });
             }
+            found.extend(earlier);
         }
-        found.sort_by_key(|found| found.start);
         found
     }
 

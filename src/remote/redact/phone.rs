@@ -194,6 +194,9 @@ const SEPARATORS: usize = 4;
 /// The sign of a dash, a point or a slash with blanks.
 const APART: char = '~';
 
+/// The fewest digits of a national number that is looked for.
+const NATIONAL_LEAST: usize = 6;
+
 /// The most digits that national numbers have, trunk prefix included.
 const NATIONAL_MOST: usize = 12;
 
@@ -201,12 +204,12 @@ const NATIONAL_MOST: usize = 12;
 pub(super) struct Phones<'a> {
     view: &'a View,
     regions: &'a [&'static Region],
-    /// National numbers of all regions by their first three digits, as far as they were asked for.
-    known: Vec<Option<National>>,
+    /// National numbers of all regions, and of these, by their first three digits, as far as they were asked for.
+    known: Vec<Option<(National, National)>>,
 }
 
 /// Digits with signs between them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Run {
     digits: Vec<u8>,
     groups: Vec<Group>,
@@ -292,7 +295,7 @@ impl<'a> Phones<'a> {
         if self.joined_before(at) {
             return None;
         }
-        if self.is_other(at) {
+        if self.view.get(at).c != '0' || self.is_other(at) {
             return None;
         }
         let run = run(self.view, at);
@@ -313,16 +316,22 @@ impl<'a> Phones<'a> {
 
     /// Where a national number ends; `open` is its bracket, or its first digit.
     fn national(&mut self, open: usize, start: usize) -> Option<usize> {
+        let run = run(self.view, start);
+        if run.digits.len() < NATIONAL_LEAST {
+            return None;
+        }
+        let (lengths, named) = self.lengths(&run.digits);
+        let any = lengths.any() | named.any();
+        if run.groups.iter().all(|group| any & 1 << group.digits == 0) {
+            return None;
+        }
         let called = self.called(open);
         if self.joined_before(open) && !called {
             return None;
         }
-        let run = run(self.view, start);
-        let head = run.digits.get(..3)?;
-        let lengths = self.lengths(head);
-        let named = National::of(self.regions.iter().copied(), &run.digits);
         let case = Case {
             run: &run,
+            sizes: (0..run.groups.len()).map(|group| run.size(group)).collect(),
             lengths,
             named,
             called,
@@ -335,10 +344,20 @@ impl<'a> Phones<'a> {
         Some(run.groups[end].end)
     }
 
-    /// All regions' national numbers that begin with three digits.
-    fn lengths(&mut self, head: &[u8]) -> National {
+    /// All regions' national numbers that begin with the first three digits, and those of the caller's regions that begin
+    /// with all of them.
+    fn lengths(&mut self, digits: &[u8]) -> (National, National) {
+        let head = &digits[..3];
         let place = head.iter().fold(0, |n, b| n * 10 + usize::from(b - b'0'));
-        *self.known[place].get_or_insert_with(|| National::of(REGIONS.iter(), head))
+        let regions = self.regions;
+        let (all, named) = *self.known[place].get_or_insert_with(|| {
+            let named = National::of(regions.iter().copied(), head);
+            (National::of(REGIONS.iter(), head), named)
+        });
+        match named.any() {
+            0 => (all, named),
+            _ => (all, National::of(regions.iter().copied(), digits)),
+        }
     }
 
     /// Whether the digits up to the end of a group are a national number.
@@ -346,11 +365,10 @@ impl<'a> Phones<'a> {
         let run = case.run;
         let digits = run.groups[end].digits;
         let behind = run.groups[end].end;
-        if self.joined_behind(behind) {
+        if !(NATIONAL_LEAST..=NATIONAL_MOST + 2).contains(&digits) || self.joined_behind(behind) {
             return false;
         }
-        let sizes: Vec<usize> = (0..=end).map(|group| run.size(group)).collect();
-        let sizes = &sizes[..];
+        let sizes = &case.sizes[..=end];
         let has = |lengths: Lengths| lengths & 1 << digits != 0;
         let grouped = end > 0;
         let last = end + 1 == run.groups.len() && !run.more;
@@ -601,7 +619,11 @@ pub(super) struct Number {
 
 /// The digits from a token on: at most [`MOST_DIGITS`], and one more.
 fn run(view: &View, start: usize) -> Run {
-    let mut run = Run::default();
+    let mut run = Run {
+        digits: Vec::with_capacity(MOST_DIGITS),
+        groups: Vec::with_capacity(MOST_DIGITS),
+        more: false,
+    };
     let mut at = start;
     let (mut sign, mut line, mut closes) = ('\0', false, false);
     loop {
@@ -706,6 +728,8 @@ fn possible(run: &Run) -> Option<Number> {
 /// What a national number is judged by.
 struct Case<'a> {
     run: &'a Run,
+    /// How many digits each group has.
+    sizes: Vec<usize>,
     lengths: National,
     named: National,
     called: bool,

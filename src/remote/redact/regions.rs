@@ -213,9 +213,19 @@ impl Digits {
             b'd' => ANY,
             digit => 1 << (digit & 0xf),
         };
-        (0..self.length)
-            .filter(|at| from & (1 << at) != 0 && self.sets[*at] & set != 0)
-            .fold(0, |ends, at| ends | 1 << (at + 1))
+        let mut left = from & ((1 << self.length) - 1);
+        if set == ANY {
+            return left << 1;
+        }
+        let mut ends = 0;
+        while left != 0 {
+            let at = left.trailing_zeros();
+            left &= left - 1;
+            if self.sets[at as usize] & set != 0 {
+                ends |= 1 << (at + 1);
+            }
+        }
+        ends
     }
 }
 
