@@ -317,7 +317,10 @@ impl<'a> Phones<'a> {
     /// Where a national number ends; `open` is its bracket, or its first digit.
     fn national(&mut self, open: usize, start: usize) -> Option<usize> {
         let run = run(self.view, start);
-        if run.digits.len() < NATIONAL_LEAST {
+        let closes = || run.groups.iter().take(5).any(|group| group.closes);
+        // No national number begins with two zeros.
+        let none = run.digits.starts_with(b"00") || open < start && !closes();
+        if none || run.digits.len() < NATIONAL_LEAST {
             return None;
         }
         let (lengths, named) = self.lengths(&run.digits);
