@@ -255,6 +255,12 @@ export function createJsonServer(handler: (request: IncomingMessage, response: S
     if (response.headersSent) response.destroy();
     else write(response, new Refusal(500, "internal", "the server failed"));
   };
+  // The last request of each connection: what is said on the connection itself must not come before its answer.
+  const latest = new WeakMap<Duplex, { request: IncomingMessage; response: ServerResponse }>();
+  const answering = (socket: Duplex): { request: IncomingMessage; response: ServerResponse } | undefined => {
+    const exchange = latest.get(socket);
+    return exchange?.response.closed ? undefined : exchange;
+  };
   const server = createServer(
     // A request without Host is answered by the handler, in JSON.
     {
@@ -264,6 +270,7 @@ export function createJsonServer(handler: (request: IncomingMessage, response: S
       connectionsCheckingInterval: 2000,
     },
     (request, response) => {
+      latest.set(request.socket, { request, response });
       request.on("error", () => {});
       response.on("error", () => {});
       try {
@@ -274,23 +281,25 @@ export function createJsonServer(handler: (request: IncomingMessage, response: S
     },
   );
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Duplex) => {
-    switch (error.code) {
-      case "ECONNRESET":
-        socket.destroy();
-        break;
-      case "HPE_HEADER_OVERFLOW":
-        last(socket, new Refusal(431, "headers_too_large", "the request's headers are too large"));
-        break;
-      case "ERR_HTTP_REQUEST_TIMEOUT":
-        last(socket, new Refusal(408, "slow_request", "the request took too long to arrive"));
-        break;
-      default:
-        last(socket, new Refusal(400, "invalid_request", "this is not an HTTP request"));
+    if (error.code === "ECONNRESET") {
+      socket.destroy();
+      return;
     }
+    const exchange = answering(socket);
+    if (exchange && (exchange.request.complete || exchange.response.headersSent)) {
+      // What is broken stands behind a request that was whole, or that has been answered before its end.
+      exchange.response.once("close", () => socket.destroy());
+      return;
+    }
+    last(socket, broken(error.code));
   });
-  server.on("connect", (_: IncomingMessage, socket: Duplex) =>
-    last(socket, new Refusal(405, "method_not_allowed", "this server opens no tunnels")),
-  );
+  server.on("connect", (_: IncomingMessage, socket: Duplex) => {
+    const refuse = (): void => last(socket, new Refusal(405, "method_not_allowed", "this server opens no tunnels"));
+    socket.on("error", () => {});
+    const exchange = answering(socket);
+    if (exchange) exchange.response.once("close", refuse);
+    else refuse();
+  });
   server.on("checkExpectation", (_: IncomingMessage, response: ServerResponse) =>
     write(response, new Refusal(417, "unknown_expectation", "the only expectation that is met is 100-continue")),
   );
@@ -300,6 +309,18 @@ export function createJsonServer(handler: (request: IncomingMessage, response: S
 function write(response: ServerResponse, refusal: Refusal): void {
   response.writeHead(refusal.status, { "content-type": "application/json", ...ALWAYS });
   response.end(JSON.stringify(refusal.body()));
+}
+
+/** What is said of a request that Node does not read to its end. */
+function broken(code: string | undefined): Refusal {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return new Refusal(431, "headers_too_large", "the request's headers are too large");
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return new Refusal(408, "slow_request", "the request took too long to arrive");
+    default:
+      return new Refusal(400, "invalid_request", "this is not an HTTP request");
+  }
 }
 
 /** The last words on a connection. */

@@ -162,6 +162,10 @@ for (const { name, prefix, ours, start } of TARGETS) {
       ["another method", head(2).replace("POST", "PROPFIND") + "{}", [405]],
     ];
     if (ours) {
+      const kept = whole.replace("Connection: close\r\n", "");
+      cases.push(["no HTTP behind a request", `${kept}\u0000\r\n\r\n`, [200]]);
+      cases.push(["a body behind a request without one", `${whole.slice(0, whole.indexOf("\r\n\r\n")).replace("1.1", "1.0").replace(/Content-Length: .*/, "X: y")}\r\n\r\n[]`, [400]]);
+      cases.push(["a tunnel behind a request", `${kept}CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`, [200, 405]]);
       for (const target of ["//", "//evil.example/x", "/%E0%A4%A", "/%00", "/..%2f..%2fetc/passwd", "http://evil.example//", "/llm/v1/%", "/llm/", "/?%", "/llm"]) {
         cases.push([`GET ${target}`, get(target), [expect.any(Number) as never]]);
       }
