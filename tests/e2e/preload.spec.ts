@@ -53,9 +53,15 @@ test("a manifest without an end is given up at its bound", async ({ page, harnes
     sent.push(endless(response, " "));
   });
   await open(page, harness.address);
-  for (const preload of [[], ["language"]]) {
-    expect(await refused(page, { bundle: `${server.address}/`, preload })).toMatchObject({ code: "not_a_bundle" });
-  }
+  let release = (): void => {};
+  harness.gate = new Promise((resolve) => (release = resolve));
+  // While there is no engine, nobody else ends it.
+  const held = refused(page, { bundle: `${server.address}/`, preload: ["language"], wasm: "/held/wasm/" });
+  await expect.poll(() => sent.length).toBe(1);
+  await expectHalted(sent);
+  release();
+  expect(await held).toMatchObject({ code: "not_a_bundle" });
+  expect(await refused(page, { bundle: `${server.address}/` })).toMatchObject({ code: "not_a_bundle" });
   expect(sent).toHaveLength(2);
   await expectHalted(sent);
   await server.stop();
