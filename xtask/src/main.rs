@@ -1,14 +1,17 @@
-//! `cargo xtask build | demo | test | bench | models | sizes`: everything a developer or CI runs.
+//! `cargo xtask build | cli | demo | test | bench | models | sizes`: everything a developer or CI runs.
 
 mod bench;
 mod linker;
 mod llm;
 mod models;
 mod package;
+mod paths;
+mod policy;
 mod run;
 mod serve;
 mod sizes;
 mod test;
+mod third_party;
 mod tools;
 mod wasm;
 
@@ -33,6 +36,8 @@ struct Args {
 enum Command {
     /// Build the wasm module, the npm package and the demo site
     Build,
+    /// Build the command line as it is handed on, and print where it is
+    Cli,
     /// Build everything and serve the demo, with a small LLM as its remote
     Demo {
         /// The port to serve on
@@ -59,6 +64,8 @@ enum Command {
     Bench(bench::Args),
     /// Print the sizes of what was built
     Sizes,
+    /// Print the notices of others' work in what ships, and check what may be in it by deny.toml
+    Notices,
     /// Cargo's runner for wasm tests
     #[command(hide = true)]
     WasmTestRunner {
@@ -75,12 +82,20 @@ fn main() -> ExitCode {
     }
     let result = match Args::parse().command {
         Command::Build => build(),
+        Command::Cli => package::build_cli().and_then(|file| {
+            paths::check(std::slice::from_ref(&file))?;
+            println!("{}", file.display());
+            Ok(())
+        }),
         Command::Demo { port, no_llm } => build().and_then(|()| serve::demo(port, no_llm)),
         Command::Test { only, rest } => test::test(&only, &rest),
         Command::Models => models::models(),
         Command::Cascade => models::cascade(),
         Command::Bench(args) => bench::bench(&args),
         Command::Sizes => sizes::print(),
+        Command::Notices => policy::check()
+            .and_then(|()| third_party::text())
+            .map(|text| print!("{text}")),
         Command::WasmTestRunner { args } => wasm::test_runner(args),
     };
     exit(result)

@@ -1,14 +1,15 @@
 //! The npm package and the demo site.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use crate::root;
-use crate::run::{command, run};
+use crate::run::{cargo, command, output, run};
 use crate::tools::npm_ci;
+use crate::{paths, third_party};
 
 /// What the package has of others: where it is, and where it goes. Copied, because a package that is used without a
 /// bundler finds nothing by a name.
@@ -32,6 +33,10 @@ pub fn build() -> Result<()> {
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
         copy(licence, &format!("pkg/{licence}"))?;
     }
+    fs::write(
+        root().join("pkg/dist").join(third_party::NAME),
+        third_party::text()?,
+    )?;
     copy(
         "src/bundle/manifest.schema.json",
         "pkg/dist/manifest.schema.json",
@@ -55,7 +60,60 @@ pub fn build_site() -> Result<()> {
             &format!("www/dist/models/{path}"),
         )?;
     }
-    Ok(())
+    let notices = third_party::NAME;
+    copy(
+        &format!("pkg/dist/{notices}"),
+        &format!("www/dist/{notices}"),
+    )
+}
+
+/// Builds the command line as it is handed on: optimised, and without paths of this machine. Gives its file.
+pub fn build_cli() -> Result<PathBuf> {
+    let mut cargo = cargo();
+    cargo.args(["build", "--locked", "--release", "--package", "smallfirst"]);
+    cargo.args(["--bin", "smallfirst"]);
+    paths::set(&mut cargo, &paths::flags(&["-C", "strip=symbols"])?);
+    run(&mut cargo)?;
+    let name = format!("smallfirst{}", std::env::consts::EXE_SUFFIX);
+    Ok(root().join("target/release").join(name))
+}
+
+/// Holds what ships against what it is to be: the notices of others' work are in the package and beside the site, and no
+/// path of this machine is in any file.
+pub fn check() -> Result<()> {
+    let packed = output(
+        command("npm")
+            .args(["pack", "--dry-run", "--json", "--ignore-scripts"])
+            .current_dir(root().join("pkg")),
+    );
+    let packed: Value = serde_json::from_str(&packed.context("`npm pack` failed")?)?;
+    // A list of packages, or since npm 12 an object of them.
+    let package = match &packed {
+        Value::Array(packages) => packages.first(),
+        Value::Object(packages) => packages.values().next(),
+        _ => None,
+    };
+    let files = package.and_then(|package| package["files"].as_array());
+    let files: Vec<&str> = files
+        .context("`npm pack` lists no files")?
+        .iter()
+        .filter_map(|file| file["path"].as_str())
+        .collect();
+    let notices = format!("dist/{}", third_party::NAME);
+    for needed in [&notices, "LICENSE-MIT", "LICENSE-APACHE"] {
+        if !files.contains(&needed) {
+            bail!("the package lacks {needed}; it has {}", files.join(", "));
+        }
+    }
+    third_party::check(&root().join("pkg").join(&notices))?;
+    let site = root().join("www/dist");
+    third_party::check(&site.join(third_party::NAME))?;
+    let mut shipped: Vec<PathBuf> = files
+        .iter()
+        .map(|file| root().join("pkg").join(file))
+        .collect();
+    shipped.extend(paths::under(&site)?);
+    paths::check(&shipped)
 }
 
 fn copy(from: &str, to: &str) -> Result<()> {

@@ -8,12 +8,12 @@ use clap::ValueEnum;
 
 use crate::run::{cargo, command, run};
 use crate::tools::{self, WASM_TARGET, npm_ci};
-use crate::{build, llm, models, root, sizes};
+use crate::{build, llm, models, package, paths, policy, root, sizes};
 
 /// The parts of the test suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// Formatting, clippy, rustdoc
+    /// Formatting, clippy, rustdoc; licences and advisories of what ships
     Lint,
     /// Rust tests on this machine
     Native,
@@ -64,6 +64,7 @@ pub fn test(only: &[Part], rest: &[String]) -> Result<()> {
 fn lint(_: &[String]) -> Result<()> {
     tools::wasm_target()?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
+    policy::check()?;
     run(cargo().args([
         "clippy",
         "--locked",
@@ -149,6 +150,8 @@ fn wasm(_: &[String]) -> Result<()> {
 fn end_to_end(rest: &[String]) -> Result<()> {
     build()?;
     sizes::check()?;
+    package::check()?;
+    paths::check(&[package::build_cli()?])?;
     npm_ci("tests/e2e")?;
     npm_ci("tests/e2e/proxy")?;
     let chromium = tools::chromium()?;

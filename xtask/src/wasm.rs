@@ -11,6 +11,7 @@ use std::thread;
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::linker;
+use crate::paths;
 use crate::root;
 use crate::run::{cargo, command, output, run};
 use crate::tools::{self, Stamp, WASM_TARGET, npm_ci};
@@ -80,11 +81,15 @@ impl Module {
         root().join("target/wasm-modules").join(self.name())
     }
 
-    fn rustflags(self) -> &'static str {
-        match self.instructions {
-            Instructions::Baseline => "-C target-feature=+simd128",
-            Instructions::Relaxed => "-C target-feature=+simd128,+relaxed-simd",
-        }
+    /// Without paths of this machine.
+    fn rustflags(self) -> Result<Vec<String>> {
+        paths::flags(&[
+            "-C",
+            match self.instructions {
+                Instructions::Baseline => "target-feature=+simd128",
+                Instructions::Relaxed => "target-feature=+simd128,+relaxed-simd",
+            },
+        ])
     }
 }
 
@@ -122,7 +127,7 @@ pub fn build() -> Result<()> {
             let folder = module.folder();
             let stamp = Stamp::new(
                 &folder.join(".stamp"),
-                format!("{inputs}\n{}", module.rustflags()).as_bytes(),
+                format!("{inputs}\n{}", module.rustflags()?.join("\n")).as_bytes(),
             );
             if stamp.is_fresh() {
                 continue;
@@ -152,6 +157,7 @@ fn inputs() -> Result<String> {
         "Cargo.toml",
         "Cargo.lock",
         "xtask/src/linker.rs",
+        "xtask/src/paths.rs",
         "xtask/src/wasm.rs",
         "pkg/package-lock.json",
     ] {
@@ -209,7 +215,8 @@ fn compile(module: Module) -> Result<PathBuf> {
         cargo.args(["--features", "onnx"]);
     }
     cargo.arg("--").args(linker::options()?);
-    run(cargo.env("RUSTFLAGS", module.rustflags()))?;
+    paths::set(&mut cargo, &module.rustflags()?);
+    run(&mut cargo)?;
     let built = target.join("smallfirst.wasm");
     let copy = module.folder().join("compiled.wasm");
     fs::create_dir_all(module.folder())?;
