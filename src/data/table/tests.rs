@@ -142,22 +142,16 @@ fn numbers_lists_and_objects_are_told_apart() {
     assert!(refused("a.jsonl", deep.as_bytes()).contains("line 1"));
 }
 
-/// The lines of many rows are counted once, not from the beginning for each.
+/// The lines of many rows are counted once: from the beginning for each row, these would take minutes.
 #[test]
-fn reading_takes_time_in_proportion_to_the_file() {
-    let time = |rows: usize| {
-        let mut csv = String::from("text,label\n");
-        csv.extend(std::iter::repeat_n("some text,\"a\nb\"\n", rows));
-        let start = std::time::Instant::now();
-        let limits = Limits::default();
-        let table = parse("a.csv", csv.as_bytes(), Format::Csv, &["text"], &limits).unwrap();
-        assert_eq!(table.records[rows - 1].line, 2 * rows);
-        start.elapsed().as_secs_f64()
-    };
-    let best = |rows| (0..3).map(|_| time(rows)).fold(f64::INFINITY, f64::min);
-    let (some, many) = (best(4_000), best(64_000));
-    assert!(
-        many < 80.0 * some + 0.05,
-        "{some} s and {many} s for 16 times as much"
-    );
+fn lines_are_counted_over_quotes_and_blank_lines() {
+    let rows = 100_000;
+    let mut csv = String::from("text,label\n");
+    csv.extend(std::iter::repeat_n("some text,\"a\nb\"\r\n\n", rows));
+    let limits = Limits::default();
+    let table = parse("a.csv", csv.as_bytes(), Format::Csv, &["text"], &limits).unwrap();
+    assert_eq!(table.records.len(), rows);
+    for (at, record) in table.records.iter().enumerate() {
+        assert_eq!(record.line, 2 + 3 * at);
+    }
 }
