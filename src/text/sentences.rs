@@ -2,9 +2,19 @@
 
 use unicode_segmentation::UnicodeSegmentation;
 
+/// So many characters side by side that are neither letters nor digits end a sentence, whatever follows. After a full stop, each
+/// of them makes the rules look ahead, as far as the next letter.
+const MOST_BETWEEN: usize = 64;
+
 /// The sentences of a text (Unicode Annex 29), without the white space around them. Abbreviations may divide one.
 pub fn sentences(text: &str) -> Vec<&str> {
-    text.split_sentence_bounds()
+    let mut between = 0;
+    let ends = |c: char| {
+        between = if c.is_alphanumeric() { 0 } else { between + 1 };
+        between % MOST_BETWEEN == MOST_BETWEEN - 1
+    };
+    text.split_inclusive(ends)
+        .flat_map(str::split_sentence_bounds)
         .map(str::trim)
         .filter(|sentence| sentence.chars().any(char::is_alphanumeric))
         .collect()
@@ -56,6 +66,17 @@ mod tests {
             ]
         );
         assert!(sentences(" \n… !").is_empty());
+    }
+
+    #[test]
+    fn what_follows_a_full_stop_is_gone_through_once() {
+        for between in [" ", ")", "\u{201d} ", "\u{301})", ". ", ".)"] {
+            let long = between.repeat((1 << 20) / between.len());
+            let text = format!("One.{long}two{}. Three.", &long[..between.len()]);
+            let found = sentences(&text);
+            assert!(found[0].starts_with("One."), "{between:?}");
+            assert_eq!(found.last(), Some(&"Three."), "{between:?}");
+        }
     }
 
     #[test]
