@@ -1,6 +1,8 @@
 //! People's names in a text, from the labels that a tagger gives its tokens: IOB2 (Tjong Kim Sang and Veenstra 1999), where
 //! `B-PER` begins a name, `I-PER` goes on with it, and everything else ends it.
 
+use std::ops::Range;
+
 /// What a token is to a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tag {
@@ -48,17 +50,35 @@ pub fn names<'a>(text: &'a str, tokens: &[((usize, usize), Tag)]) -> Vec<&'a str
         }
         open = tag != Tag::Other;
     }
-    let whole = spans.into_iter().map(|(start, end)| {
-        let before = text.get(..start).unwrap_or_default();
-        let behind = text.get(end..).unwrap_or_default();
+    let mut words = [0..0, 0..0];
+    let mut whole: Vec<(usize, usize)> = Vec::with_capacity(spans.len());
+    for (start, end) in spans {
+        let [first, last] = &mut words;
+        let span = (word(text, start, first).start, word(text, end, last).end);
+        // The pieces of one word give the same name.
+        if whole.last() != Some(&span) {
+            whole.push(span);
+        }
+    }
+    let names = whole
+        .into_iter()
+        .map(|(start, end)| text.get(start..end).unwrap_or_default());
+    // One letter is an initial or a mistake, and stands everywhere.
+    names
+        .filter(|name| name.chars().filter(|c| c.is_alphabetic()).nth(1).is_some())
+        .collect()
+}
+
+/// The letters and digits around a place. `known` is where those around an earlier place are: one long word may have many names.
+fn word(text: &str, at: usize, known: &mut Range<usize>) -> Range<usize> {
+    if !(known.start..=known.end).contains(&at) || known.end == 0 {
+        let before = text.get(..at).unwrap_or_default();
+        let behind = text.get(at..).unwrap_or_default();
         let start = before.trim_end_matches(char::is_alphanumeric).len();
         let end = text.len() - behind.trim_start_matches(char::is_alphanumeric).len();
-        text.get(start..end).unwrap_or_default()
-    });
-    // One letter is an initial or a mistake, and stands everywhere.
-    whole
-        .filter(|name| name.chars().filter(|c| c.is_alphabetic()).count() > 1)
-        .collect()
+        *known = start..end;
+    }
+    known.clone()
 }
 
 /// Whether no word goes on across a place.
@@ -105,6 +125,14 @@ mod tests {
     }
 
     #[test]
+    fn a_long_word_of_many_pieces_is_one_name() {
+        let text = "a".repeat(1 << 20);
+        let tags = [Begins, Other].into_iter().cycle();
+        let tokens: Vec<_> = (0..text.len()).map(|at| (at, at + 1)).zip(tags).collect();
+        assert_eq!(names(&text, &tokens), [text.as_str()]);
+    }
+
+    #[test]
     fn names_side_by_side_stay_two_and_pieces_of_a_word_one() {
         let text = "Ann Bob";
         assert_eq!(
@@ -112,6 +140,10 @@ mod tests {
             ["Ann", "Bob"]
         );
         assert_eq!(names(text, &[((0, 1), Begins), ((1, 3), Begins)]), ["Ann"]);
+        assert_eq!(
+            names("Ann-Bob", &[((0, 7), Begins), ((0, 7), Begins)]),
+            ["Ann-Bob"]
+        );
         assert!(names("A b", &[((0, 1), Begins)]).is_empty());
         assert!(names("x", &[((0, 9), Begins)]).is_empty());
     }
