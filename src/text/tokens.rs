@@ -1,5 +1,7 @@
 //! Text to token ids.
 
+mod bounds;
+
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -54,10 +56,14 @@ impl TextTokenizer {
             )
         };
         let json = str::from_utf8(json).map_err(|e| invalid(&e))?;
+        bounds::check(json).map_err(|e| invalid(&e))?;
         let converted = match json.starts_with(CANONICAL) {
             true => None,
             false => Some(TextTokenizer::canonical(json).map_err(|e| invalid(&e))?),
         };
+        if let Some(json) = &converted {
+            bounds::check(json).map_err(|e| invalid(&e))?;
+        }
         let json = converted.as_deref().unwrap_or(json);
         let inner = tokenizers::from_json(json).map_err(|e| match e.to_string() {
             why if why.contains("system-regex") => invalid(
