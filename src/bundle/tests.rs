@@ -251,6 +251,47 @@ fn byte_windows_are_bounded() {
 }
 
 #[test]
+fn a_prompt_has_so_many_places() {
+    let prompt = |places: usize| {
+        let mut manifest = sample();
+        manifest["tasks"]["write"] = json!({"kind": "generate", "input": "text", "title": "W", "instruction": "Write.",
+            "limits": {"minBytes": 1, "maxBytes": 1000},
+            "prompt": {"system": "{{tone}}", "user": "{{input}}".repeat(places - 1)}});
+        parse(&manifest)
+    };
+    assert!(prompt(64).is_ok());
+    let error = prompt(65).unwrap_err().to_string();
+    assert!(error.contains("65 places"), "{error}");
+}
+
+/// Each of many languages is looked up among many labels: four times as many of both take four times as long, not sixteen.
+#[test]
+fn many_languages_are_judged_in_linear_time() {
+    let manifest = |n: usize| {
+        let labels: Vec<Value> = (0..n).map(|i| json!({"id": format!("l{i}")})).collect();
+        let mut manifest = sample();
+        manifest["tasks"]["spam"]["limits"]["languages"]["allow"] = labels
+            .iter()
+            .rev()
+            .map(|label| label["id"].clone())
+            .collect();
+        manifest["tasks"]["language"]["labels"] = labels.into();
+        manifest.to_string()
+    };
+    let fastest = |n: usize| {
+        let json = manifest(n);
+        let time = || {
+            let begin = std::time::Instant::now();
+            Bundle::parse(json.as_bytes()).unwrap();
+            begin.elapsed()
+        };
+        (0..5).map(|_| time()).min().unwrap()
+    };
+    let (few, many) = (fastest(8_000), fastest(32_000));
+    assert!(many < 11 * few, "{few:?}, {many:?}");
+}
+
+#[test]
 fn no_path_leaves_the_bundle() {
     for path in [
         "../x",

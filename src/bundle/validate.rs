@@ -1,6 +1,6 @@
 //! The rules of the format that types alone cannot state.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Features, FileEntry, Guarantee, Head, Manifest, OodMethod, Tagger, TaskEntry};
 use crate::error::{Code, Error, Result};
@@ -18,6 +18,9 @@ const MAX_BUCKETS: u32 = 1 << 22;
 
 /// The most borders that a reference histogram may have.
 const MAX_EDGES: usize = 1024;
+
+/// The most places of a prompt that something is put into: the input may be long, and goes into each that asks for it.
+const MAX_PLACES: usize = 64;
 
 /// The most sentences that a summary may be made of.
 const MAX_SENTENCES: u32 = 100;
@@ -50,11 +53,15 @@ pub(super) fn validate(manifest: &Manifest) -> Result<()> {
     if manifest.tasks.is_empty() {
         return Err(invalid("the manifest has no tasks"));
     }
+    let mut languages = Languages::default();
     for (id, task) in &manifest.tasks {
-        self::task(manifest, id, task)?;
+        self::task(manifest, id, task, &mut languages)?;
     }
     Ok(())
 }
+
+/// The labels of the tasks that tell languages, by task. Many tasks may name the same one.
+type Languages<'a> = BTreeMap<&'a str, HashSet<&'a str>>;
 
 /// Checks a path inside a bundle. It is joined to the bundle's address and used as a cache key: anything that could leave
 /// the folder or mean something to a URL parser is refused.
@@ -249,7 +256,12 @@ fn tagger(manifest: &Manifest, tagger: &Tagger) -> Result<()> {
     Ok(())
 }
 
-fn task(manifest: &Manifest, id: &str, task: &TaskEntry) -> Result<()> {
+fn task<'a>(
+    manifest: &'a Manifest,
+    id: &str,
+    task: &TaskEntry,
+    languages: &mut Languages<'a>,
+) -> Result<()> {
     let what = format!("task \"{id}\"");
     if task.limits.max_bytes == 0 || task.limits.min_bytes > task.limits.max_bytes {
         return Err(invalid(format!(
@@ -260,7 +272,7 @@ fn task(manifest: &Manifest, id: &str, task: &TaskEntry) -> Result<()> {
         listed(manifest, &what, path)?;
     }
     match task.kind {
-        TaskKind::Classify => classification(manifest, id, &what, task),
+        TaskKind::Classify => classification(manifest, id, &what, task, languages),
         TaskKind::Generate => generation(manifest, &what, task),
     }
 }
@@ -284,6 +296,13 @@ fn generation(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
             "{what} needs a prompt whose user part has {{{{input}}}} in it"
         )));
     }
+    let places = task.prompt.iter().flat_map(|p| [&p.system, &p.user]);
+    let places: usize = places.map(|part| part.matches("{{").count()).sum();
+    if places > MAX_PLACES {
+        return Err(invalid(format!(
+            "{what}: its prompt has {places} places in double braces, and the most is {MAX_PLACES}"
+        )));
+    }
     if let Some(extract) = &task.extract {
         in_range(what, "sentences", extract.sentences, MAX_SENTENCES)?;
         let encoder = manifest.encoders.get(&extract.encoder);
@@ -297,7 +316,13 @@ fn generation(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
     Ok(())
 }
 
-fn classification(manifest: &Manifest, id: &str, what: &str, task: &TaskEntry) -> Result<()> {
+fn classification<'a>(
+    manifest: &'a Manifest,
+    id: &str,
+    what: &str,
+    task: &TaskEntry,
+    languages: &mut Languages<'a>,
+) -> Result<()> {
     if task.prompt.is_some() || task.extract.is_some() {
         return Err(invalid(format!(
             "{what} chooses a label and has no use for a prompt or extract"
@@ -312,17 +337,16 @@ fn classification(manifest: &Manifest, id: &str, what: &str, task: &TaskEntry) -
             "{what}: labels must be distinct and not empty"
         )));
     }
-    if let Some(languages) = &task.limits.languages {
-        let teller = manifest.tasks.get(&languages.task);
-        let sound = teller.is_some_and(|t| {
-            languages.task != id
+    if let Some(limit) = &task.limits.languages {
+        let teller = manifest.tasks.get_key_value(&limit.task);
+        let sound = teller.is_some_and(|(name, t)| {
+            let known = || t.labels.iter().map(|label| label.id.as_str()).collect();
+            let known = languages.entry(name).or_insert_with(known);
+            limit.task != id
                 && t.input == task.input
                 && t.kind == TaskKind::Classify
                 && t.limits.languages.is_none()
-                && languages
-                    .allow
-                    .iter()
-                    .all(|l| t.labels.iter().any(|known| known.id == *l))
+                && limit.allow.iter().all(|l| known.contains(l.as_str()))
         });
         if !sound {
             return Err(invalid(format!(
