@@ -105,13 +105,15 @@ impl<'a> View<'a> {
     }
 }
 
-/// How many elements a shape has.
+/// How many elements a shape has. Where one length is 0, the others are held against the limit all the same: steps go along
+/// them, whatever they find there.
 pub(crate) fn count(shape: &[usize]) -> Result<usize, Fault> {
-    shape
+    let places = shape
         .iter()
-        .try_fold(1usize, |n, &d| n.checked_mul(d))
+        .try_fold(1usize, |n, &d| n.checked_mul(d.max(1)))
         .filter(|&n| n <= MAX_ELEMENTS)
-        .ok_or("an array is too large")
+        .ok_or("an array is too large")?;
+    Ok(if shape.contains(&0) { 0 } else { places })
 }
 
 /// The distance between neighbours along each axis.
