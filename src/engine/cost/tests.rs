@@ -98,7 +98,7 @@ fn arrays_without_elements_and_with_endless_axes_are_counted() {
     let reshape = json!({ "op": { "Reshape": dims }, "of": [1] });
     let add = json!({ "op": { "Binary": "Add" }, "of": [2, 2] });
     let error = refused_or_unfit(file(rows(4), &[], &[slice, reshape, add], 1));
-    assert_eq!(error.code(), Code::ModelInvalid);
+    assert!(error.to_string().contains("too large"), "{error}");
     // And those with very many axes.
     let dims: Vec<Value> = (0..1000).map(|_| json!({ "n": 1 })).collect();
     let reshape = json!({ "op": { "Reshape": dims }, "of": [0] });
