@@ -1,6 +1,7 @@
-//! `cargo xtask build | cli | demo | test | bench | models | sizes`: everything a developer or CI runs.
+//! `cargo xtask build | cli | demo | test | bench | fuzz | models | sizes`: everything a developer or CI runs.
 
 mod bench;
+mod fuzz;
 mod linker;
 mod llm;
 mod models;
@@ -62,6 +63,8 @@ enum Command {
     Cascade,
     /// Measure against onnxruntime-web and transformers.js in the same browser, on the same files
     Bench(bench::Args),
+    /// Fuzz what reads what others wrote, with a clock
+    Fuzz(fuzz::Args),
     /// Print the sizes of what was built
     Sizes,
     /// Print the notices of others' work in what ships, and check what may be in it by deny.toml
@@ -92,6 +95,7 @@ fn main() -> ExitCode {
         Command::Models => models::models(),
         Command::Cascade => models::cascade(),
         Command::Bench(args) => bench::bench(&args),
+        Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Sizes => sizes::print(),
         Command::Notices => policy::check()
             .and_then(|()| third_party::text())

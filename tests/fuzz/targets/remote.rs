@@ -1,7 +1,5 @@
 //! A remote that sends whatever the fuzzer made: the first byte chooses the provider, the second how the rest is cut.
 
-#![allow(dead_code)]
-
 use std::cell::RefCell;
 
 use serde_json::json;
@@ -10,6 +8,85 @@ use smallfirst::remote::{
     Transport, TransportError, Unnamed, Wanted,
 };
 use smallfirst::task::{Input, Label};
+
+use super::Target;
+
+/// A text in pieces: what was given piece by piece is the answer, or there is a typed error.
+pub const STREAM: Target = Target {
+    name: "stream",
+    read: stream,
+    choice: 2,
+    seeds,
+    most: 8 << 10,
+    words: WORDS,
+};
+
+/// A choice: it is one of the labels, or there is a typed error.
+pub const REPLY: Target = Target {
+    name: "reply",
+    read: reply,
+    ..STREAM
+};
+
+const WORDS: &[&str] = &[
+    "data: ",
+    "event: ",
+    "data: [DONE]\n\n",
+    "\n\n",
+    "\"choices\":[",
+    "\"delta\":{\"content\":\"",
+    "\"message\":{\"content\":\"",
+    "\"finish_reason\":\"stop\"",
+    "\"tool_calls\":[{\"function\":{\"arguments\":\"",
+    "\"refusal\":",
+    "\"usage\":{",
+    "\"output\":[",
+    "\"type\":\"response.output_text.delta\"",
+    "\"type\":\"response.completed\"",
+    "\"type\":\"content_block_delta\"",
+    "\"type\":\"message_delta\"",
+    "\"stop_reason\":\"end_turn\"",
+    "\"candidates\":[{\"content\":{\"parts\":[",
+    "\"finishReason\":\"STOP\"",
+    "\"functionCall\":{\"args\":",
+    "\"message\":{\"content\":",
+    "\"done\":true",
+    "\"stopReason\":",
+    "\"answers\":[{\"type\":\"choice\",\"choice\":",
+    "\"probabilities\":[",
+    "{\"reply\":{\"text\":\"",
+    "{\"label\":\"a\"}",
+    "{\\\"label\\\":\\\"a\\\"}",
+    "```json\n",
+];
+
+/// One reply of each provider, whole and in pieces.
+fn seeds() -> Vec<Vec<u8>> {
+    let said = r#"{"label":"a"}"#;
+    let quoted = serde_json::to_string(said).unwrap_or_default();
+    let bodies = [
+        format!(r#"{{"choices":[{{"message":{{"content":{quoted}}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":7}}}}"#),
+        format!(r#"{{"status":"completed","output":[{{"type":"message","content":[{{"type":"output_text","text":{quoted}}}]}}]}}"#),
+        r#"{"answers":[{"type":"choice","choice":"a","confidence":0.8,"probabilities":[{"value":"a","probability":0.8}]}]}"#.into(),
+        format!(r#"{{"content":[{{"type":"text","text":{quoted}}}],"stop_reason":"end_turn"}}"#),
+        format!(r#"{{"candidates":[{{"content":{{"parts":[{{"text":{quoted}}}]}},"finishReason":"STOP"}}]}}"#),
+        format!(r#"{{"message":{{"content":{quoted}}},"done":true,"done_reason":"stop"}}"#),
+        format!(r#"{{"output":{{"message":{{"content":[{{"text":{quoted}}}]}}}},"stopReason":"end_turn"}}"#),
+        format!(r#"{{"choices":[{{"message":{{"content":{quoted}}},"finish_reason":"stop"}}]}}"#),
+        r#"{"reply":{"text":"a"}}"#.into(),
+        r#"{"reply":{"label":"a","confidence":0.5}}"#.into(),
+    ];
+    let all = (0u8..).zip(&bodies);
+    all.flat_map(|(provider, body)| {
+        let lines = [
+            body.clone(),
+            format!("data: {body}\n\ndata: [DONE]\n\n"),
+            format!("{body}\n"),
+        ];
+        lines.map(|body| [&[provider, 63], body.as_bytes()].concat())
+    })
+    .collect()
+}
 
 /// The order is part of the corpora.
 pub const PROVIDERS: [&str; 10] = [
@@ -25,13 +102,31 @@ pub const PROVIDERS: [&str; 10] = [
     "custom",
 ];
 
-struct Sent<'a> {
+/// A server, a page, and what the browser keeps.
+pub struct Sent<'a> {
     body: &'a [u8],
     cut: usize,
     given: RefCell<String>,
+    /// What is found wherever something is looked for that was kept.
+    kept: Option<String>,
+    /// Under which names something was looked for.
+    pub looked: RefCell<Vec<String>>,
 }
 
-struct Parts(Vec<Vec<u8>>);
+impl<'a> Sent<'a> {
+    /// A server that answers with these bytes, so many at a time.
+    pub fn new(body: &'a [u8], cut: usize, kept: Option<String>) -> Self {
+        Sent {
+            body,
+            cut,
+            given: RefCell::default(),
+            kept,
+            looked: RefCell::default(),
+        }
+    }
+}
+
+pub struct Parts(Vec<Vec<u8>>);
 
 impl Body for Parts {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, TransportError> {
@@ -74,8 +169,9 @@ impl Transport for Sent<'_> {
         Ok(())
     }
 
-    async fn update(&self, _: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
-        change(None);
+    async fn update(&self, name: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
+        self.looked.borrow_mut().push(name.to_owned());
+        change(self.kept.clone());
     }
 }
 
@@ -107,16 +203,13 @@ fn sent(data: &[u8]) -> Option<(Remote, Sent<'_>)> {
     let [provider, cut, body @ ..] = data else {
         return None;
     };
-    let sent = Sent {
-        body,
-        cut: usize::from(*cut) + 1,
-        given: RefCell::default(),
-    };
-    Some((remote(*provider), sent))
+    Some((
+        remote(*provider),
+        Sent::new(body, usize::from(*cut) + 1, None),
+    ))
 }
 
-/// A streamed text: what was given piece by piece is the answer, or there is a typed error.
-pub fn stream(data: &[u8]) {
+fn stream(data: &[u8]) {
     let Some((remote, sent)) = sent(data) else {
         return;
     };
@@ -140,8 +233,7 @@ pub fn stream(data: &[u8]) {
     }
 }
 
-/// A choice: it is one of the labels, or there is a typed error.
-pub fn reply(data: &[u8]) {
+fn reply(data: &[u8]) {
     let Some((remote, sent)) = sent(data) else {
         return;
     };

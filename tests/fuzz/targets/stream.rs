@@ -1,6 +1,0 @@
-#![no_main]
-
-#[path = "../world.rs"]
-mod world;
-
-libfuzzer_sys::fuzz_target!(|data: &[u8]| world::stream(data));
