@@ -63,17 +63,18 @@ impl Provider for Page {
     fn whole(&self, body: &str) -> Result<Said, Failure> {
         let mut said = Said::default();
         for line in body.lines().filter(|line| !line.is_empty()) {
-            take(&mut said, line)?;
+            take(&mut said, line, true)?;
         }
         Ok(said)
     }
 
     fn event(&self, _: Option<&str>, data: &str, said: &mut Said) -> Result<String, Failure> {
-        take(said, data)
+        take(said, data, false)
     }
 }
 
-fn take(said: &mut Said, line: &str) -> Result<String, Failure> {
+/// Takes in one line of a reply that is read whole, or piece by piece: then what was given cannot be replaced by a label.
+fn take(said: &mut Said, line: &str, whole: bool) -> Result<String, Failure> {
     let line: Line = read(line, "reply of the page's function")?;
     if let Some(reply) = line.reply {
         said.finish = Finish::Stop;
@@ -81,9 +82,11 @@ fn take(said: &mut Said, line: &str) -> Result<String, Failure> {
         said.confidence = reply.confidence;
         said.input_tokens = reply.input_tokens;
         said.output_tokens = reply.output_tokens;
-        if let Some(label) = reply.label {
-            said.text = json!({"label": label}).to_string();
-        } else if let Some(text) = reply.text {
+        let label = reply.label.map(|label| json!({"label": label}).to_string());
+        if label.is_some() && whole {
+            said.text.clear();
+        }
+        if let Some(text) = label.or(reply.text) {
             // What came in pieces before is a part of it.
             let new = text
                 .strip_prefix(said.text.as_str())
