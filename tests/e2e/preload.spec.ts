@@ -35,7 +35,10 @@ function endless(response: ServerResponse, byte: string): Sent {
   return sent;
 }
 
-/** Expects that responses have come to a halt: what the network holds between the two comes on top of what is read. */
+/**
+ * Expects that responses have come to a halt, long before their end: what the network holds between the two (64 MiB and more
+ * on a busy machine) comes on top of what is read.
+ */
 async function expectHalted(all: Sent[]): Promise<void> {
   const bytes = (): number[] => all.map((sent) => sent.bytes);
   await expect(async () => {
@@ -43,7 +46,7 @@ async function expectHalted(all: Sent[]): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 500));
     expect(bytes()).toEqual(before);
   }).toPass({ timeout: 20_000 });
-  for (const sent of bytes()) expect(sent).toBeLessThan(64 * MIB);
+  for (const sent of bytes()) expect(sent).toBeLessThan(300 * MIB);
 }
 
 test("a manifest without an end is given up at its bound", async ({ page, harness }) => {
