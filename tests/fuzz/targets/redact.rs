@@ -82,15 +82,19 @@ fn redact(data: &[u8]) {
     let [choice, rest @ ..] = data else { return };
     let text = String::from_utf8_lossy(rest);
     let redactor = &redactors()[usize::from(*choice) % 3];
+    let (out, redacted) = redactor.redact(&[&text], &names());
+    // Once is enough by the clock.
+    if text.len() > REDACT.most * 2 {
+        return;
+    }
     let found = redactor.find(&text, &names());
+    assert_eq!(found.is_empty(), redacted.counts().is_empty());
     let mut end = 0;
     for place in &found {
         assert!(end <= place.start && place.start < place.end, "{found:?}");
         assert!(text.get(place.start..place.end).is_some(), "{found:?}");
         end = place.end;
     }
-    let (out, redacted) = redactor.redact(&[&text], &names());
-    assert_eq!(found.is_empty(), redacted.counts().is_empty());
     // A placeholder in the text of itself, or beside an address, is left alone; without either, everything comes back.
     if !text.contains(['[', '/', ':', '<', ']']) && !text.contains("www.") {
         assert_eq!(redacted.restore(&out[0]), text);

@@ -13,7 +13,7 @@ pub const TEXT: Target = Target {
     read,
     choice: 0,
     seeds,
-    most: 4 << 10,
+    most: 1 << 10,
     words: &[
         "\u{2581}",
         "[CLS]",

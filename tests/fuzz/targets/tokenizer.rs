@@ -71,7 +71,20 @@ fn read(data: &[u8]) {
     };
     let again = TextTokenizer::load("t", canonical.as_bytes()).expect("it was converted");
     let both = [&tokenizer, &again].map(|t| t.ids(text, true).ok());
-    assert_eq!(both[0], both[1]);
+    assert!(both[0] == both[1] || !distinct(&canonical), "{both:?}");
+}
+
+/// Whether no two tokens have the same id. Of those that have, the library gives either, otherwise each time a file is loaded.
+fn distinct(json: &str) -> bool {
+    let file: Value = serde_json::from_str(json).expect("it was converted");
+    let mut ids: Vec<u64> = Vec::new();
+    if let Some(vocab) = file["model"]["vocab"].as_object() {
+        ids.extend(vocab.values().filter_map(Value::as_u64));
+    }
+    let all = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    ids.len() == all
 }
 
 /// A small tokenizer of each kind of model.
