@@ -170,6 +170,11 @@ pub struct Error {
 }
 
 impl Error {
+    /// The error of a call that its caller aborted.
+    pub(crate) fn aborted() -> Self {
+        Error::new(Code::Aborted, "the call was aborted")
+    }
+
     /// An error whose message says what was wrong, where, and what to do.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Error {

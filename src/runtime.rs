@@ -372,10 +372,5 @@ fn check_risk(risk: Option<f64>) -> Result<()> {
     }
 }
 
-/// The error of a call that its caller gave up.
-fn aborted() -> Error {
-    Error::new(Code::Aborted, "the call was aborted")
-}
-
 #[cfg(test)]
 mod tests;

@@ -458,7 +458,7 @@ impl Engine {
             .map_err(|_| Error::new(Code::InvalidOption, "prepare takes a list of task names"))?;
         let between = async || {
             if signal.aborted() {
-                return Err(Error::new(Code::Aborted, "the call was aborted"));
+                return Err(Error::aborted());
             }
             Ok(())
         };

@@ -128,7 +128,7 @@ impl Accounts {
                 Err(Refusal::Busy) if clock.now_ms() < waits_until => {
                     transport.sleep(20.0 + 80.0 * clock.uniform()).await;
                     if transport.aborted() {
-                        return Err(Error::new(Code::Aborted, "the call was aborted"));
+                        return Err(Error::aborted());
                     }
                 }
                 Err(refusal) => return Err(refusal.into_error()),

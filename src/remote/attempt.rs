@@ -1,7 +1,7 @@
 //! One endpoint: asked, asked again where that may help, its reply held against what was wanted.
 
 use super::Reply;
-use super::client::{aborted, too_long};
+use super::client::too_long;
 use super::egress::clearance::Conversation;
 use super::egress::departure::Departure;
 use super::endpoint::Endpoint;
@@ -40,7 +40,7 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
         let mut repaired = false;
         loop {
             if self.door.transport.aborted() {
-                return Err(aborted());
+                return Err(Error::aborted());
             }
             self.admitted(at).map_err(skip)?;
             let departed = self.door.depart(at, &conversation, stream);

@@ -178,7 +178,7 @@ pub enum Bill {
 }
 
 const MINUTE_MS: f64 = 60_000.0;
-const DAY_MS: f64 = 86_400_000.0;
+pub(super) const DAY_MS: f64 = 86_400_000.0;
 
 /// The last moment that JavaScript's dates know.
 const MOST_MS: f64 = 8.64e15;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use futures_util::lock::Mutex as AsyncMutex;
 use serde::{Deserialize, Serialize};
 
+use super::budget::DAY_MS;
 use super::endpoint::Endpoint;
 use super::question::Wanted;
 use super::transport::Transport;
@@ -66,8 +67,6 @@ impl AnswerCache {
 
 /// Where they are kept.
 const KEY: &str = "answers";
-
-const DAY_MS: f64 = 86_400_000.0;
 
 /// The most scores of a kept answer, where the task has fewer labels: what providers list at most.
 const MOST_SCORES: usize = 20;

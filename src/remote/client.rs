@@ -12,6 +12,7 @@ use super::accounts::Accounts;
 use super::budget::{Budget, UsageReport};
 use super::cache::{AnswerCache, Cache, fits};
 use super::egress::clearance::{self, Clearance};
+use super::egress::prompt::Payload;
 use super::egress::{Egress, EgressReport, Ledger, Privacy};
 use super::endpoint::Endpoint;
 use super::exchange::Deliver;
@@ -49,6 +50,17 @@ pub struct Remote {
     redactor: Redactor,
     breakers: Mutex<Vec<Breaker>>,
     cache: Cache,
+}
+
+/// What a call begins with.
+struct Begun {
+    /// The endpoints that may be asked.
+    order: VecDeque<usize>,
+    payload: Payload,
+    /// The hash of the question.
+    key: String,
+    /// The answer of an earlier call, where it may be that of this one.
+    kept: Option<Reply>,
 }
 
 /// Finds people's names in what is about to leave.
@@ -157,26 +169,30 @@ impl Remote {
         clock: &C,
         trace: &Trace,
     ) -> Result<Reply> {
-        // First of all: what may not leave is not answered from what left before, either.
-        let order = self.order(question, transport, trace)?;
-        let key = question.hash(&self.options.endpoints);
-        if let Some(reply) = self.kept(&key, question, transport, clock).await {
-            return Ok(kept(reply));
+        let begun = self.begin(question, transport, clock, trace).await?;
+        let Begun {
+            order,
+            payload,
+            key,
+            kept,
+        } = begun;
+        if let Some(reply) = kept {
+            return Ok(reply);
         }
         let flight = self.cache.flight(&key);
         let mut landed = flight.lock().await;
         if transport.aborted() {
-            return Err(aborted());
+            return Err(Error::aborted());
         }
         match &*landed {
             // Somebody else asked the same in the meantime.
-            Some(Ok(reply)) => return Ok(kept(reply.clone())),
+            Some(Ok(reply)) => return Ok(cached(reply.clone())),
             Some(Err(error)) => return Err(error.clone()),
             None => {}
         }
         let result = async {
             let (order, clearance) = self
-                .clear(question, order, people, transport, trace)
+                .clear(question, payload, order, people, transport, trace)
                 .await?;
             Failover::new(self, question, &clearance, order, transport, clock, trace)
                 .answer()
@@ -209,15 +225,20 @@ impl Remote {
         clock: &C,
         trace: &Trace,
     ) -> Result<Reply> {
-        let order = self.order(question, transport, trace)?;
+        let begun = self.begin(question, transport, clock, trace).await?;
+        let Begun {
+            order,
+            payload,
+            key,
+            kept,
+        } = begun;
         let mut page = ToPage(transport);
-        let key = question.hash(&self.options.endpoints);
-        if let Some(reply) = self.kept(&key, question, transport, clock).await {
+        if let Some(reply) = kept {
             let delivered = page.deliver(&reply.text).await;
-            return delivered.map(|()| kept(reply)).map_err(|_| aborted());
+            return delivered.map(|()| reply).map_err(|_| Error::aborted());
         }
         let (order, clearance) = self
-            .clear(question, order, people, transport, trace)
+            .clear(question, payload, order, people, transport, trace)
             .await?;
         let reply = Failover::new(self, question, &clearance, order, transport, clock, trace)
             .text(&mut page)
@@ -227,30 +248,40 @@ impl Remote {
         Ok(reply)
     }
 
-    /// The answer of an earlier call, where it may be that of this one.
-    async fn kept(
+    /// What every call begins with: who may be asked, and whether the question was answered before.
+    async fn begin(
         &self,
-        key: &str,
         question: &Question<'_>,
         transport: &impl Transport,
         clock: &impl Clock,
-    ) -> Option<Reply> {
+        trace: &Trace,
+    ) -> Result<Begun> {
+        if self.options.endpoints.is_empty() {
+            trace.skip(None, Code::RemoteNotConfigured, NOT_CONFIGURED);
+            return Err(Error::new(Code::RemoteNotConfigured, NOT_CONFIGURED));
+        }
+        let payload = question.payload();
+        // First of all: what may not leave is not answered from what left before, either.
+        let order = self.order(question, payload.bytes(), transport, trace)?;
+        let key = question.hash(&payload, &self.options.endpoints);
         let fits = |reply: &Reply| fits(reply, question.wanted, &self.options.endpoints);
-        self.cache.get(key, clock.wall_ms(), fits, transport).await
+        let kept = self.cache.get(&key, clock.wall_ms(), fits, transport).await;
+        Ok(Begun {
+            order,
+            payload,
+            key,
+            kept: kept.map(cached),
+        })
     }
 
     /// The endpoints that may be asked, or why there are none.
     fn order(
         &self,
         question: &Question,
+        bytes: usize,
         transport: &impl Transport,
         trace: &Trace,
     ) -> Result<VecDeque<usize>> {
-        if self.options.endpoints.is_empty() {
-            trace.skip(None, Code::RemoteNotConfigured, NOT_CONFIGURED);
-            return Err(Error::new(Code::RemoteNotConfigured, NOT_CONFIGURED));
-        }
-        let bytes = question.bytes();
         let denied = self.options.privacy.of(question.task) == Egress::Never;
         let mut order = VecDeque::new();
         let mut why = Error::new(Code::EgressDenied, DENIED);
@@ -280,6 +311,7 @@ impl Remote {
     async fn clear(
         &self,
         question: &Question<'_>,
+        payload: Payload,
         order: VecDeque<usize>,
         people: &impl People,
         transport: &impl Transport,
@@ -288,22 +320,20 @@ impl Remote {
         let endpoint = |at: &usize| &self.options.endpoints[*at];
         let endpoints: Vec<&Endpoint> = order.iter().map(endpoint).collect();
         let leaves = endpoints.iter().any(|e| !e.is_on_device());
-        let looks = leaves && self.redacts_names(question.task);
-        let (names, unseen) = match looks {
-            true => match people.names(&question.words()).await {
-                Ok(names) => (names, None),
-                Err(error) => (Vec::new(), Some(error)),
-            },
-            false => (Vec::new(), None),
+        let privacy = &self.options.privacy;
+        let looks =
+            leaves && privacy.redacts(question.task) && self.redactor.takes(PersonalData::Name);
+        let names = match looks {
+            true => people.names(&question.words(&payload)).await,
+            false => Ok(Vec::new()),
         };
         let request = clearance::Request {
-            payload: question.payload(),
+            payload,
             file: matches!(question.input, Input::Bytes(_)),
-            names: &names,
-            unseen,
+            names,
             endpoints: &endpoints,
         };
-        let cleared = Clearance::new(request, &self.options.privacy, &self.redactor, transport);
+        let cleared = Clearance::new(request, privacy, &self.redactor, transport);
         let clearance = match cleared.await {
             Ok(clearance) => clearance,
             Err(error) => {
@@ -325,13 +355,6 @@ impl Remote {
             trace.skip(Some(endpoint(at)), denied.code(), &denied.to_string());
         }
         Ok((here.into(), clearance))
-    }
-
-    /// Whether a question of `task` is sent without people's names, so that somebody must find them first.
-    fn redacts_names(&self, task: &str) -> bool {
-        let privacy = &self.options.privacy;
-        let redacts = privacy.of(task) == Egress::Redacted || privacy.redact.is_some();
-        redacts && self.redactor.takes(PersonalData::Name)
     }
 
     pub(super) fn breakers<R>(&self, change: impl FnOnce(&mut Vec<Breaker>) -> R) -> R {
@@ -365,13 +388,10 @@ impl<T: Transport> Deliver for ToPage<'_, T> {
     }
 }
 
-fn kept(mut reply: Reply) -> Reply {
+/// An answer of an earlier call.
+fn cached(mut reply: Reply) -> Reply {
     reply.cached = true;
     // It cost nothing this time.
     reply.usage = None;
     reply
-}
-
-pub(super) fn aborted() -> Error {
-    Error::new(Code::Aborted, "the call was aborted")
 }

@@ -57,6 +57,11 @@ impl Privacy {
         self.tasks.get(task).copied().unwrap_or(self.egress)
     }
 
+    /// Whether personal data is taken out of what leaves for a task.
+    pub fn redacts(&self, task: &str) -> bool {
+        self.of(task) == Egress::Redacted || self.redact.is_some()
+    }
+
     /// Checks that every task that is named is one: a misspelt name would leave the task that was meant without its rule.
     ///
     /// # Errors

@@ -92,9 +92,7 @@ impl Failure {
                 unhealthy: true,
                 maybe_billed: true,
             },
-            TransportError::Aborted => {
-                Failure::unsent(Error::new(Code::Aborted, "the call was aborted"))
-            }
+            TransportError::Aborted => Failure::unsent(Error::aborted()),
             TransportError::Headers(why) => Failure::unsent(Error::new(
                 Code::InvalidOption,
                 format!("remote.headers gave no headers ({why})"),

@@ -11,7 +11,7 @@ mod responses;
 mod sagemaker;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;

@@ -78,42 +78,29 @@ impl Question<'_> {
         }
     }
 
-    /// How many bytes it says, without what is said of a file.
-    pub(super) fn bytes(&self) -> usize {
-        match self.input {
-            Input::Text(_) => self.payload().bytes(),
-            Input::Bytes(_) => 0,
-        }
-    }
-
     /// The words in which people may be named.
-    pub(super) fn words(&self) -> Vec<String> {
-        let payload = self.payload();
-        let mut words: Vec<String> = payload.turns.into_iter().map(|turn| turn.text).collect();
-        if !payload.rules.is_empty() {
-            words.insert(0, payload.rules);
-        }
+    pub(super) fn words(&self, payload: &Payload) -> Vec<String> {
+        let rules = [&payload.rules].into_iter().filter(|r| !r.is_empty());
+        let turns = payload.turns.iter().map(|turn| &turn.text);
+        let mut words: Vec<String> = rules.chain(turns).cloned().collect();
         if !self.bundled {
-            let labels = payload.labels.into_iter().flatten();
-            let labels = labels.flat_map(|label| [Some(label.id), label.title]);
-            let own: Vec<String> = [payload.instruction]
-                .into_iter()
-                .chain(labels.flatten())
-                .collect();
+            let labels = payload.labels.iter().flatten();
+            let labels = labels.flat_map(|label| [Some(&label.id), label.title.as_ref()]);
+            let own = [&payload.instruction].into_iter().chain(labels.flatten());
+            let own: Vec<&str> = own.map(String::as_str).collect();
             words.push(own.join("\n"));
         }
         words
     }
 
     /// The SHA-256 of everything that the answer depends on.
-    pub(super) fn hash(&self, endpoints: &[Endpoint]) -> String {
+    pub(super) fn hash(&self, payload: &Payload, endpoints: &[Endpoint]) -> String {
         let mut hash = Sha256::new();
         // Lengths in front, so that no two questions run into the same bytes.
         let mut add = |text: &str| {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         };
-        let payload = self.payload();
         add(&payload.task);
         add(&payload.instruction);
         add(&payload.system());

@@ -9,7 +9,7 @@ use futures_util::future::{Either, LocalBoxFuture, MaybeDone, maybe_done, select
 use super::examine::refuse;
 use super::learned::{Asked, Lookup};
 use super::models::LoadedHead;
-use super::{Clock, Runtime, aborted, check_risk};
+use super::{Clock, Runtime, check_risk};
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
 use crate::remote::{Question, Reply, Trace, Transport, Wanted};
@@ -282,7 +282,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             .map_or_else(Vec::new, |t| t.values.clone());
         for (at, (name, threshold)) in task.tiers.iter().zip(thresholds).enumerate() {
             if self.transport.aborted() {
-                return Err(aborted());
+                return Err(Error::aborted());
             }
             let from = self.clock.now_ms();
             let result = self.tier(task, name, threshold).await;
@@ -449,7 +449,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
     /// Asks the remotes, and notes what was tried and sent.
     async fn remote(&mut self) -> Result<Reply> {
         if self.transport.aborted() {
-            return Err(aborted());
+            return Err(Error::aborted());
         }
         let (instruction, labels) = self.question();
         let question = Question {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::examine::refuse;
-use super::{Clock, Runtime, aborted};
+use super::{Clock, Runtime};
 use crate::bundle::{Extract, Source, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::remote::{Question, Reply, Trace, Transport, Turn, Wanted};
@@ -207,7 +207,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         let mut kept = Vec::with_capacity(found.len());
         for sentence in found.drain(..) {
             if self.transport.aborted() {
-                return Err(aborted());
+                return Err(Error::aborted());
             }
             match encoder.run(Input::Text(sentence), &task.limits) {
                 Ok(vector) => {
@@ -268,7 +268,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         failure: Option<Error>,
     ) -> Result<Answer<TextOutput>> {
         if self.transport.delta(&text).await.is_err() {
-            return Err(aborted());
+            return Err(Error::aborted());
         }
         let extract = self.task.and_then(|t| t.extract.as_ref());
         let tier = extract.map_or_else(String::new, |e| e.encoder.clone());

@@ -38,10 +38,8 @@ pub(in crate::remote) struct Request<'a> {
     pub payload: Payload,
     /// Whether a part of it is a file's bytes.
     pub file: bool,
-    /// The people's names in it.
-    pub names: &'a [String],
-    /// Why nobody could look for names, where somebody should have.
-    pub unseen: Option<Error>,
+    /// The people's names in it, or why nobody could look for them.
+    pub names: Result<Vec<String>>,
     /// The endpoints it may go to; those on this device need no clearance.
     pub endpoints: &'a [&'a Endpoint],
 }
@@ -224,34 +222,33 @@ async fn clear<'r>(
         payload,
         file,
         names,
-        unseen,
         ..
     } = request;
     let egress = privacy.of(&payload.task);
     let task = payload.task.clone();
-    let redacts = egress == Egress::Redacted || privacy.redact.is_some();
+    let redacts = privacy.redacts(&task);
     if redacts && file {
         return Err(denied(
             "personal data cannot be taken out of a file's bytes, so they are not sent; set the task's egress to \"allow\" without privacy.redact, if they may be".into(),
         ));
     }
-    if let Some(error) = unseen {
-        return Err(denied(format!(
+    let names = names.map_err(|error| {
+        denied(format!(
             "names could not be looked for, so nothing is sent: {error}"
-        )));
-    }
+        ))
+    })?;
     let mut away = Away {
         payload,
         redactor: redacts.then_some(redactor),
         redacted: Redacted::default(),
     };
-    away.redact(names)?;
+    away.redact(&names)?;
     let ask = egress == Egress::Ask;
     if ask || privacy.before_remote {
         let outgoing = away.shown(task, endpoints, ask);
         let consent = consent(&outgoing, transport).await?;
         if away.replace(consent)? {
-            away.redact(names)?;
+            away.redact(&names)?;
         }
     }
     Ok(away)
@@ -367,7 +364,7 @@ async fn consent(outgoing: &Outgoing, transport: &impl Transport) -> Result<Cons
     let consent = match transport.consent(outgoing).await {
         Ok(consent) => consent,
         Err(TransportError::Aborted) => {
-            return Err(Error::new(Code::Aborted, "the call was aborted"));
+            return Err(Error::aborted());
         }
         // Who cannot be asked has not agreed.
         Err(TransportError::Page(why)) => {

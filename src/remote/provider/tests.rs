@@ -56,7 +56,7 @@ fn asked(endpoint: &Endpoint, prompt: &Prompt) -> (String, Vec<(&'static str, St
     (wire.url, wire.headers, Value::Object(wire.body))
 }
 
-const ALL: [&str; 10] = [
+pub(in crate::remote) const ALL: [&str; 10] = [
     "openai",
     "openai-responses",
     "openai-decisions",

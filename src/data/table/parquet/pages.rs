@@ -84,62 +84,27 @@ impl Pages {
         Ok(())
     }
 
-    fn unpack(&self, page: Page) -> Result<Page> {
-        Ok(match page {
-            Page::DataPage {
-                buf,
-                num_values,
-                encoding,
-                def_level_encoding,
-                rep_level_encoding,
-                statistics,
-            } => Page::DataPage {
-                buf: self.decompress(buf, 0)?,
-                num_values,
-                encoding,
-                def_level_encoding,
-                rep_level_encoding,
-                statistics,
-            },
+    fn unpack(&self, mut page: Page) -> Result<Page> {
+        match &mut page {
+            Page::DataPage { buf, .. } | Page::DictionaryPage { buf, .. } => {
+                *buf = self.decompress(std::mem::take(buf), 0)?;
+            }
             Page::DataPageV2 {
                 buf,
-                num_values,
-                encoding,
-                num_nulls,
-                num_rows,
                 def_levels_byte_len,
                 rep_levels_byte_len,
                 is_compressed,
-                statistics,
+                ..
             } => {
-                let levels = (def_levels_byte_len as usize) + (rep_levels_byte_len as usize);
-                Page::DataPageV2 {
-                    buf: match is_compressed {
-                        true => self.decompress(buf, levels)?,
-                        false => self.plain(buf)?,
-                    },
-                    num_values,
-                    encoding,
-                    num_nulls,
-                    num_rows,
-                    def_levels_byte_len,
-                    rep_levels_byte_len,
-                    is_compressed: false,
-                    statistics,
-                }
+                let levels = (*def_levels_byte_len as usize) + (*rep_levels_byte_len as usize);
+                let packed = std::mem::take(buf);
+                *buf = match std::mem::take(is_compressed) {
+                    true => self.decompress(packed, levels)?,
+                    false => self.plain(packed)?,
+                };
             }
-            Page::DictionaryPage {
-                buf,
-                num_values,
-                encoding,
-                is_sorted,
-            } => Page::DictionaryPage {
-                buf: self.decompress(buf, 0)?,
-                num_values,
-                encoding,
-                is_sorted,
-            },
-        })
+        }
+        Ok(page)
     }
 
     fn plain(&self, buf: Bytes) -> Result<Bytes> {
