@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Code, Error, Result};
 
 mod accounts;
+mod dates;
 mod ip;
 mod mail;
 mod names;
@@ -224,7 +225,7 @@ impl Redactor {
                 PersonalData::Email => mail::find(&view),
                 PersonalData::Iban => accounts::ibans(&view),
                 PersonalData::Card => {
-                    for (from, to) in phone::dates(&view) {
+                    for (from, to) in dates::dates(&view) {
                         view.take(from, to);
                         kept.push((from, to));
                     }
@@ -297,6 +298,11 @@ impl Redactor {
         let mut redacted = Redacted::default();
         let out = self.redact_more(&mut redacted, texts, names);
         (out, redacted)
+    }
+
+    /// As [`Redactor::redact_more`], for one text without names.
+    pub(super) fn redact_one(&self, redacted: &mut Redacted, text: &str) -> String {
+        self.redact_more(redacted, &[text], &[]).concat()
     }
 
     /// Takes what is found out of further texts that go together with those of which `redacted` tells. A placeholder

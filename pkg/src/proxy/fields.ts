@@ -84,25 +84,20 @@ export function whole(least: number, most: number): Shape {
   };
 }
 
+/** A whole number from 1 to one of the bounds. */
+function upTo(bound: "maxTokens" | "maxChoices", code: string, what: string): Shape {
+  return (value, place) => {
+    const most = place.bounds[bound];
+    if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most) return value;
+    return place.refuse(code, `must be a whole number from 1 to ${most}, the most ${what} that may be asked for here`);
+  };
+}
+
 /** How many tokens may be written. */
-export const tokens: Shape = (value, place) => {
-  const most = place.bounds.maxTokens;
-  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most) return value;
-  return place.refuse(
-    "too_many_tokens",
-    `must be a whole number from 1 to ${most}, the most tokens that may be asked for here`,
-  );
-};
+export const tokens = upTo("maxTokens", "too_many_tokens", "tokens");
 
 /** How many replies may be written. */
-export const choices: Shape = (value, place) => {
-  const most = place.bounds.maxChoices;
-  if (Number.isSafeInteger(value) && (value as number) >= 1 && (value as number) <= most) return value;
-  return place.refuse(
-    "too_many_choices",
-    `must be a whole number from 1 to ${most}, the most replies that may be asked for here`,
-  );
-};
+export const choices = upTo("maxChoices", "too_many_choices", "replies");
 
 /** One of these values. */
 export function oneOf(...allowed: readonly (string | boolean)[]): Shape {

@@ -161,7 +161,10 @@ impl<'c> Conversation<'c> {
             excerpt(wrong, 300)
         );
         for (role, text) in [(Role::Assistant, said), (Role::User, asked)] {
-            let text = self.cleared(text);
+            let text = match self.redactor {
+                Some(redactor) => redactor.redact_one(&mut self.redacted, &text),
+                None => text,
+            };
             self.payload.turns.push(Turn { role, text });
         }
     }
@@ -169,14 +172,6 @@ impl<'c> Conversation<'c> {
     /// Further fields of a request, which the page's developer wrote.
     pub fn extra(&self) -> Map<String, Value> {
         without_personal_data(&self.endpoint.extra_body, self.redactor, &self.redacted)
-    }
-
-    fn cleared(&mut self, text: String) -> String {
-        let Some(redactor) = self.redactor else {
-            return text;
-        };
-        let out = redactor.redact_more(&mut self.redacted, &[&text], &[]);
-        out.into_iter().next().unwrap_or_default()
     }
 }
 
@@ -191,8 +186,7 @@ fn without_personal_data(
         let mut redacted = redacted.clone();
         for field in fields.values_mut() {
             strings(field, &mut |text| {
-                let out = redactor.redact_more(&mut redacted, &[text], &[]);
-                *text = out.into_iter().next().unwrap_or_default();
+                *text = redactor.redact_one(&mut redacted, text);
             });
         }
     }

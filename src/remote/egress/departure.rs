@@ -84,8 +84,8 @@ impl Departure {
 }
 
 impl<T: Transport, C: Clock> Door<'_, T, C> {
-    /// Lets one request through; `at` is the place of its endpoint. Until it ends, its attempt counts as called off: that is what it is when another answer
-    /// comes first.
+    /// Lets one request through; `at` is the place of its endpoint. Until it ends, its attempt counts as called off: that
+    /// is what it is when another answer comes first.
     ///
     /// # Errors
     /// [`Code::InvalidOption`](crate::error::Code::InvalidOption) when the provider cannot ask this,
