@@ -80,4 +80,6 @@ impl Reply {
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod replies;
+#[cfg(test)]
 mod tests;

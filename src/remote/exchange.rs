@@ -12,13 +12,18 @@ use sse_stream::SseByteStream;
 use super::egress::HttpRequest;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
-use super::provider::{Finish, Framing, Provider, Said, provider};
-use super::transport::{Body, Clock, Transport, TransportError};
+use super::provider::finish::Finish;
+use super::provider::reading::{self, Shape, Step};
+use super::provider::{Framing, Provider, Said, provider};
+use super::transport::{Body, Clock, Head, Transport, TransportError};
 use super::{MAX_REPLY_BYTES, MAX_STREAM_BYTES};
 use crate::error::Code;
 
 /// The most bytes of an error's body that are read.
 const MAX_ERROR_BYTES: usize = 64 << 10;
+
+/// How long the count of tokens and the end of the connection are waited for after the end of a reply.
+const AFTER_FINISH_MS: u32 = 2000;
 
 /// Where pieces of generated text go.
 pub trait Deliver {
@@ -68,32 +73,27 @@ pub async fn exchange<T: Transport>(
     let reader = Reader {
         watch: &watch,
         body: RefCell::new(body),
+        provider,
         read: Cell::new(0),
+        over: Cell::new(false),
+        finished: Cell::new(false),
     };
     if !(200..300).contains(&head.status) {
-        let body = reader.rest(MAX_ERROR_BYTES, true).await?;
+        let body = reader.rest(Vec::new(), MAX_ERROR_BYTES, true).await?;
         return Err(Failure::status(
             &head,
             &String::from_utf8_lossy(&body),
             clock.wall_ms(),
         ));
     }
-    // Some servers answer whole although pieces were asked for.
-    let whole = head.header("content-type").is_some_and(|t| {
-        t.contains("html") || t.contains("json") && provider.framing() == Framing::Events
-    });
-    if !pieces || whole {
-        let body = reader.rest(MAX_REPLY_BYTES, false).await?;
-        let said = provider.whole(&String::from_utf8_lossy(&body))?;
-        if stream && said.refusal.is_none() {
-            watch.deliver(deliver, &said.text).await?;
-        }
-        return Ok(said);
-    }
-    let mut said = Said::default();
-    match provider.framing() {
-        Framing::Events => {
-            let mut events = pin!(SseByteStream::new(reader.parts()));
+    let beginning = reader.beginning().await?;
+    let mut said = Said {
+        handed_over: stream,
+        ..Said::default()
+    };
+    match Shape::of(&beginning) {
+        Some(Shape::Events) => {
+            let mut events = pin!(SseByteStream::new(reader.parts(beginning, b"\n\n")));
             while let Some(event) = events.next().await {
                 let event = match event {
                     Ok(event) => event,
@@ -105,17 +105,15 @@ pub async fn exchange<T: Transport>(
                     continue;
                 };
                 let name = event.event.as_deref();
-                if watch
-                    .take(provider, name, &data, &mut said, deliver)
-                    .await?
-                {
+                let took = reader.take(&head, name, &data, &mut said, deliver);
+                if took.await? {
                     break;
                 }
             }
         }
-        _ => {
+        Some(Shape::Json) if pieces && provider.framing() == Framing::Lines => {
             let mut line = Vec::new();
-            let mut parts = pin!(reader.parts());
+            let mut parts = pin!(reader.parts(beginning, b"\n"));
             'parts: while let Some(part) = parts.next().await {
                 for &byte in &part.map_err(|e| e.0)? {
                     if byte != b'\n' {
@@ -125,20 +123,21 @@ pub async fn exchange<T: Transport>(
                     let text = String::from_utf8_lossy(&line).trim().to_owned();
                     line.clear();
                     if !text.is_empty()
-                        && watch
-                            .take(provider, None, &text, &mut said, deliver)
-                            .await?
+                        && reader.take(&head, None, &text, &mut said, deliver).await?
                     {
                         break 'parts;
                     }
                 }
             }
-            let text = String::from_utf8_lossy(&line).trim().to_owned();
-            if !text.is_empty() {
-                watch
-                    .take(provider, None, &text, &mut said, deliver)
-                    .await?;
+        }
+        _ => {
+            let body = reader.rest(beginning, MAX_REPLY_BYTES, false).await?;
+            let mut said = reading::whole(provider, &head, &String::from_utf8_lossy(&body))?;
+            if stream && said.refusal.is_none() {
+                watch.deliver(deliver, &said.text).await?;
             }
+            said.handed_over = stream;
+            return Ok(said);
         }
     }
     if said.finish == Finish::Unfinished {
@@ -151,7 +150,7 @@ pub async fn exchange<T: Transport>(
             )
         });
     }
-    Ok(said)
+    reading::ended(said)
 }
 
 /// The failure behind what ended a stream of events.
@@ -192,26 +191,6 @@ impl<T: Transport, C: Clock> Watch<'_, T, C> {
         }
     }
 
-    /// Takes in one event; true when the reply is complete.
-    async fn take(
-        &self,
-        provider: &dyn Provider,
-        name: Option<&str>,
-        data: &str,
-        said: &mut Said,
-        deliver: &mut impl Deliver,
-    ) -> Result<bool, Failure> {
-        let new = provider.event(name, data, said)?;
-        if said.text.len() > MAX_REPLY_BYTES {
-            return Err(Failure::too_large(self.endpoint));
-        }
-        if !new.is_empty() {
-            self.deliver(deliver, &new).await?;
-        }
-        // After the reason to stop comes the count of tokens, and `[DONE]`, which some servers leave out.
-        Ok(data == "[DONE]")
-    }
-
     /// Hands a piece on. The time in which nobody takes it does not count.
     async fn deliver(&self, deliver: &mut impl Deliver, text: &str) -> Result<(), Failure> {
         let from = self.clock.now_ms();
@@ -225,20 +204,29 @@ impl<T: Transport, C: Clock> Watch<'_, T, C> {
 struct Reader<'a, T: Transport, C> {
     watch: &'a Watch<'a, T, C>,
     body: RefCell<T::Body>,
+    provider: &'a dyn Provider,
     read: Cell<usize>,
+    /// Whether the body is at its end.
+    over: Cell<bool>,
+    /// Whether the reply is finished, so that nothing of it is still to come.
+    finished: Cell<bool>,
 }
 
 impl<T: Transport, C: Clock> Reader<'_, T, C> {
     // Nobody else borrows the body: one part is waited for at a time.
     #[allow(clippy::await_holding_refcell_ref)]
     async fn part(&self, most: usize) -> Result<Option<Vec<u8>>, Failure> {
-        let ms = self.watch.endpoint.first_byte_ms;
+        let mut ms = self.watch.endpoint.first_byte_ms;
+        if self.finished.get() {
+            ms = ms.min(AFTER_FINISH_MS);
+        }
         let mut body = self.body.borrow_mut();
         let part = self
             .watch
             .within(ms, "go on with its answer", body.next())
             .await?;
         let part = part.map_err(|e| Failure::transport(self.watch.endpoint, e))?;
+        self.over.set(part.is_none());
         if let Some(part) = &part {
             self.read.set(self.read.get() + part.len());
             if self.read.get() > most {
@@ -248,33 +236,81 @@ impl<T: Transport, C: Clock> Reader<'_, T, C> {
         Ok(part)
     }
 
-    /// Everything, up to `most` bytes; of more, the beginning where `cut` allows it.
-    async fn rest(&self, most: usize, cut: bool) -> Result<Vec<u8>, Failure> {
+    /// As many parts as it takes to see how the body is written.
+    async fn beginning(&self) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
-        loop {
+        while Shape::of(&bytes).is_none()
+            && let Some(part) = self.part(MAX_REPLY_BYTES).await?
+        {
+            bytes.extend_from_slice(&part);
+        }
+        Ok(bytes)
+    }
+
+    /// Everything from `bytes` on, up to `most` bytes; of more, the beginning where `cut` allows it.
+    async fn rest(&self, mut bytes: Vec<u8>, most: usize, cut: bool) -> Result<Vec<u8>, Failure> {
+        while !self.over.get() {
             match self.part(most).await {
-                Ok(Some(part)) => bytes.extend_from_slice(&part),
-                Ok(None) => return Ok(bytes),
+                Ok(part) => bytes.extend_from_slice(&part.unwrap_or_default()),
                 Err(failure) if cut && failure.error.code() == Code::RemoteBadResponse => {
                     return Ok(bytes);
                 }
                 Err(failure) => return Err(failure),
             }
         }
+        Ok(bytes)
     }
 
-    /// The parts as a stream.
-    fn parts(&self) -> impl Stream<Item = Result<Bytes, Stopped>> {
-        stream::unfold(false, async move |over| {
-            if over {
-                return None;
-            }
-            match self.part(MAX_STREAM_BYTES).await {
-                Ok(Some(part)) => Some((Ok(Bytes::from(part)), false)),
-                Ok(None) => None,
-                Err(failure) => Some((Err(Stopped(failure)), true)),
-            }
+    /// The parts as a stream, from `beginning` on; and `end`, which some servers leave out.
+    fn parts(
+        &self,
+        beginning: Vec<u8>,
+        end: &'static [u8],
+    ) -> impl Stream<Item = Result<Bytes, Stopped>> {
+        stream::unfold(Some(beginning), move |beginning| async move {
+            let failed = match beginning {
+                None => return None,
+                Some(bytes) if !bytes.is_empty() => {
+                    return Some((Ok(Bytes::from(bytes)), Some(Vec::new())));
+                }
+                Some(_) if self.over.get() => return Some((Ok(Bytes::from_static(end)), None)),
+                Some(_) => match self.part(MAX_STREAM_BYTES).await {
+                    Ok(Some(part)) => return Some((Ok(Bytes::from(part)), Some(Vec::new()))),
+                    Ok(None) => return Some((Ok(Bytes::from_static(end)), None)),
+                    Err(failure) => failure,
+                },
+            };
+            Some((Err(Stopped(failed)), None))
         })
+    }
+
+    /// Takes in one event; true when the stream says that it is over.
+    async fn take(
+        &self,
+        head: &Head,
+        name: Option<&str>,
+        data: &str,
+        said: &mut Said,
+        deliver: &mut impl Deliver,
+    ) -> Result<bool, Failure> {
+        let new = match reading::event(self.provider, head, name, data, said) {
+            Ok(Step::Text(new)) => new,
+            Ok(Step::End) => return Ok(true),
+            // The connection ended within this event.
+            Err(failure) if self.over.get() && failure.error.code() == Code::RemoteBadResponse => {
+                return Ok(true);
+            }
+            Err(failure) => return Err(failure),
+        };
+        self.finished.set(said.finish != Finish::Unfinished);
+        if said.text.len().max(said.arguments.len()) > MAX_REPLY_BYTES {
+            return Err(Failure::too_large(self.watch.endpoint));
+        }
+        if !new.is_empty() {
+            self.watch.deliver(deliver, &new).await?;
+        }
+        // After the reason to stop come the count of tokens, and `[DONE]`, which some servers leave out.
+        Ok(false)
     }
 }
 

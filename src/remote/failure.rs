@@ -2,8 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::endpoint::Endpoint;
 use super::transport::{Head, TransportError};
@@ -116,6 +115,37 @@ impl Failure {
         ))
     }
 
+    /// A reply that its server gave up.
+    pub fn broke_off() -> Self {
+        Failure {
+            error: Error::new(
+                Code::RemoteStatus,
+                "the remote says that it failed before its reply was finished; the remote has a problem of its own, try later",
+            ),
+            retry: true,
+            unhealthy: true,
+            ..Failure::bad_reply("")
+        }
+    }
+
+    /// An error that arrives inside a good status: what it is by the status that it names.
+    pub fn inside(head: &Head, body: &Value) -> Self {
+        let said = Said::of(body.clone());
+        let named = Head {
+            status: said.status(),
+            headers: head.headers.clone(),
+        };
+        let mut failure = Failure::of(
+            &named,
+            &said,
+            0.0,
+            "with an error inside a good reply, as if with",
+        );
+        // The request was taken, and perhaps worked on.
+        failure.maybe_billed = true;
+        failure
+    }
+
     /// An HTTP status that is no success.
     ///
     /// Whether to retry follows what the official SDKs do (openai 6.49, @anthropic-ai/sdk 1.13):
@@ -123,8 +153,12 @@ impl Failure {
     /// for a quota that waiting does not restore. The wait comes from `retry-after-ms`, `retry-after` (seconds or a
     /// date), or Google's `RetryInfo`.
     pub fn status(head: &Head, body: &str, wall_ms: f64) -> Self {
+        let body = serde_json::from_str(body).unwrap_or_default();
+        Failure::of(head, &Said::of(body), wall_ms, "with")
+    }
+
+    fn of(head: &Head, said: &Said, wall_ms: f64, how: &str) -> Self {
         let status = head.status;
-        let said = Said::read(body);
         let exhausted = said.exhausted();
         let retry = match head.header("x-should-retry") {
             Some("true") => true,
@@ -146,7 +180,7 @@ impl Failure {
         Failure {
             error: Error::new(
                 Code::RemoteStatus,
-                format!("the remote answered with HTTP status {status}{message}{advice}"),
+                format!("the remote answered {how} HTTP status {status}{message}{advice}"),
             ),
             retry,
             wait_ms: asked_wait(head, wall_ms).or(said.retry_delay_ms),
@@ -161,55 +195,107 @@ impl Failure {
 #[derive(Default)]
 struct Said {
     message: Option<String>,
+    /// All words that name the error, in lower case.
     code: String,
+    /// The number that names it.
+    number: Option<u16>,
     retry_delay_ms: Option<f64>,
 }
 
 impl Said {
-    fn read(body: &str) -> Self {
-        #[derive(Deserialize, Default)]
-        #[serde(default)]
-        struct Object {
-            message: Option<Value>,
-            code: Option<Value>,
-            r#type: Option<Value>,
-            details: Value,
-        }
-        let Ok(Value::Object(mut body)) = serde_json::from_str::<Value>(body) else {
+    fn of(body: Value) -> Self {
+        // Gemini without `alt=sse` puts it into a list.
+        let body = match body {
+            Value::Array(list) => list.into_iter().next().unwrap_or_default(),
+            other => other,
+        };
+        let Value::Object(body) = body else {
             return Said::default();
         };
-        let error = match body.remove("error") {
-            Some(error) => error,
-            // AWS names the message at the top, in either case.
-            None => Value::Object(
-                body.into_iter()
-                    .map(|(key, value)| (key.to_lowercase(), value))
-                    .collect(),
-            ),
+        // AWS names the message at the top, in either case.
+        let mut body: Map<String, Value> = body
+            .into_iter()
+            .map(|(key, value)| (key.to_lowercase(), value))
+            .collect();
+        let mut inner = |path: &[&str]| {
+            let found = path
+                .iter()
+                .try_fold(&mut body, |at, key| match at.get_mut(*key)? {
+                    Value::Object(map) => Some(map),
+                    Value::Array(list) => list.first_mut()?.as_object_mut(),
+                    _ => None,
+                })?;
+            found.remove("error").filter(|error| !error.is_null())
         };
-        match error {
-            Value::String(message) => Said {
-                message: Some(message),
-                ..Said::default()
-            },
-            object => {
-                let object: Object = serde_json::from_value(object).unwrap_or_default();
-                let text = |value: Option<Value>| value.and_then(|v| v.as_str().map(str::to_owned));
-                Said {
-                    retry_delay_ms: retry_delay(&object.details),
-                    code: [
-                        text(object.code),
-                        text(object.r#type),
-                        Some(object.details.to_string()),
-                    ]
-                    .into_iter()
-                    .flatten()
-                    .collect::<Vec<_>>()
-                    .join(" "),
-                    message: text(object.message),
-                }
+        let error = inner(&[])
+            .or_else(|| inner(&["response"]))
+            .or_else(|| inner(&["choices"]));
+        let object = match error {
+            Some(Value::String(message)) => {
+                return Said {
+                    message: Some(message),
+                    ..Said::default()
+                };
             }
+            Some(Value::Object(object)) => object,
+            _ => body,
+        };
+        let field = |name: &str| object.get(name);
+        let text = |name: &str| field(name).and_then(Value::as_str);
+        let number = |name: &str| {
+            let value = field(name)?;
+            let number = value
+                .as_u64()
+                .or_else(|| value.as_str()?.trim().parse().ok())?;
+            u16::try_from(number)
+                .ok()
+                .filter(|status| (400..600).contains(status))
+        };
+        let details = field("details").cloned().unwrap_or_default();
+        let words = ["code", "type", "status", "errorcode", "__type"]
+            .into_iter()
+            .filter_map(text);
+        Said {
+            retry_delay_ms: retry_delay(&details),
+            code: words
+                .map(str::to_lowercase)
+                .chain([details.to_string()])
+                .collect::<Vec<_>>()
+                .join(" "),
+            number: ["code", "status", "status_code", "http_status"]
+                .into_iter()
+                .find_map(number),
+            message: text("message").map(str::to_owned),
         }
+    }
+
+    /// The HTTP status that an error names, or that its words stand for (as the APIs of OpenAI, Anthropic, Google and AWS
+    /// pair them); 500 where neither is known.
+    fn status(&self) -> u16 {
+        const WORDS: [(&str, u16); 20] = [
+            ("insufficient_quota", 429),
+            ("billing", 402),
+            ("rate_limit", 429),
+            ("ratelimit", 429),
+            ("too_many", 429),
+            ("throttl", 429),
+            ("resource_exhausted", 429),
+            ("overloaded", 529),
+            ("unavailable", 503),
+            ("timeout", 504),
+            ("deadline_exceeded", 504),
+            ("authentication", 401),
+            ("unauth", 401),
+            ("api_key", 401),
+            ("permission", 403),
+            ("forbidden", 403),
+            ("not_found", 404),
+            ("notfound", 404),
+            ("invalid", 400),
+            ("bad_request", 400),
+        ];
+        let known = || WORDS.iter().find(|(word, _)| self.code.contains(word));
+        self.number.or_else(|| Some(known()?.1)).unwrap_or(500)
     }
 
     /// Whether waiting a little does not help: OpenAI's and Anthropic's words for a spent budget.

@@ -110,6 +110,11 @@ fn fault(random: &mut Random, stream: bool) -> (Script, bool) {
         ),
         8 => (Script::reply(200, good[..cut].to_vec()), false),
         9 => (Script::reply(200, "<!doctype html><h1>Welcome</h1>"), false),
+        // To whoever wants a text, any text is one.
+        10 if stream => (
+            Script::reply(200, "{\"error\":{\"message\":\"m\",\"code\":429}}"),
+            false,
+        ),
         10 => (Script::reply(200, reply("nonsense")), false),
         // Byte by byte, slowly.
         11 => (

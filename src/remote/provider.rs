@@ -3,10 +3,13 @@
 mod anthropic;
 mod bedrock;
 mod decisions;
+pub mod finish;
 mod gemini;
+mod json;
 mod ollama;
 mod openai;
 mod page;
+pub mod reading;
 mod responses;
 mod sagemaker;
 
@@ -14,13 +17,14 @@ mod sagemaker;
 pub(super) mod tests;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use self::finish::Finish;
+use self::json::Json;
 use super::egress::{Prompt, Role};
 use super::endpoint::{Endpoint, ProviderKind, Structured};
 use super::failure::Failure;
-use crate::error::{Error, excerpt};
+use crate::error::Error;
 use crate::task::LabelScore;
 
 impl Prompt {
@@ -34,25 +38,15 @@ impl Prompt {
 /// The name under which a schema or tool is given to a provider.
 const SCHEMA_NAME: &str = "classification";
 
-/// Why a model stopped.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Finish {
-    /// It has not, as far as was read.
-    #[default]
-    Unfinished,
-    /// It was done.
-    Stop,
-    /// It reached the token limit.
-    Length,
-    /// A content filter stopped it.
-    Filter,
-}
-
 /// What came back, whatever the wire format.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Said {
     /// The text, or the JSON as text.
     pub text: String,
+    /// The arguments of a tool's call, as JSON.
+    pub arguments: String,
+    /// Whether the text is handed over as it comes, so that nothing else can take its place.
+    pub handed_over: bool,
     /// Why it stopped.
     pub finish: Finish,
     /// Its words of refusal, where it refused.
@@ -65,6 +59,19 @@ pub struct Said {
     pub confidence: Option<f64>,
     /// The probability of every label, where the provider states them.
     pub scores: Vec<LabelScore>,
+}
+
+impl Said {
+    /// Whether there is anything of an answer.
+    pub fn says_something(&self) -> bool {
+        !self.text.is_empty() || !self.arguments.is_empty() || self.refusal.is_some()
+    }
+
+    /// Takes in a number of tokens of the request and of the reply, where they are told.
+    fn count(&mut self, input: Option<u64>, output: Option<u64>) {
+        self.input_tokens = input.or(self.input_tokens);
+        self.output_tokens = output.or(self.output_tokens);
+    }
 }
 
 /// How a streamed body is divided.
@@ -88,11 +95,25 @@ pub trait Provider {
         Framing::Events
     }
 
-    /// Reads a whole body.
-    fn whole(&self, body: &str) -> Result<Said, Failure>;
+    /// What a reply is called there.
+    fn reply(&self) -> &'static str;
 
-    /// Reads one event (or line) of a streamed body into `said`, and gives the text that is new.
-    fn event(&self, name: Option<&str>, data: &str, said: &mut Said) -> Result<String, Failure>;
+    /// Reads a whole reply into `said`. What is not there is left as it was; whether it is an answer is judged later.
+    ///
+    /// # Errors
+    /// When it says that it is not finished.
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure>;
+
+    /// Reads one event (or line) of a streamed reply into `said`, except for the text that is new, which it gives.
+    ///
+    /// # Errors
+    /// When this provider's replies are not streamed.
+    fn event(
+        &self,
+        name: Option<&str>,
+        event: Json<'_>,
+        said: &mut Said,
+    ) -> Result<String, Failure>;
 }
 
 /// A request in a provider's format.
@@ -133,31 +154,4 @@ fn segment(text: &str) -> String {
         .remove(b'_')
         .remove(b'~');
     utf8_percent_encode(text, KEPT).to_string()
-}
-
-/// Reads JSON as what a provider's reply should be.
-fn read<T: DeserializeOwned>(body: &str, what: &str) -> Result<T, Failure> {
-    serde_json::from_str(body).map_err(|e| {
-        Failure::bad_reply(format!(
-            "the reply is no {what} ({e}): \"{}\"; check remote.provider and remote.baseUrl",
-            excerpt(body, 80)
-        ))
-    })
-}
-
-/// An error that arrives inside a stream, after a good status.
-fn stream_error(body: &str) -> Failure {
-    let head = super::transport::Head {
-        status: 500,
-        headers: Vec::new(),
-    };
-    let mut failure = Failure::status(&head, body, 0.0);
-    failure.error = Error::new(
-        crate::error::Code::RemoteStatus,
-        format!(
-            "the remote broke off with an error: \"{}\"",
-            excerpt(body, 200)
-        ),
-    );
-    failure
 }

@@ -97,14 +97,14 @@ struct Reply {
     label: String,
 }
 
-/// The one object of the right shape inside prose or a fenced block; nothing when there are several, which may
-/// contradict each other.
+/// The one object of the right shape inside prose or a fenced block; nothing when there are several that contradict each
+/// other.
 fn embedded(text: &str) -> Option<Reply> {
-    let mut found = None;
+    let mut found: Option<Reply> = None;
     for (at, _) in text.match_indices('{').take(100) {
         let mut objects = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Reply>();
         if let Some(Ok(reply)) = objects.next() {
-            if found.is_some() {
+            if found.is_some_and(|found| found.label != reply.label) {
                 return None;
             }
             found = Some(reply);
@@ -113,12 +113,33 @@ fn embedded(text: &str) -> Option<Reply> {
     found
 }
 
+/// What a reply says after its thinking, which models write between these tags; some templates open it themselves. Thinking
+/// without an end is all there is.
+fn thought_through(text: &str) -> &str {
+    const TAGS: [(&str, &str); 4] = [
+        ("<think>", "</think>"),
+        ("<thinking>", "</thinking>"),
+        ("<reasoning>", "</reasoning>"),
+        ("<thought>", "</thought>"),
+    ];
+    let mut rest = text;
+    for (begins, ends) in TAGS {
+        if let Some((_, after)) = rest.rsplit_once(ends) {
+            rest = after;
+        }
+        if let Some((before, _)) = rest.split_once(begins) {
+            rest = before;
+        }
+    }
+    rest
+}
+
 /// Reads a remote's reply and holds it against [`output_schema`]. Prose or a fence around the JSON is forgiven.
 ///
 /// # Errors
 /// [`Code::RemoteBadResponse`] when there is no JSON in it, or several, not of that shape, or naming no known label.
 pub fn parse_output(reply: &str, labels: &[Label]) -> Result<Output> {
-    let parsed = serde_json::from_str(reply).or_else(|e| embedded(reply).ok_or(e));
+    let parsed = serde_json::from_str(reply).or_else(|e| embedded(thought_through(reply)).ok_or(e));
     let reply: Reply = parsed.map_err(|e| {
         Error::new(
             Code::RemoteBadResponse,
@@ -183,6 +204,11 @@ mod tests {
             r#"Sure! {"label":"b"}"#,
             "```json\n{\"label\": \"b\"}\n```",
             r#"{thinking} {"label":"b"} I hope this helps"#,
+            r#"<think>{"label":"a"}?</think>{"label":"b"}"#,
+            r#"{"label":"a"}?</think>{"label":"b"}"#,
+            r#"{"label":"b"} <think>or {"label":"a"}"#,
+            r#"{{"label":"b"}}"#,
+            r#"{"label":"b"} {"label":"b"}"#,
         ] {
             assert_eq!(
                 parse_output(around, &labels()).unwrap().label,
@@ -199,6 +225,8 @@ mod tests {
             r#"{"label":"b","extra":1}"#,
             r#"{"label":"b"} or {"label":"a"}"#,
             r#"Sure! {"label":"b""#,
+            r#"<think>{"label":"b"}"#,
+            r#"<think>{"label":"b"}</think>"#,
             "<html></html>",
         ] {
             let error = parse_output(bad, &labels()).expect_err(bad);

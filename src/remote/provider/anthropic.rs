@@ -1,10 +1,9 @@
 //! Anthropic's Messages, `POST {baseUrl}/messages`. Shapes: npm @anthropic-ai/sdk 1.13.0,
 //! `resources/messages`.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Finish, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, read, stream_error};
+use super::{Finish, Json, Prompt, Provider, SCHEMA_NAME, Said, Wire, object};
 use crate::error::Error;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
@@ -14,54 +13,6 @@ pub struct Anthropic;
 
 /// What is said where the API insists on a number and the caller gave none.
 const MAX_TOKENS: u32 = 2048;
-
-#[derive(Deserialize)]
-struct Message {
-    content: Vec<Block>,
-    stop_reason: Option<String>,
-    stop_details: Option<Value>,
-    usage: Option<TokenCounts>,
-}
-
-#[derive(Deserialize)]
-struct Block {
-    r#type: String,
-    #[serde(default)]
-    text: String,
-    /// Of a tool's call.
-    #[serde(default)]
-    input: Value,
-}
-
-#[derive(Deserialize)]
-struct TokenCounts {
-    input_tokens: Option<u64>,
-    cache_creation_input_tokens: Option<u64>,
-    cache_read_input_tokens: Option<u64>,
-    output_tokens: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Event {
-    r#type: String,
-    message: Option<Begun>,
-    delta: Option<Delta>,
-    usage: Option<TokenCounts>,
-}
-
-#[derive(Deserialize)]
-struct Begun {
-    usage: Option<TokenCounts>,
-}
-
-#[derive(Deserialize)]
-struct Delta {
-    r#type: Option<String>,
-    text: Option<String>,
-    partial_json: Option<String>,
-    stop_reason: Option<String>,
-    stop_details: Option<Value>,
-}
 
 impl Provider for Anthropic {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
@@ -93,9 +44,7 @@ impl Provider for Anthropic {
         if let Some(temperature) = endpoint.temperature {
             body["temperature"] = temperature.into();
         }
-        if prompt.stream() {
-            body["stream"] = true.into();
-        }
+        body["stream"] = prompt.stream().into();
         Ok(Wire {
             url: endpoint.url("/messages"),
             headers: vec![("anthropic-version", endpoint.api_version().to_owned())],
@@ -103,52 +52,44 @@ impl Provider for Anthropic {
         })
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        let message: Message = read(body, "message")?;
-        let mut said = Said::default();
-        for block in message.content {
-            match block.r#type.as_str() {
-                "text" => said.text.push_str(&block.text),
-                "tool_use" => said.text = block.input.to_string(),
-                // Thinking is not the answer.
-                _ => {}
-            }
-        }
-        stop(
-            &mut said,
-            message.stop_reason.as_deref().unwrap_or("end_turn"),
-            message.stop_details,
-        );
-        count(&mut said, message.usage);
-        Ok(said)
+    fn reply(&self) -> &'static str {
+        "message"
     }
 
-    fn event(&self, _: Option<&str>, data: &str, said: &mut Said) -> Result<String, Failure> {
-        let event: Event = read(data, "message event")?;
-        match event.r#type.as_str() {
-            "message_start" => count(said, event.message.and_then(|m| m.usage)),
-            "content_block_delta" => {
-                let new = match event.delta {
-                    Some(delta) if delta.r#type.as_deref() == Some("text_delta") => delta.text,
-                    Some(delta) if delta.r#type.as_deref() == Some("input_json_delta") => {
-                        delta.partial_json
-                    }
-                    _ => None,
-                };
-                let new = new.unwrap_or_default();
-                said.text.push_str(&new);
-                return Ok(new);
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        // Thinking is not the answer.
+        said.text = reply.get("content").words();
+        for block in reply.get("content").list() {
+            if block.get("type").text() == Some("tool_use") {
+                said.arguments = block.get("input").arguments().unwrap_or_default();
             }
-            "message_delta" => {
-                count(said, event.usage);
-                if let Some(delta) = event.delta
-                    && let Some(reason) = delta.stop_reason
-                {
-                    stop(said, &reason, delta.stop_details);
-                }
+        }
+        stop(said, reply);
+        count(said, reply);
+        Ok(())
+    }
+
+    fn event(
+        &self,
+        name: Option<&str>,
+        event: Json<'_>,
+        said: &mut Said,
+    ) -> Result<String, Failure> {
+        let delta = event.get("delta");
+        match event.get("type").text().or(name) {
+            Some("message_start") => count(said, event.get("message")),
+            Some("content_block_delta") => {
+                let piece = delta.get("partial_json").text().unwrap_or_default();
+                said.arguments.push_str(piece);
+                let is_text = matches!(delta.get("type").text(), None | Some("text_delta"));
+                let text = delta.get("text").text().filter(|_| is_text);
+                return Ok(text.unwrap_or_default().to_owned());
             }
-            "message_stop" if said.finish == Finish::Unfinished => said.finish = Finish::Stop,
-            "error" => return Err(stream_error(data)),
+            Some("message_delta") => {
+                count(said, event);
+                stop(said, delta);
+            }
+            Some("message_stop") => said.finish = said.finish.then(Finish::Stop),
             // Pings, and the beginnings and ends of blocks.
             _ => {}
         }
@@ -156,23 +97,22 @@ impl Provider for Anthropic {
     }
 }
 
-fn stop(said: &mut Said, reason: &str, details: Option<Value>) {
-    said.finish = match reason {
-        "max_tokens" | "model_context_window_exceeded" => Finish::Length,
-        _ => Finish::Stop,
-    };
-    if reason == "refusal" {
-        let explanation = details.and_then(|d| d.get("explanation")?.as_str().map(str::to_owned));
-        said.refusal = Some(explanation.unwrap_or_else(|| "it declined to answer".into()));
+fn stop(said: &mut Said, message: Json<'_>) {
+    let reason = message.get("stop_reason").text();
+    said.finish = said.finish.then(Finish::of(reason));
+    if reason == Some("refusal") {
+        let explanation = message.at(&["stop_details", "explanation"]).text();
+        said.refusal = Some(explanation.unwrap_or("it declined to answer").to_owned());
     }
 }
 
-fn count(said: &mut Said, usage: Option<TokenCounts>) {
-    let Some(usage) = usage else { return };
-    let cached =
-        usage.cache_creation_input_tokens.unwrap_or(0) + usage.cache_read_input_tokens.unwrap_or(0);
-    if let Some(input) = usage.input_tokens {
-        said.input_tokens = Some(input + cached);
-    }
-    said.output_tokens = usage.output_tokens.or(said.output_tokens);
+fn count(said: &mut Said, message: Json<'_>) {
+    let usage = message.get("usage");
+    let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"]
+        .map(|name| usage.get(name).count().unwrap_or(0));
+    let input = usage.get("input_tokens").count();
+    said.count(
+        input.map(|input| cached.iter().fold(input, |sum, n| sum.saturating_add(*n))),
+        usage.get("output_tokens").count(),
+    );
 }

@@ -2,53 +2,15 @@
 //! Shapes: npm @aws-sdk/client-bedrock-runtime 3.1164.0. Its streams are in AWS's own binary framing, so replies
 //! come whole.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Finish, Framing, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, read, segment};
+use super::{Finish, Framing, Json, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, segment};
 use crate::error::Error;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
 
 /// The wire format of Bedrock's Converse.
 pub struct Bedrock;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Reply {
-    output: Output,
-    stop_reason: String,
-    usage: Option<TokenCounts>,
-}
-
-#[derive(Deserialize)]
-struct Output {
-    message: Message,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    content: Vec<Block>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Block {
-    text: Option<String>,
-    tool_use: Option<ToolUse>,
-}
-
-#[derive(Deserialize)]
-struct ToolUse {
-    input: Value,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TokenCounts {
-    input_tokens: u64,
-    output_tokens: u64,
-}
 
 impl Provider for Bedrock {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
@@ -96,29 +58,29 @@ impl Provider for Bedrock {
         Framing::Whole
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        let reply: Reply = read(body, "Converse reply")?;
-        let mut said = Said {
-            finish: match reply.stop_reason.as_str() {
-                "max_tokens" | "model_context_window_exceeded" => Finish::Length,
-                "content_filtered" | "guardrail_intervened" => Finish::Filter,
-                _ => Finish::Stop,
-            },
-            input_tokens: reply.usage.as_ref().map(|u| u.input_tokens),
-            output_tokens: reply.usage.as_ref().map(|u| u.output_tokens),
-            ..Said::default()
-        };
-        for block in reply.output.message.content {
-            match (block.tool_use, block.text) {
-                (Some(tool), _) => said.text = tool.input.to_string(),
-                (None, Some(text)) => said.text.push_str(&text),
-                (None, None) => {}
-            }
-        }
-        Ok(said)
+    fn reply(&self) -> &'static str {
+        "Converse reply"
     }
 
-    fn event(&self, _: Option<&str>, _: &str, _: &mut Said) -> Result<String, Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        for block in reply.at(&["output", "message", "content"]).list() {
+            if let Some(arguments) = block.at(&["toolUse", "input"]).arguments() {
+                said.arguments = arguments;
+            }
+            // A block has its kind as the name of its only field; thinking has another.
+            said.text
+                .push_str(block.get("text").text().unwrap_or_default());
+        }
+        said.finish = said.finish.then(Finish::of(reply.get("stopReason").text()));
+        let usage = reply.get("usage");
+        said.count(
+            usage.get("inputTokens").count(),
+            usage.get("outputTokens").count(),
+        );
+        Ok(())
+    }
+
+    fn event(&self, _: Option<&str>, _: Json<'_>, _: &mut Said) -> Result<String, Failure> {
         Err(Failure::bad_reply("Converse replies are not streamed"))
     }
 }

@@ -1,10 +1,9 @@
 //! OpenAI's Decisions, `POST {baseUrl}/decisions`: a question with its choices instead of a chat, answered with
 //! probabilities. Shapes: npm openai 7.57.0.
 
-use serde::Deserialize;
 use serde_json::json;
 
-use super::{Finish, Framing, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, read};
+use super::{Finish, Framing, Json, Prompt, Provider, SCHEMA_NAME, Said, Wire, object};
 use crate::error::{Code, Error};
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
@@ -12,40 +11,6 @@ use crate::task::LabelScore;
 
 /// The wire format of OpenAI's Decisions.
 pub struct Decisions;
-
-#[derive(Deserialize)]
-struct Reply {
-    answers: Vec<Answer>,
-    usage: Option<TokenCounts>,
-}
-
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-enum Answer {
-    Choice {
-        choice: String,
-        confidence: Option<f64>,
-        #[serde(default)]
-        probabilities: Vec<Probability>,
-    },
-    Refusal {},
-    #[serde(other)]
-    Other,
-}
-
-#[derive(Deserialize)]
-struct Probability {
-    value: String,
-    probability: f64,
-}
-
-#[derive(Deserialize)]
-struct TokenCounts {
-    #[serde(default)]
-    input_tokens: u64,
-    #[serde(default)]
-    output_tokens: u64,
-}
 
 impl Provider for Decisions {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
@@ -81,40 +46,38 @@ impl Provider for Decisions {
         Framing::Whole
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        let reply: Reply = read(body, "decision")?;
-        let mut said = Said {
-            finish: Finish::Stop,
-            input_tokens: reply.usage.as_ref().map(|u| u.input_tokens),
-            output_tokens: reply.usage.as_ref().map(|u| u.output_tokens),
-            ..Said::default()
-        };
-        match reply.answers.into_iter().next() {
-            Some(Answer::Choice {
-                choice,
-                confidence,
-                probabilities,
-            }) => {
-                said.text = json!({"label": choice}).to_string();
-                said.confidence = confidence;
-                let scores = probabilities.into_iter().map(|p| LabelScore {
-                    label: p.value,
-                    score: p.probability,
-                });
-                said.scores = scores.collect();
-                said.scores.sort_by(|a, b| b.score.total_cmp(&a.score));
-            }
-            Some(Answer::Refusal {}) => said.refusal = Some("it declined to decide".into()),
-            Some(Answer::Other) | None => {
-                return Err(Failure::bad_reply(
-                    "the reply answers no question of choice",
-                ));
-            }
-        }
-        Ok(said)
+    fn reply(&self) -> &'static str {
+        "decision"
     }
 
-    fn event(&self, _: Option<&str>, _: &str, _: &mut Said) -> Result<String, Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        let usage = reply.get("usage");
+        said.count(
+            usage.get("input_tokens").count(),
+            usage.get("output_tokens").count(),
+        );
+        let answer = reply.get("answers").first();
+        if answer.get("type").text() == Some("refusal") {
+            said.refusal = Some("it declined to decide".into());
+        } else if let Some(choice) = answer.get("choice").text() {
+            said.text = json!({"label": choice}).to_string();
+            said.confidence = answer.get("confidence").number();
+            let scores = answer.get("probabilities").list().filter_map(|p| {
+                Some(LabelScore {
+                    label: p.get("value").text()?.to_owned(),
+                    score: p.get("probability").number()?,
+                })
+            });
+            said.scores = scores.collect();
+            said.scores.sort_by(|a, b| b.score.total_cmp(&a.score));
+        } else {
+            return Ok(());
+        }
+        said.finish = Finish::Stop;
+        Ok(())
+    }
+
+    fn event(&self, _: Option<&str>, _: Json<'_>, _: &mut Said) -> Result<String, Failure> {
         Err(Failure::bad_reply("decisions are not streamed"))
     }
 }

@@ -1,72 +1,14 @@
 //! Google's Gemini, `POST {baseUrl}/models/{model}:generateContent`. Shapes: npm @google/genai 2.32.0.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{
-    Finish, Prompt, Provider, Role, SCHEMA_NAME, Said, Wire, object, read, segment, stream_error,
-};
-use crate::error::Error;
+use super::{Finish, Json, Prompt, Provider, Role, SCHEMA_NAME, Said, Wire, object, segment};
+use crate::error::{Error, excerpt};
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
 
 /// The wire format of Gemini's generateContent.
 pub struct Gemini;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Reply {
-    #[serde(default)]
-    candidates: Vec<Candidate>,
-    prompt_feedback: Option<Feedback>,
-    usage_metadata: Option<TokenCounts>,
-    error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Candidate {
-    content: Option<Content>,
-    finish_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Content {
-    #[serde(default)]
-    parts: Vec<Part>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Part {
-    #[serde(default)]
-    text: String,
-    /// Whether it is thinking, and not the answer.
-    #[serde(default)]
-    thought: bool,
-    function_call: Option<FunctionCall>,
-}
-
-#[derive(Deserialize)]
-struct FunctionCall {
-    #[serde(default)]
-    args: Value,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Feedback {
-    block_reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-#[derive(Default)]
-struct TokenCounts {
-    prompt_token_count: Option<u64>,
-    candidates_token_count: Option<u64>,
-    thoughts_token_count: Option<u64>,
-}
 
 impl Provider for Gemini {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
@@ -122,54 +64,49 @@ impl Provider for Gemini {
         })
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        let mut said = Said::default();
-        take(&mut said, read(body, "Gemini reply")?);
-        if said.finish == Finish::Unfinished {
-            return Err(Failure::bad_reply("the reply has no candidates"));
-        }
-        Ok(said)
+    fn reply(&self) -> &'static str {
+        "Gemini reply"
     }
 
-    fn event(&self, _: Option<&str>, data: &str, said: &mut Said) -> Result<String, Failure> {
-        let reply: Reply = read(data, "Gemini reply")?;
-        if reply.error.is_some() {
-            return Err(stream_error(data));
-        }
-        Ok(take(said, reply))
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        said.text = take(said, reply);
+        Ok(())
+    }
+
+    fn event(&self, _: Option<&str>, event: Json<'_>, said: &mut Said) -> Result<String, Failure> {
+        Ok(take(said, event))
     }
 }
 
 /// Takes in one reply, which is a whole one or a piece of one, and gives the new text.
-fn take(said: &mut Said, reply: Reply) -> String {
+fn take(said: &mut Said, reply: Json<'_>) -> String {
     let mut new = String::new();
-    if let Some(reason) = reply.prompt_feedback.and_then(|f| f.block_reason) {
+    if let Some(reason) = reply.at(&["promptFeedback", "blockReason"]).text() {
         said.finish = Finish::Filter;
-        said.refusal = Some(format!("the prompt was blocked ({reason})"));
+        said.refusal = Some(format!("the prompt was blocked ({})", excerpt(reason, 40)));
     }
-    if let Some(candidate) = reply.candidates.into_iter().next() {
-        for part in candidate.content.into_iter().flat_map(|c| c.parts) {
-            match part.function_call {
-                Some(call) => new.push_str(&call.args.to_string()),
-                None if !part.thought => new.push_str(&part.text),
-                None => {}
-            }
-        }
-        if let Some(reason) = candidate.finish_reason {
-            said.finish = match reason.as_str() {
-                "MAX_TOKENS" => Finish::Length,
-                "SAFETY" | "RECITATION" | "BLOCKLIST" | "PROHIBITED_CONTENT" | "SPII"
-                | "LANGUAGE" => Finish::Filter,
-                _ => Finish::Stop,
-            };
+    let candidate = reply.get("candidates").first();
+    for part in candidate.at(&["content", "parts"]).list() {
+        if let Some(arguments) = part.at(&["functionCall", "args"]).arguments() {
+            said.arguments = arguments;
+        } else if !part.get("thought").says_something() {
+            new.push_str(part.get("text").text().unwrap_or_default());
         }
     }
-    if let Some(usage) = reply.usage_metadata {
-        said.input_tokens = usage.prompt_token_count.or(said.input_tokens);
-        let written =
-            usage.candidates_token_count.unwrap_or(0) + usage.thoughts_token_count.unwrap_or(0);
-        said.output_tokens = Some(written);
-    }
-    said.text.push_str(&new);
+    said.finish = said
+        .finish
+        .then(Finish::of(candidate.get("finishReason").text()));
+    let usage = reply.get("usageMetadata");
+    let [candidates, thoughts] =
+        ["candidatesTokenCount", "thoughtsTokenCount"].map(|name| usage.get(name).count());
+    let written = match (candidates, thoughts) {
+        (None, None) => None,
+        (candidates, thoughts) => Some(
+            candidates
+                .unwrap_or(0)
+                .saturating_add(thoughts.unwrap_or(0)),
+        ),
+    };
+    said.count(usage.get("promptTokenCount").count(), written);
     new
 }

@@ -1,32 +1,14 @@
 //! Ollama's own API, `POST {baseUrl}/api/chat`. Shapes: npm ollama 0.6.4.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Finish, Framing, Prompt, Provider, Said, Wire, object, read, stream_error};
+use super::{Finish, Framing, Json, Prompt, Provider, Said, Wire, object};
 use crate::error::Error;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
 
 /// The wire format of Ollama's chat.
 pub struct Ollama;
-
-#[derive(Deserialize)]
-struct Reply {
-    message: Option<Message>,
-    #[serde(default)]
-    done: bool,
-    done_reason: Option<String>,
-    prompt_eval_count: Option<u64>,
-    eval_count: Option<u64>,
-    error: Option<Value>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    #[serde(default)]
-    content: String,
-}
 
 impl Provider for Ollama {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
@@ -61,36 +43,32 @@ impl Provider for Ollama {
         Framing::Lines
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        let mut said = Said::default();
-        take(&mut said, body)?;
-        if said.finish == Finish::Unfinished {
-            return Err(Failure::bad_reply(
-                "the reply is no finished chat reply of Ollama",
-            ));
-        }
-        Ok(said)
+    fn reply(&self) -> &'static str {
+        "chat reply of Ollama"
     }
 
-    fn event(&self, _: Option<&str>, data: &str, said: &mut Said) -> Result<String, Failure> {
-        take(said, data)
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        said.text = take(said, reply);
+        if reply.get("done").0 == false {
+            return Err(Failure::bad_reply("the reply says that it is not done"));
+        }
+        Ok(())
+    }
+
+    fn event(&self, _: Option<&str>, event: Json<'_>, said: &mut Said) -> Result<String, Failure> {
+        Ok(take(said, event))
     }
 }
 
-fn take(said: &mut Said, body: &str) -> Result<String, Failure> {
-    let reply: Reply = read(body, "chat reply of Ollama")?;
-    if reply.error.is_some() {
-        return Err(stream_error(body));
+/// Takes in one reply, which is a whole one or a piece of one, and gives the new text.
+fn take(said: &mut Said, reply: Json<'_>) -> String {
+    if reply.get("done").0 == true {
+        let why = Finish::of(reply.get("done_reason").text());
+        said.finish = said.finish.then(why).then(Finish::Stop);
     }
-    let new = reply.message.map(|m| m.content).unwrap_or_default();
-    said.text.push_str(&new);
-    if reply.done {
-        said.finish = match reply.done_reason.as_deref() {
-            Some("length") => Finish::Length,
-            _ => Finish::Stop,
-        };
-        said.input_tokens = reply.prompt_eval_count;
-        said.output_tokens = reply.eval_count;
-    }
-    Ok(new)
+    said.count(
+        reply.get("prompt_eval_count").count(),
+        reply.get("eval_count").count(),
+    );
+    reply.at(&["message", "content"]).words()
 }

@@ -3,67 +3,15 @@
 //!
 //! Fields that some servers refuse (temperature, token limits) are left out unless the caller asks.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finish, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, read, stream_error};
+use super::{Finish, Json, Prompt, Provider, SCHEMA_NAME, Said, Wire, object};
 use crate::error::Error;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
 
 /// The wire format of OpenAI's Chat Completions.
 pub struct OpenAi;
-
-#[derive(Deserialize)]
-struct Completion {
-    choices: Vec<Choice>,
-    usage: Option<TokenCounts>,
-}
-
-#[derive(Deserialize)]
-struct Choice {
-    #[serde(alias = "delta")]
-    message: Message,
-    finish_reason: Option<String>,
-    logprobs: Option<Logprobs>,
-}
-
-#[derive(Deserialize)]
-struct Message {
-    content: Option<String>,
-    refusal: Option<String>,
-    #[serde(default)]
-    tool_calls: Option<Vec<ToolCall>>,
-}
-
-#[derive(Deserialize)]
-struct ToolCall {
-    function: Function,
-}
-
-#[derive(Deserialize)]
-struct Function {
-    #[serde(default)]
-    arguments: String,
-}
-
-#[derive(Deserialize)]
-struct Logprobs {
-    content: Option<Vec<Token>>,
-}
-
-#[derive(Deserialize)]
-struct Token {
-    logprob: f64,
-}
-
-#[derive(Deserialize)]
-struct TokenCounts {
-    #[serde(default)]
-    prompt_tokens: u64,
-    #[serde(default)]
-    completion_tokens: u64,
-}
 
 impl Provider for OpenAi {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
@@ -74,62 +22,53 @@ impl Provider for OpenAi {
         })
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        let completion: Completion = read(body, "chat completion")?;
-        let Some(choice) = completion.choices.into_iter().next() else {
-            return Err(Failure::bad_reply("the reply has no choices"));
-        };
-        let mut said = Said {
-            text: choice.message.content.unwrap_or_default(),
-            refusal: choice.message.refusal.filter(|r| !r.is_empty()),
-            finish: finish(choice.finish_reason.as_deref().unwrap_or("stop")),
-            // The probability of the very reply: the product of its tokens'.
-            confidence: choice
-                .logprobs
-                .and_then(|l| l.content)
-                .map(|tokens| tokens.iter().map(|t| t.logprob).sum::<f64>().exp())
-                .filter(|p| p.is_finite()),
-            ..Said::default()
-        };
-        if let Some(call) = choice
-            .message
-            .tool_calls
-            .unwrap_or_default()
-            .into_iter()
-            .next()
-        {
-            said.text = call.function.arguments;
-        }
-        count(&mut said, completion.usage);
-        Ok(said)
+    fn reply(&self) -> &'static str {
+        "chat completion"
     }
 
-    fn event(&self, _: Option<&str>, data: &str, said: &mut Said) -> Result<String, Failure> {
-        if data == "[DONE]" {
-            if said.finish == Finish::Unfinished {
-                said.finish = Finish::Stop;
-            }
-            return Ok(String::new());
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        let choice = reply.get("choices").first();
+        let message = choice.get("message");
+        said.text = message.get("content").words();
+        take(said, choice, message);
+        // The probability of the very reply: the product of its tokens'.
+        let tokens = choice.at(&["logprobs", "content"]);
+        if tokens.says_something() {
+            let logprobs: Option<Vec<f64>> =
+                tokens.list().map(|t| t.get("logprob").number()).collect();
+            said.confidence = logprobs
+                .map(|all| all.iter().sum::<f64>().exp())
+                .filter(|p| p.is_finite());
         }
-        let value: Value = read(data, "chat completion chunk")?;
-        if value.get("error").is_some_and(|e| !e.is_null()) {
-            return Err(stream_error(data));
-        }
-        let chunk: Completion = read(data, "chat completion chunk")?;
-        let mut new = String::new();
-        if let Some(choice) = chunk.choices.into_iter().next() {
-            new = choice.message.content.unwrap_or_default();
-            if let Some(refusal) = choice.message.refusal.filter(|r| !r.is_empty()) {
-                said.refusal.get_or_insert_default().push_str(&refusal);
-            }
-            if let Some(reason) = choice.finish_reason {
-                said.finish = finish(&reason);
-            }
-        }
-        count(said, chunk.usage);
-        said.text.push_str(&new);
-        Ok(new)
+        count(said, reply);
+        Ok(())
     }
+
+    fn event(&self, _: Option<&str>, event: Json<'_>, said: &mut Said) -> Result<String, Failure> {
+        let choice = event.get("choices").first();
+        let mut message = choice.get("delta");
+        // Some servers send a whole reply as the only event; others repeat it as the last one.
+        if !message.says_something() && !said.says_something() {
+            message = choice.get("message");
+        }
+        take(said, choice, message);
+        count(said, event);
+        Ok(message.get("content").words())
+    }
+}
+
+/// Takes in all of a message, or of a piece of one, but its text.
+fn take(said: &mut Said, choice: Json<'_>, message: Json<'_>) {
+    if let Some(refusal) = message.get("refusal").text() {
+        said.refusal.get_or_insert_default().push_str(refusal);
+    }
+    let call = message.get("tool_calls").first().get("function");
+    if let Some(arguments) = call.get("arguments").arguments() {
+        said.arguments.push_str(&arguments);
+    }
+    said.finish = said
+        .finish
+        .then(Finish::of(choice.get("finish_reason").text()));
 }
 
 /// The body, which SageMaker's Messages API shares.
@@ -160,24 +99,18 @@ pub(super) fn body(endpoint: &Endpoint, prompt: &Prompt) -> Value {
     if let Some(temperature) = endpoint.temperature {
         body["temperature"] = temperature.into();
     }
+    // Some servers stream unless they are told not to.
+    body["stream"] = prompt.stream().into();
     if prompt.stream() {
-        body["stream"] = true.into();
         body["stream_options"] = json!({"include_usage": true});
     }
     body
 }
 
-fn finish(reason: &str) -> Finish {
-    match reason {
-        "length" => Finish::Length,
-        "content_filter" => Finish::Filter,
-        _ => Finish::Stop,
-    }
-}
-
-fn count(said: &mut Said, usage: Option<TokenCounts>) {
-    if let Some(usage) = usage {
-        said.input_tokens = Some(usage.prompt_tokens);
-        said.output_tokens = Some(usage.completion_tokens);
-    }
+fn count(said: &mut Said, reply: Json<'_>) {
+    let usage = reply.get("usage");
+    said.count(
+        usage.get("prompt_tokens").count(),
+        usage.get("completion_tokens").count(),
+    );
 }

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Finish, Framing, Prompt, Provider, Said, Wire, object, read};
+use super::{Finish, Framing, Json, Prompt, Provider, Said, Wire, object};
 use crate::error::Error;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
@@ -60,43 +60,41 @@ impl Provider for Page {
         Framing::Lines
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        let mut said = Said::default();
-        for line in body.lines().filter(|line| !line.is_empty()) {
-            take(&mut said, line, true)?;
-        }
-        Ok(said)
+    fn reply(&self) -> &'static str {
+        "reply of the page's function"
     }
 
-    fn event(&self, _: Option<&str>, data: &str, said: &mut Said) -> Result<String, Failure> {
-        take(said, data, false)
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        said.text = take(said, reply)?;
+        Ok(())
+    }
+
+    fn event(&self, _: Option<&str>, event: Json<'_>, said: &mut Said) -> Result<String, Failure> {
+        take(said, event)
     }
 }
 
-/// Takes in one line of a reply that is read whole, or piece by piece: then what was given cannot be replaced by a label.
-fn take(said: &mut Said, line: &str, whole: bool) -> Result<String, Failure> {
-    let line: Line = read(line, "reply of the page's function")?;
-    if let Some(reply) = line.reply {
-        said.finish = Finish::Stop;
-        said.refusal = reply.refusal;
-        said.confidence = reply.confidence;
-        said.input_tokens = reply.input_tokens;
-        said.output_tokens = reply.output_tokens;
-        let label = reply.label.map(|label| json!({"label": label}).to_string());
-        if label.is_some() && whole {
-            said.text.clear();
-        }
-        if let Some(text) = label.or(reply.text) {
-            // What came in pieces before is a part of it.
-            let new = text
-                .strip_prefix(said.text.as_str())
-                .unwrap_or_default()
-                .to_owned();
-            said.text.push_str(&new);
-            return Ok(new);
-        }
+/// Takes in one line and gives the new text. Written by this page's own program, it is read strictly.
+fn take(said: &mut Said, line: Json<'_>) -> Result<String, Failure> {
+    let line = Line::deserialize(line.0).map_err(|error| {
+        Failure::bad_reply(format!(
+            "the page's function did not give a reply as it should be: {error}"
+        ))
+    })?;
+    let Some(reply) = line.reply else {
+        return Ok(line.delta.unwrap_or_default());
+    };
+    said.finish = Finish::Stop;
+    said.refusal = reply.refusal;
+    said.confidence = reply.confidence;
+    said.count(reply.input_tokens, reply.output_tokens);
+    let label = reply.label.map(|label| json!({"label": label}).to_string());
+    // What was handed over cannot be replaced by a label.
+    if label.is_some() && !said.handed_over {
+        said.text.clear();
     }
-    let new = line.delta.unwrap_or_default();
-    said.text.push_str(&new);
-    Ok(new)
+    let text = label.or(reply.text).or(line.delta).unwrap_or_default();
+    // What came in pieces before is a part of it.
+    let new = text.strip_prefix(said.text.as_str());
+    Ok(new.unwrap_or_default().to_owned())
 }

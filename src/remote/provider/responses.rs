@@ -1,65 +1,14 @@
 //! OpenAI's Responses, `POST {baseUrl}/responses`. Shapes: npm openai 6.49.0, `resources/responses`.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Finish, Prompt, Provider, Role, SCHEMA_NAME, Said, Wire, object, read, stream_error};
-use crate::error::Error;
+use super::{Finish, Json, Prompt, Provider, Role, SCHEMA_NAME, Said, Wire, object};
+use crate::error::{Error, excerpt};
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
 
 /// The wire format of OpenAI's Responses.
 pub struct Responses;
-
-#[derive(Deserialize)]
-struct Response {
-    status: Option<String>,
-    #[serde(default)]
-    output: Vec<Item>,
-    incomplete_details: Option<Incomplete>,
-    error: Option<Value>,
-    usage: Option<TokenCounts>,
-}
-
-#[derive(Deserialize)]
-struct Incomplete {
-    reason: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Item {
-    r#type: String,
-    #[serde(default)]
-    content: Option<Vec<Part>>,
-    /// Of a function call.
-    #[serde(default)]
-    arguments: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Part {
-    r#type: String,
-    #[serde(default)]
-    text: String,
-    #[serde(default)]
-    refusal: String,
-}
-
-#[derive(Deserialize)]
-struct TokenCounts {
-    #[serde(default)]
-    input_tokens: u64,
-    #[serde(default)]
-    output_tokens: u64,
-}
-
-#[derive(Deserialize)]
-struct Event {
-    r#type: String,
-    #[serde(default)]
-    delta: Option<String>,
-    response: Option<Response>,
-}
 
 impl Provider for Responses {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
@@ -91,9 +40,7 @@ impl Provider for Responses {
         if let Some(temperature) = endpoint.temperature {
             body["temperature"] = temperature.into();
         }
-        if prompt.stream() {
-            body["stream"] = true.into();
-        }
+        body["stream"] = prompt.stream().into();
         Ok(Wire {
             url: endpoint.url("/responses"),
             headers: Vec::new(),
@@ -101,55 +48,54 @@ impl Provider for Responses {
         })
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        let response: Response = read(body, "response object")?;
-        if response.status.as_deref() == Some("failed") {
-            return Err(stream_error(body));
-        }
-        let mut said = Said::default();
-        for item in &response.output {
-            match item.r#type.as_str() {
-                "function_call" => said.text = item.arguments.clone().unwrap_or_default(),
-                "message" => {
-                    for part in item.content.iter().flatten() {
-                        match part.r#type.as_str() {
-                            "output_text" => said.text.push_str(&part.text),
-                            "refusal" => said.refusal = Some(part.refusal.clone()),
-                            _ => {}
+    fn reply(&self) -> &'static str {
+        "response object"
+    }
+
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        for item in reply.get("output").list() {
+            match item.get("type").text() {
+                Some("function_call") => {
+                    said.arguments = item.get("arguments").arguments().unwrap_or_default();
+                }
+                // Reasoning, searches and the like are not the answer.
+                Some("message") | None => {
+                    said.text.push_str(&item.get("content").words());
+                    for part in item.get("content").list() {
+                        if let Some(refusal) = part.get("refusal").text() {
+                            said.refusal.get_or_insert_default().push_str(refusal);
                         }
                     }
                 }
-                // Reasoning, searches and the like are not the answer.
-                _ => {}
+                Some(_) => {}
             }
         }
-        end(&mut said, &response);
-        if said.finish == Finish::Unfinished {
-            return Err(Failure::bad_reply(
-                "the reply is no finished response object",
-            ));
+        end(said, reply);
+        match reply.get("status").text() {
+            // Servers that imitate it leave the status out.
+            Some(status) if said.finish == Finish::Unfinished => Err(Failure::bad_reply(format!(
+                "the reply is not finished: its status is \"{}\"",
+                excerpt(status, 40)
+            ))),
+            _ => Ok(()),
         }
-        Ok(said)
     }
 
-    fn event(&self, _: Option<&str>, data: &str, said: &mut Said) -> Result<String, Failure> {
-        let event: Event = read(data, "response event")?;
-        match event.r#type.as_str() {
-            "response.output_text.delta" => {
-                let new = event.delta.unwrap_or_default();
-                said.text.push_str(&new);
-                return Ok(new);
+    fn event(
+        &self,
+        name: Option<&str>,
+        event: Json<'_>,
+        said: &mut Said,
+    ) -> Result<String, Failure> {
+        let delta = event.get("delta").text().unwrap_or_default();
+        match event.get("type").text().or(name) {
+            Some("response.output_text.delta") => return Ok(delta.to_owned()),
+            Some("response.refusal.delta") => said.refusal.get_or_insert_default().push_str(delta),
+            Some("response.function_call_arguments.delta") => said.arguments.push_str(delta),
+            Some("response.completed" | "response.incomplete" | "response.done") => {
+                end(said, event.get("response"));
+                said.finish = said.finish.then(Finish::Stop);
             }
-            "response.refusal.delta" => {
-                let words = said.refusal.get_or_insert_default();
-                words.push_str(&event.delta.unwrap_or_default());
-            }
-            "response.completed" | "response.incomplete" => {
-                if let Some(response) = event.response {
-                    end(said, &response);
-                }
-            }
-            "response.failed" | "error" => return Err(stream_error(data)),
             _ => {}
         }
         Ok(String::new())
@@ -170,22 +116,16 @@ fn input(prompt: &Prompt) -> Vec<Value> {
         .collect()
 }
 
-fn end(said: &mut Said, response: &Response) {
-    let why = response.incomplete_details.as_ref();
-    said.finish = match (
-        response.status.as_deref(),
-        why.and_then(|w| w.reason.as_deref()),
-    ) {
-        (_, Some("max_output_tokens")) => Finish::Length,
-        (_, Some("content_filter")) => Finish::Filter,
-        (Some("incomplete"), _) => Finish::Length,
-        (Some("completed"), _) => Finish::Stop,
-        // Servers that imitate it leave the status out.
-        (None, _) if response.error.is_none() && !response.output.is_empty() => Finish::Stop,
-        _ => Finish::Unfinished,
+fn end(said: &mut Said, response: Json<'_>) {
+    let why = Finish::of(response.at(&["incomplete_details", "reason"]).text());
+    let status = match response.get("status").text() {
+        Some("in_progress" | "queued") => Finish::Unfinished,
+        status => Finish::of(status),
     };
-    if let Some(usage) = &response.usage {
-        said.input_tokens = Some(usage.input_tokens);
-        said.output_tokens = Some(usage.output_tokens);
-    }
+    said.finish = said.finish.then(why).then(status);
+    let usage = response.get("usage");
+    said.count(
+        usage.get("input_tokens").count(),
+        usage.get("output_tokens").count(),
+    );
 }

@@ -2,7 +2,7 @@
 //! `POST {baseUrl}/endpoints/{model}/invocations`, behind a proxy of the caller's that signs. The model's name
 //! is the endpoint's. Its streams are in AWS's own binary framing, so replies come whole.
 
-use super::{Framing, Prompt, Provider, Said, Wire, object, openai, segment};
+use super::{Framing, Json, Prompt, Provider, Said, Wire, object, openai, segment};
 use crate::error::Error;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
@@ -31,11 +31,20 @@ impl Provider for SageMaker {
         Framing::Whole
     }
 
-    fn whole(&self, body: &str) -> Result<Said, Failure> {
-        openai::OpenAi.whole(body)
+    fn reply(&self) -> &'static str {
+        openai::OpenAi.reply()
     }
 
-    fn event(&self, _: Option<&str>, _: &str, _: &mut Said) -> Result<String, Failure> {
-        Err(Failure::bad_reply("SageMaker replies are not streamed"))
+    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+        openai::OpenAi.whole(reply, said)
+    }
+
+    fn event(
+        &self,
+        name: Option<&str>,
+        event: Json<'_>,
+        said: &mut Said,
+    ) -> Result<String, Failure> {
+        openai::OpenAi.event(name, event, said)
     }
 }

@@ -4,10 +4,13 @@
 
 use serde_json::{Value, json};
 
+use super::finish::Finish;
+use super::reading::{self, Step};
 use super::*;
 use crate::error::Code;
 use crate::remote::egress::Turn;
 use crate::remote::egress::prompt::Payload;
+use crate::remote::transport::Head;
 use crate::task::{Label, output_schema};
 
 fn labels() -> Vec<Label> {
@@ -54,6 +57,23 @@ fn asked(endpoint: &Endpoint, prompt: &Prompt) -> (String, Vec<(&'static str, St
         .request(endpoint, prompt)
         .unwrap();
     (wire.url, wire.headers, Value::Object(wire.body))
+}
+
+/// A whole reply.
+fn whole(kind: &str, body: &str) -> Result<Said, Failure> {
+    let provider = provider(endpoint(kind, json!({})).provider);
+    reading::whole(provider, &Head::default(), body)
+}
+
+/// One event of a stream.
+fn event(kind: &str, data: &str, said: &mut Said) -> Result<String, Failure> {
+    let provider = provider(endpoint(kind, json!({})).provider);
+    Ok(
+        match reading::event(provider, &Head::default(), None, data, said)? {
+            Step::Text(new) => new,
+            Step::End => String::new(),
+        },
+    )
 }
 
 pub(in crate::remote) const ALL: [&str; 10] = [
@@ -354,9 +374,7 @@ fn whole_replies_are_read() {
         ),
     ];
     for (kind, body, text, finish, tokens) in cases {
-        let said = provider(endpoint(kind, json!({})).provider)
-            .whole(&body.to_string())
-            .unwrap();
+        let said = whole(kind, &body.to_string()).unwrap();
         assert_eq!(
             (said.text.as_str(), said.finish, said.output_tokens),
             (text, finish, tokens),
@@ -390,9 +408,7 @@ fn refusals_and_filters_are_told_from_answers() {
             json!({"promptFeedback": {"blockReason": "SAFETY"}}),
         ),
     ] {
-        let said = provider(endpoint(kind, json!({})).provider)
-            .whole(&body.to_string())
-            .unwrap();
+        let said = whole(kind, &body.to_string()).unwrap();
         assert!(said.refusal.is_some(), "{kind}");
     }
     for (kind, body) in [
@@ -409,9 +425,7 @@ fn refusals_and_filters_are_told_from_answers() {
             json!({"status": "incomplete", "incomplete_details": {"reason": "content_filter"}}),
         ),
     ] {
-        let said = provider(endpoint(kind, json!({})).provider)
-            .whole(&body.to_string())
-            .unwrap();
+        let said = whole(kind, &body.to_string()).unwrap();
         assert_eq!(said.finish, Finish::Filter, "{kind}");
     }
 }
@@ -421,9 +435,7 @@ fn stated_confidences_are_kept() {
     let decision = json!({"model": "m", "answers": [{"type": "choice", "name": "classification", "choice": "ham", "confidence": 0.8,
         "probabilities": [{"value": "spam", "probability": 0.2}, {"value": "ham", "probability": 0.8}]}],
         "usage": {"input_tokens": 7, "output_tokens": 0, "total_tokens": 7}});
-    let said = provider(ProviderKind::OpenaiDecisions)
-        .whole(&decision.to_string())
-        .unwrap();
+    let said = whole("openai-decisions", &decision.to_string()).unwrap();
     assert_eq!(
         (said.text.as_str(), said.confidence),
         (r#"{"label":"ham"}"#, Some(0.8))
@@ -431,12 +443,10 @@ fn stated_confidences_are_kept() {
     assert_eq!(said.scores[0].label, "ham");
     let logprobs = json!({"choices": [{"finish_reason": "stop", "message": {"content": "x"},
         "logprobs": {"content": [{"token": "a", "logprob": -0.5, "bytes": null, "top_logprobs": []}, {"token": "b", "logprob": -0.5}]}}]});
-    let said = provider(ProviderKind::Openai)
-        .whole(&logprobs.to_string())
-        .unwrap();
+    let said = whole("openai", &logprobs.to_string()).unwrap();
     assert!((said.confidence.unwrap() - (-1.0f64).exp()).abs() < 1e-12);
     let page = "{\"reply\":{\"label\":\"ham\",\"confidence\":0.9}}\n";
-    let said = provider(ProviderKind::Custom).whole(page).unwrap();
+    let said = whole("custom", page).unwrap();
     assert_eq!(
         (said.text.as_str(), said.confidence),
         (r#"{"label":"ham"}"#, Some(0.9))
@@ -519,7 +529,6 @@ fn streams_are_read_event_by_event() {
         ),
     ];
     for (kind, events, tokens) in cases {
-        let provider = provider(endpoint(kind, json!({})).provider);
         let mut said = Said::default();
         let mut pieces = String::new();
         for (at, event) in events.iter().enumerate() {
@@ -527,7 +536,7 @@ fn streams_are_read_event_by_event() {
                 said.finish == Finish::Unfinished || at + 2 >= events.len(),
                 "{kind} ended early"
             );
-            pieces += &provider.event(None, event, &mut said).unwrap();
+            pieces += &super::tests::event(kind, event, &mut said).unwrap();
         }
         assert_eq!(
             (pieces.as_str(), said.text.as_str()),
@@ -544,7 +553,7 @@ fn streams_are_read_event_by_event() {
 
 #[test]
 fn errors_inside_streams_are_errors() {
-    for (kind, event) in [
+    for (kind, data) in [
         (
             "openai",
             r#"{"error":{"message":"overloaded","type":"server_error","code":null}}"#,
@@ -567,9 +576,7 @@ fn errors_inside_streams_are_errors() {
         ),
         ("ollama", r#"{"error":"overloaded"}"#),
     ] {
-        let failure = provider(endpoint(kind, json!({})).provider)
-            .event(None, event, &mut Said::default())
-            .unwrap_err();
+        let failure = event(kind, data, &mut Said::default()).unwrap_err();
         assert_eq!(failure.error.code(), Code::RemoteStatus, "{kind}");
         assert!(
             failure.retry && failure.error.to_string().contains("overloaded"),
@@ -581,7 +588,6 @@ fn errors_inside_streams_are_errors() {
 #[test]
 fn what_is_no_reply_is_a_typed_error() {
     for kind in ALL {
-        let provider = provider(endpoint(kind, json!({})).provider);
         for body in [
             "",
             "<!doctype html>",
@@ -593,18 +599,12 @@ fn what_is_no_reply_is_a_typed_error() {
             "7",
             "\u{0}",
         ] {
-            match provider.whole(body) {
-                // A page's function that says nothing has said nothing, which is judged later.
-                Ok(said) => assert!(
-                    said.text.is_empty() && matches!(kind, "custom" | "prompt-api"),
-                    "{kind} {body}"
-                ),
-                Err(failure) => assert_eq!(
-                    failure.error.code(),
-                    Code::RemoteBadResponse,
-                    "{kind} {body}"
-                ),
-            }
+            let failure = whole(kind, body).unwrap_err();
+            assert_eq!(
+                failure.error.code(),
+                Code::RemoteBadResponse,
+                "{kind} {body}"
+            );
         }
     }
     let error = provider(ProviderKind::OpenaiDecisions)
