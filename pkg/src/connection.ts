@@ -1,6 +1,7 @@
 import { abortable } from "./abort.js";
 import { describe, fromWire, SmallFirstError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
+import { Life } from "./life.js";
 import type { EngineName, FromWorker, Legacy, Monitors, PageCall, Question, QuestionReply, Request, ToWorker } from "./protocol.js";
 import type { Remotes } from "./remotes.js";
 import type { Drift, Progress } from "./types.js";
@@ -60,6 +61,7 @@ export class Connection {
   #lastId = 0;
   #closed = false;
   #worker: Worker | undefined;
+  #life: Life | undefined;
   /** The calls that lost their worker and are to run again, and the one of them that does. */
   readonly #again: number[] = [];
   #alone: number | undefined;
@@ -231,6 +233,12 @@ export class Connection {
       this.#died(worker, event.message || "the worker's script could not be loaded");
     });
     this.#worker = worker;
+    this.#life?.end();
+    this.#life = new Life(
+      worker,
+      () => this.#pending.size > 0,
+      (why) => this.#died(worker, why),
+    );
     const id = ++this.#lastId;
     const request = { ...this.#setup.start, legacy: this.#legacy() };
     const started = new Promise((resolve, reject) => {
@@ -255,7 +263,10 @@ export class Connection {
   #receive(worker: Worker, message: FromWorker): void {
     // A worker that was given up may still have messages under way.
     if (worker !== this.#worker) return;
+    this.#life?.heard();
     switch (message.type) {
+      case "pong":
+        break;
       case "done":
         this.#take(message.id)?.resolve(message.value);
         break;
@@ -357,6 +368,8 @@ export class Connection {
   }
 
   #forget(): void {
+    this.#life?.end();
+    this.#life = undefined;
     this.#worker?.terminate();
     this.#worker = undefined;
     this.#started = undefined;

@@ -1,7 +1,7 @@
 // What the worker fetches while the WebAssembly is still compiled: the manifest, and the files of some tasks.
 
 import type { EngineOptions } from "./protocol.js";
-import type { Files } from "./store.js";
+import type { Files, PatientCache } from "./store.js";
 import { MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES } from "./types.js";
 
 /** A file in a manifest. */
@@ -21,6 +21,8 @@ interface Manifest {
 
 /** The most bytes of a file that the browser takes in whole, beside the worker. */
 const SMALL = 16 * 1024 * 1024;
+/** How long a server may take to begin its answer, in milliseconds; as in src/browser/fetch.rs. */
+const SERVER_MS = 20_000;
 /** The most files that are fetched ahead. */
 const MOST_FILES = 64;
 /** How deep a head, an encoder or a tokenizer names its files at most. */
@@ -43,7 +45,7 @@ export class Preload {
     this.#options = options;
     this.#files = files;
     this.#watched = watched;
-    const response = fetch(options.bundle, { cache: "no-cache", redirect: "follow" });
+    const response = answered(options.bundle, { cache: "no-cache", redirect: "follow" });
     if (tasks.length === 0) {
       this.#wait(options.bundle, response);
       this.#planned = Promise.resolve();
@@ -76,23 +78,29 @@ export class Preload {
     const entries = new Map(Object.entries(manifest.files ?? {}));
     if (!fits([...entries.values()], maxBundleBytes)) return;
     const base = new URL(".", bundle).href;
+    // Whatever the address carries, a signature for example, the files beside it need, too.
+    const { search } = new URL(bundle);
     const kept = this.#files?.open();
     const size = (path: string): number => entries.get(path)?.bytes ?? 0;
     // Small ones first: what they are for can begin while a large one is on its way.
     for (const path of [...filesOf(manifest, tasks)].sort((a, b) => size(a) - size(b)).slice(0, MOST_FILES)) {
       const entry = entries.get(path);
-      const url = base + path;
+      const url = base + path + search;
       // A path that leads out of the bundle is refused by the engine.
-      if (entry && new URL(url).href.startsWith(base)) this.#wait(url, this.#ahead(url, entry, kept));
+      if (entry && new URL(url).href.startsWith(base)) this.#wait(url, this.#ahead(url, this.#files?.file(base + path, entry.sha256), entry, kept));
     }
   }
 
   /** Fetches a file, unless it is kept. Its body is read at once: one that waits would hold up other requests. */
-  async #ahead(url: string, entry: FileEntry, kept: Promise<Cache | undefined> | undefined): Promise<Response | undefined> {
-    const key = this.#files?.file(url, entry.sha256);
+  async #ahead(
+    url: string,
+    key: string | undefined,
+    entry: FileEntry,
+    kept: Promise<PatientCache | undefined> | undefined,
+  ): Promise<Response | undefined> {
     const found = key === undefined ? undefined : await kept?.then((cache) => cache?.match(key)).catch(() => undefined);
     if (found) return undefined;
-    const response = await fetch(url);
+    const response = await answered(url, {});
     if (!response.body) return response;
     const { status } = response;
     // The browser takes a body in while this thread is busy, but tells nothing until it has all of it.
@@ -100,6 +108,17 @@ export class Preload {
     // Takes in no more than the file should have; of a longer one the rest waits until the engine refuses it.
     const room = new ByteLengthQueuingStrategy({ highWaterMark: entry.bytes });
     return new Response(response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, room)), { status });
+  }
+}
+
+/** The response to a request, which must begin in time: there are servers that accept a connection and never answer. */
+async function answered(url: string, init: RequestInit): Promise<Response> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new Error(`no answer within ${SERVER_MS / 1000} s`)), SERVER_MS);
+  try {
+    return await fetch(url, { ...init, signal: controller.signal });
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -178,6 +178,10 @@ export interface PageCall {
 
 /** Page to worker. */
 export type ToWorker =
+  /** A port that closes when the worker ends. */
+  | { type: "life"; port: MessagePort }
+  /** Is anybody there? */
+  | { type: "ping" }
   | { type: "request"; id: number; request: Request }
   | { type: "abort"; id: number }
   /** The reader of a text wants another piece. */
@@ -190,6 +194,8 @@ export type ToWorker =
 
 /** Worker to page. */
 export type FromWorker =
+  /** The answer to a ping. */
+  | { type: "pong" }
   | { type: "done"; id: number; value: unknown }
   | { type: "failed"; id: number; error: WireError }
   | { type: "delta"; id: number; text: string }

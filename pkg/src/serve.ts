@@ -42,6 +42,8 @@ export interface Build {
 /** The engine that is started on demand, and its name in files. */
 let build: (Build & { name: "lean" | "onnx" }) | undefined;
 
+/** Kept, so that it closes with this worker and not before. */
+let life: MessagePort | undefined;
 /** The engine, once it was started. */
 let engine: Engine | undefined;
 /** The calls that run, by id. */
@@ -67,6 +69,13 @@ export function serve(name: "lean" | "onnx", made: Build): void {
 
 function receive({ data }: MessageEvent<ToWorker>): void {
   switch (data.type) {
+    case "life":
+      life = data.port;
+      life.start();
+      break;
+    case "ping":
+      scope.postMessage({ type: "pong" });
+      break;
     case "request":
       void answer(data.id, data.request);
       break;

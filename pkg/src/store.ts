@@ -1,6 +1,8 @@
 // What is kept beyond a visit, under the name that the instance has for it: a table of strings in IndexedDB, which all tabs
 // of the site share, and the files of each bundle in a cache of its own.
 
+import { Patience, STORING_MS } from "./patience.js";
+
 /** The name where the page gives none. */
 export const USUAL_NAME = "smallfirst";
 
@@ -14,6 +16,7 @@ const TABLE = "kept";
 /** Strings that are kept under a name. */
 export class Strings {
   readonly #database: string;
+  readonly #patience = new Patience();
   #opened: Promise<IDBDatabase> | undefined;
 
   constructor(name: string) {
@@ -22,10 +25,23 @@ export class Strings {
 
   /**
    * Changes one string in one piece: a transaction that writes keeps those of all other tabs waiting, so that nobody comes in
-   * between. Rejects where the browser keeps nothing.
+   * between. Rejects where the browser keeps nothing, or does not answer; then `change` is not called any more.
    */
   async update(key: string, change: (before: string | undefined) => string | undefined): Promise<void> {
-    const transaction = (await this.#open()).transaction(TABLE, "readwrite");
+    let wanted = true;
+    const changed = (before: string | undefined): string | undefined => {
+      if (!wanted) throw new Error("nobody waits for it any more");
+      return change(before);
+    };
+    try {
+      await this.#patience.wait(() => this.#update(key, changed));
+    } finally {
+      wanted = false;
+    }
+  }
+
+  async #update(key: string, change: (before: string | undefined) => string | undefined): Promise<void> {
+    const transaction = await this.#transaction();
     const table = transaction.objectStore(TABLE);
     await new Promise<void>((resolve, reject) => {
       transaction.oncomplete = () => resolve();
@@ -45,15 +61,31 @@ export class Strings {
     });
   }
 
+  async #transaction(): Promise<IDBTransaction> {
+    const begin = async (): Promise<IDBTransaction> => (await this.#open()).transaction(TABLE, "readwrite");
+    try {
+      return await begin();
+    } catch {
+      // The browser closed the connection, or is about to, and did not say so yet.
+      this.#opened = undefined;
+      return begin();
+    }
+  }
+
   #open(): Promise<IDBDatabase> {
     const opened = (this.#opened ??= new Promise<IDBDatabase>((resolve, reject) => {
       const request = indexedDB.open(this.#database, 1);
       request.onupgradeneeded = () => request.result.createObjectStore(TABLE);
       request.onsuccess = () => {
+        const forget = (): void => {
+          if (this.#opened === opened) this.#opened = undefined;
+        };
+        // The browser closed it: its files are gone, or the disk failed.
+        request.result.onclose = forget;
         // Another tab wants to delete it or has a newer version: let it.
         request.result.onversionchange = () => {
           request.result.close();
-          this.#opened = undefined;
+          forget();
         };
         resolve(request.result);
       };
@@ -75,6 +107,7 @@ export class Files {
   readonly name: string;
   /** The manifest's address, without its query. */
   readonly #manifest: string;
+  readonly #patience = new Patience();
 
   constructor(name: string, bundle: string) {
     [this.#manifest = bundle] = bundle.split(/[?#]/, 1);
@@ -97,9 +130,40 @@ export class Files {
     return this.manifests + encodeURIComponent(address);
   }
 
-  /** Opens the cache; undefined where the browser has none, or keeps nothing. */
-  async open(): Promise<Cache | undefined> {
+  /** Opens the cache; undefined where the browser has none, keeps nothing, or does not answer. */
+  async open(): Promise<PatientCache | undefined> {
     // Outside secure contexts there is no `caches`.
-    return globalThis.caches?.open(this.name).catch(() => undefined);
+    const caches = globalThis.caches as CacheStorage | undefined;
+    if (!caches) return undefined;
+    const opened = this.#patience.wait(() => caches.open(this.name)).catch(() => undefined);
+    const cache = await opened;
+    return cache && new PatientCache(cache, this.#patience);
+  }
+}
+
+/** A cache that is not waited for when it does not answer: then its promises reject. */
+export class PatientCache {
+  readonly #cache: Cache;
+  readonly #patience: Patience;
+
+  constructor(cache: Cache, patience: Patience) {
+    this.#cache = cache;
+    this.#patience = patience;
+  }
+
+  match(key: string): Promise<Response | undefined> {
+    return this.#patience.wait(() => this.#cache.match(key));
+  }
+
+  put(key: string, response: Response): Promise<void> {
+    return this.#patience.wait(() => this.#cache.put(key, response), STORING_MS);
+  }
+
+  delete(key: string): Promise<boolean> {
+    return this.#patience.wait(() => this.#cache.delete(key));
+  }
+
+  keys(): Promise<readonly Request[]> {
+    return this.#patience.wait(() => this.#cache.keys());
   }
 }

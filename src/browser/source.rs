@@ -18,6 +18,8 @@ use crate::error::{Code, Error, Result};
 pub(super) struct WebSource {
     /// The address of the folder, with its final slash.
     base: String,
+    /// What follows the path in the manifest's address, a signature for example: the files beside it need it, too.
+    query: String,
     store: Store,
     /// Hears of progress; `undefined` when nobody does.
     listener: JsValue,
@@ -26,6 +28,12 @@ pub(super) struct WebSource {
 
 /// When the manifest is stored where nothing is asked, in milliseconds: after what a first answer needs.
 const UNASKED_MS: f64 = 2000.0;
+
+/// The slowest network on which a file that comes whole is waited for, in bytes a millisecond.
+const SLOWEST: f64 = 32.0;
+
+/// How long the manifest is waited for where there is a copy of it, in milliseconds.
+const WITH_COPY_MS: f64 = 4000.0;
 
 /// Gives the response to a request that the worker made before there was an engine.
 struct Ahead(Option<Function>);
@@ -59,7 +67,11 @@ impl WebSource {
         let ahead = Ahead(ahead);
         let store = Store::open(files).await;
         let manifest_key = store.manifest_key(url);
-        let bundle = match fetch_manifest(url, &ahead).await {
+        let patience = match store.get(&manifest_key).await {
+            Some(_) => WITH_COPY_MS,
+            None => fetch::SERVER_MS,
+        };
+        let bundle = match fetch_manifest(url, &ahead, patience).await {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
                 store.put(&manifest_key, &json);
@@ -85,6 +97,8 @@ impl WebSource {
         }
         // What follows the path may have slashes, too.
         let path = url.split(['?', '#']).next().unwrap_or(url);
+        let query = url.split('#').next().unwrap_or(url);
+        let query = query.strip_prefix(path).unwrap_or_default().to_owned();
         let base = path
             .rsplit_once('/')
             .map_or(path, |(base, _)| base)
@@ -94,6 +108,7 @@ impl WebSource {
         store.sweep(&base, &manifest_key, named);
         let source = WebSource {
             base,
+            query,
             store,
             listener,
             ahead,
@@ -135,10 +150,12 @@ impl WebSource {
         self.store.settled().await;
     }
 
-    /// Reads a file from a response, straight into the memory it stays in, and verifies it.
+    /// Reads a file from a response, straight into the memory it stays in, and verifies it. No part of it may take longer
+    /// than `ms`.
     async fn receive(
         &self,
         response: &Response,
+        ms: f64,
         path: &str,
         entry: &FileEntry,
         mut news: impl FnMut(u64),
@@ -146,7 +163,10 @@ impl WebSource {
         let mut bytes = Vec::new();
         // `open` has seen to it that all files together are within bounds. Without room at once, it is made on the way.
         let _ = bytes.try_reserve_exact(entry.bytes as usize);
-        fetch::body(response, entry.bytes, &mut bytes, |_, loaded| news(loaded)).await?;
+        fetch::body(response, ms, entry.bytes, &mut bytes, |_, loaded| {
+            news(loaded)
+        })
+        .await?;
         let verified = match digest(&bytes).await {
             Some(found) if bytes.len() as u64 == entry.bytes => verify_hash(path, entry, &found),
             _ => verify(path, entry, &bytes),
@@ -168,11 +188,11 @@ impl WebSource {
         if anew {
             init.set_cache(RequestCache::Reload);
         }
-        let url = format!("{}{path}", self.base);
+        let url = format!("{}{path}{}", self.base, self.query);
         let unreachable = |why: String| unreachable(&url, &why);
         let response = match made {
             Some(response) => response,
-            None => fetch::fetch(&url, &init)
+            None => fetch::fetch_within(fetch::SERVER_MS, &url, &init)
                 .await
                 .map_err(|thrown| unreachable(convert::describe(&thrown)))?,
         };
@@ -189,7 +209,10 @@ impl WebSource {
             status => return Err(unreachable(format!("HTTP status {status}"))),
         }
         let news = |loaded| self.tell(ProgressStatus::Progress, path, entry, loaded, false);
-        match self.receive(&response, path, entry, news).await {
+        match self
+            .receive(&response, fetch::SERVER_MS, path, entry, news)
+            .await
+        {
             Ok(verified) => verified,
             Err(BodyError::Broken(thrown)) => Err(unreachable(convert::describe(&thrown))),
             Err(BodyError::TooLarge) => Err(Error::new(
@@ -205,9 +228,14 @@ impl WebSource {
 
 impl Source for WebSource {
     async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
-        let url = format!("{}{path}", self.base);
-        let key = self.store.key(&url, &entry.sha256);
-        let made = self.ahead.take(&url).await;
+        let url = format!("{}{path}{}", self.base, self.query);
+        // Without the query: that may be another one the next time.
+        let key = self
+            .store
+            .key(&format!("{}{path}", self.base), &entry.sha256);
+        // It may come whole: the wait is for all of it.
+        let patience = fetch::SERVER_MS + entry.bytes as f64 / SLOWEST;
+        let made = fetch::within(patience, self.ahead.take(&url)).await;
         let made = made.map_err(|thrown| unreachable(&url, &convert::describe(&thrown)))?;
         // What was fetched ahead was not in the store.
         let kept = match &made {
@@ -216,7 +244,10 @@ impl Source for WebSource {
         };
         if let Some(kept) = kept {
             // A copy that is too long is as damaged as one that is too short.
-            if let Ok(Ok(bytes)) = self.receive(&kept, path, entry, |_| {}).await {
+            if let Ok(Ok(bytes)) = self
+                .receive(&kept, fetch::KEPT_MS, path, entry, |_| {})
+                .await
+            {
                 self.tell(ProgressStatus::Verified, path, entry, entry.bytes, true);
                 return Ok(bytes);
             }
@@ -263,7 +294,7 @@ async fn digest(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(Uint8Array::new(&hash).to_vec())
 }
 
-async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {
+async fn fetch_manifest(url: &str, ahead: &Ahead, patience: f64) -> Result<Vec<u8>> {
     let unreachable = |why: String| {
         Error::new(
             Code::BundleUnreachable,
@@ -274,9 +305,9 @@ async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {
     init.set_cache(RequestCache::NoCache);
     init.set_redirect(RequestRedirect::Follow);
     let response = async {
-        match ahead.take(url).await? {
+        match fetch::within(patience, ahead.take(url)).await? {
             Some(response) => Ok(response),
-            None => fetch::fetch(url, &init).await,
+            None => fetch::fetch_within(patience, url, &init).await,
         }
     };
     let response = response
@@ -295,7 +326,15 @@ async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {
         }
     }
     let mut json = Vec::new();
-    match fetch::body(&response, MAX_MANIFEST_BYTES, &mut json, |_, _| {}).await {
+    match fetch::body(
+        &response,
+        patience,
+        MAX_MANIFEST_BYTES,
+        &mut json,
+        |_, _| {},
+    )
+    .await
+    {
         Ok(()) => Ok(json),
         Err(BodyError::Broken(thrown)) => Err(unreachable(convert::describe(&thrown))),
         Err(BodyError::TooLarge) => Err(Error::new(

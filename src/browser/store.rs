@@ -58,7 +58,9 @@ impl Store {
         let kept = if files.is_object() {
             let files: Files = files.unchecked_into();
             let cache = JsFuture::from(files.open()).await.ok();
-            cache.and_then(|cache| Some((files, cache.dyn_into().ok()?)))
+            let cache = cache.filter(JsValue::is_object);
+            // Not a cache itself, but with the same methods, which do not wait for ever.
+            cache.map(|cache| (files, cache.unchecked_into()))
         } else {
             None
         };
@@ -97,7 +99,14 @@ impl Store {
     pub(super) async fn manifest(&self, key: &str) -> Option<Vec<u8>> {
         let kept = self.get(key).await?;
         let mut json = Vec::new();
-        let read = fetch::body(&kept, MAX_MANIFEST_BYTES, &mut json, |_, _| {}).await;
+        let read = fetch::body(
+            &kept,
+            fetch::KEPT_MS,
+            MAX_MANIFEST_BYTES,
+            &mut json,
+            |_, _| {},
+        )
+        .await;
         read.is_ok().then_some(json)
     }
 

@@ -36,13 +36,13 @@ impl Shape {
             return Some(Shape::Json);
         }
         let starts = |field: &&str| beginning.starts_with(field.as_bytes());
-        if FIELDS.iter().any(|field| starts(&field)) {
+        if FIELDS.iter().any(starts) {
             return Some(Shape::Events);
         }
         let may_become = |field: &&str| field.as_bytes().starts_with(beginning);
         // A byte order mark that has not come whole.
         let marked = BYTE_ORDER_MARK.as_bytes().starts_with(beginning);
-        (!marked && !FIELDS.iter().any(|field| may_become(&field))).then_some(Shape::Other)
+        (!marked && !FIELDS.iter().any(may_become)).then_some(Shape::Other)
     }
 }
 

@@ -1,0 +1,264 @@
+// What never answers: storage, servers, workers that are gone. Each is waited for a while, and no call waits for ever.
+
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures.js";
+import { open, ready, run } from "./harness.js";
+
+const GERMAN = "Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig.";
+const TEXT = "I guess the flight was okay but the seat was small";
+
+test.use({ expected: [/Failed to load resource/, /ERR_/] });
+
+/** Gives the page `createWith`: an instance whose worker first runs `script`. */
+async function patched(page: Page, address: string): Promise<void> {
+  await open(page, address);
+  await page.evaluate(() => {
+    window.createWith = (script, options) => {
+      const source = `${script}\nawait import(${JSON.stringify(new URL("/pkg/worker.js", location.href).href)});\npostMessage({ type: "there" });`;
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      // What comes before the package listens is kept for it.
+      const keep = `const early = []; const keep = (event) => early.push(event); addEventListener("message", keep);\n`;
+      const again = `\nremoveEventListener("message", keep); for (const { data, ports } of early) dispatchEvent(new MessageEvent("message", { data, ports }));`;
+      const whole = URL.createObjectURL(new Blob([keep + source + again], { type: "text/javascript" }));
+      URL.revokeObjectURL(url);
+      return window.create({ worker: () => new Worker(whole, { type: "module" }), ...options });
+    };
+  });
+}
+
+declare global {
+  interface Window {
+    createWith: (script: string, options: object) => ReturnType<Window["create"]>;
+  }
+}
+
+const HANGS = {
+  "caches.open": `caches.open = () => new Promise(() => {});`,
+  "cache.match": `Cache.prototype.match = () => new Promise(() => {});`,
+  "cache.put": `Cache.prototype.put = () => new Promise(() => {});`,
+  "indexedDB.open": `IDBFactory.prototype.open = () => ({});`,
+  "a transaction": `IDBObjectStore.prototype.get = () => ({});`,
+};
+
+for (const [what, script] of Object.entries(HANGS)) {
+  test(`${what} may never answer`, async ({ page, harness, faults }) => {
+    await patched(page, harness.address);
+    const remote = { provider: "openai", baseUrl: `${faults.address}/echo`, model: "m" };
+    const seen = await page.evaluate(
+      async ([script, remote, german, text]) => {
+        const ai = await window.createWith(script, { remote, budget: { requestsPerDay: 2 }, policy: { deadlineMs: 6000 } });
+        const local = await window.outcome(ai.run("language", german));
+        const codes = [];
+        for (const input of ["a", "b", "c"]) {
+          const { answer, error } = await window.outcome(ai.run("sentiment", text + input, { mode: "only-remote" }));
+          codes.push(answer ? answer.ranOn : error!.code);
+        }
+        return { local: local.answer?.ranOn, codes };
+      },
+      [script, remote, GERMAN, TEXT] as const,
+    );
+    // The budget counts all the same.
+    expect(seen).toEqual({ local: "local", codes: ["remote", "remote", "over_budget"] });
+  });
+}
+
+test("a storage that hangs is waited for once", async ({ page, harness }) => {
+  await patched(page, harness.address);
+  const waited = await page.evaluate(
+    async ([german]) => {
+      const script = `
+        let waiting = 0;
+        const set = setTimeout;
+        globalThis.asked = 0;
+        Cache.prototype.match = () => { globalThis.asked++; return new Promise(() => {}); };`;
+      const ai = await window.createWith(script, { mode: "only-local" });
+      await ai.run("language", german);
+      await ai.run("sentiment", "What a lovely day this was, thank you all so much!");
+      await ai.run("spam", "Subject: lunch\n\nShall we meet at noon?");
+      return true;
+    },
+    [GERMAN] as const,
+  );
+  expect(waited).toBe(true);
+  const asked = await page.workers()[0]!.evaluate(() => (globalThis as unknown as { asked: number }).asked);
+  expect(asked).toBe(1);
+});
+
+test("a database that the browser closes is opened anew", async ({ page, harness, faults }) => {
+  await patched(page, harness.address);
+  const remote = { provider: "openai", baseUrl: `${faults.address}/echo`, model: "m" };
+  const script = `
+    const open = IDBFactory.prototype.open;
+    globalThis.opened = [];
+    IDBFactory.prototype.open = function (...all) {
+      const request = open.apply(this, all);
+      request.addEventListener("success", () => globalThis.opened.push(request.result));
+      return request;
+    };`;
+  await page.evaluate(
+    async ([script, remote]) => {
+      window.ai = await window.createWith(script, { remote, mode: "only-remote", budget: { requestsPerDay: 3 } });
+      await window.ai.run("sentiment", "one");
+    },
+    [script, remote] as const,
+  );
+  const worker = page.workers()[0]!;
+  for (const told of [true, false]) {
+    await worker.evaluate((told) => {
+      const database = (globalThis as unknown as { opened: IDBDatabase[] }).opened.at(-1)!;
+      database.close();
+      // What the browser closes by itself it tells; or has not told yet.
+      if (told) database.dispatchEvent(new Event("close"));
+    }, told);
+    expect((await run(page, "sentiment", `closed ${told}`)).answer).toMatchObject({ ranOn: "remote" });
+  }
+  expect(await worker.evaluate(() => (globalThis as unknown as { opened: unknown[] }).opened.length)).toBe(3);
+  // Another tab counts in the same book.
+  await ready(page, harness.address, { remote: { ...remote, provider: "openai" }, mode: "only-remote", budget: { requestsPerDay: 3 } });
+  expect((await run(page, "sentiment", "four")).error).toMatchObject({ code: "over_budget" });
+});
+
+test.describe("servers", () => {
+  let server: Server;
+  let address: string;
+  /** Which requests are never answered. */
+  let silent: (path: string) => "never" | "half" | undefined;
+
+  test.beforeEach(async ({ harness }) => {
+    silent = () => undefined;
+    server = createServer((request, response) => {
+      const how = silent(request.url ?? "");
+      if (how === "never") return;
+      void fetch(new URL(request.url ?? "", harness.address)).then(async (answer) => {
+        const body = Buffer.from(await answer.arrayBuffer());
+        const type = answer.headers.get("content-type") ?? "application/octet-stream";
+        response.writeHead(answer.status, { "content-type": type, "access-control-allow-origin": "*" });
+        if (how === "half") response.write(body.subarray(0, body.length / 2));
+        else response.end(body);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+
+  test.afterEach(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test("a bundle server that accepts and never answers is given up", async ({ page, harness }) => {
+    await open(page, harness.address);
+    const made = (path: string, preload: string[]) =>
+      page.evaluate(
+        ([bundle, preload]) =>
+          window
+            .create({ bundle, preload: [...preload] })
+            .then((ai) => window.outcome(ai.run("language", "Wo ist denn hier der Bahnhof, bitte?", { mode: "only-local" })))
+            .catch((thrown: unknown) => ({ error: window.failure(thrown) })),
+        [address + path, preload] as const,
+      );
+    for (const [how, file] of [["never", "manifest.json"], ["half", "manifest.json"], ["never", "language/"], ["half", "language/"]] as const) {
+      silent = (path) => (path.includes(file) && path !== "/pkg/" ? how : undefined);
+      // All at once: each takes as long as a server is waited for.
+      const outcomes = await Promise.all([made(`/models/?${how}`, []), made(`/models/?${how}2`, ["language"])]);
+      for (const { error } of outcomes) {
+        expect(error, `${how} ${file}`).toMatchObject({ code: file === "manifest.json" ? "bundle_unreachable" : "model_unavailable" });
+        expect(error!.message).toContain("no answer within 20 s");
+      }
+    }
+  });
+
+  test("where there is a copy of the bundle, its server is not waited for so long", async ({ page, harness }) => {
+    await open(page, harness.address);
+    const answer = (): Promise<string | undefined> =>
+      page.evaluate(
+        async ([bundle, german]) => {
+          const ai = await window.create({ bundle, mode: "only-local" });
+          const { answer } = await window.outcome(ai.run("language", german));
+          await ai.prepare(["language"]);
+          ai.dispose();
+          return answer?.output.label;
+        },
+        [`${address}/models/`, GERMAN] as const,
+      );
+    expect(await answer()).toBe("deu");
+    // The manifest is stored after what a first answer needs.
+    await page.waitForTimeout(3000);
+    silent = () => "never";
+    expect(await answer()).toBe("deu");
+  });
+
+  test("files beside a manifest with a query have the query, too", async ({ page, harness }) => {
+    await open(page, harness.address);
+    const seen: string[] = [];
+    silent = (path) => {
+      seen.push(path);
+      return path.includes("sig=ab/cd") || !path.startsWith("/models/") ? undefined : "never";
+    };
+    for (const preload of [[], ["language"]]) {
+      const label = await page.evaluate(
+        async ([bundle, german, preload]) => {
+          const ai = await window.create({ bundle, mode: "only-local", cache: "none", preload: [...preload] });
+          return (await ai.run("language", german)).output.label;
+        },
+        [`${address}/models/manifest.json?sig=ab/cd&x=1`, GERMAN, preload] as const,
+      );
+      expect(label).toBe("deu");
+    }
+    expect(seen.length).toBeGreaterThan(4);
+    expect(seen.filter((path) => !path.endsWith("?sig=ab/cd&x=1"))).toEqual([]);
+  });
+});
+
+test.describe("workers that are gone", () => {
+  test.use({ expected: [/Failed to load resource/, /out of memory/i] });
+
+  /** Ends the page's first worker so that nobody is told. */
+  const END = {
+    "closes itself": () => {
+      setTimeout(() => close());
+    },
+    "runs out of memory": () => {
+      setTimeout(() => {
+        const all: unknown[] = [];
+        for (;;) all.push(Array.from({ length: 1e6 }, (_, i) => ({ i })));
+      });
+    },
+  };
+
+  for (const [how, end] of Object.entries(END)) {
+    test(`one that ${how} is noticed, and its calls run again`, async ({ page, harness, faults }) => {
+      faults.requests = [];
+      const remote = { provider: "openai", baseUrl: `${faults.address}/hang`, model: "m" } as const;
+      await ready(page, harness.address, { remote, policy: { deadlineMs: 60_000 } });
+      expect((await run(page, "language", GERMAN)).answer).toMatchObject({ ranOn: "local" });
+      const sent = run(page, "sentiment", TEXT, { mode: "only-remote" });
+      await expect.poll(() => faults.requests.filter((r) => r.startsWith("POST /hang"))).toHaveLength(1);
+      await page.workers()[0]!.evaluate(end);
+      // It may have been paid, so it is not sent again.
+      expect((await sent).error).toMatchObject({ code: "worker_failed" });
+      expect((await run(page, "language", GERMAN)).answer).toMatchObject({ ranOn: "local" });
+    });
+  }
+
+  test("a browser that tells nothing of it is asked", async ({ page, harness, faults }) => {
+    await page.addInitScript(() => {
+      delete (MessagePort.prototype as { onclose?: unknown }).onclose;
+      // A minute takes seconds here.
+      const set = window.setInterval;
+      window.setInterval = ((work: () => void, ms: number) => set(work, ms === 5000 ? 100 : ms)) as typeof set;
+    });
+    faults.requests = [];
+    const remote = { provider: "openai", baseUrl: `${faults.address}/hang`, model: "m" } as const;
+    await ready(page, harness.address, { remote, policy: { deadlineMs: 60_000 } });
+    const sent = run(page, "sentiment", TEXT, { mode: "only-remote" });
+    await expect.poll(() => faults.requests.filter((r) => r.startsWith("POST /hang"))).toHaveLength(1);
+    // It answers as long as it is there.
+    await page.waitForTimeout(3000);
+    await page.workers()[0]!.evaluate(END["closes itself"]);
+    expect((await sent).error).toMatchObject({ code: "worker_failed", message: expect.stringContaining("does not answer") });
+    expect((await run(page, "language", GERMAN)).answer).toMatchObject({ ranOn: "local" });
+  });
+});
