@@ -101,7 +101,7 @@ impl fmt::Debug for Model {
 
 impl Model {
     /// Reads a model that takes one row of `element` and `shape`: a prepared file, or with the feature `onnx` an ONNX
-    /// file (opset 7 to 17; weights inside the file). `name` is used in errors only.
+    /// file (opset 7 to 17; weights inside the file, see [`Model::whole`]). `name` is used in errors only.
     ///
     /// # Errors
     /// [`Code::ModelInvalid`] when it is neither, or one that cannot run here.
@@ -136,6 +136,32 @@ impl Model {
                 }),
             })
         })
+    }
+
+    /// The files beside a model that it has weights in, as it names them: those of a large ONNX model. They go into
+    /// [`Model::whole`].
+    ///
+    /// # Errors
+    /// [`Code::ModelInvalid`] when one would not lie beside the model.
+    #[cfg(feature = "onnx")]
+    pub fn beside(name: &str, file: &[u8]) -> Result<std::collections::BTreeSet<String>> {
+        match file.starts_with(&MAGIC) {
+            true => Ok(std::collections::BTreeSet::new()),
+            false => onnx::external::files(name, file),
+        }
+    }
+
+    /// The model with the weights that are in files beside it.
+    ///
+    /// # Errors
+    /// [`Code::ModelInvalid`] when the files do not belong together.
+    #[cfg(feature = "onnx")]
+    pub fn whole(
+        name: &str,
+        file: &[u8],
+        beside: &std::collections::BTreeMap<String, Vec<u8>>,
+    ) -> Result<Vec<u8>> {
+        onnx::external::inline(name, file, beside)
     }
 
     /// Reads a model of any inputs, for [`Model::infer`].

@@ -26,11 +26,30 @@ function serviceWorker(): Plugin {
   };
 }
 
+/**
+ * The engine for ONNX models takes most of the time of a build. Where it was not built, the site goes without: its worker
+ * says so, should it ever be asked for.
+ */
+function preparedOnly(): Plugin {
+  const without = "\0smallfirst-without-onnx";
+  return {
+    name: "smallfirst-prepared-only",
+    enforce: "pre",
+    resolveId: (source) => (source.endsWith("/wasm/onnx.js") ? without : undefined),
+    load: (id) =>
+      id === without
+        ? 'export default () => { throw new Error("this site was built without the engine for ONNX: cargo xtask build"); };\nexport class Engine {}'
+        : undefined,
+  };
+}
+
+const plugins = process.env.SMALLFIRST_ENGINES === "prepared" ? [preparedOnly()] : [];
+
 export default defineConfig({
   base: "./",
   build: { target: "es2022", modulePreload: { polyfill: false }, assetsInlineLimit: 0 },
-  worker: { format: "es" },
+  worker: { format: "es", plugins: () => plugins },
   // In dev, pre-bundling would move the package's scripts away from their worker and wasm.
   optimizeDeps: { exclude: ["smallfirst"] },
-  plugins: [serviceWorker()],
+  plugins: [...plugins, serviceWorker()],
 });

@@ -7,6 +7,7 @@ use tract_onnx::pb::{
     GraphProto, ModelProto, ValueInfoProto, tensor_proto, tensor_shape_proto, type_proto,
 };
 
+use super::onnx::nodes::prune;
 use crate::error::{Code, Error, Result};
 
 /// What an ONNX file is.
@@ -111,7 +112,6 @@ pub fn keep_scores(name: &str, onnx: &[u8], wanted: Option<&str>) -> Result<Cut>
     }
     plain_scalers(&mut graph);
     number_labels(&mut graph);
-    prune(&mut graph, &output.name);
     graph.output.retain(|v| v.name == output.name);
     if graph.output.is_empty() {
         graph.output.push(ValueInfoProto {
@@ -119,6 +119,8 @@ pub fn keep_scores(name: &str, onnx: &[u8], wanted: Option<&str>) -> Result<Cut>
             ..ValueInfoProto::default()
         });
     }
+    prune(&mut graph, true);
+    graph.value_info.clear();
     model.graph = Some(graph);
     Ok(Cut {
         onnx: model.encode_to_vec(),
@@ -224,27 +226,6 @@ fn value(graph: &GraphProto, declared: &ValueInfoProto) -> Value {
         dims,
         made_by: maker(graph, &declared.name),
     }
-}
-
-/// Drops the nodes and weights that `output` does not need.
-fn prune(graph: &mut GraphProto, output: &str) {
-    let mut needed: HashSet<String> = HashSet::from([output.to_owned()]);
-    let mut kept = Vec::new();
-    for mut node in std::mem::take(&mut graph.node).into_iter().rev() {
-        if !node.output.iter().any(|o| needed.contains(o)) {
-            continue;
-        }
-        needed.extend(node.input.iter().cloned());
-        // A trailing output that nobody reads may be of a type the engine does not have.
-        while node.output.len() > 1 && node.output.last().is_some_and(|o| !needed.contains(o)) {
-            node.output.pop();
-        }
-        kept.push(node);
-    }
-    kept.reverse();
-    graph.node = kept;
-    graph.initializer.retain(|t| needed.contains(&t.name));
-    graph.value_info.clear();
 }
 
 #[cfg(test)]

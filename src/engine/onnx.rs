@@ -2,10 +2,13 @@
 
 mod cost;
 mod emit;
+pub mod external;
 mod graph;
 mod lower;
+pub(super) mod nodes;
 mod quantised;
 mod simplify;
+mod types;
 mod wellformed;
 mod windows;
 
@@ -89,6 +92,17 @@ impl Source {
             .proto_model_for_read(&mut Cursor::new(onnx))
             .map_err(|e| invalid(name, "read", &e))?;
         wellformed::check(&proto).map_err(|e| invalid(name, "read", &e))?;
+        if let Some(file) = external::files(name, onnx)?.first() {
+            return Err(Error::new(
+                Code::ModelInvalid,
+                format!(
+                    "{name} has weights in {file}, a file beside it, which was not read with it"
+                ),
+            ));
+        }
+        if let Some(graph) = &mut proto.graph {
+            types::cast_inputs(graph).map_err(|e| invalid(name, "read", &e))?;
+        }
         let quantised = quantised::plain(&mut proto);
         let declared = declared(&proto);
         let mut model = framework

@@ -11,3 +11,6 @@ pub(crate) fn rows(table: &[Vec<f32>]) -> Vec<u8> {
 pub(crate) fn linear(weights: &[Vec<f32>], bias: &[f32]) -> Vec<u8> {
     super::export::linear(&weights.concat(), bias)
 }
+
+/// A model apart from its weights, and the file `file` beside it that they are in.
+pub(crate) use super::onnx::external::apart;

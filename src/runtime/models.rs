@@ -201,7 +201,8 @@ impl<S: Source> Models<S> {
                     return Ok(None);
                 };
                 let reader = self.reader(bundle, &addend.features, None);
-                let (reader, bytes) = try_join(reader, self.file(bundle, &addend.file)).await?;
+                let (reader, bytes) =
+                    try_join(reader, self.model_file(bundle, &addend.file)).await?;
                 let (element, shape) = reader.tensor_type();
                 let model = Model::load(&addend.file, bytes, element, shape)?;
                 Ok(Some((reader, model)))
@@ -209,10 +210,10 @@ impl<S: Source> Models<S> {
             let scorer = async {
                 match entry.ood.as_ref().and_then(|ood| ood.file.as_ref()) {
                     None => Ok(None),
-                    Some(file) => Ok(Some((file, self.file(bundle, file).await?))),
+                    Some(file) => Ok(Some((file, self.model_file(bundle, file).await?))),
                 }
             };
-            let file = self.file(bundle, &entry.file);
+            let file = self.model_file(bundle, &entry.file);
             let (feed, addend, scorer, file) = try_join4(feed, addend, scorer, file).await?;
             let (element, shape) = match &feed {
                 Feed::Encoder(encoder) => (Element::F32, Shape::Row(encoder.dimension)),
@@ -245,7 +246,7 @@ impl<S: Source> Models<S> {
             .ok_or_else(|| missing("encoder", name))?;
         let make = async || {
             let reader = self.reader(bundle, &entry.features, entry.max_tokens);
-            let (reader, file) = try_join(reader, self.file(bundle, &entry.file)).await?;
+            let (reader, file) = try_join(reader, self.model_file(bundle, &entry.file)).await?;
             let (element, shape) = reader.tensor_type();
             Ok(LoadedEncoder {
                 name: name.to_owned(),
@@ -267,7 +268,8 @@ impl<S: Source> Models<S> {
         let make = async || {
             let tags = entry.labels.iter().map(|l| Tag::of(l, &entry.person));
             let tokenizer = self.tokenizer(bundle, &entry.tokenizer);
-            let (tokenizer, file) = try_join(tokenizer, self.file(bundle, &entry.file)).await?;
+            let (tokenizer, file) =
+                try_join(tokenizer, self.model_file(bundle, &entry.file)).await?;
             Ok(LoadedTagger {
                 tokenizer,
                 model: Model::load(&entry.file, file, Element::I64, Shape::AnyRow)?,
@@ -330,6 +332,36 @@ impl<S: Source> Models<S> {
             }
         };
         self.tokenizers.get_or_make(name, make).await
+    }
+
+    /// A model's file, with the weights that it has in files beside it.
+    #[cfg(feature = "onnx")]
+    async fn model_file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {
+        let file = self.file(bundle, path).await?;
+        let names = Model::beside(path, &file)?;
+        if names.is_empty() {
+            return Ok(file);
+        }
+        let folder = path
+            .rsplit_once('/')
+            .map_or(String::new(), |(folder, _)| format!("{folder}/"));
+        let mut beside = std::collections::BTreeMap::new();
+        for name in names {
+            let at = format!("{folder}{name}");
+            let entry = bundle.manifest().files.get(&at).ok_or_else(|| {
+                Error::new(
+                    Code::ModelInvalid,
+                    format!("{path} has weights in {at}, which the manifest does not list under `files`; add it there"),
+                )
+            })?;
+            beside.insert(name, self.source.read(&at, entry).await?);
+        }
+        Model::whole(path, &file, &beside)
+    }
+
+    #[cfg(not(feature = "onnx"))]
+    async fn model_file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {
+        self.file(bundle, path).await
     }
 
     pub(super) async fn file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {

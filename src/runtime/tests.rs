@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::*;
 use crate::bundle::{FileEntry, verify};
-use crate::engine::testing::linear;
+use crate::engine::testing::{apart, linear};
 use crate::remote::{RemoteOptions, TransportError};
 use crate::task::{Input, Label, Outcome, RanOn, Reason};
 use crate::testing::{Script, World};
@@ -202,6 +202,31 @@ fn a_confident_local_answer_never_reaches_the_remote() {
     let total: f64 = answer.output.scores.iter().map(|s| s.score).sum();
     assert!((total - 1.0).abs() < 1e-9);
     assert_eq!(remote.asked(), 0);
+}
+
+/// As exporters write large models; the file is one of the bundle's like all others.
+#[test]
+fn weights_in_a_file_beside_a_model_are_fetched_with_it() {
+    let mut setup = Setup::new(Mode::OnlyLocal);
+    let (model, weights) = apart(&setup.files["language.onnx"], "language.onnx.data");
+    setup.files.insert("language.onnx".into(), model);
+    setup.files.insert("language.onnx.data".into(), weights);
+    setup.manifest = manifest(&setup.files);
+    let runtime = setup.runtime();
+    let answer = run(&runtime, "language", "aaaa", &Remote::failing()).unwrap();
+    assert_eq!(answer.output.label, "eng");
+    let reads = runtime.source().reads.borrow().clone();
+    assert!(
+        reads.contains(&"language.onnx.data".to_owned()),
+        "{reads:?}"
+    );
+
+    let mut setup = Setup::new(Mode::OnlyLocal);
+    let (model, _) = apart(&setup.files["language.onnx"], "language.onnx.data");
+    setup.files.insert("language.onnx".into(), model);
+    setup.manifest = manifest(&setup.files);
+    let error = run(&setup.runtime(), "language", "aaaa", &Remote::failing()).unwrap_err();
+    assert!(error.to_string().contains("language.onnx.data"), "{error}");
 }
 
 #[test]

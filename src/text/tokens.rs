@@ -2,6 +2,7 @@
 
 mod bounds;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::{Value, json};
@@ -15,7 +16,13 @@ pub struct TextTokenizer {
     inner: PipelineTokenizer,
     /// How many special tokens it puts around a text.
     around: usize,
+    /// Whether the model's names of special tokens begin with [`UNWRITTEN`].
+    renamed: bool,
 }
+
+/// What a special token's name in the model begins with where texts could spell it otherwise: a noncharacter, of which texts
+/// are rid.
+const UNWRITTEN: char = '\u{fdd0}';
 
 /// How a file of the newest format begins, as [`TextTokenizer::canonical`] writes it.
 const CANONICAL: &str = "{\"version\":\"2.0\",";
@@ -65,19 +72,59 @@ impl TextTokenizer {
             bounds::check(json).map_err(|e| invalid(&e))?;
         }
         let json = converted.as_deref().unwrap_or(json);
-        let inner = tokenizers::from_json(json).map_err(|e| match e.to_string() {
-            why if why.contains("system-regex") => invalid(
-                &"its regular expression is not built in; those of GPT-2, cl100k, Llama 3, o200k and DeepSeek are",
-            ),
-            why => invalid(&why),
-        })?;
-        let mut tokenizer = TextTokenizer {
-            name: name.to_owned(),
-            inner,
-            around: 0,
+        let read = |json: &str| -> Result<Self> {
+            let inner = tokenizers::from_json(json).map_err(|e| match e.to_string() {
+                why if why.contains("system-regex") => invalid(
+                    &"its regular expression is not built in; those of GPT-2, cl100k, Llama 3, o200k and DeepSeek are",
+                ),
+                why => invalid(&why),
+            })?;
+            let mut tokenizer = TextTokenizer {
+                name: name.to_owned(),
+                inner,
+                around: 0,
+                renamed: false,
+            };
+            tokenizer.around = tokenizer.encode("", true)?.len();
+            Ok(tokenizer)
         };
-        tokenizer.around = tokenizer.encode("", true)?.len();
-        Ok(tokenizer)
+        let tokenizer = read(json)?;
+        let spelt = tokenizer.spelt()?;
+        if spelt.is_empty() {
+            return Ok(tokenizer);
+        }
+        let renamed = renamed(json, &spelt).map_err(|e| invalid(&e))?;
+        let renamed = TextTokenizer {
+            renamed: true,
+            ..read(&renamed)?
+        };
+        let same = renamed.encode("", true)? == tokenizer.encode("", true)?;
+        if !same || !renamed.spelt()?.is_empty() {
+            return Err(invalid(&format!(
+                "a text that spells its special token \"{}\" could not be told from it",
+                excerpt(&spelt[0], 40)
+            )));
+        }
+        Ok(renamed)
+    }
+
+    /// The special tokens that the model makes of a text that spells them. They are not looked for in texts, but models
+    /// have them among their words or pieces, too.
+    fn spelt(&self) -> Result<Vec<String>> {
+        let added = self.inner.get_added_vocabulary().get_added_tokens_decoder();
+        let mut spelt = Vec::new();
+        for (id, token) in added {
+            let written = |text: &str| -> Result<bool> {
+                Ok(self.encode(text, false)?.contains(&i64::from(id)))
+            };
+            // What nobody knows is unknown, however it is written.
+            let unknown = || written("\u{e000}\u{e001}");
+            if token.special && written(&token.content)? && !unknown()? {
+                spelt.push(token.content);
+            }
+        }
+        spelt.sort();
+        Ok(spelt)
     }
 
     /// A `tokenizer.json` in the newest format and without white space, which [`TextTokenizer::load`] need not convert.
@@ -196,22 +243,56 @@ impl TextTokenizer {
         )
     }
 
+    /// The ids of a text. What spells a special token in it is text: whoever writes `[SEP]` separates nothing.
     fn encode(&self, text: &str, special: bool) -> Result<Vec<i64>> {
+        let written = match self.renamed && text.contains(UNWRITTEN) {
+            true => Cow::Owned(text.replace(UNWRITTEN, "\u{fffd}")),
+            false => Cow::Borrowed(text),
+        };
         let options = EncodeOptions {
             add_special_tokens: special,
-            encode_special_tokens: false,
+            encode_special_tokens: true,
             padding: Override::Off,
             truncation: Override::Off,
         };
         let mut ids = Vec::with_capacity(text.len() / 4);
         self.inner
-            .encode_into(text, &options, &mut ids)
+            .encode_into(&written, &options, &mut ids)
             .map_err(|e| {
                 let why = excerpt(&e.to_string(), 200);
                 Error::new(Code::ModelInvalid, format!("{} failed: {why}", self.name))
             })?;
         Ok(ids.iter().map(|id| i64::from(id.id())).collect())
     }
+}
+
+/// A `tokenizer.json` whose model has other names for these tokens: ones that no text can spell. Their ids stay.
+fn renamed(json: &str, tokens: &[String]) -> std::result::Result<String, serde_json::Error> {
+    let mut value: Value = serde_json::from_str(json)?;
+    let unwritten = |token: &str| format!("{UNWRITTEN}{token}");
+    let among = |token: &str| tokens.iter().any(|other| other == token);
+    let model = &mut value["model"];
+    match &mut model["vocab"] {
+        Value::Object(words) => {
+            for token in tokens {
+                if let Some(id) = words.remove(token) {
+                    words.insert(unwritten(token), id);
+                }
+            }
+        }
+        Value::Array(pieces) => {
+            for piece in pieces.iter_mut().filter_map(|piece| piece.get_mut(0)) {
+                if let Some(token) = piece.as_str().filter(|token| among(token)) {
+                    *piece = unwritten(token).into();
+                }
+            }
+        }
+        _ => {}
+    }
+    if let Some(token) = model["unk_token"].as_str().filter(|token| among(token)) {
+        model["unk_token"] = unwritten(token).into();
+    }
+    serde_json::to_string(&value)
 }
 
 /// What SentencePiece writes for a space.
@@ -366,6 +447,91 @@ mod tests {
             tokenizer.places("! hello", true).unwrap(),
             [(4, (0, 0)), (4, (0, 1)), (1, (2, 7)), (4, (0, 0))]
         );
+    }
+
+    /// A text that spells a special token, with tokenizers of every kind of model.
+    #[test]
+    fn special_tokens_in_a_text_are_text() {
+        let special = |tokens: &[(&str, u32)]| -> Value {
+            let one = |&(content, id): &(&str, u32)| {
+                json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
+                       "normalized": false, "special": true})
+            };
+            tokens.iter().map(one).collect()
+        };
+        let around = |begins: (&str, u32), ends: (&str, u32)| -> Value {
+            let token = |(name, id): (&str, u32)| {
+                (
+                    name.to_owned(),
+                    json!({"id": name, "ids": [id], "tokens": [name]}),
+                )
+            };
+            json!({
+                "type": "TemplateProcessing",
+                "single": [{"SpecialToken": {"id": begins.0, "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+                           {"SpecialToken": {"id": ends.0, "type_id": 0}}],
+                "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 1}}],
+                "special_tokens": Value::Object([token(begins), token(ends)].into_iter().collect()),
+            })
+        };
+        let split = json!({"type": "WhitespaceSplit"});
+        let metaspace = json!({"type": "Metaspace", "replacement": METASPACE, "prepend_scheme": "always", "split": true});
+        let models = [
+            (
+                json!({"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##", "max_input_chars_per_word": 100,
+                       "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "[": 4, "##S": 5}}),
+                split.clone(),
+            ),
+            (
+                json!({"type": "WordLevel", "unk_token": "[UNK]", "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3}}),
+                split.clone(),
+            ),
+            (
+                json!({"type": "BPE", "dropout": null, "unk_token": "[UNK]", "continuing_subword_prefix": null,
+                       "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": true,
+                       "vocab": {"[UNK]": 0, "[CLS]": 1, "[SEP]": 2, "a": 3, "[": 4, "S": 5}, "merges": []}),
+                split,
+            ),
+            (
+                json!({"type": "Unigram", "unk_id": 0, "byte_fallback": false,
+                       "vocab": [["[UNK]", 0.0], ["[CLS]", 0.0], ["[SEP]", 0.0], ["a", -1.0], [METASPACE, -2.0], ["[", -3.0]]}),
+                metaspace,
+            ),
+        ];
+        for (model, pre) in models {
+            let json = json!({
+                "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "decoder": null,
+                "added_tokens": special(&[("[UNK]", 0), ("[CLS]", 1), ("[SEP]", 2)]),
+                "pre_tokenizer": pre, "post_processor": around(("[CLS]", 1), ("[SEP]", 2)), "model": model,
+            })
+            .to_string();
+            let canonical = TextTokenizer::canonical(&json).unwrap();
+            for json in [json, canonical] {
+                let tokenizer = TextTokenizer::load("t.json", json.as_bytes()).unwrap();
+                for text in [
+                    "a [SEP] a",
+                    "[SEP]",
+                    "[CLS]a[SEP]",
+                    "a \u{fdd0}[SEP] a",
+                    "[UNK] [SEP]",
+                ] {
+                    let plain = tokenizer.ids(text, false).unwrap();
+                    assert!(
+                        !plain.contains(&1) && !plain.contains(&2),
+                        "{text}: {plain:?} of {}",
+                        model["type"]
+                    );
+                    let whole = tokenizer.ids(text, true).unwrap();
+                    assert_eq!(
+                        whole,
+                        [&[1], &plain[..], &[2]].concat(),
+                        "{text} of {}",
+                        model["type"]
+                    );
+                }
+                assert!(tokenizer.ids("a", false).unwrap().contains(&3));
+            }
+        }
     }
 
     #[test]

@@ -16,14 +16,18 @@ async function patched(page: Page, address: string): Promise<void> {
   await open(page, address);
   await page.evaluate(() => {
     window.createWith = (script, options) => {
-      const source = `${script}\nawait import(${JSON.stringify(new URL("/pkg/worker.js", location.href).href)});\npostMessage({ type: "there" });`;
-      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      const worker = JSON.stringify(new URL("/pkg/worker.js", location.href).href);
       // What comes before the package listens is kept for it.
-      const keep = `const early = []; const keep = (event) => early.push(event); addEventListener("message", keep);\n`;
-      const again = `\nremoveEventListener("message", keep); for (const { data, ports } of early) dispatchEvent(new MessageEvent("message", { data, ports }));`;
-      const whole = URL.createObjectURL(new Blob([keep + source + again], { type: "text/javascript" }));
-      URL.revokeObjectURL(url);
-      return window.create({ worker: () => new Worker(whole, { type: "module" }), ...options });
+      const source = `
+        const early = [];
+        const keep = (event) => early.push(event);
+        addEventListener("message", keep);
+        ${script}
+        await import(${worker});
+        removeEventListener("message", keep);
+        for (const { data, ports } of early) dispatchEvent(new MessageEvent("message", { data, ports: [...ports] }));`;
+      const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+      return window.create({ worker: () => new Worker(url, { type: "module" }), ...options });
     };
   });
 }
@@ -69,8 +73,6 @@ test("a storage that hangs is waited for once", async ({ page, harness }) => {
   const waited = await page.evaluate(
     async ([german]) => {
       const script = `
-        let waiting = 0;
-        const set = setTimeout;
         globalThis.asked = 0;
         Cache.prototype.match = () => { globalThis.asked++; return new Promise(() => {}); };`;
       const ai = await window.createWith(script, { mode: "only-local" });

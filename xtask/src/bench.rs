@@ -107,7 +107,7 @@ fn measure(args: &Args) -> Result<()> {
     npm_ci("tests/bench")?;
     let chromium = tools::chromium()?;
     if args.package.is_none() {
-        wasm::build()?;
+        wasm::build(&wasm::SETS)?;
         package::build()?;
     }
     let pkg = args.package.clone().unwrap_or_else(|| root().join("pkg"));

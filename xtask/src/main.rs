@@ -90,7 +90,7 @@ fn main() -> ExitCode {
             println!("{}", file.display());
             Ok(())
         }),
-        Command::Demo { port, no_llm } => build().and_then(|()| serve::demo(port, no_llm)),
+        Command::Demo { port, no_llm } => serve::demo(port, no_llm),
         Command::Test { only, rest } => test::test(&only, &rest),
         Command::Models => models::models(),
         Command::Cascade => models::cascade(),
@@ -122,7 +122,7 @@ fn root() -> PathBuf {
 }
 
 fn build() -> Result<()> {
-    wasm::build()?;
+    wasm::build(&wasm::SETS)?;
     package::build()?;
     package::build_site()?;
     sizes::print()

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -46,4 +47,50 @@ pub fn output(command: &mut Command) -> Option<String> {
 /// cargo, the one that started us.
 pub fn cargo() -> Command {
     command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// What happens one after the other, told to whoever waits for it.
+pub struct Steps {
+    all: usize,
+    begun: usize,
+    since: Option<Instant>,
+    start: Instant,
+}
+
+impl Steps {
+    /// So many of them.
+    pub fn of(all: usize) -> Self {
+        Steps {
+            all,
+            begun: 0,
+            since: None,
+            start: Instant::now(),
+        }
+    }
+
+    /// Begins the next one: what it makes, and about how long that takes.
+    pub fn begin(&mut self, what: &str, about: &str) {
+        self.took();
+        self.begun += 1;
+        eprintln!("\n[{}/{}] {what} ({about})", self.begun, self.all);
+        self.since = Some(Instant::now());
+    }
+
+    /// Ends the last one.
+    pub fn end(&mut self) {
+        self.took();
+        eprintln!("\nReady after {}.", spoken(self.start));
+    }
+
+    fn took(&mut self) {
+        if let Some(since) = self.since.take() {
+            eprintln!("[{}/{}] took {}", self.begun, self.all, spoken(since));
+        }
+    }
+}
+
+/// How long ago that was.
+pub fn spoken(since: Instant) -> String {
+    let seconds = since.elapsed().as_secs();
+    format!("{} min {:02} s", seconds / 60, seconds % 60)
 }

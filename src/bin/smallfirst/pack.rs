@@ -11,12 +11,12 @@ use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, verify};
 use smallfirst::engine::onnx::{Form, Source};
-use smallfirst::engine::{Element, Shape};
+use smallfirst::engine::{Element, Model, Shape};
 use smallfirst::task::TaskKind;
 use smallfirst::text::{NgramVocabulary, TextTokenizer};
 
 use crate::evaluate::is_current;
-use crate::folder::{hex, open, with_extension, write_in, written};
+use crate::folder::{hex, open, read_model, with_extension, write_in, written};
 
 #[derive(Args)]
 pub struct PackArgs {
@@ -139,7 +139,8 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
         if !path.ends_with(".onnx") {
             continue;
         }
-        let file = match Source::read(&path, bytes, Some(row))?.prepare(false)? {
+        let whole = read_model(&folder.join(&path))?;
+        let file = match Source::read(&path, &whole, Some(row))?.prepare(false)? {
             Form::Prepared(file) => file,
             Form::Tract(_, why) => {
                 println!("{path} stays ONNX, which needs the larger engine: {why}");
@@ -147,9 +148,16 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
             }
         };
         if let Some(onnx) = onnx {
-            write_in(onnx, &path, bytes)?;
+            write_in(onnx, &path, &whole)?;
         }
         any = true;
+        // The weights that were beside it are in the prepared file.
+        for weights in Model::beside(&path, bytes)? {
+            let at = Path::new(&path).with_file_name(weights);
+            let at = at.to_string_lossy().replace('\\', "/");
+            manifest.files.remove(&at);
+            shipped.files.remove(&at);
+        }
         let to = with_extension(&path, "sfm");
         println!("{:>12} bytes prepared as {to}", file.len());
         let entry = manifest.files.remove(&path);
@@ -176,9 +184,16 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
             continue;
         }
         if let Some(onnx) = onnx {
-            write_in(onnx, &path, bytes)?;
+            write_in(onnx, &path, &whole)?;
         }
         any = true;
+        // The weights that were beside it are in the prepared file.
+        for weights in Model::beside(&path, bytes)? {
+            let at = Path::new(&path).with_file_name(weights);
+            let at = at.to_string_lossy().replace('\\', "/");
+            manifest.files.remove(&at);
+            shipped.files.remove(&at);
+        }
         println!("{:>12} bytes as it loads fastest: {path}", file.len());
         *entry = made_from(entry.clone(), &file);
         *bytes = file;

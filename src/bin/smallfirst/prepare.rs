@@ -12,6 +12,8 @@ use serde_json::json;
 use smallfirst::engine::onnx::{Form, Source};
 use smallfirst::engine::{Array, Data, Element, MAGIC, Model};
 
+use crate::folder::read_model;
+
 #[derive(Args)]
 pub struct PrepareArgs {
     /// An ONNX file
@@ -27,7 +29,7 @@ pub struct PrepareArgs {
 /// Prepares one model.
 pub fn prepare(args: &PrepareArgs) -> Result<()> {
     let name = args.model.display().to_string();
-    let onnx = fs::read(&args.model).with_context(|| name.clone())?;
+    let onnx = read_model(&args.model)?;
     let file = match Source::read(&name, &onnx, None)?.prepare(args.int8)? {
         Form::Prepared(file) => file,
         Form::Tract(_, why) => bail!(
@@ -108,7 +110,7 @@ type Infer = dyn Fn(Vec<Array>) -> Result<Array>;
 /// Times one model on this machine.
 pub fn bench_model(args: &BenchModelArgs) -> Result<()> {
     let name = args.model.display().to_string();
-    let file = fs::read(&args.model).with_context(|| name.clone())?;
+    let file = read_model(&args.model)?;
     let mut prepared = None;
     let (inputs, run): (_, Box<Infer>) = if args.tract {
         if file.starts_with(&MAGIC) {

@@ -46,7 +46,7 @@ pub struct TaggerArgs {
 pub fn add_tagger(args: &TaggerArgs) -> Result<()> {
     let mut workshop = Workshop::open(&args.out)?;
     let read = |path: &PathBuf| folder::read(path).with_context(|| path.display().to_string());
-    let onnx = read(&args.model)?;
+    let onnx = folder::read_model(&args.model)?;
     let found = contents(&args.model.display().to_string(), &onnx)?;
     if !found.unsupported.is_empty() {
         let named: Vec<&str> = found.unsupported.keys().map(String::as_str).collect();

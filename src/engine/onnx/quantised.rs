@@ -65,7 +65,7 @@ fn products(graph: &mut GraphProto) -> bool {
         node.input = vec![product.input, name];
     }
     if any {
-        prune(graph);
+        super::nodes::prune(graph, false);
     }
     any
 }
@@ -274,20 +274,4 @@ fn tables(graph: &mut GraphProto) {
         }
     }
     graph.node = nodes;
-}
-
-/// Drops nodes and weights that no output needs.
-fn prune(graph: &mut GraphProto) {
-    let mut needed: std::collections::HashSet<String> =
-        graph.output.iter().map(|o| o.name.clone()).collect();
-    let mut kept = Vec::new();
-    for node in std::mem::take(&mut graph.node).into_iter().rev() {
-        if node.output.iter().any(|o| needed.contains(o)) {
-            needed.extend(node.input.iter().cloned());
-            kept.push(node);
-        }
-    }
-    kept.reverse();
-    graph.node = kept;
-    graph.initializer.retain(|t| needed.contains(&t.name));
 }

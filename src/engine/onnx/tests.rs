@@ -489,3 +489,157 @@ fn damage(whole: &[u8], row: &[usize]) {
         }
     }
 }
+
+/// `y = x W`, with W in a file beside the model.
+#[test]
+fn weights_beside_a_model_are_read_with_it() {
+    use tract_onnx::pb::{StringStringEntryProto, tensor_proto::DataLocation};
+    let mut graph = Graph::default();
+    let x = graph.input("x", DataType::Float, &[Some(1), Some(3)]);
+    let w = graph.constant(&[3, 2], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    let y = graph.node("MatMul", &[&x, &w], &[]);
+    let onnx = graph.finish(&y);
+    let run = |file: Vec<u8>| {
+        let model = Model::open("m.onnx", file).unwrap();
+        let given = Array::f32(vec![1, 3], vec![1.0, 10.0, 100.0]);
+        match model.infer(vec![given]).unwrap().data {
+            Data::F32(values) => values,
+            Data::I64(_) => panic!("integers"),
+        }
+    };
+    assert_eq!(run(onnx.clone()), [531.0, 642.0]);
+    let outside = |location: &str, offset: usize| {
+        let mut model = ModelProto::decode(&*onnx).unwrap();
+        let tensor = &mut model.graph.as_mut().unwrap().initializer[0];
+        tensor.float_data.clear();
+        tensor.raw_data.clear();
+        tensor.data_location = Some(DataLocation::External as i32);
+        let entry = |key: &str, value: String| StringStringEntryProto {
+            key: key.into(),
+            value,
+        };
+        tensor.external_data = vec![
+            entry("location", location.into()),
+            entry("offset", offset.to_string()),
+            entry("length", "24".into()),
+        ];
+        model.encode_to_vec()
+    };
+    let weights: Vec<u8> = [9.0_f32, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+        .into_iter()
+        .flat_map(f32::to_le_bytes)
+        .collect();
+    let file = outside("m.onnx.data", 4);
+    assert!(Model::beside("m.onnx", &onnx).unwrap().is_empty());
+    let names = Model::beside("m.onnx", &file).unwrap();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["m.onnx.data"]);
+    let beside = |bytes: &[u8]| [("m.onnx.data".to_owned(), bytes.to_vec())].into();
+    let whole = Model::whole("m.onnx", &file, &beside(&weights)).unwrap();
+    assert_eq!(run(whole), [531.0, 642.0]);
+    // Without them it is refused by name, and so is what is too short, or elsewhere.
+    let error = Model::open("m.onnx", file.clone()).unwrap_err();
+    assert!(error.to_string().contains("m.onnx.data"), "{error}");
+    let error = Model::whole("m.onnx", &file, &beside(&weights[..27])).unwrap_err();
+    assert!(error.to_string().contains("beyond the end"), "{error}");
+    let error = Model::whole("m.onnx", &file, &Default::default()).unwrap_err();
+    assert!(error.to_string().contains("m.onnx.data"), "{error}");
+    for elsewhere in ["../m.data", "/etc/passwd", "a/../../b", "C:\\x", "", "a//b"] {
+        let error = Model::beside("m.onnx", &outside(elsewhere, 0)).unwrap_err();
+        assert_eq!(error.code(), Code::ModelInvalid, "{elsewhere}");
+    }
+}
+
+/// Whoever exports from doubles or halves still gets numbers.
+#[test]
+fn inputs_and_outputs_of_other_number_types_are_cast() {
+    for element in [DataType::Double, DataType::Float16] {
+        let mut graph = Graph::default();
+        let x = graph.input("x", element, &[Some(1), Some(3)]);
+        let doubled = graph.node("Add", &[&x, &x], &[]);
+        let y = graph.node("Relu", &[&doubled], &[]);
+        let onnx = graph.finish(&y);
+        for model in [
+            Model::open("m", onnx.clone()).unwrap(),
+            Model::load("m", onnx.clone(), Element::F32, Shape::Row(3)).unwrap(),
+        ] {
+            let given = Array::f32(vec![1, 3], vec![1.5, -2.0, 3.0]);
+            let Data::F32(values) = model.infer(vec![given]).unwrap().data else {
+                panic!("integers");
+            };
+            assert_eq!(values, [3.0, 0.0, 6.0], "{element:?}");
+        }
+    }
+    let mut graph = Graph::default();
+    let x = graph.input("words", DataType::String, &[Some(1)]);
+    let y = graph.node("Identity", &[&x], &[]);
+    let error = Model::open("m", graph.finish(&y)).unwrap_err();
+    assert!(
+        error.to_string().contains("\"words\" is of type String"),
+        "{error}"
+    );
+}
+
+/// What only the body of a branch reads is needed, too.
+#[test]
+fn what_a_branch_reads_of_its_surroundings_is_kept() {
+    let inner = |value: &str, out: &str| GraphProto {
+        name: out.into(),
+        node: vec![NodeProto {
+            op_type: "Neg".into(),
+            name: out.into(),
+            input: vec![value.into()],
+            output: vec![out.into()],
+            ..NodeProto::default()
+        }],
+        output: vec![ValueInfoProto {
+            name: out.into(),
+            ..ValueInfoProto::default()
+        }],
+        ..GraphProto::default()
+    };
+    let node = |op: &str, inputs: &[&str], outputs: &[&str], attribute| NodeProto {
+        op_type: op.into(),
+        name: outputs[0].into(),
+        input: inputs.iter().map(|i| (*i).into()).collect(),
+        output: outputs.iter().map(|o| (*o).into()).collect(),
+        attribute,
+        ..NodeProto::default()
+    };
+    let branch = |name: &str, graph| AttributeProto {
+        name: name.into(),
+        r#type: attribute_proto::AttributeType::Graph as i32,
+        g: Some(graph),
+        ..AttributeProto::default()
+    };
+    let mut graph = GraphProto {
+        node: vec![
+            node("Abs", &["x"], &["outer"], vec![]),
+            node("Exp", &["x"], &["unused"], vec![]),
+            node(
+                "If",
+                &["c"],
+                &["y"],
+                vec![
+                    branch("then_branch", inner("outer", "a")),
+                    branch("else_branch", inner("w", "b")),
+                ],
+            ),
+        ],
+        initializer: ["w", "v"]
+            .map(|name| TensorProto {
+                name: name.into(),
+                ..TensorProto::default()
+            })
+            .to_vec(),
+        output: vec![ValueInfoProto {
+            name: "y".into(),
+            ..ValueInfoProto::default()
+        }],
+        ..GraphProto::default()
+    };
+    nodes::prune(&mut graph, true);
+    let kept: Vec<&str> = graph.node.iter().map(|n| n.op_type.as_str()).collect();
+    assert_eq!(kept, ["Abs", "If"]);
+    assert_eq!(graph.initializer.len(), 1);
+    assert_eq!(graph.initializer[0].name, "w");
+}
