@@ -123,13 +123,15 @@ test("every command of a block is one", () => {
 test("every command in a sentence is one", () => {
   let count = 0;
   for (const file of pages()) {
-    for (const [, span = ""] of read(file).replaceAll(/^```[^]*?^```/gm, "").matchAll(/`((?:cargo (?:xtask|run|test)|npx|smallfirst) [^`]+)`/g)) {
+    for (const [, span = ""] of read(file).replaceAll(/^```[^]*?^```/gm, "").matchAll(/`(?:[A-Z_]+=\S+ )?((?:cargo (?:xtask|run|test)|npx|smallfirst) [^`]+)`/g)) {
       count++;
       const typed = words(span);
       const where = `${file}: ${span}`;
       const known = ours(typed);
       const [command = ""] = known?.args ?? [];
-      const flags = (known?.args ?? []).filter((word) => word.startsWith("--") && word !== "--").map((word) => word.split("=")[0]!);
+      // Behind `--` are another program's.
+      const own = known?.args.join(" ").split(" -- ")[0]!.split(" ") ?? [];
+      const flags = own.filter((word) => word.startsWith("--") && word !== "--").map((word) => word.split("=")[0]!);
       if (known) {
         // `a | b | c` names several.
         const several = typed.includes("|") ? known.args.filter((word) => word !== "|") : [command];
