@@ -4,6 +4,7 @@ import type { Ledger } from "./ledger.js";
 import { Life } from "./life.js";
 import type { EngineName, FromWorker, Legacy, Monitors, PageCall, Question, QuestionReply, Request, ToWorker } from "./protocol.js";
 import type { Remotes } from "./remotes.js";
+import { trusting } from "./trusted.js";
 import type { Drift, Progress } from "./types.js";
 
 /** What a connection needs to start a worker, at first and again after one died. */
@@ -76,6 +77,8 @@ export class Connection {
 
   /** The engine that workers are started with. */
   #engine: EngineName;
+  /** Whether a worker was ever ready. Before that there is no instance to call once more. */
+  #wasReady = false;
 
   constructor(setup: Setup) {
     this.#setup = setup;
@@ -91,6 +94,7 @@ export class Connection {
   async ready(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     await abortable(this.#ready(), signal);
+    this.#wasReady = true;
   }
 
   /** Sends a request, starting a worker first if there is none. */
@@ -224,13 +228,13 @@ export class Connection {
     try {
       worker = (this.#setup.spawn ?? spawn)(engine);
     } catch (thrown) {
-      return Promise.reject(failed(`the worker could not be made: ${describe(thrown)}`));
+      return Promise.reject(this.#failed(`the worker could not be made: ${describe(thrown)}`));
     }
     worker.addEventListener("message", (event: MessageEvent<FromWorker>) => this.#receive(worker, event.data));
     worker.addEventListener("messageerror", () => this.#died(worker, "a message of the worker could not be read"));
     worker.addEventListener("error", (event) => {
       // Without a message, the script itself did not load.
-      this.#died(worker, event.message || "the worker's script could not be loaded");
+      this.#died(worker, event.message || "the worker's script could not be loaded: check where it is, and the page's Content-Security-Policy");
     });
     this.#worker = worker;
     this.#life?.end();
@@ -355,9 +359,13 @@ export class Connection {
     for (const [id, call] of lost) {
       call.worker = undefined;
       if (call.repeatable) this.#again.push(id);
-      else this.#take(id)?.reject(failed(why));
+      else this.#take(id)?.reject(this.#failed(why));
     }
     this.#repeat();
+  }
+
+  #failed(why: string): SmallFirstError {
+    return new SmallFirstError("worker_failed", this.#wasReady ? `${why} (the next call starts a fresh worker)` : why);
   }
 
   #end(error: () => SmallFirstError): void {
@@ -380,9 +388,11 @@ export class Connection {
 
 function spawn(engine: EngineName): Worker {
   if (typeof Worker === "undefined") throw new Error("there are no workers here; call it in a browser");
-  // Literal, so that bundlers find the workers.
-  if (engine === "onnx") return new Worker(new URL("./worker-onnx.js", import.meta.url), { type: "module" });
-  return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  return trusting(() => {
+    // Literal, so that bundlers find the workers.
+    if (engine === "onnx") return new Worker(new URL("./worker-onnx.js", import.meta.url), { type: "module" });
+    return new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  });
 }
 
 function tell(worker: Worker, message: ToWorker): void {
@@ -391,8 +401,4 @@ function tell(worker: Worker, message: ToWorker): void {
 
 function disposed(): SmallFirstError {
   return new SmallFirstError("disposed", "this instance was disposed of");
-}
-
-function failed(why: string): SmallFirstError {
-  return new SmallFirstError("worker_failed", `${why} (the next call starts a fresh worker)`);
 }

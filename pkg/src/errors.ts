@@ -3,7 +3,7 @@ import type { Attempt, EngineCode } from "./types.js";
 /**
  * Every code an error can have: those of the engine, and
  * `disposed` (the instance was disposed of),
- * `worker_failed` (the worker could not start, died or was ended; the next call starts a fresh one),
+ * `worker_failed` (the worker could not start, died or was ended; the next call of an instance starts a fresh one),
  * `no_wasm_simd` (this browser has no WebAssembly, or none with SIMD).
  */
 export type ErrorCode = EngineCode | "disposed" | "worker_failed" | "no_wasm_simd";

@@ -77,7 +77,7 @@ export const test = base.extend<PerTest & { watched: void }, PerWorker>({
 });
 
 /** The package as npm would publish it, unpacked: what is tested is what is shipped. */
-function packed(): string {
+export function packed(): string {
   const folder = mkdtempSync(join(tmpdir(), "smallfirst-packed-"));
   const name = execFileSync("npm", ["pack", "--silent", "--pack-destination", folder], {
     cwd: join(root, "pkg"),

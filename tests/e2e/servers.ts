@@ -61,6 +61,12 @@ export class Local {
   gate: Promise<void> = Promise.resolve();
   /** Files served as /files/<their place in this list>. */
   readonly files: string[] = [];
+  /** Texts served under their paths. */
+  readonly texts = new Map<string, string>();
+  /** Folders, by the path that they are served under. */
+  readonly folders = new Map<string, string>();
+  /** Headers of every response. */
+  headers: Record<string, string> = {};
 
   private constructor(
     readonly address: string,
@@ -75,6 +81,7 @@ export class Local {
       local.requests.push(`${request.method} ${path}`);
       response.setHeader("access-control-allow-origin", "*");
       response.setHeader("access-control-allow-headers", "*, authorization");
+      for (const [name, value] of Object.entries(local.headers)) response.setHeader(name, value);
       if (request.method === "OPTIONS") response.writeHead(204).end();
       else handle(request, response, path, local);
     });
@@ -93,10 +100,11 @@ const TYPES: Record<string, string> = {
   ".html": "text/html",
   ".js": "text/javascript",
   ".json": "application/json",
+  ".txt": "text/plain; charset=utf-8",
   ".wasm": "application/wasm",
 };
 
-function sendFile(response: ServerResponse, path: string): void {
+export function sendFile(response: ServerResponse, path: string): void {
   try {
     const bytes = readFileSync(path);
     response.setHeader("content-type", TYPES[extname(path)] ?? "application/octet-stream");
@@ -110,13 +118,18 @@ const HARNESS = "<!doctype html><meta charset=utf-8><title>harness</title><link 
 
 /**
  * A blank page, the package as it is packed for npm at /pkg/ (and at /held/, once the gate opens), the default bundle at /models/
- * and at /nest/, /nest/v2/ and /nest-old/, broken bundles at /broken/<how>/, and the package's proxy to the real LLM at /llm/v1/.
+ * and at /nest/, /nest/v2/ and /nest-old/, broken bundles at /broken/<how>/, the package's proxy to the real LLM at /llm/v1/, and
+ * a test's own texts and folders.
  */
 export async function startHarness(pkg: string, llm: string): Promise<Local> {
   const { createNodeProxy } = (await import(join(pkg, "proxy/node.js"))) as typeof import("../../pkg/dist/proxy/node.js");
   const proxy = createNodeProxy({ upstream: llm, models: ["smollm2-135m"], prefix: "/llm/v1", perMinute: 1000 });
   return Local.start((request, response, path, local) => {
+    const folder = [...local.folders].find(([under]) => path.startsWith(under));
+    const text = local.texts.get(path);
     if (path.startsWith("/llm/")) void proxy(request, response);
+    else if (text !== undefined) response.setHeader("content-type", TYPES[extname(path)]!).end(text);
+    else if (folder) sendFile(response, join(folder[1], path.slice(folder[0].length)));
     else if (path === "/") response.setHeader("content-type", "text/html").end(HARNESS);
     else if (path.startsWith("/pkg/")) sendFile(response, join(pkg, path.slice(5)));
     else if (path.startsWith("/held/")) void local.gate.then(() => sendFile(response, join(pkg, path.slice(6))));
