@@ -271,6 +271,9 @@ export class Connection {
     switch (message.type) {
       case "pong":
         break;
+      case "held":
+        this.#life?.held();
+        break;
       case "done":
         this.#take(message.id)?.resolve(message.value);
         break;

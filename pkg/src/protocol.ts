@@ -178,8 +178,8 @@ export interface PageCall {
 
 /** Page to worker. */
 export type ToWorker =
-  /** A port that closes when the worker ends. */
-  | { type: "life"; port: MessagePort }
+  /** The lock to hold while calls run. */
+  | { type: "life"; lock: string }
   /** Is anybody there? */
   | { type: "ping" }
   | { type: "request"; id: number; request: Request }
@@ -196,6 +196,8 @@ export type ToWorker =
 export type FromWorker =
   /** The answer to a ping. */
   | { type: "pong" }
+  /** The worker holds its lock. */
+  | { type: "held" }
   | { type: "done"; id: number; value: unknown }
   | { type: "failed"; id: number; error: WireError }
   | { type: "delta"; id: number; text: string }

@@ -2,6 +2,7 @@
 
 import { fromWire, describe, toWire } from "./errors.js";
 import { engineInput } from "./input.js";
+import { Holder } from "./life.js";
 import { Preload } from "./preload.js";
 import type {
   Consent,
@@ -42,8 +43,8 @@ export interface Build {
 /** The engine that is started on demand, and its name in files. */
 let build: (Build & { name: "lean" | "onnx" }) | undefined;
 
-/** Kept, so that it closes with this worker and not before. */
-let life: MessagePort | undefined;
+/** What the page sees that this worker is there by. */
+const holder = new Holder(() => scope.postMessage({ type: "held" }));
 /** The engine, once it was started. */
 let engine: Engine | undefined;
 /** The calls that run, by id. */
@@ -70,8 +71,7 @@ export function serve(name: "lean" | "onnx", made: Build): void {
 function receive({ data }: MessageEvent<ToWorker>): void {
   switch (data.type) {
     case "life":
-      life = data.port;
-      life.start();
+      holder.name(data.lock);
       break;
     case "ping":
       scope.postMessage({ type: "pong" });
@@ -107,6 +107,7 @@ function receive({ data }: MessageEvent<ToWorker>): void {
 async function answer(id: number, request: Request): Promise<void> {
   const controller = new AbortController();
   running.set(id, controller);
+  holder.begin();
   try {
     const value = await perform(id, request, controller.signal);
     handOver();
@@ -117,6 +118,7 @@ async function answer(id: number, request: Request): Promise<void> {
   } finally {
     running.delete(id);
     readers.delete(id);
+    holder.end();
   }
 }
 
@@ -214,9 +216,14 @@ function prepare(engine: Engine, tasks: string[]): void {
     const error = `preload: the bundle has no task "${unknown}"; its tasks are ${known.join(", ")}`;
     throw fromWire({ code: "unknown_task", message: error, attempts: [] });
   }
-  engine.prepare(tasks, new AbortController().signal).catch((thrown: unknown) => {
-    if (isTrap(thrown)) dead(thrown);
-  });
+  // It may keep this worker busy for long.
+  holder.begin();
+  engine
+    .prepare(tasks, new AbortController().signal)
+    .catch((thrown: unknown) => {
+      if (isTrap(thrown)) dead(thrown);
+    })
+    .finally(() => holder.end());
 }
 
 /** The caller's functions live on the page; their secrets pass through here only. */

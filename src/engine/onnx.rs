@@ -71,7 +71,7 @@ impl std::fmt::Debug for TractModel {
 }
 
 impl Source {
-    /// Reads an ONNX file (opset 7 to 17; weights inside the file). With `row`, its main input is one row of that type and
+    /// Reads an ONNX file (opset 7 to 17; all weights inside, see [`external::inline`]). With `row`, its main input is one row of that type and
     /// shape; otherwise the inputs are as the file declares them.
     ///
     /// # Errors

@@ -231,6 +231,18 @@ fn what_is_not_asked_for_is_not_said() {
     );
 }
 
+/// Some servers stream unless they are told not to.
+#[test]
+fn whether_to_stream_is_said_either_way() {
+    let labels = labels();
+    for kind in ["openai", "openai-responses", "anthropic", "ollama", "sagemaker"] {
+        let (_, _, body) = asked(&endpoint(kind, json!({})), &prompt(Some(&labels), false));
+        assert_eq!(body["stream"], json!(false), "{kind}");
+        let (_, _, body) = asked(&endpoint(kind, json!({})), &prompt(None, true));
+        assert_eq!(body["stream"], json!(true), "{kind}");
+    }
+}
+
 #[test]
 fn each_version_of_anthropic_gets_what_it_takes() {
     let labels = labels();
