@@ -4,11 +4,13 @@
 pub mod archive;
 mod duplicates;
 mod read;
+mod rows;
 mod split;
 mod table;
 
 pub use duplicates::{Overlap, Prints};
 pub use read::{read, read_within};
+pub use rows::Rows;
 pub use split::split;
 pub use table::{Format, Limits};
 

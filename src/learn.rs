@@ -9,7 +9,7 @@ mod examples;
 mod kept;
 mod ruling;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,11 @@ impl LearnOptions {
         }
         Ok(())
     }
+}
+
+/// Labels to look one up among, for every example.
+fn distinct(labels: &[String]) -> BTreeSet<&str> {
+    labels.iter().map(String::as_str).collect()
 }
 
 /// A question whose answers belong together: the same task, asked in the same words, of the same labels, read by the same
@@ -335,8 +340,9 @@ impl Learner {
             }
             let asked = self.lock().get(&key).map(|set| set.labels.clone());
             let labels = asked.or_else(|| labels(&entry.task));
+            let labels = labels.as_deref().map(distinct);
             let mut examples = self.kept(&key, &entry, transport).await;
-            examples.retain(|e| labels.as_ref().is_none_or(|l| l.contains(&e.label)));
+            examples.retain(|e| labels.as_ref().is_none_or(|l| l.contains(e.label.as_str())));
             found.extend(examples.into_iter().map(|example| LearnedExample {
                 task: entry.task.clone(),
                 input: example.input,
@@ -375,8 +381,9 @@ impl Learner {
         let entry = entry.filter(|entry| entry.task == subject.task);
         let entry = entry.unwrap_or_default();
         let mut examples = Examples::default();
+        let labels = distinct(&subject.labels);
         for example in self.kept(&subject.key, &entry, transport).await {
-            if example.vector.len() == dimension && subject.labels.contains(&example.label) {
+            if example.vector.len() == dimension && labels.contains(example.label.as_str()) {
                 let example = Example {
                     input: None,
                     ..example

@@ -59,7 +59,11 @@ fn pool(task: &str) -> Vec<Decision> {
     let mut decisions = Vec::new();
     for split in ["cal", "test"] {
         let name = format!("{task}.{split}.jsonl");
-        for row in read(&name, &fs::read(data.join(&name)).unwrap(), &columns).unwrap() {
+        for row in read(&name, &fs::read(data.join(&name)).unwrap(), &columns)
+            .unwrap()
+            .all()
+            .unwrap()
+        {
             let seen = runtime.examine(task, Input::Text(&row.text), &NoClock);
             let tiers = pollster::block_on(seen).unwrap().tiers;
             let says = tiers.into_iter().next().and_then(|(scored, _)| scored.ok());

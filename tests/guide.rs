@@ -167,6 +167,90 @@ fn a_bundle_that_was_not_evaluated_is_not_packed() {
 }
 
 #[test]
+fn no_row_is_lost_without_a_word() {
+    let folder = folder("rows");
+    let good: String = (0..40)
+        .map(|i| format!("{{\"input\": \"number {i}\", \"label\": \"{}\"}}\n", i % 2))
+        .collect();
+    fs::write(folder.join("good.jsonl"), &good).unwrap();
+    let bad = good.replacen('\n', "\n{oops\n{\"input\": \" \"}\n", 1);
+    fs::write(folder.join("bad.jsonl"), bad).unwrap();
+    let train = ["train", "--data", "good.jsonl", "--out", "b", "--l2", "0.1"];
+    let (success, printed) = smallfirst(&folder, &train);
+    assert!(
+        success && printed.contains("40 rows read, none skipped"),
+        "{printed}"
+    );
+    // Every command that reads rows.
+    for args in [
+        &["split", "--out", "parts", "--data", "bad.jsonl"][..],
+        &[
+            "train",
+            "--out",
+            "again",
+            "--l2",
+            "0.1",
+            "--data",
+            "bad.jsonl",
+        ],
+        &[
+            "train",
+            "--out",
+            "again",
+            "--l2",
+            "0.1",
+            "--data",
+            "good.jsonl",
+            "--against",
+            "bad.jsonl",
+        ],
+        &["embed", "--out", "vectors.jsonl", "--data", "bad.jsonl"],
+        &["calibrate", "b", "--data", "bad.jsonl"],
+        &[
+            "calibrate",
+            "b",
+            "--data",
+            "good.jsonl",
+            "--tune",
+            "bad.jsonl",
+        ],
+        &["evaluate", "b", "--data", "bad.jsonl"],
+        &[
+            "evaluate",
+            "b",
+            "--data",
+            "good.jsonl",
+            "--out-of-scope",
+            "bad.jsonl",
+        ],
+        &["learn", "b", "--task", "good", "--data", "bad.jsonl"],
+        &["run", "b", "--data", "bad.jsonl"],
+    ] {
+        let (success, printed) = smallfirst(&folder, args);
+        assert!(!success, "{args:?}: {printed}");
+        for words in [
+            "bad.jsonl, line 2: this is not a JSON object",
+            "line 3",
+            "--skip-bad-rows",
+        ] {
+            assert!(printed.contains(words), "{args:?}: {printed}");
+        }
+        let args = [args, &["--skip-bad-rows"]].concat();
+        let (success, printed) = smallfirst(&folder, &args);
+        assert!(success, "{args:?}: {printed}");
+        assert!(
+            printed.contains("40 rows read, 2 skipped, because"),
+            "{args:?}: {printed}"
+        );
+    }
+    let parts = ["train", "tune", "cal", "test"].map(|part| {
+        let path = folder.join(format!("parts/bad.{part}.jsonl"));
+        fs::read_to_string(path).unwrap().lines().count()
+    });
+    assert_eq!(parts.iter().sum::<usize>(), 40, "{parts:?}");
+}
+
+#[test]
 fn mistakes_are_explained() {
     let folder = folder("mistakes");
     fs::write(

@@ -1,14 +1,15 @@
 //! Records to labelled rows.
 
 use super::table::{self, Cell, Format, Limits, Record};
-use super::{Columns, Row};
+use super::{Columns, Row, Rows};
 use crate::error::{Code, Error, Result, excerpt};
 
 /// Reads the rows of a file, within the default [`Limits`]. `name` tells the format by its ending, and is used in errors.
+/// Rows that cannot be read are counted: [`Rows::all`] makes an error of them.
 ///
 /// # Errors
-/// [`Code::InvalidData`]: which line is wrong, how, and what to do.
-pub fn read(name: &str, bytes: &[u8], columns: &Columns) -> Result<Vec<Row>> {
+/// [`Code::InvalidData`] for what is wrong with the file as a whole: in which line, how, and what to do.
+pub fn read(name: &str, bytes: &[u8], columns: &Columns) -> Result<Rows> {
     read_within(name, bytes, columns, &Limits::default())
 }
 
@@ -16,17 +17,15 @@ pub fn read(name: &str, bytes: &[u8], columns: &Columns) -> Result<Vec<Row>> {
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_within(
-    name: &str,
-    bytes: &[u8],
-    columns: &Columns,
-    limits: &Limits,
-) -> Result<Vec<Row>> {
+pub fn read_within(name: &str, bytes: &[u8], columns: &Columns, limits: &Limits) -> Result<Rows> {
     let format = Format::of(name)?;
     let mut wanted = vec![columns.text.as_str(), &columns.label];
     wanted.extend(columns.slice.as_deref());
     let table = table::parse(name, bytes, format, &wanted, limits)?;
+    let mut skipped = table.skipped;
     if table.records.is_empty() {
+        // Where there are bad rows alone, they say more.
+        Rows::new(name, Vec::new(), skipped, table.notes).all()?;
         return Err(Error::new(Code::InvalidData, format!("{name} has no rows")));
     }
     let needed = [
@@ -44,51 +43,44 @@ pub fn read_within(
             ));
         }
     }
-    table
-        .records
-        .into_iter()
-        .map(|record| row(name, record, columns, limits))
-        .collect()
+    let mut rows = Vec::with_capacity(table.records.len());
+    for record in table.records {
+        let line = record.line;
+        match row(record, columns, limits) {
+            Ok(row) => rows.push(row),
+            Err(reason) => skipped.add(line, &reason, ""),
+        }
+    }
+    Ok(Rows::new(name, rows, skipped, table.notes))
 }
 
-fn row(name: &str, record: Record, columns: &Columns, limits: &Limits) -> Result<Row> {
-    let line = record.line;
-    let wrong =
-        |what: String| Error::new(Code::InvalidData, format!("{name}, line {line}: {what}"));
+/// A record as a row, or what is wrong with it.
+fn row(record: Record, columns: &Columns, limits: &Limits) -> std::result::Result<Row, String> {
     // In the order in which they were asked for.
     let mut cells = record.cells.into_iter();
     let text = match cells.next().flatten() {
         Some(Cell::Text(text)) => text,
-        None | Some(Cell::Null) => {
-            return Err(wrong(format!("there is no \"{}\"", columns.text)));
-        }
+        None | Some(Cell::Null) => return Err(format!("there is no \"{}\"", columns.text)),
         Some(Cell::Plain(kind, _) | Cell::Other(kind)) => {
-            return Err(wrong(format!(
-                "\"{}\" is {kind}, it must be text",
-                columns.text
-            )));
+            return Err(format!("\"{}\" is {kind}, it must be text", columns.text));
         }
     };
     if text.trim().is_empty() {
-        return Err(wrong(format!(
-            "\"{}\" is blank; remove the row",
-            columns.text
-        )));
+        return Err(format!("\"{}\" is blank; remove the row", columns.text));
     }
     if text.len() > limits.text {
-        return Err(wrong(format!(
-            "the text has {} bytes; the most that is read is {}",
-            text.len(),
+        return Err(format!(
+            "the text has more than {} bytes, which is the most that is read",
             limits.text
-        )));
+        ));
     }
     let named = |column: &str, cell: Option<Cell>| match cell {
         None | Some(Cell::Null) => Ok(None),
         Some(Cell::Text(value)) if value.is_empty() => Ok(None),
         Some(Cell::Text(value) | Cell::Plain(_, value)) => Ok(Some(value)),
-        Some(Cell::Other(kind)) => Err(wrong(format!(
-            "\"{column}\" is {kind}, it must be text, a number or a truth value"
-        ))),
+        Some(Cell::Other(kind)) => Err(format!(
+            "\"{column}\" is {kind}, it must be text, a finite number or a truth value"
+        )),
     };
     Ok(Row {
         label: named(&columns.label, cells.next().flatten())?,
@@ -97,7 +89,7 @@ fn row(name: &str, record: Record, columns: &Columns, limits: &Limits) -> Result
             None => None,
         },
         text,
-        line,
+        line: record.line,
     })
 }
 
@@ -114,7 +106,7 @@ mod tests {
     }
 
     fn rows(name: &str, content: &str) -> Result<Vec<Row>> {
-        read(name, content.as_bytes(), &columns())
+        read(name, content.as_bytes(), &columns())?.all()
     }
 
     #[test]
@@ -195,7 +187,7 @@ mod tests {
             }
         }
         let latin = b"text,label,group\nok,a,b\ncaf\xe9,a,b\n";
-        let error = read("a.csv", latin, &columns()).unwrap_err();
+        let error = read("a.csv", latin, &columns()).unwrap().all().unwrap_err();
         assert!(error.to_string().contains("line 3"), "{error}");
         assert!(error.to_string().contains("iconv"), "{error}");
     }

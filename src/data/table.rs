@@ -5,17 +5,19 @@
 //! [`Limits`] while it is read.
 
 mod delimited;
+mod encoding;
 mod jsonl;
 mod parquet;
 
+use super::rows::Skipped;
 use crate::error::{Code, Error, Result, excerpt};
 
 /// The file formats there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Comma-separated values with a header.
+    /// Comma-separated values with a header. Where the header shows another separator, that one is read.
     Csv,
-    /// Tab-separated values with a header.
+    /// Tab-separated values with a header, with the same exception.
     Tsv,
     /// One JSON object a line.
     Jsonl,
@@ -92,13 +94,18 @@ pub(super) struct Record {
 }
 
 /// All records of a file, and the columns it has.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Table {
     pub(super) columns: Vec<String>,
     pub(super) records: Vec<Record>,
+    /// The records that could not be read.
+    pub(super) skipped: Skipped,
+    /// How the file was read, where it is not as its name says.
+    pub(super) notes: Vec<String>,
 }
 
-/// What is wrong, and in which line; for Parquet, in which record.
+/// What is wrong with a whole file, and in which line; for Parquet, in which record.
+#[derive(Debug)]
 struct Wrong {
     line: Option<usize>,
     what: String,
@@ -166,10 +173,8 @@ pub(super) fn parse(
         )))
     } else {
         match format {
-            Format::Csv => delimited::read(bytes, b',', wanted, limits),
-            Format::Tsv => delimited::read(bytes, b'\t', wanted, limits),
-            Format::Jsonl => jsonl::read(bytes, wanted, limits),
             Format::Parquet => parquet::read(bytes, wanted, limits),
+            text => read_text(bytes, text, wanted, limits),
         }
     };
     table.map_err(|wrong| {
@@ -183,16 +188,20 @@ pub(super) fn parse(
     })
 }
 
-/// The text of a file, without a byte order mark.
-fn utf8(bytes: &[u8]) -> std::result::Result<&str, Wrong> {
-    let text = std::str::from_utf8(bytes).map_err(|e| {
-        let before = &bytes[..e.valid_up_to()];
-        Wrong::at(
-            before.iter().filter(|b| **b == b'\n').count() + 1,
-            "this is not UTF-8; if it is Latin-1, convert it with `iconv -f latin1 -t utf-8`",
-        )
-    })?;
-    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+fn read_text(
+    bytes: &[u8],
+    format: Format,
+    wanted: &[&str],
+    limits: &Limits,
+) -> std::result::Result<Table, Wrong> {
+    let text = encoding::decode(bytes)?;
+    let mut table = match format {
+        Format::Csv => delimited::read(&text.bytes, b',', wanted, limits),
+        Format::Tsv => delimited::read(&text.bytes, b'\t', wanted, limits),
+        _ => jsonl::read(&text.bytes, wanted, limits),
+    }?;
+    table.notes.splice(0..0, text.notes);
+    Ok(table)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use smallfirst::engine::{Element, Model, Shape, Tensor};
 use smallfirst::runtime::Runtime;
 
 use crate::folder::{Folder, Stopwatch, Workshop, open, the_task};
-use crate::rows::{ColumnArgs, for_all, prints, with_input};
+use crate::rows::{ColumnArgs, for_all, places, prints, with_input};
 use crate::train::report_overlap;
 
 /// The share of the rows that tune, where no --tune is given.
@@ -230,10 +230,10 @@ fn examine(
     what: &str,
 ) -> Result<Vec<Examined>> {
     let entry = runtime.bundle().task(task)?;
-    let place = |label: &str| entry.labels.iter().position(|l| l.id == label);
+    let places = places(&entry.labels);
     for row in rows {
         if let Some(label) = &row.label
-            && place(label).is_none()
+            && !places.contains_key(label.as_str())
         {
             bail!(
                 "line {}: the task has no label \"{label}\"; rows of no label belong in --out-of-scope",
@@ -257,7 +257,10 @@ fn examine(
         // A row that the limits refuse is answered by no tier.
         tiers.resize_with(entry.tiers.len(), || None);
         Ok(Examined {
-            truth: row.label.as_deref().and_then(place),
+            truth: row
+                .label
+                .as_deref()
+                .and_then(|label| places.get(label).copied()),
             slice: row.slice.clone(),
             tiers,
         })

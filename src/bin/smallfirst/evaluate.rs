@@ -18,7 +18,7 @@ use smallfirst::task::Input;
 
 use crate::folder::{Folder, Stopwatch, Workshop, fingerprint, open, the_task};
 use crate::http::Http;
-use crate::rows::{ColumnArgs, bar, for_all, prints, with_input};
+use crate::rows::{ColumnArgs, bar, for_all, places, prints, with_input};
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -117,7 +117,15 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
     pollster::block_on(runtime.prepare(Some(&[task.to_owned()]), || async { Ok(()) }))?;
     let mut rows = args.columns.read(&args.data)?;
     // Data may hold rows without a label for other uses.
+    let all = rows.len();
     rows.retain(|row| row.label.is_some());
+    if rows.len() < all {
+        eprintln!(
+            "{}: {} rows have no label and are not measured",
+            args.data.display(),
+            all - rows.len()
+        );
+    }
     if let Some(limit) = args.limit.filter(|limit| *limit < rows.len()) {
         // The first rows of a sorted file would be of one kind.
         let all = rows.len();
@@ -130,8 +138,13 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
     if rows.is_empty() {
         bail!("{} has no labelled rows", args.data.display());
     }
+    let known = places(&entry.labels);
     for row in &rows {
-        if let Some(label) = row.label.as_ref().filter(|label| !ids.contains(label)) {
+        if let Some(label) = row
+            .label
+            .as_deref()
+            .filter(|label| !known.contains_key(label))
+        {
             bail!(
                 "{}, line {}: the task has no label \"{label}\"; rows of no label belong in --out-of-scope",
                 args.data.display(),
@@ -141,7 +154,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
     }
     let workshop = Workshop::open(&args.bundle)?;
     let duplicates = duplicates(&workshop, task, &rows)?;
-    let mut observations = observe(runtime, task, &rows, &ids)?;
+    let mut observations = observe(runtime, task, &rows)?;
     for (row, outcome) in observations
         .iter_mut()
         .zip(remote_outcomes(args, runtime, task, &rows)?)
@@ -150,7 +163,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
     }
     if let Some(path) = &args.out_of_scope {
         let outside = args.columns.read_out_of_scope(path)?;
-        observations.extend(observe(runtime, task, &outside, &ids)?);
+        observations.extend(observe(runtime, task, &outside)?);
     }
     let infos = runtime.tasks();
     let info = infos
@@ -215,13 +228,9 @@ fn duplicates(workshop: &Workshop, task: &str, rows: &[Row]) -> Result<Option<(u
     Ok(found)
 }
 
-fn observe(
-    runtime: &Runtime<Folder>,
-    task: &str,
-    rows: &[Row],
-    ids: &[String],
-) -> Result<Vec<Observation>> {
+fn observe(runtime: &Runtime<Folder>, task: &str, rows: &[Row]) -> Result<Vec<Observation>> {
     let entry = runtime.bundle().task(task)?;
+    let places = places(&entry.labels);
     let prediction = |scored: Scored, milliseconds: f64| Prediction {
         in_distribution: scored.in_distribution(),
         ood: scored.ood.map(|(score, _)| score),
@@ -240,7 +249,10 @@ fn observe(
             .collect();
         tiers.resize_with(entry.tiers.len(), || None);
         Ok(Observation {
-            truth: ids.iter().position(|id| Some(id) == row.label.as_ref()),
+            truth: row
+                .label
+                .as_deref()
+                .and_then(|label| places.get(label).copied()),
             slice: row.slice.clone(),
             tiers,
             remote: None,
@@ -266,7 +278,8 @@ fn remote_outcomes(
     rows: &[Row],
 ) -> Result<Vec<RemoteOutcome>> {
     let entry = runtime.bundle().task(task)?;
-    let place = |label: &str| entry.labels.iter().position(|l| l.id == label);
+    let places = places(&entry.labels);
+    let place = |label: &str| places.get(label).copied();
     if let Some(path) = &args.remote_answers {
         let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
         let lines = text.lines().filter(|line| !line.trim().is_empty());

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use smallfirst::Code;
 use smallfirst::bundle::{
     Encoder, Features, Head, LanguageLimit, Limits, ModelOutput, Pooling, TaskEntry, Tokenizer,
     TokenizerKind,
@@ -456,7 +457,11 @@ pub fn embed(args: &EmbedArgs) -> Result<()> {
         languages: None,
     };
     let vectors = for_all(&rows, "embedding", |row| {
-        Ok(pollster::block_on(base.embed(&name, Input::Text(&row.text), &limits)).ok())
+        match pollster::block_on(base.embed(&name, Input::Text(&row.text), &limits)) {
+            Ok(vector) => Ok(Some(vector)),
+            Err(e) if matches!(e.code(), Code::InputTooShort | Code::InputTooLong) => Ok(None),
+            Err(e) => Err(e).with_context(|| format!("line {}", row.line)),
+        }
     })?;
     let mut out = BufWriter::new(fs::File::create(&args.out)?);
     let mut written = 0;

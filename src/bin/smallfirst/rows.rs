@@ -1,15 +1,16 @@
 //! Labelled data from files, and running things over it.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use smallfirst::data::{self, Columns, Prints, Row};
-use smallfirst::task::{Input, InputKind};
+use smallfirst::data::{self, Columns, Prints, Row, Rows};
+use smallfirst::task::{Input, InputKind, Label};
 
 use crate::folder::read_most;
 
@@ -25,6 +26,9 @@ pub struct ColumnArgs {
     /// The column of the slice, a named group that is reported by itself
     #[arg(long)]
     slice: Option<String>,
+    /// Go on without the rows that cannot be read; without this, one of them is an error
+    #[arg(long)]
+    skip_bad_rows: bool,
 }
 
 impl ColumnArgs {
@@ -39,6 +43,21 @@ impl ColumnArgs {
 
     /// The rows of a .jsonl, .csv, .tsv or .parquet file.
     pub fn read(&self, path: &Path) -> Result<Vec<Row>> {
+        self.accounted(self.open(path)?)
+    }
+
+    /// The same, where a row without a label is a bad one.
+    pub fn read_labelled(&self, path: &Path) -> Result<Vec<Row>> {
+        let mut rows = self.open(path)?;
+        let reason = format!(
+            "there is no \"{}\"; name the label's column with --label, or remove the row",
+            self.label
+        );
+        rows.skip(&reason, |row| row.label.is_none());
+        self.accounted(rows)
+    }
+
+    fn open(&self, path: &Path) -> Result<Rows> {
         // One byte more than is read shows that there is more.
         let most = data::Limits::default().bytes as u64 + 1;
         let bytes =
@@ -51,19 +70,23 @@ impl ColumnArgs {
         Ok(data::read(&path.display().to_string(), &bytes, &columns)?)
     }
 
-    /// The same, of which every row has a label.
-    pub fn read_labelled(&self, path: &Path) -> Result<Vec<Row>> {
-        let rows = self.read(path)?;
-        if let Some(row) = rows.iter().find(|row| row.label.is_none()) {
-            bail!(
-                "{}, line {}: there is no \"{}\"; name the label's column with --label, or remove the row",
-                path.display(),
-                row.line,
-                self.label
-            );
-        }
-        Ok(rows)
+    /// Says how many rows were read, and how many were not. All commands get their rows through this.
+    fn accounted(&self, rows: Rows) -> Result<Vec<Row>> {
+        eprintln!("{}", rows.summary());
+        Ok(match self.skip_bad_rows {
+            true => rows.readable()?,
+            false => rows.all()?,
+        })
     }
+}
+
+/// Where each label is in a task's list. A list of many labels is not gone through for every row.
+pub fn places(labels: &[Label]) -> HashMap<&str, usize> {
+    labels
+        .iter()
+        .map(|label| label.id.as_str())
+        .zip(0..)
+        .collect()
 }
 
 /// A row's input, with the file's bytes for tasks that read files.

@@ -17,7 +17,7 @@ use smallfirst::train::{self, Options, Samples, Trained};
 
 use crate::folder::{Folder, Workshop, check_name, open};
 use crate::import::{self, TaskArgs};
-use crate::rows::{ColumnArgs, bar, for_all, prints};
+use crate::rows::{ColumnArgs, bar, for_all, places, prints};
 
 #[derive(Args)]
 pub struct TrainArgs {
@@ -184,12 +184,10 @@ pub fn train(args: &TrainArgs) -> Result<()> {
             None => Vec::new(),
             Some(given) => import::labels(given)?,
         };
+        let places = places(&titled);
         let label = |&id: &&str| Label {
             id: id.to_owned(),
-            title: titled
-                .iter()
-                .find(|l| l.id == *id)
-                .and_then(|l| l.title.clone()),
+            title: places.get(id).and_then(|&at| titled[at].title.clone()),
         };
         let entry = args
             .words

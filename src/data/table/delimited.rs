@@ -1,70 +1,349 @@
-//! CSV and TSV.
+//! CSV and TSV, and what is called so.
+//!
+//! A file's separator is what its header shows, and its quotes are judged before its fields are taken: a quote that is not
+//! closed where it should be makes one field of many rows, and no field would tell.
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
-use super::{Cell, Limits, Record, Table, Wrong, utf8};
+use super::encoding::NOT_UTF8;
+use super::{Cell, Limits, Record, Table, Wrong};
 
-/// Reads records that are delimited by `delimiter`, after a header.
+/// What separates fields, the usual first.
+const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
+
+/// How the fields of a file are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Dialect {
+    separator: u8,
+    /// Whether a field in quotes may hold separators, ends of lines and doubled quotes.
+    quotes: bool,
+}
+
+/// Reads records after a header. `expected` separates their fields where the header does not show another separator.
 pub(super) fn read(
     bytes: &[u8],
-    delimiter: u8,
+    expected: u8,
     wanted: &[&str],
     limits: &Limits,
 ) -> Result<Table, Wrong> {
-    let mut records = Records {
-        reader: ReaderBuilder::new().delimiter(delimiter).build(),
-        rest: utf8(bytes)?.as_bytes(),
-        line: 1,
-        out: vec![0; limits.row.min(1 << 10)],
-        ends: vec![0; 16],
-        limits,
+    let (text, first, stated) = stated_separator(bytes);
+    let separator = stated.unwrap_or_else(|| shown_separator(text, expected, wanted, limits));
+    // TSV has no quotes; programs that write it as CSV with tabs use them nevertheless.
+    let (quotes, kept) = match separator {
+        b'\t' => tab_quotes(text, limits),
+        _ => (true, false),
     };
+    let dialect = Dialect { separator, quotes };
+    let mut table = read_as(text, first, dialect, wanted, limits)?;
+    if separator != expected {
+        table.notes.push(format!(
+            "its fields are separated by {}",
+            match separator {
+                b'\t' => "tabs".to_owned(),
+                other => format!("\"{}\"", char::from(other)),
+            }
+        ));
+    }
+    if kept {
+        table.notes.push(
+            "its quotes are kept as they stand, because not every field that begins with one is quoted as a whole"
+                .to_owned(),
+        );
+    }
+    Ok(table)
+}
+
+/// The text after a first line `sep=;`, which spreadsheets write, that text's first line, and the separator.
+fn stated_separator(bytes: &[u8]) -> (&[u8], usize, Option<u8>) {
+    let end = bytes
+        .iter()
+        .position(|b| *b == b'\n')
+        .unwrap_or(bytes.len());
+    let line = bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]);
+    let line = line
+        .strip_prefix(b"\"")
+        .and_then(|line| line.strip_suffix(b"\""))
+        .unwrap_or(line);
+    match line {
+        [s, e, p, b'=', separator]
+            if [*s, *e, *p].eq_ignore_ascii_case(b"sep") && separator.is_ascii() =>
+        {
+            let rest = bytes.get(end + 1..).unwrap_or_default();
+            (rest, 2, Some(*separator))
+        }
+        _ => (bytes, 1, None),
+    }
+}
+
+/// The separator by which the header has the most of the wanted columns; of several, the expected one.
+fn shown_separator(bytes: &[u8], expected: u8, wanted: &[&str], limits: &Limits) -> u8 {
+    let found = |separator: u8| {
+        let quotes = separator != b'\t';
+        let columns = header(bytes, Dialect { separator, quotes }, limits).unwrap_or_default();
+        wanted
+            .iter()
+            .filter(|name| columns.iter().any(|column| column == *name))
+            .count()
+    };
+    let mut best = (expected, found(expected));
+    for separator in SEPARATORS {
+        if separator != expected {
+            let columns = found(separator);
+            if columns > best.1 {
+                best = (separator, columns);
+            }
+        }
+    }
+    best.0
+}
+
+fn header(bytes: &[u8], dialect: Dialect, limits: &Limits) -> Result<Vec<String>, Wrong> {
+    let mut records = Records::new(bytes, 1, dialect, limits);
     let Some(header) = records.next()? else {
-        return Ok(Table {
-            columns: Vec::new(),
-            records: Vec::new(),
-        });
+        return Ok(Vec::new());
     };
-    let columns: Vec<String> = (0..header.fields)
-        .map(|at| Ok(records.field(&header, at)?.trim().to_owned()))
-        .collect::<Result<_, Wrong>>()?;
+    records.names(&header)
+}
+
+/// Whether a tab-separated text is quoted as CSV is, and if not, whether there are fields that begin with a quote.
+///
+/// Both readings of a field that begins with a quote are possible, and the wrong one makes one row of several. The text's
+/// lines decide: where each has as many fields as the header, none is a part of a quoted field.
+fn tab_quotes(text: &[u8], limits: &Limits) -> (bool, bool) {
+    let lines = || {
+        text.split(|b| *b == b'\n')
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
+            .filter(|line| !line.is_empty())
+    };
+    let fields = |line: &[u8]| line.iter().filter(|b| **b == b'\t').count() + 1;
+    let begins = |line: &[u8]| {
+        line.split(|b| *b == b'\t')
+            .any(|field| field.first() == Some(&b'"'))
+    };
+    if !lines().any(begins) {
+        return (false, false);
+    }
+    let width = lines().next().map_or(0, fields);
+    let uneven = lines().filter(|line| fields(line) != width).count();
+    let quotes = match uneven {
+        0 => quoted_fields(lines().flat_map(|line| line.split(|b| *b == b'\t'))),
+        uneven => quoted_records(text, width, limits).is_some_and(|bad| bad < uneven),
+    };
+    (quotes, !quotes)
+}
+
+/// Whether fields of which none holds a tab or the end of a line were quoted by the program that wrote them: each that
+/// begins with a quote is quoted as a whole, and either had to be or so is everything but numbers and what is not there.
+fn quoted_fields<'a>(fields: impl Iterator<Item = &'a [u8]>) -> bool {
+    let (mut needed, mut everything) = (true, true);
+    for field in fields {
+        let Some(rest) = field.strip_prefix(b"\"") else {
+            let plain = std::str::from_utf8(field).is_ok_and(|field| {
+                [
+                    "", "NA", "NULL", "true", "false", "TRUE", "FALSE", "True", "False",
+                ]
+                .contains(&field)
+                    || field.parse::<f64>().is_ok()
+            });
+            everything &= plain;
+            continue;
+        };
+        let Some(inner) = rest.strip_suffix(b"\"") else {
+            return false;
+        };
+        let mut doubled = false;
+        let mut rest = inner;
+        while let Some(at) = rest.iter().position(|b| *b == b'"') {
+            if rest.get(at + 1) != Some(&b'"') {
+                return false;
+            }
+            doubled = true;
+            rest = &rest[at + 2..];
+        }
+        needed &= doubled;
+    }
+    needed || everything
+}
+
+/// How many records have not `width` fields, read with quotes, or nothing where that reading cannot be right: a quote is
+/// out of place, or lines that are whole records by themselves would become parts of a field.
+fn quoted_records(text: &[u8], width: usize, limits: &Limits) -> Option<usize> {
+    let dialect = Dialect {
+        separator: b'\t',
+        quotes: true,
+    };
+    let mut records = Records::new(text, 1, dialect, limits);
+    let mut bad = 0;
+    while let Some(row) = records.next().ok()? {
+        if row.quotes != Quotes::Fine {
+            return None;
+        }
+        bad += usize::from(row.fields != width);
+        let whole = |line: &[u8]| line.iter().filter(|b| **b == b'\t').count() + 1 == width;
+        let raw = row.raw.strip_suffix(b"\n").unwrap_or(row.raw);
+        let lines: Vec<&[u8]> = raw.split(|b| *b == b'\n').collect();
+        if let [first, between @ .., last] = &lines[..] {
+            // The first or the last may have all separators of its record, but not both.
+            if whole(first) && whole(last) || between.iter().any(|line| whole(line)) {
+                return None;
+            }
+        }
+    }
+    Some(bad)
+}
+
+fn read_as(
+    text: &[u8],
+    first: usize,
+    dialect: Dialect,
+    wanted: &[&str],
+    limits: &Limits,
+) -> Result<Table, Wrong> {
+    let mut records = Records::new(text, first, dialect, limits);
+    let Some(header) = records.next()? else {
+        return Ok(Table::default());
+    };
+    misquoted(&header)?;
+    let columns = records.names(&header)?;
+    for name in wanted {
+        if columns.iter().filter(|column| column == name).count() > 1 {
+            return Err(Wrong::at(
+                header.line,
+                format!("several columns are named \"{name}\"; rename all but one"),
+            ));
+        }
+    }
     let places: Vec<Option<usize>> = wanted
         .iter()
         .map(|wanted| columns.iter().position(|column| column == wanted))
         .collect();
-    let mut found = Vec::new();
+    let mut table = Table {
+        columns,
+        ..Table::default()
+    };
+    let mut read = 0;
     while let Some(row) = records.next()? {
-        if row.fields != columns.len() {
-            return Err(Wrong::at(
-                row.line,
-                format!(
-                    "the row has {} fields and the header {}; is a quote or a delimiter missing?",
-                    row.fields,
-                    columns.len()
-                ),
-            ));
-        }
-        if found.len() == limits.rows {
+        if read == limits.rows {
             return Err(Wrong::rows(row.line, limits));
         }
-        let cell = |place: &Option<usize>| {
-            let text = |at| Ok(Cell::Text(records.field(&row, at)?.to_owned()));
-            place.map(text).transpose()
+        read += 1;
+        misquoted(&row)?;
+        if let Quotes::After { .. } = row.quotes {
+            table.skipped.add(row.line, STRAY, "");
+            continue;
+        }
+        if row.fields != table.columns.len() {
+            let what = format!(
+                "the row has {} fields and the header {}; is a quote or a delimiter missing?",
+                row.fields,
+                table.columns.len()
+            );
+            let lines = row.lines();
+            if lines > 1 {
+                // Which rows these lines were to be is not known, so they cannot be counted.
+                let last = row.line + lines - 1;
+                return Err(Wrong::at(
+                    row.line,
+                    format!("{what} It goes to line {last}"),
+                ));
+            }
+            table.skipped.add(row.line, &what, "");
+            continue;
+        }
+        let cell = |place: &Option<usize>| match place {
+            None => Ok(None),
+            Some(at) => records
+                .field(&row, *at)
+                .map(|text| Some(Cell::Text(text.to_owned()))),
         };
-        found.push(Record {
-            line: row.line,
-            cells: places.iter().map(cell).collect::<Result<_, Wrong>>()?,
-        });
+        match places.iter().map(cell).collect::<Result<_, _>>() {
+            Ok(cells) => table.records.push(Record {
+                line: row.line,
+                cells,
+            }),
+            Err(reason) => table.skipped.add(row.line, reason, ""),
+        }
     }
-    Ok(Table {
-        columns,
-        records: found,
-    })
+    Ok(table)
+}
+
+/// What is wrong with a row in which a field goes on after its closing quote.
+const STRAY: &str = "a field goes on after its closing quote; write a quote within a field twice, and the field in quotes";
+
+/// Whether quotes may have made one row of several.
+fn misquoted(row: &Row<'_>) -> Result<(), Wrong> {
+    match row.quotes {
+        Quotes::Open { line } => Err(Wrong::at(
+            row.line + line,
+            "a quote opens a field in this line and is never closed; close it, or write a quote within a field twice, and \
+             the field in quotes",
+        )),
+        Quotes::After { line, closed } if closed > line => Err(Wrong::at(
+            row.line + line,
+            format!(
+                "a quote opens a field in this line, and after the next one, in line {}, the field goes on; write a quote \
+                 within a field twice, and the field in quotes",
+                row.line + closed
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// How the quotes of a record stand. Lines are counted from its first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Quotes {
+    /// Each that opens a field is closed at its end.
+    Fine,
+    /// One is not closed.
+    Open { line: usize },
+    /// A field goes on after the quote that closes it.
+    After { line: usize, closed: usize },
+}
+
+fn quotes(record: &[u8], separator: u8) -> Quotes {
+    if !record.contains(&b'"') {
+        return Quotes::Fine;
+    }
+    let (mut at, mut line, mut fresh) = (0, 0, true);
+    while let Some(byte) = record.get(at) {
+        if !(fresh && *byte == b'"') {
+            fresh = *byte == separator;
+            line += usize::from(*byte == b'\n');
+            at += 1;
+            continue;
+        }
+        let opened = line;
+        loop {
+            at += 1;
+            match record.get(at) {
+                None => return Quotes::Open { line: opened },
+                Some(b'\n') => line += 1,
+                Some(b'"') if record.get(at + 1) == Some(&b'"') => at += 1,
+                Some(b'"') => break,
+                Some(_) => {}
+            }
+        }
+        at += 1;
+        match record.get(at) {
+            None | Some(b'\r' | b'\n') => {}
+            Some(next) if *next == separator => {}
+            Some(_) => {
+                return Quotes::After {
+                    line: opened,
+                    closed: line,
+                };
+            }
+        }
+        fresh = false;
+    }
+    Quotes::Fine
 }
 
 /// The records of a text, one at a time in buffers that are bounded.
 struct Records<'a> {
     reader: Reader,
+    dialect: Dialect,
     rest: &'a [u8],
     /// The line that `rest` begins in.
     line: usize,
@@ -74,13 +353,39 @@ struct Records<'a> {
 }
 
 /// A record whose fields are in the buffers.
-struct Row {
+struct Row<'a> {
     line: usize,
     fields: usize,
+    /// As it stands in the text.
+    raw: &'a [u8],
+    quotes: Quotes,
 }
 
-impl Records<'_> {
-    fn next(&mut self) -> Result<Option<Row>, Wrong> {
+impl Row<'_> {
+    /// How many lines it goes over.
+    fn lines(&self) -> usize {
+        let raw = self.raw.strip_suffix(b"\n").unwrap_or(self.raw);
+        raw.iter().filter(|b| **b == b'\n').count() + 1
+    }
+}
+
+impl<'a> Records<'a> {
+    fn new(text: &'a [u8], line: usize, dialect: Dialect, limits: &'a Limits) -> Self {
+        Records {
+            reader: ReaderBuilder::new()
+                .delimiter(dialect.separator)
+                .quoting(dialect.quotes)
+                .build(),
+            dialect,
+            rest: text,
+            line,
+            out: vec![0; limits.row.min(1 << 10)],
+            ends: vec![0; 16],
+            limits,
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Row<'a>>, Wrong> {
         let blank = self
             .rest
             .iter()
@@ -88,6 +393,7 @@ impl Records<'_> {
             .count();
         self.pass(blank);
         let line = self.line;
+        let begin = self.rest;
         let (mut written, mut fields) = (0, 0);
         loop {
             let (result, read, out, ends) = self.reader.read_record(
@@ -118,7 +424,18 @@ impl Records<'_> {
                 ReadRecordResult::Record if fields > self.limits.columns => {
                     return Err(Wrong::columns(line, self.limits));
                 }
-                ReadRecordResult::Record => return Ok(Some(Row { line, fields })),
+                ReadRecordResult::Record => {
+                    let raw = &begin[..begin.len() - self.rest.len()];
+                    return Ok(Some(Row {
+                        line,
+                        fields,
+                        raw,
+                        quotes: match self.dialect.quotes {
+                            true => quotes(raw, self.dialect.separator),
+                            false => Quotes::Fine,
+                        },
+                    }));
+                }
                 ReadRecordResult::End => return Ok(None),
             }
         }
@@ -131,9 +448,20 @@ impl Records<'_> {
         self.rest = rest;
     }
 
-    fn field(&self, row: &Row, at: usize) -> Result<&str, Wrong> {
+    fn field(&self, row: &Row<'_>, at: usize) -> Result<&str, &'static str> {
+        debug_assert!(at < row.fields);
         let from = at.checked_sub(1).map_or(0, |before| self.ends[before]);
         let bytes = self.out.get(from..self.ends[at]).unwrap_or_default();
-        std::str::from_utf8(bytes).map_err(|_| Wrong::at(row.line, "a field is not UTF-8"))
+        std::str::from_utf8(bytes).map_err(|_| NOT_UTF8)
+    }
+
+    /// The fields of a header.
+    fn names(&self, header: &Row<'_>) -> Result<Vec<String>, Wrong> {
+        (0..header.fields)
+            .map(|at| match self.field(header, at) {
+                Ok(name) => Ok(name.trim().to_owned()),
+                Err(what) => Err(Wrong::at(header.line, what)),
+            })
+            .collect()
     }
 }

@@ -23,6 +23,7 @@ use parquet::schema::types::{SchemaDescriptor, Type};
 
 use super::{Cell, Limits, Record, Table, Wrong};
 
+mod codec;
 mod delta;
 mod footer;
 mod pages;
@@ -88,6 +89,7 @@ fn table(bytes: Bytes, wanted: &[&str], limits: &Limits) -> Result<Table, Wrong>
                     cells: vec![None; wanted.len()],
                 })
                 .collect(),
+            ..Table::default()
         });
     }
     let fields: Vec<_> = read
@@ -138,7 +140,11 @@ fn table(bytes: Bytes, wanted: &[&str], limits: &Limits) -> Result<Table, Wrong>
             records.push(Record { line, cells });
         }
     }
-    Ok(Table { columns, records })
+    Ok(Table {
+        columns,
+        records,
+        ..Table::default()
+    })
 }
 
 /// The wanted values of a row, which holds the columns `read`.

@@ -7,7 +7,7 @@ use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use smallfirst::data::{Columns, Limits, Prints, Row, read_within, split};
+use smallfirst::data::{Columns, Limits, Prints, Rows, read_within, split};
 
 use super::Target;
 
@@ -50,8 +50,13 @@ const LIMITS: Limits = Limits {
     text: 1 << 20,
 };
 
-fn judged(rows: smallfirst::Result<Vec<Row>>) {
+fn judged(rows: smallfirst::Result<Rows>) {
     let Ok(rows) = rows else { return };
+    // Whether there are bad rows is told in one way only.
+    let skipped = rows.skipped();
+    assert!(rows.summary().len() < 64 << 10);
+    assert_eq!(rows.clone().all().is_ok(), skipped == 0);
+    let Ok(rows) = rows.readable() else { return };
     assert!(!rows.is_empty());
     for row in &rows {
         assert!(row.line > 0 && !row.text.trim().is_empty());
@@ -87,6 +92,9 @@ fn tables() -> Vec<Vec<u8>> {
         "\x01text,label,group\r\n\"a, \"\"b\"\"\",1,x\r\n\"c\nd\",,\r\n",
         "\x02text\tlabel\tgroup\n\"a, \"\"b\"\"\"\t1\tx\n\"c\nd\"\t\t\n",
         "\x01\u{feff}text,label\na,b\n\n\nc,d\n",
+        "\x01sep=;\ntext;label\n\"a;b\";c\n",
+        "\x02text\tlabel\n\"a\tx\nb\ty\n",
+        "\x00{\"text\": \"a\\ud800\", \"label\": NaN, \"more\": -Infinity}\n{\"text\": 1}\n",
     ]
     .map(|text| text.as_bytes().to_vec())
     .to_vec()

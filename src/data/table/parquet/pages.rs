@@ -1,16 +1,15 @@
 //! The pages of a column, unpacked within bounds.
 
-use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
-use flate2::read::MultiGzDecoder;
 use parquet::basic::{Compression, Encoding};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
 use parquet::file::serialized_reader::SerializedPageReader;
 
+use super::codec::{self, Unpacked};
 use super::delta;
 
 /// How a message begins that says that a bound was met.
@@ -138,24 +137,15 @@ impl Pages {
         let mut out = levels.to_vec();
         // A page without values has nothing to unpack.
         if !packed.is_empty() {
-            match self.compression {
-                Compression::SNAPPY => {
-                    let len =
-                        snap::raw::decompress_len(packed).map_err(|e| damaged(&e.to_string()))?;
-                    self.fits(out.len().saturating_add(len))?;
-                    let mut decoder = snap::raw::Decoder::new();
-                    let found = decoder.decompress_vec(packed);
-                    out.extend(found.map_err(|e| damaged(&e.to_string()))?);
-                }
-                Compression::GZIP(_) => {
-                    let most = self.most as u64 + 1;
-                    let mut reader = MultiGzDecoder::new(packed).take(most);
-                    let read = reader.read_to_end(&mut out);
-                    read.map_err(|e| damaged(&e.to_string()))?;
-                }
-                other => {
+            match codec::unpack(self.compression, packed, self.most, &mut out) {
+                Ok(()) => {}
+                Err(Unpacked::TooMuch) => self.fits(usize::MAX)?,
+                Err(Unpacked::Damaged(what)) => return Err(damaged(&what)),
+                Err(Unpacked::Unknown) => {
                     return Err(ParquetError::General(format!(
-                        "it is compressed with {other}; what is read is none, snappy and gzip"
+                        "it is compressed with {}; what is read is {}",
+                        self.compression,
+                        codec::READ
                     )));
                 }
             }

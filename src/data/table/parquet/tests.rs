@@ -335,3 +335,95 @@ fn a_file_cut_or_changed_anywhere_is_an_error_or_other_rows_and_no_panic() {
         }
     }
 }
+
+/// A file that another program wrote (tests/fixtures/parquet/README.md).
+fn fixture(name: &str) -> Vec<u8> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parquet/");
+    std::fs::read(format!("{folder}{name}")).unwrap()
+}
+
+fn fixtures(begin: &[&str]) -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parquet");
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.ends_with(".parquet"))
+        .filter(|name| begin.iter().any(|begin| name.starts_with(begin)))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn files_of_other_writers_are_read() {
+    let names = fixtures(&["polars", "duckdb", "pandas", "pyarrow", "spark"]);
+    assert_eq!(names.len(), 36, "{names:?}");
+    for name in names {
+        let table = read(&fixture(&name), &SMALL).unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_eq!(table.columns, ["text", "label", "number", "many"], "{name}");
+        assert_eq!(table.records.len(), 60, "{name}");
+        for (at, record) in table.records.iter().enumerate() {
+            let long = "a".repeat(40);
+            let begin = [
+                "Grüße",
+                "你好，世界",
+                "a \"quoted\", text",
+                "two\nlines",
+                &long,
+            ][at % 5];
+            let text = Some(Cell::Text(format!("{begin} {}", at / 2)));
+            let label = match at % 3 {
+                2 => Cell::Null,
+                other => Cell::Text(["ham", "spam"][other].into()),
+            };
+            assert_eq!(record.cells, [text, Some(label)], "{name}");
+        }
+        let number = parse(
+            "a.parquet",
+            &fixture(&name),
+            Format::Parquet,
+            &["number"],
+            &SMALL,
+        );
+        let last = &number.unwrap().records[59].cells[0];
+        assert_eq!(
+            *last,
+            Some(Cell::Plain("a number", "29.5".into())),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn pages_of_every_codec_are_left_while_they_unpack_to_too_much() {
+    let names = fixtures(&["bomb"]);
+    assert_eq!(names.len(), 10, "{names:?}");
+    for name in names {
+        let message = refused(&fixture(&name));
+        assert!(
+            message.contains("more than 16384 bytes"),
+            "{name}: {message}"
+        );
+        assert_eq!(
+            read(&fixture(&name), &Limits::default())
+                .unwrap()
+                .records
+                .len(),
+            1
+        );
+    }
+}
+
+#[test]
+fn a_damaged_page_of_any_codec_is_an_error_or_other_rows_and_no_panic() {
+    for name in ["polars", "duckdb-lz4-raw", "duckdb-v2", "pandas-brotli"] {
+        let whole = fixture(&format!("{name}.parquet"));
+        for at in 0..whole.len() {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 0x55;
+            if let Ok(table) = read(&bytes, &SMALL) {
+                assert!(table.records.len() <= SMALL.rows);
+            }
+        }
+    }
+}
