@@ -83,19 +83,25 @@ pub fn test(only: &[Part], rest: &[String]) -> Result<()> {
     bail!("failed: {}", failures.join(", "))
 }
 
+/// The packages, as they are built together. All at once, each would be compiled with what the others ask of the libraries that
+/// they share; those would be compiled once more, and with them all that uses them.
+const PACKAGES: [&[&str]; 2] = [
+    &["--workspace", "--exclude", "xtask"],
+    &["--package", "xtask"],
+];
+
 fn lint(_: &[String]) -> Result<()> {
     tools::wasm_target()?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
     policy::check()?;
-    run(cargo().args([
-        "clippy",
-        "--locked",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]))?;
+    for packages in PACKAGES {
+        run(cargo().args(["clippy", "--locked"]).args(packages).args([
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ]))?;
+    }
     run(wasm_clippy().args(["--", "-D", "warnings"]))?;
     run(wasm_clippy().args(["--features", "onnx", "--", "-D", "warnings"]))?;
     run(cargo()
@@ -129,10 +135,16 @@ fn native(_: &[String]) -> Result<()> {
         &["-r", "tests/reference/requirements.txt"],
         &[],
     )?;
-    run(cargo()
-        .args(["test", "--locked", "--workspace", "--", "--include-ignored"])
-        .env("SMALLFIRST_DATA", data()?)
-        .env("SMALLFIRST_MAGIKA_PYTHON", magika))
+    let data = data()?;
+    for packages in PACKAGES {
+        run(cargo()
+            .args(["test", "--locked"])
+            .args(packages)
+            .args(["--", "--include-ignored"])
+            .env("SMALLFIRST_DATA", &data)
+            .env("SMALLFIRST_MAGIKA_PYTHON", &magika))?;
+    }
+    Ok(())
 }
 
 fn wasm(_: &[String]) -> Result<()> {

@@ -235,7 +235,13 @@ fn what_is_not_asked_for_is_not_said() {
 #[test]
 fn whether_to_stream_is_said_either_way() {
     let labels = labels();
-    for kind in ["openai", "openai-responses", "anthropic", "ollama", "sagemaker"] {
+    for kind in [
+        "openai",
+        "openai-responses",
+        "anthropic",
+        "ollama",
+        "sagemaker",
+    ] {
         let (_, _, body) = asked(&endpoint(kind, json!({})), &prompt(Some(&labels), false));
         assert_eq!(body["stream"], json!(false), "{kind}");
         let (_, _, body) = asked(&endpoint(kind, json!({})), &prompt(None, true));
