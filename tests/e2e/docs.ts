@@ -174,11 +174,11 @@ export function whole({ code }: Block): string {
 }
 
 /**
- * What is otherwise on this machine: the model, which is so small that it is kept from rambling. The bundle and the proxy are
- * where the examples have them.
+ * What is otherwise on this machine: the model, which is so small that it is kept from rambling, and so slow where much else
+ * runs that it is given time. The bundle and the proxy are where the examples have them.
  */
 export function here(code: string, model: string): string {
-  return code.replaceAll(/\bmodel: "(?:your-model|some-model|small)"/g, `model: ${JSON.stringify(model)}, temperature: 0, maxTokens: 32`);
+  return code.replaceAll(/\bmodel: "(?:your-model|some-model|small)"/g, `model: ${JSON.stringify(model)}, temperature: 0, maxTokens: 32, timeoutMs: 90_000, firstByteMs: 90_000, connectMs: 90_000`);
 }
 
 /** What a comment says that a value is. */
@@ -202,7 +202,7 @@ export function broken(claim: Claim, value: unknown): string | undefined {
     return typeof value === "string" && new RegExp(`^${parts.join("[^]+")}$`).test(value) ? undefined : wrong(JSON.stringify(claim.text));
   }
   if ("json" in claim) return value === claim.json ? undefined : wrong(String(claim.json));
-  const keys = claim.items.toSorted().join();
+  const keys = [...claim.items].sort().join();
   const alike = Array.isArray(value) && value.length > 0 && value.every((item: object) => Object.keys(item).sort().join() === keys);
   return alike ? undefined : wrong(`a list of {${keys}}`);
 }
