@@ -97,9 +97,9 @@ export function isScript(block: Block): boolean {
   return ["js", "ts"].includes(block.language) && !isType(block) && !isAboutProxies(block);
 }
 
-/** The configuration of a bundler: a module whose default is an object. */
+/** The configuration of a bundler: a module whose default is an object. Elsewhere there is none. */
 export function isConfig(block: Block): boolean {
-  return isScript(block) && block.code.startsWith("export default {");
+  return isScript(block) && block.file === "pkg/README.md" && block.code.startsWith("export default {");
 }
 
 /** The text of a type: an object's, with types for values. */
@@ -107,9 +107,9 @@ export function isType({ language, code }: Block): boolean {
   return language === "ts" && /^\{\n {2}\w+: \w+;/.test(code);
 }
 
-/** A header of a site's answers. */
-export function isPolicy({ language, code }: Block): boolean {
-  return language === "http" && /^Content-Security-Policy: .*\n$/.test(code);
+/** A header of a site's answers. Elsewhere there is none. */
+export function isPolicy({ file, language, code }: Block): boolean {
+  return file === "pkg/README.md" && language === "http" && /^Content-Security-Policy: .*\n$/.test(code);
 }
 
 /** A picture made of characters. */
