@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::task::Attempt;
 
+#[cfg(any(test, target_arch = "wasm32"))]
+pub(crate) mod told;
+
 /// What kind of thing went wrong. The text form ([`Code::as_str`]) is part of the public interface:
 /// it is the `code` of the JavaScript `Error` and does not change between minor versions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -88,7 +88,7 @@ export function which(engine: Options["engine"]): EngineName | undefined {
 /** Checks where the WebAssembly is said to be. */
 export function modules({ wasm, engine }: Options): Modules | undefined {
   if (wasm === undefined) return undefined;
-  const both = typeof wasm === "object" && "baseline" in wasm ? wasm : undefined;
+  const both = typeof wasm === "object" && wasm !== null && "baseline" in wasm ? wasm : undefined;
   const one = which(engine) !== undefined;
   if (both === undefined) {
     const { href } = absolute("wasm", wasm as string | URL);
@@ -140,6 +140,10 @@ export function checkSignalOnly(what: string, options: { signal?: AbortSignal | 
 
 /** An address relative to the page, absolute. */
 export function absolute(name: string, address: string | URL): URL {
+  // `undefined` would be the address of a folder of that name. Not `instanceof`, which says no to a URL of another frame.
+  if (typeof address !== "string" && Object.prototype.toString.call(address) !== "[object URL]") {
+    throw invalid(`${name} must be an address, a string or a URL, not ${address == null ? String(address) : `of type ${typeof address}`}`);
+  }
   try {
     // In a worker there is no document; in neither, only absolute addresses work.
     return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);

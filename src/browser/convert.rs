@@ -3,8 +3,10 @@
 use js_sys::{Array, JsString, Object, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 
+use crate::error::told::told;
 use crate::error::{Code, Error, Result};
 
 /// The longest input that is copied into wasm memory at all, in bytes. Limits of tasks are lower;
@@ -39,7 +41,25 @@ pub(super) fn options<T: DeserializeOwned>(
             )));
         }
     }
-    serde_wasm_bindgen::from_value(object.into()).map_err(|e| wrong(e.to_string()))
+    let object = JsValue::from(object);
+    serde_wasm_bindgen::from_value(object.clone()).map_err(|e| {
+        let given = serde_wasm_bindgen::from_value(object).unwrap_or_default();
+        let fault = |options: &Value| {
+            let options = to_js(options).ok()?;
+            let read = serde_wasm_bindgen::from_value::<T>(options);
+            read.err().map(|e| e.to_string())
+        };
+        wrong(told("", &given, &fault).unwrap_or_else(|| e.to_string()))
+    })
+}
+
+/// Reads what [`options`] left as it was, of all options or those under a name.
+pub(super) fn inner<T: DeserializeOwned>(
+    under: &str,
+    value: Value,
+) -> std::result::Result<T, String> {
+    let read = |value: &Value| T::deserialize(value).map_err(|e| e.to_string());
+    read(&value).map_err(|e| told(under, &value, &|part| read(part).err()).unwrap_or(e))
 }
 
 pub(super) fn input(value: &JsValue) -> Result<OwnedInput> {

@@ -333,14 +333,17 @@ impl Engine {
         };
         let remote: RemoteOptions = match options.remote {
             None => RemoteOptions::default(),
-            Some(remote) => serde_json::from_value(remote)
-                .map_err(|e| Error::new(Code::InvalidOption, format!("createSmallFirst: {e}")))?,
+            Some(remote) => {
+                // A page says `remote`, be it one or a list.
+                let several = remote["endpoints"].as_array().is_some_and(|e| e.len() > 1);
+                let first = if several { "endpoints" } else { "endpoints[0]" };
+                convert::inner("", remote)
+                    .map_err(|why| invalid(&why.replacen(first, "remote", 1)))?
+            }
         };
         let learn: Option<LearnOptions> = match options.learn {
             None => None,
-            Some(learn) => serde_json::from_value(learn).map_err(|e| {
-                Error::new(Code::InvalidOption, format!("createSmallFirst: learn: {e}"))
-            })?,
+            Some(learn) => convert::inner("learn", learn).map_err(|why| invalid(&why))?,
         };
         let (bundle, source) = WebSource::open(
             &options.bundle,
@@ -466,6 +469,10 @@ impl Engine {
         self.runtime.source().settled().await;
         Ok(())
     }
+}
+
+fn invalid(why: &str) -> Error {
+    Error::new(Code::InvalidOption, format!("createSmallFirst: {why}"))
 }
 
 /// Refuses a bundle with ONNX models, before one of them is needed.

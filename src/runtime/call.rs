@@ -208,7 +208,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                         LocalOutcome::Trusted(local) | LocalOutcome::Best(local, _) => {
                             Ok(self.answer_locally(local, reason, Some(&error)))
                         }
-                        LocalOutcome::None(..) => Err(error.with_attempts(self.attempts)),
+                        LocalOutcome::None(_, local) => Err(self.refusal(error, Some(local))),
                     }
                 }
                 Err(error) => Err(self.refusal(error, found.map(|(_, error)| error))),
@@ -432,16 +432,11 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         }
     }
 
-    /// The error where neither side answered: the local one when no remote was there to be tried,
-    /// because configuring one is optional and the input's own problem is what the caller can mend.
+    /// The error where neither side answered.
     fn refusal(self, remote: Error, local: Option<Error>) -> Error {
         let error = match local {
-            Some(local)
-                if remote.code() == Code::RemoteNotConfigured && self.mode != Mode::OnlyRemote =>
-            {
-                Error::new(local.code(), format!("{local} (and {remote})"))
-            }
-            _ => remote,
+            Some(local) => neither(self.mode, local, remote),
+            None => remote,
         };
         error.with_attempts(self.attempts)
     }
@@ -703,5 +698,28 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             learned: None,
             sent: self.sent,
         })
+    }
+}
+
+/// The error where neither side answered: the local one when no remote was there to be tried, because configuring one is
+/// optional and the input's own problem is what the caller can mend. Where it is the bundle that failed, both are told, first
+/// the side that was asked first: that the remote failed, too, does not say which file is missing.
+pub(super) fn neither(mode: Mode, local: Error, remote: Error) -> Error {
+    let both =
+        |first: Error, second: Error| Error::new(first.code(), format!("{first} (and {second})"));
+    if remote.code() == Code::RemoteNotConfigured && mode != Mode::OnlyRemote {
+        return both(local, remote);
+    }
+    match local.code() {
+        Code::BundleUnreachable
+        | Code::FileMissing
+        | Code::FileSize
+        | Code::HashMismatch
+        | Code::ModelInvalid
+        | Code::ModelOutput => match mode {
+            Mode::OnlyLocal | Mode::PreferLocal => both(local, remote),
+            Mode::PreferRemote | Mode::OnlyRemote => both(remote, local),
+        },
+        _ => remote,
     }
 }

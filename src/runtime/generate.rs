@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::call::neither;
 use super::examine::refuse;
 use super::{Clock, Runtime};
 use crate::bundle::{Extract, Source, TaskEntry};
@@ -112,9 +113,16 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                     Err(error.with_attempts(self.attempts))
                 }
                 // The encoder could not be had; a remote needs none.
-                Err(_) => match self.remote().await {
+                Err(local) => match self.remote().await {
                     Ok(reply) => Ok(self.answer(reply, Reason::ModelUnavailable)),
-                    Err(error) => Err(error.with_attempts(self.attempts)),
+                    Err(error)
+                        if matches!(error.code(), Code::Aborted | Code::RemoteInterrupted) =>
+                    {
+                        Err(error.with_attempts(self.attempts))
+                    }
+                    Err(remote) => {
+                        Err(neither(self.mode, local, remote).with_attempts(self.attempts))
+                    }
                 },
             },
             Plan::Remote {

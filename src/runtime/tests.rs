@@ -508,6 +508,7 @@ fn a_broken_model_is_reported_and_the_others_go_on() {
         let error = run(&local, "mood", SURE, &Remote::failing()).expect_err(what);
         assert_eq!(error.code(), code, "{what}");
         assert_eq!(error.attempts().len(), 2, "{what}");
+        let alone = error.to_string();
         assert_eq!(
             run(&local, "language", "aaaa", &Remote::failing())
                 .unwrap()
@@ -528,6 +529,33 @@ fn a_broken_model_is_reported_and_the_others_go_on() {
             (RanOn::Remote, Reason::ModelUnavailable),
             "{what}"
         );
+
+        // Where the remote fails, too, it is told what could not be had, and the side that was asked first says the code.
+        let offline = Remote::answering("up");
+        offline.0.online.set(false);
+        for (mode, remote, first, other) in [
+            (
+                Mode::PreferLocal,
+                Remote::failing(),
+                code,
+                "could not be reached",
+            ),
+            (Mode::PreferLocal, offline, code, "the device is offline"),
+            (
+                Mode::PreferRemote,
+                Remote::failing(),
+                Code::RemoteUnreachable,
+                "could not be reached",
+            ),
+        ] {
+            let error = run(&setup(mode).runtime(), "mood", SURE, &remote).expect_err(what);
+            assert_eq!(error.code(), first, "{what}: {error}");
+            let words = error.to_string();
+            assert!(
+                words.contains(&alone) && words.contains(other),
+                "{what}: {words}"
+            );
+        }
     }
 }
 

@@ -22,7 +22,6 @@ declare global {
     claimed: [[string, Claim], unknown][];
     /** How often a token was asked for. */
     tokens?: number;
-    small: Package.SmallFirst;
     a: Package.Answer;
     answer: Package.Answer;
     box: HTMLElement;
@@ -75,12 +74,13 @@ async function probe(page: Page, name: string, remote: boolean, where: string): 
 
 /** What a page's blocks need beyond each other, and what is to be seen afterwards. Blocks are named by a part of their code. */
 interface Scene {
-  standIns?: Partial<Record<string, string>>;
-  before?: [string, (page: Page) => Promise<void>][];
-  after?: [string, (page: Page) => Promise<void>][];
-  prepare?: (harness: Local) => Scene["standIns"];
+  before?: [string, (page: Page, block: Block) => Promise<void>][];
+  after?: [string, (page: Page, block: Block) => Promise<void>][];
+  /** Makes what the page speaks of, and gives what stands for names. */
+  prepare?: (harness: Local) => Partial<Record<string, string>>;
 }
 
+/** What the page wrote to its console. */
 const said: string[] = [];
 
 const SCENES: Record<string, Scene> = {
@@ -88,14 +88,12 @@ const SCENES: Record<string, Scene> = {
     after: [
       [
         "a.guaranteed; // true",
-        async (page) => {
-          // It holds with room to spare: also where half as many may be wrong, and of a new text's probability.
-          const { confidence, threshold, stricter } = await page.evaluate(async () => {
-            const { confidence, threshold } = window.a;
-            const text = /"language", "(.{20,}?)"/.exec(await (await fetch("/docs/README.md.txt")).text())![1]!;
-            return { confidence, threshold, stricter: await window.ai.run("language", text, { mode: "only-local", risk: 0.025 }) };
-          });
+        async (page, { code }) => {
+          // It holds with room to spare: its doubt is less than half of what is allowed, and half as many may be wrong.
+          const text = /"language", "(.{20,}?)"/.exec(code)![1]!;
+          const { confidence, threshold } = await page.evaluate(() => window.a);
           expect(1 - confidence!).toBeLessThan((1 - threshold!) / 2);
+          const stricter = await page.evaluate((text) => window.ai.run("language", text, { mode: "only-local", risk: 0.025 }), text);
           expect(stricter).toMatchObject({ output: { label: "deu" }, reason: "confident", guaranteed: true });
         },
       ],
@@ -171,7 +169,7 @@ const scratch = mkdtempSync(join(tmpdir(), "smallfirst-examples-"));
 test.afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 /** Makes the bundle of the guide by its commands, and serves it where the guide's page looks for it. */
-function guided(harness: Local): Scene["standIns"] {
+function guided(harness: Local): Partial<Record<string, string>> {
   const folder = join(scratch, "guide");
   mkdirSync(folder);
   cpSync(join(root, "models"), join(folder, "models"), { recursive: true });
@@ -192,16 +190,15 @@ for (const file of pages()) {
   if (scripts.length === 0) continue;
   test(`${file}: its examples run, and do what their comments say`, async ({ page, harness }) => {
     test.setTimeout(400_000);
-    const { before = [], after = [], prepare, standIns } = SCENES[file] ?? {};
+    const { before = [], after = [], prepare } = SCENES[file] ?? {};
     for (const [part] of [...before, ...after]) expect(scripts.filter(({ code }) => code.includes(part)), part).toHaveLength(1);
-    harness.texts.set(`/docs/${file.replaceAll("/", "-")}.txt`, readFileSync(join(root, file), "utf8"));
     said.length = 0;
     page.on("console", (message) => said.push(message.text()));
-    await reader(page, harness, prepare?.(harness) ?? standIns);
+    await reader(page, harness, prepare?.(harness));
     for (const block of scripts) {
-      for (const [part, go] of before) if (block.code.includes(part)) await go(page);
+      for (const [part, go] of before) if (block.code.includes(part)) await go(page, block);
       await perform(page, harness, block);
-      for (const [part, look] of after) if (block.code.includes(part)) await look(page);
+      for (const [part, look] of after) if (block.code.includes(part)) await look(page, block);
     }
   });
 }

@@ -97,9 +97,9 @@ export function isScript(block: Block): boolean {
   return ["js", "ts"].includes(block.language) && !isType(block) && !isAboutProxies(block);
 }
 
-/** The configuration of a bundler: a module whose default is an object. */
+/** The configuration of a bundler: a module whose default is an object. Elsewhere there is none. */
 export function isConfig(block: Block): boolean {
-  return isScript(block) && block.code.startsWith("export default {");
+  return isScript(block) && block.file === "pkg/README.md" && block.code.startsWith("export default {");
 }
 
 /** The text of a type: an object's, with types for values. */
@@ -107,9 +107,9 @@ export function isType({ language, code }: Block): boolean {
   return language === "ts" && /^\{\n {2}\w+: \w+;/.test(code);
 }
 
-/** A header of a site's answers. */
-export function isPolicy({ language, code }: Block): boolean {
-  return language === "http" && /^Content-Security-Policy: .*\n$/.test(code);
+/** A header of a site's answers. Elsewhere there is none. */
+export function isPolicy({ file, language, code }: Block): boolean {
+  return file === "pkg/README.md" && language === "http" && /^Content-Security-Policy: .*\n$/.test(code);
 }
 
 /** A picture made of characters. */
@@ -174,11 +174,11 @@ export function whole({ code }: Block): string {
 }
 
 /**
- * What is otherwise on this machine: the model, which is so small that it is kept from rambling. The bundle and the proxy are
- * where the examples have them.
+ * What is otherwise on this machine: the model, which is so small that it is kept from rambling, and so slow where much else
+ * runs that it is given time. The bundle and the proxy are where the examples have them.
  */
 export function here(code: string, model: string): string {
-  return code.replaceAll(/\bmodel: "(?:your-model|some-model|small)"/g, `model: ${JSON.stringify(model)}, temperature: 0, maxTokens: 32`);
+  return code.replaceAll(/\bmodel: "(?:your-model|some-model|small)"/g, `model: ${JSON.stringify(model)}, temperature: 0, maxTokens: 32, timeoutMs: 90_000, firstByteMs: 90_000, connectMs: 90_000`);
 }
 
 /** What a comment says that a value is. */
@@ -202,7 +202,7 @@ export function broken(claim: Claim, value: unknown): string | undefined {
     return typeof value === "string" && new RegExp(`^${parts.join("[^]+")}$`).test(value) ? undefined : wrong(JSON.stringify(claim.text));
   }
   if ("json" in claim) return value === claim.json ? undefined : wrong(String(claim.json));
-  const keys = claim.items.toSorted().join();
+  const keys = [...claim.items].sort().join();
   const alike = Array.isArray(value) && value.length > 0 && value.every((item: object) => Object.keys(item).sort().join() === keys);
   return alike ? undefined : wrong(`a list of {${keys}}`);
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "./fixtures.js";
-import { ready, refused, run } from "./harness.js";
+import { open, ready, refused, run } from "./harness.js";
 
 test("bad inputs have codes, and the instance stays usable", async ({ page, harness }) => {
   await ready(page, harness.address, { mode: "only-local" });
@@ -42,4 +42,54 @@ test("bad options are refused before anything is fetched", async ({ page, harnes
     expect(await refused(page, options), JSON.stringify(options)).toMatchObject({ code: "invalid_option" });
   }
   expect((await refused(page, { remote: { ...remote, apiKey: "sk-secret" } }))!.message).toContain("headers");
+});
+
+test("an option of the wrong kind is told by its name, and what it must be", async ({ page, harness }) => {
+  await ready(page, harness.address);
+  const remote = { provider: "openai", baseUrl: "/llm/v1", model: "m" };
+  const told: [object, string][] = [
+    [{ risk: "0.05" }, `risk must be a number, not the string "0.05"`],
+    [{ mode: "maybe" }, `mode must be "only-local", "prefer-local", "prefer-remote" or "only-remote", not the string "maybe"`],
+    [{ policy: { maxRetries: "2" } }, `policy.maxRetries must be a whole number from 0 to 4294967295, not the string "2"`],
+    [{ budget: { requests: 5 } }, `budget: there is no option "requests"; the options are requestsPerMinute,`],
+    [{ learn: { risk: "x" } }, `learn.risk must be a number, not the string "x"`],
+    [{ remote: { ...remote, temperature: "hot" } }, `remote.temperature must be a number, not the string "hot"`],
+    [{ remote: [remote, { ...remote, temperature: "hot" }] }, `remote[1].temperature must be a number, not the string "hot"`],
+  ];
+  for (const [options, words] of told) {
+    const error = await refused(page, options);
+    expect(error, JSON.stringify(options)).toMatchObject({ code: "invalid_option", message: expect.stringContaining(words) });
+  }
+  for (const [options, words] of [
+    [{ risk: "0.05" }, `risk must be a number, not the string "0.05"`],
+    [{ topK: 1.5 }, "topK must be a whole number from 0 to 4294967295, not 1.5"],
+    [{ labels: "spam" }, `labels cannot be the string "spam"`],
+  ] as const) {
+    const { error } = await run(page, "language", "text", options);
+    expect(error, JSON.stringify(options)).toMatchObject({ code: "invalid_option", message: expect.stringContaining(words) });
+  }
+});
+
+test("what is no address is refused, and not looked for under its name", async ({ page, harness }) => {
+  await open(page, harness.address);
+  const remote = { provider: "openai", baseUrl: 5, model: "m" };
+  for (const [options, words] of [
+    [{ bundle: null }, "bundle must be an address, a string or a URL, not null"],
+    [{ bundle: 5 }, "bundle must be an address, a string or a URL, not of type number"],
+    [{ remote }, "remote.baseUrl must be an address, a string or a URL, not of type number"],
+    [{ wasm: true }, "wasm must be an address, a string or a URL, not of type boolean"],
+    [{ wasm: null }, "wasm must be an address, a string or a URL, not null"],
+  ] as const) {
+    expect(await refused(page, options), JSON.stringify(options)).toMatchObject({ code: "invalid_option", message: words });
+  }
+  // A URL of another frame is one; what is not there at all does not come through the protocol of the tests.
+  const [missing, foreign] = await page.evaluate(async () => {
+    const missing = await window.create({ bundle: undefined }).catch((thrown: unknown) => window.failure(thrown));
+    const frame = document.body.appendChild(document.createElement("iframe"));
+    const { URL: Foreign } = frame.contentWindow as unknown as typeof globalThis;
+    const made = await window.create({ bundle: new Foreign("/models/", location.href) });
+    return [missing, (await made.tasks()).length] as const;
+  });
+  expect(missing).toMatchObject({ code: "invalid_option", message: "bundle must be an address, a string or a URL, not undefined" });
+  expect(foreign).toBeGreaterThan(3);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "./fixtures.js";
-import { ready, run } from "./harness.js";
+import { open, ready, run } from "./harness.js";
 
 /** A text the local model is not sure about. */
 const UNSURE = "I guess the flight was okay but the seat was small";
@@ -157,4 +157,30 @@ test("offline, the remote is not even tried", async ({ page, context, harness })
   const { answer } = await run(page, "sentiment", UNSURE);
   expect(answer).toMatchObject({ ranOn: "local", degraded: true, reason: "low_confidence" });
   expect(answer!.attempts.at(-1)).toMatchObject({ on: "remote", outcome: "skipped", code: "offline" });
+});
+
+test("offline, with neither the model nor the remote to be had, the file is named that is missing", async ({ page, context, harness, faults, expected }) => {
+  expected.push(/ERR_INTERNET_DISCONNECTED|ERR_FAILED/);
+  await ready(page, harness.address, { cache: "none", remote: { provider: "openai", baseUrl: "https://llm.example/v1", model: "m" } });
+  await context.setOffline(true);
+  const offline = (await run(page, "spam", "Win money now, in ten easy steps!")).error!;
+  expect(offline).toMatchObject({ code: "bundle_unreachable" });
+  expect(offline.message).toMatch(/\/models\/(spam|static-text)\/.* could not be fetched .*the device is offline/);
+  await context.setOffline(false);
+
+  // Also once the remote is left alone because it failed too often.
+  await open(page, harness.address);
+  await page.evaluate(
+    async ([address, policy]) => {
+      window.ai = await window.create({ bundle: "/broken/missing-file/", cache: "none", policy, remote: { provider: "openai", baseUrl: `${address}/500`, model: "m" } });
+    },
+    [faults.address, { maxRetries: 0, breakerFailures: 1, breakerOpenMs: 60_000 }] as const,
+  );
+  expected.push(/500|404/);
+  for (const remote of ["500", "left alone"]) {
+    const { error } = await run(page, "language", "Wo ist denn hier der Bahnhof, bitte?");
+    expect(error).toMatchObject({ code: "file_missing" });
+    expect(error!.message).toContain("language/gone.sfm");
+    expect(error!.message).toContain(remote);
+  }
 });

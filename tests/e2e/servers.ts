@@ -100,7 +100,6 @@ const TYPES: Record<string, string> = {
   ".html": "text/html",
   ".js": "text/javascript",
   ".json": "application/json",
-  ".txt": "text/plain; charset=utf-8",
   ".wasm": "application/wasm",
 };
 
