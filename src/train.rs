@@ -2,20 +2,24 @@
 //! on both. Pure.
 //!
 //! The loss is the mean weighted cross-entropy plus `l2 / 2` times the squared weights (not the
-//! biases), minimised by L-BFGS. `linfa-logistic` has no class weights and no sparse features, which
-//! is why the objective is here and only the optimiser is a library's.
+//! biases), minimised by L-BFGS. `linfa-logistic` has no class weights and no sparse features, and
+//! `solver` says what argmin lacks, which is why both are here; products, decompositions and threads
+//! are libraries'.
 
+mod columns;
 mod objective;
+mod solver;
 
-use argmin::core::observers::{Observe, ObserverMode};
-use argmin::core::{Executor, IterState, KV, State, TerminationReason};
-use argmin::solver::linesearch::MoreThuenteLineSearch;
-use argmin::solver::quasinewton::LBFGS;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
 use crate::error::{Code, Error, Result};
 use objective::Objective;
+use solver::Stop;
+
+/// What a fit may leave to be gained, as a share of the loss: to choose a penalty, and in the end.
+const CHOOSING: f64 = 1e-4;
+const FINAL: f64 = 1e-6;
 
 /// Labelled rows.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +141,7 @@ pub fn train(
     samples: &Samples,
     groups: &[usize],
     options: &Options,
-    progress: impl Fn(Progress) + Clone + 'static,
+    progress: impl Fn(Progress),
 ) -> Result<Trained> {
     check(samples, groups, options)?;
     let held_out = held_out(groups, options);
@@ -146,28 +150,41 @@ pub fn train(
     let mut penalties = options.l2.clone();
     penalties.sort_by(|a, b| b.total_cmp(a));
     let fits = penalties.len() + 1;
-    let mut tried: Vec<Tried> = Vec::new();
-    let mut best: Option<(f64, f64)> = None;
-    if penalties.len() > 1 {
-        let objective = Objective::new(samples, &training, options.balanced);
-        let mut start = objective.zero();
-        let mut worse = 0;
-        for (fit, &l2) in penalties.iter().enumerate() {
-            let report = Report {
+    let fit = |objective: &Objective, l2, start, gain, fit| {
+        let stop = Stop {
+            gain,
+            iterations: options.max_iterations,
+        };
+        solver::minimise(&objective.with_l2(l2), start, stop, |iteration| {
+            progress(Progress {
                 fit,
                 fits,
-                progress: progress.clone(),
-            };
-            start = minimise(&objective, l2, start, options, report)?.0;
+                iteration,
+            });
+        })
+    };
+    let mut tried: Vec<Tried> = Vec::new();
+    let mut best: Option<(Tried, Linear)> = None;
+    if penalties.len() > 1 {
+        let objective = Objective::new(samples, &training, options.balanced);
+        // Each fit begins where the one with the next stronger penalty ended.
+        let mut start = objective.zero();
+        let mut worse = 0;
+        for (at, &l2) in penalties.iter().enumerate() {
+            start = fit(&objective, l2, start, CHOOSING, at).at;
             let model = objective.unscaled(&start);
             let (log_loss, accuracy) = judge(&model, samples, &validation);
-            tried.push(Tried {
+            let this = Tried {
                 l2,
                 log_loss,
                 accuracy,
-            });
-            if best.is_none_or(|(_, least)| log_loss < least) {
-                (best, worse) = (Some((l2, log_loss)), 0);
+            };
+            tried.push(this);
+            if best
+                .as_ref()
+                .is_none_or(|(best, _)| log_loss < best.log_loss)
+            {
+                (best, worse) = (Some((this, model)), 0);
             } else {
                 worse += 1;
                 // Weaker penalties only overfit further.
@@ -177,20 +194,20 @@ pub fn train(
             }
         }
     }
-    let l2 = best.map_or(penalties[0], |(l2, _)| l2);
+    let l2 = best.as_ref().map_or(penalties[0], |(best, _)| best.l2);
     let all: Vec<usize> = (0..samples.labels.len()).collect();
     let objective = Objective::new(samples, &all, options.balanced);
-    let report = Report {
-        fit: fits - 1,
-        fits,
-        progress,
+    // Of other rows, but near.
+    let start = match best {
+        Some((_, model)) => objective.scaled(&model),
+        None => objective.zero(),
     };
-    let (found, converged) = minimise(&objective, l2, objective.zero(), options, report)?;
+    let found = fit(&objective, l2, start, FINAL, fits - 1);
     Ok(Trained {
-        model: objective.unscaled(&found),
+        model: objective.unscaled(&found.at),
         l2,
         tried,
-        converged,
+        converged: found.converged,
     })
 }
 
@@ -272,59 +289,6 @@ fn judge(model: &Linear, samples: &Samples, rows: &[usize]) -> (f64, f64) {
     }
     let n = rows.len().max(1) as f64;
     (loss / n, right as f64 / n)
-}
-
-/// Hands the iterations on.
-#[derive(Clone)]
-struct Report<F> {
-    fit: usize,
-    fits: usize,
-    progress: F,
-}
-
-type Iteration = IterState<Vec<f64>, Vec<f64>, (), (), (), f64>;
-
-impl<F: Fn(Progress)> Observe<Iteration> for Report<F> {
-    fn observe_iter(
-        &mut self,
-        state: &Iteration,
-        _: &KV,
-    ) -> std::result::Result<(), argmin::core::Error> {
-        (self.progress)(Progress {
-            fit: self.fit,
-            fits: self.fits,
-            iteration: state.get_iter(),
-        });
-        Ok(())
-    }
-}
-
-fn minimise(
-    objective: &Objective,
-    l2: f64,
-    start: Vec<f64>,
-    options: &Options,
-    report: Report<impl Fn(Progress) + Clone + 'static>,
-) -> Result<(Vec<f64>, bool)> {
-    let failed =
-        |e: argmin::core::Error| Error::new(Code::Internal, format!("the optimiser failed: {e}"));
-    let solver = LBFGS::new(MoreThuenteLineSearch::new(), 10)
-        .with_tolerance_grad(1e-5)
-        .map_err(failed)?
-        .with_tolerance_cost(1e-9)
-        .map_err(failed)?;
-    let result = Executor::new(objective.with_l2(l2), solver)
-        .configure(|state| state.param(start.clone()).max_iters(options.max_iterations))
-        .add_observer(report, ObserverMode::Always)
-        .run();
-    // At the optimum, f32 noise can leave the line search without a better point.
-    let Ok(result) = result else {
-        return Ok((start, false));
-    };
-    let state = result.state();
-    let converged = state.get_termination_reason() == Some(&TerminationReason::SolverConverged);
-    let found = state.get_best_param().cloned().unwrap_or(start);
-    Ok((found, converged))
 }
 
 #[cfg(test)]

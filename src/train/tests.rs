@@ -199,3 +199,102 @@ fn what_cannot_be_learnt_from_is_refused() {
         assert_eq!(code(&samples, &options), Code::InvalidOption);
     }
 }
+
+/// Rows of many words, each of a label's own or of all: enough for several blocks of rows and of parameters.
+fn many() -> (Vec<f32>, Vec<Vec<u32>>, Vec<u32>) {
+    let mut random = Random::new(11);
+    let (mut dense, mut sparse, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+    for row in 0..1500_u32 {
+        let label = row % 15;
+        let mut present: Vec<u32> = (0..8)
+            .map(|at| {
+                let word = (random.next() % 40) as u32;
+                if at < 3 {
+                    1000 + 40 * label + word
+                } else {
+                    20 * word + at
+                }
+            })
+            .collect();
+        present.push(5000 + row);
+        present.sort_unstable();
+        present.dedup();
+        sparse.push(present);
+        dense.extend((0..4).map(|at| {
+            let own = f64::from(u8::from(label % 4 == at));
+            (own + random.uniform()) as f32
+        }));
+        labels.push(label);
+    }
+    (dense, sparse, labels)
+}
+
+#[test]
+fn any_number_of_threads_gives_the_same_bits() {
+    let (dense, sparse, labels) = many();
+    let samples = Samples {
+        dense: &dense,
+        width: 4,
+        sparse: &sparse,
+        buckets: 8192,
+        labels: &labels,
+        classes: 15,
+    };
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build()
+            .unwrap()
+            .install(|| fit(&samples, &Options::default()))
+    };
+    let one = on(1);
+    assert!(one.converged && accuracy(&one.model, &samples) > 0.95);
+    for threads in [2, 5] {
+        assert!(one == on(threads), "{threads} threads");
+    }
+}
+
+#[test]
+fn the_end_is_the_minimum_of_the_penalised_loss() {
+    let (dense, sparse, labels) = many();
+    let samples = Samples {
+        dense: &dense,
+        width: 4,
+        sparse: &sparse,
+        buckets: 8192,
+        labels: &labels,
+        classes: 15,
+    };
+    let rows: Vec<usize> = (0..labels.len()).collect();
+    let objective = Objective::new(&samples, &rows, false);
+    for l2 in [1e-1, 1e-3, 1e-5] {
+        let penalised = objective.with_l2(l2);
+        let stop = |gain| Stop {
+            gain,
+            iterations: 2000,
+        };
+        let cost = |at: &[f32]| {
+            use solver::Problem;
+            let scores = penalised.scores(at);
+            let (mut slopes, along) = (scores.clone(), vec![0.0; scores.len()]);
+            let (loss, _) = penalised.loss(&scores, &along, 0.0, &mut slopes);
+            let weights = &at[..at.len() - 15];
+            let squares: f64 = weights.iter().map(|w| f64::from(*w).powi(2)).sum();
+            loss + l2 / 2.0 * squares
+        };
+        let found = solver::minimise(&penalised, objective.zero(), stop(FINAL), |_| ());
+        assert!(found.converged);
+        // Ten times as exact, and from elsewhere: the loss is convex, so there is one minimum.
+        let mut random = Random::new(3);
+        let elsewhere = objective
+            .zero()
+            .iter()
+            .map(|_| random.uniform() as f32)
+            .collect();
+        let other = solver::minimise(&penalised, elsewhere, stop(FINAL / 10.0), |_| ());
+        let (found, other) = (cost(&found.at), cost(&other.at));
+        assert!(
+            (found - other).abs() < 3e-4 * other,
+            "{l2}: {found} {other}"
+        );
+    }
+}

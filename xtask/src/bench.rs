@@ -10,6 +10,7 @@ mod report;
 mod results;
 mod stats;
 mod targets;
+mod training;
 
 use std::fs;
 use std::path::PathBuf;
@@ -36,7 +37,8 @@ pub struct Args {
     /// How long a turn lasts, in milliseconds; a slow model runs once
     #[arg(long, default_value_t = 1000)]
     turn_ms: usize,
-    /// Measure only rows whose name contains this (repeatable), for example "cold", "minilm-int8-1x", "peak"
+    /// Measure only rows whose name contains this (repeatable), for example "cold", "minilm-int8-1x", "peak"; "training"
+    /// alone measures `smallfirst train` beside scikit-learn, without a browser
     #[arg(long)]
     only: Vec<String>,
     /// Few and short turns, to see that everything works
@@ -71,6 +73,9 @@ impl Args {
 pub fn bench(args: &Args) -> Result<()> {
     if args.write && !args.complete() && !args.report {
         bail!("--write needs a whole run: leave out --only, --quick and --package");
+    }
+    if args.only == [training::NAME] {
+        return training::bench();
     }
     if !args.report {
         measure(args)?;
