@@ -184,16 +184,9 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
             continue;
         }
         if let Some(onnx) = onnx {
-            write_in(onnx, &path, &whole)?;
+            write_in(onnx, &path, bytes)?;
         }
         any = true;
-        // The weights that were beside it are in the prepared file.
-        for weights in Model::beside(&path, bytes)? {
-            let at = Path::new(&path).with_file_name(weights);
-            let at = at.to_string_lossy().replace('\\', "/");
-            manifest.files.remove(&at);
-            shipped.files.remove(&at);
-        }
         println!("{:>12} bytes as it loads fastest: {path}", file.len());
         *entry = made_from(entry.clone(), &file);
         *bytes = file;
