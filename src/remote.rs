@@ -80,6 +80,4 @@ impl Reply {
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
-mod replies;
-#[cfg(test)]
 mod tests;

@@ -236,13 +236,16 @@ impl<T: Transport, C: Clock> Reader<'_, T, C> {
         Ok(part)
     }
 
-    /// As many parts as it takes to see how the body is written.
+    /// As many parts as it takes to see how the body is written, without the white space before it: nobody needs it, and in
+    /// small parts it would be gone through again with each.
     async fn beginning(&self) -> Result<Vec<u8>, Failure> {
         let mut bytes = Vec::new();
         while Shape::of(&bytes).is_none()
             && let Some(part) = self.part(MAX_REPLY_BYTES).await?
         {
             bytes.extend_from_slice(&part);
+            let before = bytes.len() - Shape::begun(&bytes).len();
+            bytes.drain(..before);
         }
         Ok(bytes)
     }

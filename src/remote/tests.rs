@@ -1,3 +1,7 @@
+//! The path of a question to remotes, in worlds whose time the tests move.
+
+mod replies;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};

@@ -25,12 +25,15 @@ pub enum Shape {
 const FIELDS: [&str; 5] = ["data:", "event:", "id:", "retry:", ":"];
 
 impl Shape {
+    /// What a body begins with, without the white space before it.
+    pub fn begun(beginning: &[u8]) -> &[u8] {
+        let marked = beginning.strip_prefix(BYTE_ORDER_MARK.as_bytes());
+        marked.unwrap_or(beginning).trim_ascii_start()
+    }
+
     /// The shape of a body that begins like that; nothing while it may be either.
     pub fn of(beginning: &[u8]) -> Option<Self> {
-        let beginning = beginning
-            .strip_prefix(BYTE_ORDER_MARK.as_bytes())
-            .unwrap_or(beginning);
-        let beginning = beginning.trim_ascii_start();
+        let beginning = Shape::begun(beginning);
         let first = beginning.first()?;
         if matches!(first, b'{' | b'[') {
             return Some(Shape::Json);

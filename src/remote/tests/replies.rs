@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::*;
 use crate::error::Error;
+use crate::remote::*;
 use crate::task::{Attempt, Input, Label};
 use crate::testing::{Script, World};
 
