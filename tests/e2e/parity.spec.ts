@@ -67,7 +67,8 @@ for (const [task, file] of [
       for (const { label, score } of ours.output.scores) {
         const difference = Math.abs(score - reference.get(label)!);
         largest = Math.max(largest, difference);
-        expect(difference, `${label} of ${lines[i]}`).toBeLessThan(TOLERANCE);
+        // Each `expect` is a step that is kept: sixty thousand of them take minutes.
+        if (!(difference < TOLERANCE)) expect(difference, `${label} of ${lines[i]}`).toBeLessThan(TOLERANCE);
       }
     }
     console.log(`${task}: ${answered} answers equal, ${INPUTS - answered} refused alike, scores within ${largest.toExponential(1)}`);
