@@ -90,6 +90,10 @@ function check(block: Block, { words, about }: Command): void {
     expect(targets.join("")).toContain(`name: "${target}"`);
     expect(words[1]).toMatch(/^tests\/fuzz\/target\/[\w-]+\/release\/fuzz$/);
     expect(words[2]).toBe(`tests/fuzz/artifacts/${target}/crash-…`);
+  } else if (words.join(" ").startsWith("python3 -m venv ") || words[0]!.startsWith("venv/bin/")) {
+    // Packages of other programs, which wrote files that the tests read: named with their versions, by a script that is here.
+    if (words[0] === "venv/bin/pip") for (const named of words.slice(2)) expect(named, place(block)).toMatch(/^[\w-]+==[\d.]+$/);
+    if (words[0] === "venv/bin/python") expect(existsSync(join(root, words[1]!)), `${place(block)}: ${words[1]}`).toBe(true);
   } else {
     throw new Error(`${place(block)}: nobody knows how to run ${words.join(" ")}`);
   }

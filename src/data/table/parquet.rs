@@ -213,6 +213,16 @@ impl RowGroupReader for Group<'_> {
     fn get_column_page_reader(&self, i: usize) -> parquet::errors::Result<Box<dyn PageReader>> {
         let column = self.metadata().column(i);
         let rows = usize::try_from(self.metadata().num_rows())?;
+        let place = [
+            column.dictionary_page_offset(),
+            Some(column.data_page_offset()),
+            Some(column.compressed_size()),
+        ];
+        if place.into_iter().flatten().any(i64::is_negative) {
+            return Err(ParquetError::General(
+                "a column would lie before the beginning of the file".into(),
+            ));
+        }
         // As if it were not compressed: the pages come as they are.
         let plain = column
             .clone()
