@@ -32,16 +32,7 @@ export class Patience {
         clearTimeout(timer);
         if (gaveUp) this.#stuck--;
       };
-      working.then(
-        (value) => {
-          end();
-          resolve(value);
-        },
-        (thrown: unknown) => {
-          end();
-          reject(thrown);
-        },
-      );
+      working.finally(end).then(resolve, reject);
     });
   }
 }

@@ -135,8 +135,7 @@ export class Files {
     // Outside secure contexts there is no `caches`.
     const caches = globalThis.caches as CacheStorage | undefined;
     if (!caches) return undefined;
-    const opened = this.#patience.wait(() => caches.open(this.name)).catch(() => undefined);
-    const cache = await opened;
+    const cache = await this.#patience.wait(() => caches.open(this.name)).catch(() => undefined);
     return cache && new PatientCache(cache, this.#patience);
   }
 }

@@ -132,11 +132,10 @@ pub async fn exchange<T: Transport>(
         }
         _ => {
             let body = reader.rest(beginning, MAX_REPLY_BYTES, false).await?;
-            let mut said = reading::whole(provider, &head, &String::from_utf8_lossy(&body))?;
+            let said = reading::whole(provider, &head, &String::from_utf8_lossy(&body))?;
             if stream && said.refusal.is_none() {
                 watch.deliver(deliver, &said.text).await?;
             }
-            said.handed_over = stream;
             return Ok(said);
         }
     }

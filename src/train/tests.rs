@@ -229,17 +229,21 @@ fn many() -> (Vec<f32>, Vec<Vec<u32>>, Vec<u32>) {
     (dense, sparse, labels)
 }
 
+fn of_many<'a>(dense: &'a [f32], sparse: &'a [Vec<u32>], labels: &'a [u32]) -> Samples<'a> {
+    Samples {
+        dense,
+        width: 4,
+        sparse,
+        buckets: 8192,
+        labels,
+        classes: 15,
+    }
+}
+
 #[test]
 fn any_number_of_threads_gives_the_same_bits() {
     let (dense, sparse, labels) = many();
-    let samples = Samples {
-        dense: &dense,
-        width: 4,
-        sparse: &sparse,
-        buckets: 8192,
-        labels: &labels,
-        classes: 15,
-    };
+    let samples = of_many(&dense, &sparse, &labels);
     let on = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
         pool.build()
@@ -256,14 +260,7 @@ fn any_number_of_threads_gives_the_same_bits() {
 #[test]
 fn the_end_is_the_minimum_of_the_penalised_loss() {
     let (dense, sparse, labels) = many();
-    let samples = Samples {
-        dense: &dense,
-        width: 4,
-        sparse: &sparse,
-        buckets: 8192,
-        labels: &labels,
-        classes: 15,
-    };
+    let samples = of_many(&dense, &sparse, &labels);
     let rows: Vec<usize> = (0..labels.len()).collect();
     let objective = Objective::new(&samples, &rows, false);
     for l2 in [1e-1, 1e-3, 1e-5] {
