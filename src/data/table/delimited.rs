@@ -6,7 +6,7 @@
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
 use super::encoding::NOT_UTF8;
-use super::{Cell, Limits, Record, Table, Wrong};
+use super::record::{Cell, Limits, Record, Table, Wrong};
 
 /// What separates fields, the usual first.
 const SEPARATORS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -115,7 +115,7 @@ fn tab_quotes(text: &[u8], limits: &Limits) -> (bool, bool) {
             .map(|line| line.strip_suffix(b"\r").unwrap_or(line))
             .filter(|line| !line.is_empty())
     };
-    let fields = |line: &[u8]| line.iter().filter(|b| **b == b'\t').count() + 1;
+    let fields = |line: &[u8]| count(line, b'\t') + 1;
     let begins = |line: &[u8]| {
         line.split(|b| *b == b'\t')
             .any(|field| field.first() == Some(&b'"'))
@@ -179,7 +179,7 @@ fn quoted_records(text: &[u8], width: usize, limits: &Limits) -> Option<usize> {
             return None;
         }
         bad += usize::from(row.fields != width);
-        let whole = |line: &[u8]| line.iter().filter(|b| **b == b'\t').count() + 1 == width;
+        let whole = |line: &[u8]| count(line, b'\t') + 1 == width;
         let raw = row.raw.strip_suffix(b"\n").unwrap_or(row.raw);
         let lines: Vec<&[u8]> = raw.split(|b| *b == b'\n').collect();
         if let [first, between @ .., last] = &lines[..] {
@@ -221,6 +221,9 @@ fn read_as(
         columns,
         ..Table::default()
     };
+    let mut quoting = Quoting::default();
+    let width = header.fields;
+    quoting.see(&header, width, dialect.separator)?;
     let mut read = 0;
     while let Some(row) = records.next()? {
         if read == limits.rows {
@@ -228,6 +231,7 @@ fn read_as(
         }
         read += 1;
         misquoted(&row)?;
+        quoting.see(&row, width, dialect.separator)?;
         if let Quotes::After { .. } = row.quotes {
             table.skipped.add(row.line, STRAY, "");
             continue;
@@ -264,7 +268,13 @@ fn read_as(
             Err(reason) => table.skipped.add(row.line, reason, ""),
         }
     }
+    table.notes.extend(quoting.note());
     Ok(table)
+}
+
+/// How often a byte is in some bytes.
+fn count(bytes: &[u8], of: u8) -> usize {
+    bytes.iter().filter(|byte| **byte == of).count()
 }
 
 /// What is wrong with a row in which a field goes on after its closing quote.
@@ -299,6 +309,8 @@ enum Quotes {
     Open { line: usize },
     /// A field goes on after the quote that closes it.
     After { line: usize, closed: usize },
+    /// A field that is not quoted has one within.
+    Within { line: usize },
 }
 
 fn quotes(record: &[u8], separator: u8) -> Quotes {
@@ -306,8 +318,12 @@ fn quotes(record: &[u8], separator: u8) -> Quotes {
         return Quotes::Fine;
     }
     let (mut at, mut line, mut fresh) = (0, 0, true);
+    let mut within = None;
     while let Some(byte) = record.get(at) {
         if !(fresh && *byte == b'"') {
+            if *byte == b'"' {
+                within.get_or_insert(line);
+            }
             fresh = *byte == separator;
             line += usize::from(*byte == b'\n');
             at += 1;
@@ -337,7 +353,62 @@ fn quotes(record: &[u8], separator: u8) -> Quotes {
         }
         fresh = false;
     }
-    Quotes::Fine
+    within.map_or(Quotes::Fine, |line| Quotes::Within { line })
+}
+
+/// What a file's quotes say of the program that wrote it, from its rows.
+///
+/// Whoever quotes what has to be quoted never leaves a quote in a field that is not. Where one does, a quote at the
+/// beginning of a field may be part of its text, and the next one at an end of a field would make one row of several.
+#[derive(Debug, Default)]
+struct Quoting {
+    /// The first row over several lines, by its first line and its last.
+    several: Option<(usize, usize)>,
+    /// How many such rows there are.
+    rows: usize,
+    /// The first of them that may as well be one row a line.
+    doubtful: Option<(usize, usize)>,
+    /// The first line in which a field that is not quoted has a quote.
+    within: Option<usize>,
+}
+
+impl Quoting {
+    fn see(&mut self, row: &Row<'_>, width: usize, separator: u8) -> Result<(), Wrong> {
+        let lines = row.lines();
+        if lines > 1 {
+            let place = (row.line, row.line + lines - 1);
+            self.several.get_or_insert(place);
+            self.rows += 1;
+            let whole = |line: &[u8]| count(line, separator) + 1 == width;
+            let raw = row.raw.strip_suffix(b"\n").unwrap_or(row.raw);
+            // Whoever writes a quote twice knows how to quote.
+            let doubled = raw.windows(2).any(|two| two == b"\"\"");
+            if !doubled && raw.split(|b| *b == b'\n').all(whole) {
+                self.doubtful.get_or_insert(place);
+            }
+        }
+        if let Quotes::Within { line } = row.quotes {
+            self.within.get_or_insert(row.line + line);
+        }
+        match (self.doubtful, self.within) {
+            (Some((first, last)), Some(within)) => Err(Wrong::at(
+                first,
+                format!(
+                    "by its quotes this row goes to line {last}, but line {within} has a quote in a field that is not \
+                     quoted, so these quotes may be text; write a quote within a field twice, and the field in quotes"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn note(&self) -> Option<String> {
+        let (first, last) = self.several?;
+        Some(match self.rows {
+            1 => format!("one row goes over several lines: {first} to {last}"),
+            rows => format!("{rows} rows go over several lines, the first over {first} to {last}"),
+        })
+    }
 }
 
 /// The records of a text, one at a time in buffers that are bounded.

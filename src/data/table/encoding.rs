@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Wrong;
+use super::record::Wrong;
 
 /// How many bytes are looked at to tell UTF-16 that does not say so.
 const LOOKED_AT: usize = 4 << 10;

@@ -11,7 +11,7 @@ use serde::de::{
 use serde_json::value::RawValue;
 
 use super::encoding::{Lines, NOT_UTF8};
-use super::{Cell, Limits, Record, Table, Wrong};
+use super::record::{Cell, Limits, Record, Table, Wrong};
 
 /// A number that no f64 holds: what `Infinity` is read as.
 const INFINITE: &str = "1e999";

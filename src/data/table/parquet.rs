@@ -21,7 +21,7 @@ use parquet::record::reader::{RowIter, TreeBuilder};
 use parquet::record::{Field, Row};
 use parquet::schema::types::{SchemaDescriptor, Type};
 
-use super::{Cell, Limits, Record, Table, Wrong};
+use super::record::{Cell, Limits, Record, Table, Wrong};
 
 mod codec;
 mod delta;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::data::Rows;
+use crate::data::rows::Skipped;
 
 /// Small enough that a test can go beyond each.
 const SMALL: Limits = Limits {
@@ -322,6 +323,28 @@ fn the_separator_is_what_the_header_shows() {
     assert!(message.contains("line 4"), "{message}");
     let message = refused("a.csv", b"text,label,text\na,b,c\n");
     assert!(message.contains("several columns"), "{message}");
+}
+
+#[test]
+fn a_quote_that_is_text_does_not_make_one_row_of_two() {
+    // Whoever wrote these quotes nothing: the quotes in lines 2 and 3 are text, and so are those of the other line.
+    for content in [
+        "text,label\n\"5 tall,x\n6\",y\nsaid \"no\",x\n",
+        "text,label\nsaid \"no\",x\n\"5 tall,x\n6\",y\n",
+        "text;label\nsaid \"no\";x\n\"5 tall;x\n6\";y\n",
+    ] {
+        let message = refused("a.csv", content.as_bytes());
+        assert!(message.contains("these quotes may be text"), "{message}");
+    }
+    // Each is fine where the other is not there.
+    let several = "text,label\n\"a\nb\",x\n\"c\"\"d\",y\n";
+    assert_eq!(
+        read("a.csv", several.as_bytes()).notes,
+        ["one row goes over several lines: 2 to 3"]
+    );
+    assert_eq!(pairs("a.csv", several.as_bytes())[0].0, "a\nb");
+    let inches = "text,label\n5\" wide,x\n6,y\n";
+    assert_eq!(pairs("a.csv", inches.as_bytes())[0].0, "5\" wide");
 }
 
 #[test]
