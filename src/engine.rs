@@ -18,16 +18,15 @@
 //! and token types; for one unpadded text these are all ones and all zeros.
 
 mod array;
+mod buffer_pool;
 mod cost;
 mod dim;
 mod eval;
-#[cfg(feature = "cli")]
-pub mod export;
-#[cfg(feature = "cli")]
-pub mod import;
+mod inputs;
 #[cfg(feature = "onnx")]
 pub mod onnx;
 mod op;
+mod operand;
 mod program;
 mod run;
 mod tensor;
@@ -43,6 +42,7 @@ pub use tensor::{Element, Shape, Tensor};
 
 use crate::error::{Code, Error, Result};
 use cost::Cost;
+use inputs::{Role, roles, takes};
 use run::{Failure, Runner};
 
 /// A model that is ready to run.
@@ -65,30 +65,6 @@ struct Row {
     element: Element,
     shape: Shape,
     inputs: Vec<Role>,
-}
-
-/// What an input of the graph is given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    /// The caller's tensor.
-    Main,
-    /// Ones of its length: every token is real.
-    Mask,
-    /// Zeros of its length: every token is of the first segment.
-    Types,
-}
-
-impl Role {
-    /// By the names that exporters of transformer encoders give their inputs.
-    fn of(name: &str) -> Role {
-        if name.contains("mask") {
-            Role::Mask
-        } else if name.contains("type") {
-            Role::Types
-        } else {
-            Role::Main
-        }
-    }
 }
 
 impl fmt::Debug for Model {
@@ -328,40 +304,6 @@ impl Engine {
             }
         }
     }
-}
-
-/// What each input of a bundle's model is given.
-fn roles(name: &str, given: &[Given], element: Element, shape: Shape) -> Result<Vec<Role>> {
-    let roles: Vec<Role> = match given {
-        [_] => vec![Role::Main],
-        many => many.iter().map(|input| Role::of(&input.name)).collect(),
-    };
-    let one_main = roles.iter().filter(|r| **r == Role::Main).count() == 1;
-    let companions = roles.len() == 1 || (element == Element::I64 && shape == Shape::AnyRow);
-    if one_main && companions {
-        return Ok(roles);
-    }
-    Err(Error::new(
-        Code::ModelInvalid,
-        format!(
-            "{name} has {} inputs; a model of a bundle has one (token encoders also a mask and types)",
-            given.len()
-        ),
-    ))
-}
-
-/// Whether an input takes a row.
-fn takes(input: &Given, element: Element, shape: Shape) -> bool {
-    let kind = (input.element == Element::F32) == (element == Element::F32);
-    let [batch, len] = &input.dims[..] else {
-        return false;
-    };
-    let fits = match (shape, len) {
-        (_, Dim::Symbol(_)) => true,
-        (Shape::Row(n), Dim::Number(len)) => n as i64 == *len,
-        _ => false,
-    };
-    kind && fits && matches!(batch, Dim::Number(1) | Dim::Symbol(_))
 }
 
 /// The error of a program that did not come to its end, or was not begun.

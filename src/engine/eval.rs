@@ -8,48 +8,15 @@ mod reduce;
 mod window;
 
 use super::array::{Array, Data, Elements, Fault, View};
+use super::buffer_pool::BufferPool;
 use super::kernels;
 use super::op::{Kind, Op};
-use super::run::Pool;
+use super::operand::Operand;
 
 pub(crate) use broadcast::common;
-pub(crate) use conv::{is_pair, pair, patches_at_once};
+pub(crate) use conv::{pair, patches_at_once};
 pub(crate) use product::axes as product_axes;
 pub(crate) use window::windows;
-
-/// The first operand: its buffer too, where nobody needs it any more.
-pub(crate) enum First<'a> {
-    Owned(Array),
-    Borrowed(View<'a>),
-}
-
-impl First<'_> {
-    fn view(&self) -> View<'_> {
-        match self {
-            First::Owned(array) => array.view(),
-            First::Borrowed(view) => view.clone(),
-        }
-    }
-
-    /// An array of its own.
-    fn take(self, pool: &mut Pool) -> Result<Array, Fault> {
-        match self {
-            First::Owned(array) => Ok(array),
-            First::Borrowed(view) => Ok(Array {
-                shape: view.shape.to_vec(),
-                data: match view.data {
-                    Elements::F32(from) => {
-                        let mut to = pool.floats(from.len());
-                        to.copy_from_slice(from);
-                        Data::F32(to)
-                    }
-                    Elements::I64(from) => Data::I64(from.to_vec()),
-                    Elements::I8(_) | Elements::I32(_) => return Err("an operand is packed"),
-                },
-            }),
-        }
-    }
-}
 
 /// Whether an operator can write over its first operand.
 pub(crate) fn in_place(op: &Op) -> bool {
@@ -62,10 +29,10 @@ pub(crate) fn in_place(op: &Op) -> bool {
 /// The result of one operator.
 pub(crate) fn eval(
     op: &Op,
-    first: First<'_>,
+    first: Operand<'_>,
     rest: &[View<'_>],
     symbols: &[usize],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     match op {
         Op::MatMul(matmul) => product::matmul(matmul, &first.view(), rest, pool),
@@ -127,7 +94,7 @@ pub(crate) fn eval(
     }
 }
 
-fn cast(kind: Kind, first: First<'_>, pool: &mut Pool) -> Result<Array, Fault> {
+fn cast(kind: Kind, first: Operand<'_>, pool: &mut BufferPool) -> Result<Array, Fault> {
     let view = first.view();
     let shape = view.shape.to_vec();
     Ok(match (view.data, kind) {

@@ -7,10 +7,14 @@ mod graph;
 mod lower;
 pub(super) mod nodes;
 mod quantised;
+#[cfg(feature = "cli")]
+pub mod scores;
 mod simplify;
 mod types;
 mod wellformed;
 mod windows;
+#[cfg(feature = "cli")]
+pub mod writer;
 
 #[cfg(test)]
 mod tests;
@@ -18,12 +22,14 @@ mod tests;
 use std::io::Cursor;
 use std::sync::Arc;
 
+#[cfg(test)]
+pub(super) use tract_onnx::pb;
 use tract_onnx::pb::{ModelProto, tensor_shape_proto, type_proto};
 use tract_onnx::prelude::*;
 
-use super::Role;
 use super::array::{Array, Data};
 use super::cost::Cost;
+use super::inputs::Role;
 use super::program::Given;
 use super::tensor::{Element, Shape};
 use crate::error::{Code, Error, Result, excerpt};

@@ -274,6 +274,13 @@ pub struct Conv {
     pub then: Then,
 }
 
+impl Conv {
+    /// Whether one step can do this convolution and `next`, some rows at a time (`eval/conv.rs`).
+    pub(crate) fn fuses_with(&self, next: &Conv) -> bool {
+        !self.depthwise && !self.then.residual && next.depthwise && !next.then.residual
+    }
+}
+
 /// Pooling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pool {

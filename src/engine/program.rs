@@ -15,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use super::array::{Elements, Fault, View, count};
 use super::dim::Dim;
-use super::eval::is_pair;
 use super::kernels;
 use super::op::{Conv, MatMul, Op, Right, Windows};
 use super::tensor::Element;
@@ -371,7 +370,7 @@ fn pairs(program: &Program, last: &[Vec<u32>]) -> Vec<Option<Conv>> {
             return None;
         };
         let alone = own && last[at + 1].contains(&(value as u32));
-        (alone && is_pair(&first, second)).then_some(first)
+        (alone && first.fuses_with(second)).then_some(first)
     };
     (0..program.steps.len()).map(pair).collect()
 }

@@ -4,69 +4,27 @@ use std::borrow::Cow;
 use std::sync::Mutex;
 
 use super::array::{Array, Data, Elements, Fault, View, count};
+use super::buffer_pool::BufferPool;
 use super::cost::{self, Cost, Refusal};
 use super::dim::Dim;
-use super::eval::{self, First};
+use super::eval;
 use super::op::{Conv, Op};
+use super::operand::Operand;
 use super::program::{Given, Prepared, Step};
 use super::tensor::Element;
 
-/// Small buffers between runs, and the kernels' own.
+/// What is kept between runs.
 #[derive(Default)]
-pub(crate) struct Pool {
-    free: Vec<Vec<f32>>,
-    /// For the kernels.
-    pub scratch: Vec<f32>,
-    /// For the kernels.
-    pub bytes: Vec<u8>,
-    /// The lengths of the last run, which was not too much.
-    fits: Option<Vec<usize>>,
-}
-
-/// How many buffers are kept.
-const KEPT: usize = 24;
-/// From how many numbers on a buffer is the allocator's again: 64 KiB. It joins neighbours that are free, and so needs
-/// less memory than buffers of fixed sizes; to fill them with zeros cannot be measured beside what is computed into them.
-const LARGE: usize = 16 * 1024;
-
-impl Pool {
-    /// A buffer of `len` numbers; which ones is not said.
-    pub(crate) fn floats(&mut self, len: usize) -> Vec<f32> {
-        if len >= LARGE {
-            return vec![0.0; len];
-        }
-        let fits = |v: &&Vec<f32>| v.capacity() >= len;
-        let best = self.free.iter().filter(fits).map(Vec::capacity).min();
-        let at = self.free.iter().position(|v| Some(v.capacity()) == best);
-        let mut buffer = at.map_or_else(Vec::new, |at| self.free.swap_remove(at));
-        buffer.resize(len, 0.0);
-        buffer
-    }
-
-    /// An array to be filled.
-    pub(crate) fn array(&mut self, shape: Vec<usize>) -> Result<(Vec<usize>, Vec<f32>), Fault> {
-        let len = count(&shape)?;
-        Ok((shape, self.floats(len)))
-    }
-
-    /// Takes back what a value held.
-    pub(crate) fn give(&mut self, data: Data) {
-        let Data::F32(buffer) = data else { return };
-        if buffer.capacity() >= LARGE {
-            return;
-        }
-        self.free.push(buffer);
-        if self.free.len() > KEPT {
-            let smallest = (0..self.free.len()).min_by_key(|&at| self.free[at].capacity());
-            smallest.map(|at| self.free.swap_remove(at));
-        }
-    }
+struct Workspace {
+    buffers: BufferPool,
+    /// The symbols' lengths in the last run, whose cost was within bounds.
+    checked: Option<Vec<usize>>,
 }
 
 /// A program that is ready, with its buffers.
 pub(crate) struct Runner {
     prepared: Prepared,
-    pool: Mutex<Pool>,
+    workspace: Mutex<Workspace>,
 }
 
 /// What went wrong.
@@ -93,7 +51,7 @@ impl Runner {
     pub(crate) fn load(file: Vec<u8>) -> Result<Runner, String> {
         Ok(Runner {
             prepared: Prepared::load(file)?,
-            pool: Mutex::default(),
+            workspace: Mutex::default(),
         })
     }
 
@@ -122,26 +80,27 @@ impl Runner {
         given: Vec<Array>,
         after: impl FnMut(&Op, bool),
     ) -> Result<Array, Failure> {
-        // Two runs at once, which only native callers can do, get a pool each.
-        match self.pool.try_lock() {
-            Ok(mut pool) => self.with(given, &mut pool, after),
-            Err(_) => self.with(given, &mut Pool::default(), after),
+        // Two runs at once, which only native callers can do, get a workspace each.
+        match self.workspace.try_lock() {
+            Ok(mut workspace) => self.with(given, &mut workspace, after),
+            Err(_) => self.with(given, &mut Workspace::default(), after),
         }
     }
 
     fn with(
         &self,
         given: Vec<Array>,
-        pool: &mut Pool,
+        workspace: &mut Workspace,
         mut after: impl FnMut(&Op, bool),
     ) -> Result<Array, Failure> {
         let program = &self.prepared.program;
         let mut symbols = vec![0; program.symbols as usize];
         bind(&program.inputs, &given, &mut symbols).map_err(Failure::Given)?;
-        if pool.fits.as_ref() != Some(&symbols) {
+        if workspace.checked.as_ref() != Some(&symbols) {
             cost::check(&self.prepared, &symbols)?;
-            pool.fits = Some(symbols.clone());
+            workspace.checked = Some(symbols.clone());
         }
+        let buffers = &mut workspace.buffers;
         #[cfg(test)]
         let expected = cost::check(&self.prepared, &symbols)?;
         let mut values: Vec<Option<Array>> = given.into_iter().map(Some).collect();
@@ -150,8 +109,8 @@ impl Runner {
         while at < program.steps.len() {
             let pair = self.prepared.pairs[at].as_ref();
             let result = match pair {
-                Some(wide) => self.pair(at, wide, &values, pool),
-                None => self.step(at, &mut values, &symbols, pool),
+                Some(wide) => self.pair(at, wide, &values, buffers),
+                None => self.step(at, &mut values, &symbols, buffers),
             };
             let done = at..at + 1 + usize::from(pair.is_some());
             let result = result.map_err(|fault| Failure::Step(at, fault))?;
@@ -167,7 +126,7 @@ impl Runner {
             values[program.inputs.len() + at - 1] = Some(result);
             for &dead in self.prepared.last[done].iter().flatten() {
                 if let Some(array) = values[dead as usize].take() {
-                    pool.give(array.data);
+                    buffers.give(array.data);
                 }
             }
         }
@@ -181,7 +140,7 @@ impl Runner {
         at: usize,
         values: &mut [Option<Array>],
         symbols: &[usize],
-        pool: &mut Pool,
+        buffers: &mut BufferPool,
     ) -> Result<Array, Fault> {
         let step = &self.prepared.program.steps[at];
         let first = step.of.first().copied();
@@ -193,14 +152,14 @@ impl Runner {
         });
         let view = |of| self.view(of, values);
         let first = match (owned, first) {
-            (Some(array), _) => First::Owned(array),
-            (None, Some(of)) => First::Borrowed(view(of)?),
-            (None, None) => First::Borrowed(View {
+            (Some(array), _) => Operand::Owned(array),
+            (None, Some(of)) => Operand::Borrowed(view(of)?),
+            (None, None) => Operand::Borrowed(View {
                 shape: Cow::Borrowed(&[]),
                 data: Elements::I64(&[]),
             }),
         };
-        eval::eval(&step.op, first, &self.rest(step, values)?, symbols, pool)
+        eval::eval(&step.op, first, &self.rest(step, values)?, symbols, buffers)
     }
 
     /// A step, which is this convolution, and the one after it.
@@ -209,7 +168,7 @@ impl Runner {
         at: usize,
         wide: &Conv,
         values: &[Option<Array>],
-        pool: &mut Pool,
+        buffers: &mut BufferPool,
     ) -> Result<Array, Fault> {
         let [first, second] = [at, at + 1].map(|at| &self.prepared.program.steps[at]);
         let Op::Conv(deep) = &second.op else {
@@ -217,7 +176,12 @@ impl Runner {
         };
         let x = first.of.first().ok_or("an operand is missing")?;
         let (rest, after) = (self.rest(first, values)?, self.rest(second, values)?);
-        eval::pair([wide, deep], &self.view(*x, values)?, [&rest, &after], pool)
+        eval::pair(
+            [wide, deep],
+            &self.view(*x, values)?,
+            [&rest, &after],
+            buffers,
+        )
     }
 
     /// The operands after the first.

@@ -96,9 +96,11 @@ fn what_is_no_model_is_refused() {
 
 #[test]
 fn a_token_encoder_may_have_a_mask_and_types() {
+    use crate::engine::onnx::pb::{
+        AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto,
+    };
+    use crate::engine::onnx::pb::{attribute_proto, tensor_proto};
     use prost::Message;
-    use tract_onnx::pb::{AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
-    use tract_onnx::pb::{attribute_proto, tensor_proto};
     let node = |op: &str, inputs: &[&str], output: &str| NodeProto {
         op_type: op.into(),
         name: output.into(),
@@ -115,7 +117,7 @@ fn a_token_encoder_may_have_a_mask_and_types() {
     // y = ids + mask + types
     let mut cast = node("Cast", &["all"], "y");
     cast.attribute = vec![float];
-    let long = |name: &str| export::value(name, tensor_proto::DataType::Int64, None);
+    let long = |name: &str| onnx::writer::value(name, tensor_proto::DataType::Int64, None);
     let model = |inputs: &[&str]| {
         ModelProto {
             ir_version: 8,
@@ -130,7 +132,11 @@ fn a_token_encoder_may_have_a_mask_and_types() {
                     cast.clone(),
                 ],
                 input: inputs.iter().map(|&i| long(i)).collect(),
-                output: vec![export::value("y", tensor_proto::DataType::Float, None)],
+                output: vec![onnx::writer::value(
+                    "y",
+                    tensor_proto::DataType::Float,
+                    None,
+                )],
                 ..GraphProto::default()
             }),
             ..ModelProto::default()

@@ -145,10 +145,10 @@ fn a_second_run_of_other_lengths_is_judged_by_these() {
 /// A loop whose body is small and that goes around very often, which tract runs.
 #[test]
 fn what_tract_runs_is_bounded_by_what_tract_says() {
-    use crate::engine::export;
+    use crate::engine::onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
+    use crate::engine::onnx::pb::{tensor_proto, type_proto};
+    use crate::engine::onnx::writer;
     use prost::Message;
-    use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
-    use tract_onnx::pb::{tensor_proto, type_proto};
     // Products of a matrix with itself; `Erf` of a cumulative sum has no prepared form.
     let node = |op: &str, inputs: &[&str], output: &str| NodeProto {
         op_type: op.into(),
@@ -167,7 +167,7 @@ fn what_tract_runs_is_bounded_by_what_tract_says() {
         }
         nodes.push(node("CumSum", &[&last, "axis"], "y"));
         let square = |name: &str| {
-            let mut value = export::value(name, tensor_proto::DataType::Float, Some(2048));
+            let mut value = writer::value(name, tensor_proto::DataType::Float, Some(2048));
             let kind = value.r#type.as_mut().and_then(|kind| kind.value.as_mut());
             if let Some(type_proto::Value::TensorType(tensor)) = kind {
                 let dims = &mut tensor.shape.as_mut().unwrap().dim;
@@ -183,7 +183,7 @@ fn what_tract_runs_is_bounded_by_what_tract_says() {
             }],
             graph: Some(GraphProto {
                 node: nodes,
-                initializer: vec![tract_onnx::pb::TensorProto {
+                initializer: vec![crate::engine::onnx::pb::TensorProto {
                     name: "axis".into(),
                     data_type: tensor_proto::DataType::Int64 as i32,
                     int64_data: vec![0],

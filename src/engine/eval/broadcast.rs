@@ -1,9 +1,9 @@
 //! Operators on elements, with broadcasting.
 
 use crate::engine::array::{Array, Data, Elements, Fault, View, count, strides};
+use crate::engine::buffer_pool::BufferPool;
 use crate::engine::kernels::{self, Binary, Unary};
 use crate::engine::op::Comparison;
-use crate::engine::run::Pool;
 
 /// The shape that two shapes broadcast to (as in NumPy).
 pub(crate) fn common(a: &[usize], b: &[usize]) -> Result<Vec<usize>, Fault> {
@@ -96,7 +96,7 @@ pub(super) fn binary(
     op: Binary,
     a: &View<'_>,
     b: &View<'_>,
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let shape = common(&a.shape, &b.shape)?;
     if let (Elements::I64(x), Elements::I64(y)) = (a.data, b.data) {
@@ -174,7 +174,7 @@ pub(super) fn select(
     when: &View<'_>,
     a: &View<'_>,
     b: &View<'_>,
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let shape = common(&common(&when.shape, &a.shape)?, &b.shape)?;
     let chosen = when.ints()?;
@@ -238,7 +238,11 @@ pub(super) fn int_unary(op: Unary, x: &mut [i64]) -> Result<(), Fault> {
 }
 
 /// The elements of a view repeated into a shape.
-pub(super) fn repeat(shape: &[usize], view: &View<'_>, pool: &mut Pool) -> Result<Array, Fault> {
+pub(super) fn repeat(
+    shape: &[usize],
+    view: &View<'_>,
+    pool: &mut BufferPool,
+) -> Result<Array, Fault> {
     if common(&view.shape, shape)? != shape {
         return Err("shapes that do not broadcast");
     }

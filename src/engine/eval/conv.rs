@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::product::epilogue;
 use super::window::windows;
 use crate::engine::array::{Array, Data, Fault, View, count};
+use crate::engine::buffer_pool::BufferPool;
 use crate::engine::kernels::{self, Epilogue, Matrix, Window};
 use crate::engine::op::Conv;
-use crate::engine::run::Pool;
 
 /// Numbers of patches that are copied at a time: 256 KiB, which the second-level cache keeps.
 const PATCHES: usize = 64 * 1024;
@@ -22,7 +22,7 @@ pub(crate) fn patches_at_once(k: usize) -> usize {
 }
 
 /// A convolution whose operands fit.
-struct Fitting<'a> {
+struct BoundConv<'a> {
     op: &'a Conv,
     batch: usize,
     channels: usize,
@@ -31,7 +31,7 @@ struct Fitting<'a> {
     then: Epilogue<'a>,
 }
 
-impl<'a> Fitting<'a> {
+impl<'a> BoundConv<'a> {
     /// For an input of this shape and the operands that follow it.
     fn new(op: &'a Conv, shape: &[usize], rest: &[View<'a>]) -> Result<Self, Fault> {
         let (batch, channels, window) = windows(&op.windows, shape)?;
@@ -49,7 +49,7 @@ impl<'a> Fitting<'a> {
         } else if weights.len() != kernels::packed_len(count(&[taps, channels])?, op.outputs) {
             return Err("a packed weight of another length");
         }
-        Ok(Fitting {
+        Ok(BoundConv {
             op,
             batch,
             channels,
@@ -83,7 +83,7 @@ impl<'a> Fitting<'a> {
         residual: Option<&[f32]>,
         to: &mut [f32],
         columns: &mut Vec<f32>,
-        pool: &mut Pool,
+        pool: &mut BufferPool,
     ) -> Result<(), Fault> {
         let outputs = self.op.outputs;
         let k = self.window.kernel[0] * self.window.kernel[1] * self.channels;
@@ -144,9 +144,9 @@ pub(super) fn conv(
     op: &Conv,
     x: &View<'_>,
     rest: &[View<'_>],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
-    let conv = Fitting::new(op, &x.shape, rest)?;
+    let conv = BoundConv::new(op, &x.shape, rest)?;
     let from = x.floats()?;
     let (shape, mut out) = pool.array(conv.shape())?;
     let (image, pixels) = (conv.image(), conv.pixels());
@@ -180,21 +180,16 @@ pub(super) fn conv(
     Ok(Array::f32(shape, out))
 }
 
-/// Whether [`pair`] can do both.
-pub(crate) fn is_pair(first: &Conv, second: &Conv) -> bool {
-    !first.depthwise && !first.then.residual && second.depthwise && !second.then.residual
-}
-
 /// A convolution, and one of its result that leaves the channels apart: some rows at a time, so that what is between them
 /// stays in the caches. Mobile networks widen their images for this, and never have the whole of it in memory.
 pub(crate) fn pair(
     [first, second]: [&Conv; 2],
     x: &View<'_>,
     [rest, after]: [&[View<'_>]; 2],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
-    let wide = Fitting::new(first, &x.shape, rest)?;
-    let deep = Fitting::new(second, &wide.shape(), after)?;
+    let wide = BoundConv::new(first, &x.shape, rest)?;
+    let deep = BoundConv::new(second, &wide.shape(), after)?;
     let from = x.floats()?;
     let (shape, mut out) = pool.array(deep.shape())?;
     let [height, width] = wide.window.output;

@@ -2,17 +2,17 @@
 
 use super::broadcast::repeat;
 use crate::engine::array::{Array, Data, Elements, Fault, View, around, count, strides};
+use crate::engine::buffer_pool::BufferPool;
 use crate::engine::dim::Dim;
-use crate::engine::eval::First;
-use crate::engine::run::Pool;
+use crate::engine::operand::Operand;
 
 const PACKED: Fault = "an operand is packed";
 
 pub(super) fn reshape(
     dims: &[Dim],
-    first: First<'_>,
+    first: Operand<'_>,
     symbols: &[usize],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let shape = dims.iter().map(|d| d.length(symbols));
     let shape = shape.collect::<Result<Vec<_>, _>>()?;
@@ -24,7 +24,11 @@ pub(super) fn reshape(
     Ok(array)
 }
 
-pub(super) fn transpose(perm: &[usize], x: &View<'_>, pool: &mut Pool) -> Result<Array, Fault> {
+pub(super) fn transpose(
+    perm: &[usize],
+    x: &View<'_>,
+    pool: &mut BufferPool,
+) -> Result<Array, Fault> {
     let shape = permuted(&x.shape, perm)?;
     let steps = permuted(&strides(&x.shape), perm)?;
     let data = match x.data {
@@ -94,7 +98,7 @@ pub(super) fn slice(
     start: usize,
     end: usize,
     x: &View<'_>,
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let (before, along, after) = around(&x.shape, axis)?;
     if start > end || end > along {
@@ -126,7 +130,7 @@ pub(super) fn concat(
     axis: usize,
     first: &View<'_>,
     rest: &[View<'_>],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let (before, mut along, after) = around(&first.shape, axis)?;
     for other in rest {
@@ -173,7 +177,11 @@ fn beside<'a, T: Copy + 'a>(
     Ok(())
 }
 
-pub(super) fn broadcast(dims: &[usize], x: &View<'_>, pool: &mut Pool) -> Result<Array, Fault> {
+pub(super) fn broadcast(
+    dims: &[usize],
+    x: &View<'_>,
+    pool: &mut BufferPool,
+) -> Result<Array, Fault> {
     if dims.len() < x.shape.len() {
         return Err("shapes that do not broadcast");
     }
@@ -184,7 +192,7 @@ pub(super) fn pad(
     pads: &[(usize, usize)],
     value: f32,
     x: &View<'_>,
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let from = x.floats()?;
     if pads.len() != x.shape.len() {
@@ -225,7 +233,7 @@ pub(super) fn gather(
     axis: usize,
     table: &View<'_>,
     indices: &View<'_>,
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let (before, along, after) = around(&table.shape, axis)?;
     let places = indices.ints()?.iter().map(|&index| place(index, along));
@@ -256,7 +264,11 @@ pub(super) fn gather(
     Ok(Array { shape, data })
 }
 
-pub(super) fn rows(table: &View<'_>, rest: &[View<'_>], pool: &mut Pool) -> Result<Array, Fault> {
+pub(super) fn rows(
+    table: &View<'_>,
+    rest: &[View<'_>],
+    pool: &mut BufferPool,
+) -> Result<Array, Fault> {
     let bytes = table.bytes()?;
     let &[rows, columns] = &*table.shape else {
         return Err("a table has another number of axes");

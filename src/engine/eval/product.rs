@@ -2,9 +2,9 @@
 
 use super::layout::transpose;
 use crate::engine::array::{Array, Fault, View, count, strides};
+use crate::engine::buffer_pool::BufferPool;
 use crate::engine::kernels::{self, Epilogue, Matrix};
 use crate::engine::op::{Attention, MatMul, Right, Then};
-use crate::engine::run::Pool;
 
 /// An axis that a product runs over: its length, and the strides of what it is an axis of.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +84,7 @@ pub(super) fn matmul(
     op: &MatMul,
     left: &View<'_>,
     rest: &[View<'_>],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     match &op.right {
         Right::Dynamic(letters) => dynamic(op, left, letters, rest, pool),
@@ -125,7 +125,7 @@ fn constant(
     k: usize,
     n: &[usize],
     rest: &[View<'_>],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let own = letters(&op.left, left)?;
     let columns = count(n)?;
@@ -259,7 +259,7 @@ fn dynamic(
     left: &View<'_>,
     right_letters: &str,
     rest: &[View<'_>],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let right = &rest[0];
     let (a, b) = (letters(&op.left, left)?, letters(right_letters, right)?);
@@ -386,7 +386,7 @@ fn reordered(
     right: &View<'_>,
     (mine, perm): (&[(u8, usize)], &[usize]),
     rest: &[View<'_>],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let Right::Dynamic(right_letters) = &op.right else {
         return Err("a product of arrays that do not fit");
@@ -406,7 +406,7 @@ fn reordered(
         });
         letters
     };
-    let ordered = |letters: &str, view: &View<'_>, pool: &mut Pool| {
+    let ordered = |letters: &str, view: &View<'_>, pool: &mut BufferPool| {
         let order = sorted(letters);
         let perm: Vec<usize> = order
             .iter()
@@ -442,7 +442,7 @@ pub(super) fn attention(
     op: &Attention,
     q: &View<'_>,
     rest: &[View<'_>],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     // The three arrays, with what of their elements comes first.
     let whole = strides(&q.shape);

@@ -2,16 +2,16 @@
 
 use super::layout::{permuted, transpose};
 use crate::engine::array::{Array, Data, Elements, Fault, View, around, count};
-use crate::engine::eval::First;
+use crate::engine::buffer_pool::BufferPool;
 use crate::engine::kernels;
 use crate::engine::op::Reduction;
-use crate::engine::run::Pool;
+use crate::engine::operand::Operand;
 
 pub(super) fn reduce(
     kind: Reduction,
     axes: &[usize],
     x: &View<'_>,
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let mut shape = x.shape.to_vec();
     for &axis in axes {
@@ -141,8 +141,8 @@ fn joiner(kind: Reduction) -> (f32, fn(f32, f32) -> f32) {
 pub(super) fn softmax(
     axis: usize,
     log: bool,
-    first: First<'_>,
-    pool: &mut Pool,
+    first: Operand<'_>,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let shape = first.view().shape.to_vec();
     let (_, along, after) = around(&shape, axis)?;
@@ -189,7 +189,7 @@ pub(super) fn layer_norm(
     residual: bool,
     x: &View<'_>,
     rest: &[View<'_>],
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let cols = last_axis(x)?;
     let (from, gamma, beta) = (x.floats()?, rest[0].floats()?, rest[1].floats()?);
@@ -210,7 +210,7 @@ pub(super) fn rms_norm(
     eps: f32,
     x: &View<'_>,
     gamma: &View<'_>,
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let cols = last_axis(x)?;
     let (from, gamma) = (x.floats()?, gamma.floats()?);
@@ -226,7 +226,7 @@ pub(super) fn top_k(
     k: usize,
     smallest: bool,
     x: &View<'_>,
-    pool: &mut Pool,
+    pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
     let cols = last_axis(x)?;
     if k == 0 || k > cols {

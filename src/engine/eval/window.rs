@@ -1,9 +1,9 @@
 //! Windows over `[batch, height, width, channels]`, and pooling.
 
 use crate::engine::array::{Array, Fault, View};
+use crate::engine::buffer_pool::BufferPool;
 use crate::engine::kernels::{self, Window};
-use crate::engine::op::{Pool as PoolOp, Windows};
-use crate::engine::run::Pool;
+use crate::engine::op::{Pool, Windows};
 
 /// The windows over an image of a known size.
 pub(crate) fn windows(spec: &Windows, shape: &[usize]) -> Result<(usize, usize, Window), Fault> {
@@ -50,7 +50,7 @@ pub(crate) fn windows(spec: &Windows, shape: &[usize]) -> Result<(usize, usize, 
     Ok((batch, channels, window))
 }
 
-pub(super) fn pool(op: &PoolOp, x: &View<'_>, pool: &mut Pool) -> Result<Array, Fault> {
+pub(super) fn pool(op: &Pool, x: &View<'_>, pool: &mut BufferPool) -> Result<Array, Fault> {
     let (batch, channels, window) = windows(&op.windows, &x.shape)?;
     let from = x.floats()?;
     let shape = vec![batch, window.output[0], window.output[1], channels];

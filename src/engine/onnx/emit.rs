@@ -3,7 +3,7 @@
 use tract_onnx::prelude::*;
 
 use super::graph::{Graph, Id, Symbols, What, floats};
-use super::lower::{Lowered, Unlowered, no};
+use super::graph::{Lowered, Unsupported, unsupported};
 use crate::engine::kernels::{self, Matrix};
 use crate::engine::op::{Conv, MatMul, Op, Right};
 use crate::engine::program::{Given, Program, Step, WeightKind};
@@ -42,7 +42,7 @@ pub(super) fn emit(
     };
     let output = emitter.node(graph.output)?;
     let Ok(output) = u32::try_from(output) else {
-        return no("a model that computes nothing");
+        return unsupported("a model that computes nothing");
     };
     emitter.program.output = output;
     Ok(emitter.program.to_file(&emitter.blob))
@@ -80,14 +80,14 @@ impl Emitter<'_> {
     fn write(&mut self, id: Id) -> Lowered<i32> {
         let node = &self.graph.nodes[id];
         let What::Do(op) = &node.what else {
-            return no("a weight that is computed");
+            return unsupported("a weight that is computed");
         };
         let mut of = Vec::new();
         let op = match op {
             Op::Reshape(_) => {
                 of.push(self.operand(node.of[0])?);
                 let dims = self.symbols.dims(&node.shape);
-                Op::Reshape(dims.ok_or(Unlowered("a length of an unknown kind".into()))?)
+                Op::Reshape(dims.ok_or(Unsupported("a length of an unknown kind".into()))?)
             }
             Op::MatMul(matmul) => Op::MatMul(self.product(matmul, &node.of, &mut of)?),
             Op::Conv(conv) => {
@@ -119,13 +119,13 @@ impl Emitter<'_> {
     /// A weight as it is.
     fn plain(&mut self, id: Id) -> Lowered<i32> {
         let Some(tensor) = self.graph.tensor(id) else {
-            return no("an operand that was not written");
+            return unsupported("an operand that was not written");
         };
         let kind = match tensor.datum_type() {
             DatumType::F32 => WeightKind::F32,
             DatumType::I64 => WeightKind::I64,
             DatumType::I8 => WeightKind::I8,
-            other => return no(format!("a weight of {other:?}")),
+            other => return unsupported(format!("a weight of {other:?}")),
         };
         let bytes = tensor.as_bytes().iter().copied();
         let weight = self
@@ -144,7 +144,7 @@ impl Emitter<'_> {
     fn product(&mut self, op: &MatMul, nodes: &[Id], of: &mut Vec<i32>) -> Lowered<MatMul> {
         of.push(self.operand(nodes[0])?);
         let Right::Dynamic(letters) = &op.right else {
-            return no("a weight that is packed already");
+            return unsupported("a weight that is packed already");
         };
         let weight = self
             .graph
@@ -153,7 +153,7 @@ impl Emitter<'_> {
         let mut packed = None;
         if let Some(weight) = weight.cloned() {
             let values =
-                floats(&weight).ok_or(Unlowered("a product that is not of floats".into()))?;
+                floats(&weight).ok_or(Unsupported("a product that is not of floats".into()))?;
             packed = Some(self.pack(op, letters, weight.shape(), values, of)?);
         }
         let mut op = op.clone();
@@ -243,9 +243,11 @@ impl Emitter<'_> {
 
     fn convolution(&mut self, conv: &Conv, weights: Id) -> Lowered<i32> {
         let tensor = self.graph.tensor(weights).cloned();
-        let tensor = tensor.ok_or(Unlowered("a convolution whose weights are computed".into()))?;
+        let tensor = tensor.ok_or(Unsupported(
+            "a convolution whose weights are computed".into(),
+        ))?;
         let values =
-            floats(&tensor).ok_or(Unlowered("a convolution that is not of floats".into()))?;
+            floats(&tensor).ok_or(Unsupported("a convolution that is not of floats".into()))?;
         if conv.depthwise {
             return Ok(self.floats(tensor.shape().to_vec(), values));
         }

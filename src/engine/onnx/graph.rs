@@ -11,6 +11,16 @@ use crate::engine::op::{Kind, Op};
 /// A node's number.
 pub(super) type Id = usize;
 
+/// Why a model has no prepared form; it can still run on tract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Unsupported(pub String);
+
+pub(super) type Lowered<T> = Result<T, Unsupported>;
+
+pub(super) fn unsupported<T>(why: impl Into<String>) -> Lowered<T> {
+    Err(Unsupported(why.into()))
+}
+
 /// What a node is.
 #[derive(Debug, Clone)]
 pub(super) enum What {
@@ -188,4 +198,9 @@ impl Symbols {
     pub(super) fn dims(&self, of: &[TDim]) -> Option<Vec<Dim>> {
         of.iter().map(|d| self.dim(d)).collect()
     }
+}
+
+/// Whether two numbers are the same but for rounding.
+pub(super) fn near(a: f32, b: f32) -> bool {
+    (a - b).abs() <= 1e-5 * b.abs()
 }

@@ -14,20 +14,10 @@ use tract_onnx::tract_core::ops::downsample::Downsample;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer, RmsNorm, Softmax, SoftmaxKind};
 
-use super::graph::{Graph, Id, Symbols, What, kind_of};
+use super::graph::{Graph, Id, Lowered, Symbols, Unsupported, What, kind_of, unsupported};
 use super::windows;
 use crate::engine::kernels::{Activation, Binary, Unary};
 use crate::engine::op::{Comparison, Kind, MatMul, Op, Reduction, Right, Then};
-
-/// Why a model has no prepared form; it can still run on tract.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Unlowered(pub String);
-
-pub(super) type Lowered<T> = Result<T, Unlowered>;
-
-pub(super) fn no<T>(why: impl Into<String>) -> Lowered<T> {
-    Err(Unlowered(why.into()))
-}
 
 /// One model on its way.
 pub(super) struct Lowering<'a> {
@@ -57,7 +47,7 @@ pub(super) fn lower(model: &TypedModel) -> Lowered<(Graph, Symbols)> {
         );
         lowering.done.insert(*input, id);
     }
-    let order = model.eval_order().map_err(|e| Unlowered(e.to_string()))?;
+    let order = model.eval_order().map_err(|e| Unsupported(e.to_string()))?;
     for id in order {
         if model.inputs.iter().any(|input| input.node == id) {
             continue;
@@ -67,7 +57,7 @@ pub(super) fn lower(model: &TypedModel) -> Lowered<(Graph, Symbols)> {
     let output = model
         .outputs
         .first()
-        .ok_or(Unlowered("it has no output".into()))?;
+        .ok_or(Unsupported("it has no output".into()))?;
     lowering.graph.output = lowering.of(*output)?;
     Ok((lowering.graph, lowering.symbols))
 }
@@ -75,18 +65,18 @@ pub(super) fn lower(model: &TypedModel) -> Lowered<(Graph, Symbols)> {
 impl Lowering<'_> {
     fn fact(&self, outlet: OutletId) -> Lowered<TypedFact> {
         let fact = self.model.outlet_fact(outlet);
-        fact.cloned().map_err(|e| Unlowered(e.to_string()))
+        fact.cloned().map_err(|e| Unsupported(e.to_string()))
     }
 
     fn of(&self, outlet: OutletId) -> Lowered<Id> {
         let id = self.done.get(&outlet).copied();
-        id.ok_or_else(|| Unlowered(format!("{outlet:?} was not lowered")))
+        id.ok_or_else(|| Unsupported(format!("{outlet:?} was not lowered")))
     }
 
     fn node(&mut self, node: &TypedNode) -> Lowered<()> {
         let outlet = OutletId::new(node.id, 0);
         let fact = node.outputs.first().map(|o| o.fact.clone());
-        let fact = fact.ok_or(Unlowered("a node has no output".into()))?;
+        let fact = fact.ok_or(Unsupported("a node has no output".into()))?;
         let id = match fact.konst.clone().filter(|_| node.inputs.is_empty()) {
             Some(tensor) => self.constant(&tensor)?,
             None => {
@@ -118,28 +108,28 @@ impl Lowering<'_> {
             };
             let cast = tensor
                 .cast_to_dt(to)
-                .map_err(|e| Unlowered(e.to_string()))?;
+                .map_err(|e| Unsupported(e.to_string()))?;
             return Ok(self.graph.constant(Arc::new(cast.into_owned())));
         }
         let view = tensor.to_plain_array_view::<TDim>();
         let dims: Vec<TDim> = view
-            .map_err(|e| Unlowered(e.to_string()))?
+            .map_err(|e| Unsupported(e.to_string()))?
             .iter()
             .cloned()
             .collect();
         let numbers: Option<Vec<i64>> = dims.iter().map(|d| d.to_i64().ok()).collect();
         if let Some(numbers) = numbers {
             let tensor = Tensor::from_shape(tensor.shape(), &numbers);
-            let tensor = tensor.map_err(|e| Unlowered(e.to_string()))?;
+            let tensor = tensor.map_err(|e| Unsupported(e.to_string()))?;
             return Ok(self.graph.constant(Arc::new(tensor)));
         }
         let [dim] = &dims[..] else {
-            return no("a list of lengths");
+            return unsupported("a list of lengths");
         };
         let dim = self
             .symbols
             .dim(dim)
-            .ok_or(Unlowered(format!("the length {dim}")))?;
+            .ok_or(Unsupported(format!("the length {dim}")))?;
         let id = self.graph.op(Op::Length(dim), &[], Vec::new(), Kind::I64);
         let shape = tensor.shape().iter().map(|&d| d.to_dim()).collect();
         Ok(self.graph.reshape(id, shape))
@@ -163,17 +153,24 @@ impl Lowering<'_> {
             return self.einsum(einsum, of, shape);
         }
         if let Some(conv) = node.op_as::<Conv>() {
-            return windows::conv(self, conv, of, &shape);
+            return windows::conv(&mut self.graph, conv, of, &shape);
         }
         if let Some(pool) = node.op_as::<MaxPool>() {
-            return windows::pool(self, &pool.pool_spec, false, false, of[0], &shape);
+            return windows::pool(
+                &mut self.graph,
+                &pool.pool_spec,
+                false,
+                false,
+                of[0],
+                &shape,
+            );
         }
         if let Some(pool) = node.op_as::<SumPool>() {
             if !pool.normalize {
-                return no("a pool that sums");
+                return unsupported("a pool that sums");
             }
             return windows::pool(
-                self,
+                &mut self.graph,
                 &pool.pool_spec,
                 true,
                 pool.count_include_pad,
@@ -201,7 +198,7 @@ impl Lowering<'_> {
         if let Op::RmsNorm { .. } = op {
             let len = shape.last().and_then(|d| d.to_usize().ok());
             let ones = len.and_then(|len| self.graph.floats(&[len], &vec![1.0; len]));
-            of.push(ones.ok_or(Unlowered("a normalisation of an unknown length".into()))?);
+            of.push(ones.ok_or(Unsupported("a normalisation of an unknown length".into()))?);
         }
         Ok(self.graph.op(op, &of, shape, kind))
     }
@@ -210,11 +207,11 @@ impl Lowering<'_> {
     fn every(&mut self, every: &Downsample, of: Id, shape: Vec<TDim>) -> Lowered<Id> {
         let along = self.graph.nodes[of].shape[every.axis].to_i64();
         let (Ok(along), Ok(step)) = (along, usize::try_from(every.stride)) else {
-            return no("every so many of an unknown number");
+            return unsupported("every so many of an unknown number");
         };
         let places: Vec<i64> = (every.modulo as i64..along).step_by(step.max(1)).collect();
         let places = Tensor::from_shape(&[places.len()], &places);
-        let places = places.map_err(|e| Unlowered(e.to_string()))?;
+        let places = places.map_err(|e| Unsupported(e.to_string()))?;
         let places = self.graph.constant(Arc::new(places));
         let kind = self.graph.nodes[of].kind;
         let op = Op::Gather { axis: every.axis };
@@ -230,7 +227,7 @@ impl Lowering<'_> {
                 if to.is_one() {
                     *to = dim.clone();
                 } else if !dim.is_one() && dim != to {
-                    return no(format!("{dim} broadcast to {to}"));
+                    return unsupported(format!("{dim} broadcast to {to}"));
                 }
             }
         }
@@ -242,7 +239,7 @@ impl Lowering<'_> {
         let dim = |dim: &TDim| {
             self.symbols
                 .dim(dim)
-                .ok_or(Unlowered(format!("the length {dim}")))
+                .ok_or(Unsupported(format!("the length {dim}")))
         };
         if let Some(cast) = node.op_as::<Cast>() {
             return Ok(Op::Cast(kind_of(cast.to)));
@@ -269,11 +266,11 @@ impl Lowering<'_> {
         }
         if let Some(pad) = node.op_as::<Pad>() {
             let PadMode::Constant(value) = &pad.mode else {
-                return no("a padding that is no constant");
+                return unsupported("a padding that is no constant");
             };
             let value = value
                 .cast_to_scalar::<f32>()
-                .map_err(|e| Unlowered(e.to_string()))?;
+                .map_err(|e| Unsupported(e.to_string()))?;
             return Ok(Op::Pad {
                 pads: pad.pads.clone(),
                 value,
@@ -287,7 +284,9 @@ impl Lowering<'_> {
                 .and_then(|k| usize::try_from(k).ok());
             let only_values = node.outputs.get(1).is_none_or(|o| o.successors.is_empty());
             let (Some(k), true, true) = (k, topk.axis + 1 == rank, only_values) else {
-                return no("a TopK of an unknown number, over another axis, or with its places");
+                return unsupported(
+                    "a TopK of an unknown number, over another axis, or with its places",
+                );
             };
             return Ok(Op::TopK {
                 k,
@@ -296,7 +295,7 @@ impl Lowering<'_> {
         }
         if let Some(softmax) = node.op_as::<Softmax>() {
             let (&[axis], None) = (&softmax.axes[..], softmax.quant_output_dt) else {
-                return no("a softmax over several axes");
+                return unsupported("a softmax over several axes");
             };
             return Ok(Op::Softmax {
                 axis,
@@ -307,9 +306,9 @@ impl Lowering<'_> {
             let eps = norm
                 .eps
                 .cast_to_scalar::<f32>()
-                .map_err(|e| Unlowered(e.to_string()))?;
+                .map_err(|e| Unsupported(e.to_string()))?;
             if norm.axis + 1 != self.graph.nodes[of[0]].shape.len() {
-                return no("a normalisation over another axis");
+                return unsupported("a normalisation over another axis");
             }
             return Ok(Op::RmsNorm { eps });
         }
@@ -322,7 +321,7 @@ impl Lowering<'_> {
                 Reducer::Prod => Reduction::Product,
                 Reducer::ArgMax(false) => Reduction::ArgMax,
                 Reducer::ArgMin(false) => Reduction::ArgMin,
-                _ => return no(format!("the operator {}", node.op.name())),
+                _ => return unsupported(format!("the operator {}", node.op.name())),
             };
             return Ok(Op::Reduce {
                 kind,
@@ -331,7 +330,7 @@ impl Lowering<'_> {
         }
         let name = node.op.name();
         let floats = kind_of(self.fact(node.inputs[0])?.datum_type) == Kind::F32;
-        named(&name, floats).ok_or_else(|| Unlowered(format!("the operator {name}")))
+        named(&name, floats).ok_or_else(|| Unsupported(format!("the operator {name}")))
     }
 
     fn range(&self, node: &TypedNode) -> Lowered<Op> {
@@ -341,18 +340,18 @@ impl Lowering<'_> {
             dims.to_plain_array_view::<TDim>().ok()?.first().cloned()
         };
         let (Some(start), Some(step)) = (konst(0), konst(2)) else {
-            return no("a range from an unknown number");
+            return unsupported("a range from an unknown number");
         };
         if start != 0.to_dim() || !step.is_one() {
-            return no("a range that does not count from 0");
+            return unsupported("a range that does not count from 0");
         }
         let Some(len) = konst(1) else {
-            return no("a range to an unknown number");
+            return unsupported("a range to an unknown number");
         };
         let len = self
             .symbols
             .dim(&len)
-            .ok_or(Unlowered(format!("the length {len}")))?;
+            .ok_or(Unsupported(format!("the length {len}")))?;
         Ok(Op::Range { len })
     }
 
@@ -364,7 +363,7 @@ impl Lowering<'_> {
         of: &[Id],
         shape: Vec<TDim>,
     ) -> Lowered<Id> {
-        let odd = || Unlowered("a GatherND that is more than a broadcast".into());
+        let odd = || Unsupported("a GatherND that is more than a broadcast".into());
         let concat = self.model.node(node.inputs[1].node);
         let rank = self.graph.nodes[of[0]].shape.len();
         let parts = concat.op_as::<TypedConcat>().ok_or_else(odd)?;
@@ -395,10 +394,10 @@ impl Lowering<'_> {
     fn einsum(&mut self, einsum: &EinSum, of: &[Id], shape: Vec<TDim>) -> Lowered<Id> {
         let (inputs, outputs) = einsum.axes.to_strs();
         let ([a, b], [result], None) = (&inputs[..], &outputs[..], einsum.q_params) else {
-            return no("a product of another number of operands");
+            return unsupported("a product of another number of operands");
         };
         if einsum.operating_dt != f32::datum_type() || !format!("{a}{b}{result}").is_ascii() {
-            return no("a product that is not of floats");
+            return unsupported("a product that is not of floats");
         }
         // Axes of length 1 that only one operand has, or that only one has at its full length, are dropped there.
         let (a, left) = self.without_ones(a, b, result, of[0], of[1]);
@@ -410,13 +409,13 @@ impl Lowering<'_> {
                 letters.push(letter);
                 inner.push(dim.clone());
             } else if !dim.is_one() {
-                return no("a product that repeats an axis");
+                return unsupported("a product that repeats an axis");
             }
         }
         for letter in a.chars().chain(b.chars()) {
             let both = a.contains(letter) && b.contains(letter);
             if !letters.contains(letter) && !both {
-                return no("a product that sums over one operand's axis");
+                return unsupported("a product that sums over one operand's axis");
             }
         }
         let op = MatMul {

@@ -114,8 +114,3 @@ impl Graph {
             .map_or_else(Vec::new, |(a, b)| vec![(a, b), (b, a)])
     }
 }
-
-/// Whether two numbers are the same but for rounding.
-fn near(a: f32, b: f32) -> bool {
-    (a - b).abs() <= 1e-5 * b.abs()
-}

@@ -6,8 +6,7 @@ use tract_onnx::tract_core::internal::*;
 use tract_onnx::tract_core::ops::cnn::{Conv as TractConv, KernelFormat, PaddingSpec, PoolSpec};
 use tract_onnx::tract_core::ops::nn::DataFormat;
 
-use super::graph::{Id, floats};
-use super::lower::{Lowered, Lowering, Unlowered, no};
+use super::graph::{Graph, Id, Lowered, Unsupported, floats, unsupported};
 use crate::engine::op::{Conv, Kind, Op, Pool, Then, Windows};
 
 /// Where the axes of an image are, and how it becomes `[batch, height, width, channels]`.
@@ -20,7 +19,7 @@ impl Layout {
     fn of(spec: &PoolSpec) -> Lowered<Layout> {
         let spatial = spec.kernel_shape.len();
         if !(1..=2).contains(&spatial) {
-            return no("windows over another number of axes");
+            return unsupported("windows over another number of axes");
         }
         Ok(Layout {
             format: spec.data_format,
@@ -42,40 +41,40 @@ impl Layout {
         shape[from..from + self.spatial].to_vec()
     }
 
-    fn to_last(&self, lowering: &mut Lowering<'_>, x: Id) -> Id {
-        let mut shape = lowering.graph.nodes[x].shape.clone();
+    fn to_last(&self, graph: &mut Graph, x: Id) -> Id {
+        let mut shape = graph.nodes[x].shape.clone();
         let mut x = x;
         if !self.batched() {
             shape.insert(0, 1.to_dim());
-            x = lowering.graph.reshape(x, shape.clone());
+            x = graph.reshape(x, shape.clone());
         }
         if self.channels_first() {
             let mut perm = vec![0];
             perm.extend(2..2 + self.spatial);
             perm.push(1);
-            x = lowering.graph.transpose(x, perm);
-            shape = lowering.graph.nodes[x].shape.clone();
+            x = graph.transpose(x, perm);
+            shape = graph.nodes[x].shape.clone();
         }
         if self.spatial == 1 {
             shape.insert(1, 1.to_dim());
-            x = lowering.graph.reshape(x, shape);
+            x = graph.reshape(x, shape);
         }
         x
     }
 
-    fn back(&self, lowering: &mut Lowering<'_>, y: Id, wanted: &[TDim]) -> Id {
-        let mut shape = lowering.graph.nodes[y].shape.clone();
+    fn back(&self, graph: &mut Graph, y: Id, wanted: &[TDim]) -> Id {
+        let mut shape = graph.nodes[y].shape.clone();
         let mut y = y;
         if self.spatial == 1 {
             shape.remove(1);
-            y = lowering.graph.reshape(y, shape.clone());
+            y = graph.reshape(y, shape.clone());
         }
         if self.channels_first() {
             let mut perm = vec![0, 1 + self.spatial];
             perm.extend(1..=self.spatial);
-            y = lowering.graph.transpose(y, perm);
+            y = graph.transpose(y, perm);
         }
-        lowering.graph.reshape(y, wanted.to_vec())
+        graph.reshape(y, wanted.to_vec())
     }
 }
 
@@ -99,7 +98,7 @@ fn windows(spec: &PoolSpec, lengths: &[TDim]) -> Lowered<Windows> {
                 .iter()
                 .map(|d| d.to_usize().ok())
                 .collect::<Option<Vec<_>>>();
-            let known = known.ok_or(Unlowered(
+            let known = known.ok_or(Unsupported(
                 "a padding that depends on the input's length".into(),
             ))?;
             let input = two(&known, 1);
@@ -118,7 +117,7 @@ fn windows(spec: &PoolSpec, lengths: &[TDim]) -> Lowered<Windows> {
             }
             pads
         }
-        PaddingSpec::ExplicitOnnxPool(..) => return no("a pool that rounds up"),
+        PaddingSpec::ExplicitOnnxPool(..) => return unsupported("a pool that rounds up"),
     };
     Ok(Windows {
         kernel,
@@ -130,14 +129,8 @@ fn windows(spec: &PoolSpec, lengths: &[TDim]) -> Lowered<Windows> {
 }
 
 /// The shape of the result, channels last.
-fn result(
-    lowering: &Lowering<'_>,
-    layout: &Layout,
-    x: Id,
-    wanted: &[TDim],
-    channels: TDim,
-) -> Vec<TDim> {
-    let mut shape = vec![lowering.graph.nodes[x].shape[0].clone()];
+fn result(graph: &Graph, layout: &Layout, x: Id, wanted: &[TDim], channels: TDim) -> Vec<TDim> {
+    let mut shape = vec![graph.nodes[x].shape[0].clone()];
     if layout.spatial == 1 {
         shape.push(1.to_dim());
     }
@@ -146,26 +139,24 @@ fn result(
     shape
 }
 
-pub(super) fn conv(
-    lowering: &mut Lowering<'_>,
-    conv: &TractConv,
-    of: &[Id],
-    wanted: &[TDim],
-) -> Lowered<Id> {
+pub(super) fn conv(graph: &mut Graph, conv: &TractConv, of: &[Id], wanted: &[TDim]) -> Lowered<Id> {
     let spec = &conv.pool_spec;
     let layout = Layout::of(spec)?;
     if conv.q_params.is_some() {
-        return no("a quantised convolution");
+        return unsupported("a quantised convolution");
     }
     let (inputs, outputs, group) = (conv.input_channels(), conv.output_channels(), conv.group);
     let depthwise = group > 1 && group == inputs && group == outputs;
     if group != 1 && !depthwise {
-        return no("a convolution in groups");
+        return unsupported("a convolution in groups");
     }
-    let weights = lowering.graph.tensor(of[1]).cloned();
-    let weights = weights.ok_or(Unlowered("a convolution whose weights are computed".into()))?;
-    let values = floats(&weights).ok_or(Unlowered("a convolution that is not of floats".into()))?;
-    let windows = windows(spec, &layout.lengths(&lowering.graph.nodes[of[0]].shape))?;
+    let weights = graph.tensor(of[1]).cloned();
+    let weights = weights.ok_or(Unsupported(
+        "a convolution whose weights are computed".into(),
+    ))?;
+    let values =
+        floats(&weights).ok_or(Unsupported("a convolution that is not of floats".into()))?;
+    let windows = windows(spec, &layout.lengths(&graph.nodes[of[0]].shape))?;
     let taps = windows.kernel[0] * windows.kernel[1];
     let per_group = inputs / group;
     let place = |o: usize, i: usize, tap: usize| match conv.kernel_fmt {
@@ -174,7 +165,7 @@ pub(super) fn conv(
         KernelFormat::OHWI => (o * taps + tap) * per_group + i,
     };
     if values.len() != outputs * per_group * taps {
-        return no("a convolution whose weights are of another shape");
+        return unsupported("a convolution whose weights are of another shape");
     }
     let mut ordered = Vec::with_capacity(values.len());
     for tap in 0..taps {
@@ -183,45 +174,36 @@ pub(super) fn conv(
         }
     }
     let shape = [windows.kernel[0], windows.kernel[1], per_group, outputs];
-    let broken = || Unlowered("a convolution of no size".into());
-    let weights = lowering.graph.floats(&shape, &ordered).ok_or_else(broken)?;
-    let mut operands = vec![layout.to_last(lowering, of[0]), weights];
+    let broken = || Unsupported("a convolution of no size".into());
+    let weights = graph.floats(&shape, &ordered).ok_or_else(broken)?;
+    let mut operands = vec![layout.to_last(graph, of[0]), weights];
     let mut then = Then::default();
-    if let Some(bias) = of
-        .get(2)
-        .and_then(|&bias| lowering.graph.tensor(bias))
-        .cloned()
-    {
+    if let Some(bias) = of.get(2).and_then(|&bias| graph.tensor(bias)).cloned() {
         let bias = floats(&bias).ok_or_else(broken)?;
         let bias: Vec<f32> = match bias {
             [one] => vec![*one; outputs],
             many => many.to_vec(),
         };
         if bias.iter().any(|&v| v != 0.0) {
-            operands.push(
-                lowering
-                    .graph
-                    .floats(&[outputs], &bias)
-                    .ok_or_else(broken)?,
-            );
+            operands.push(graph.floats(&[outputs], &bias).ok_or_else(broken)?);
             then.bias = true;
         }
     } else if of.len() > 2 {
-        return no("a convolution whose bias is computed");
+        return unsupported("a convolution whose bias is computed");
     }
-    let shape = result(lowering, &layout, operands[0], wanted, outputs.to_dim());
+    let shape = result(graph, &layout, operands[0], wanted, outputs.to_dim());
     let op = Op::Conv(Conv {
         windows,
         outputs,
         depthwise,
         then,
     });
-    let y = lowering.graph.op(op, &operands, shape, Kind::F32);
-    Ok(layout.back(lowering, y, wanted))
+    let y = graph.op(op, &operands, shape, Kind::F32);
+    Ok(layout.back(graph, y, wanted))
 }
 
 pub(super) fn pool(
-    lowering: &mut Lowering<'_>,
+    graph: &mut Graph,
     spec: &PoolSpec,
     average: bool,
     include_padding: bool,
@@ -229,15 +211,15 @@ pub(super) fn pool(
     wanted: &[TDim],
 ) -> Lowered<Id> {
     let layout = Layout::of(spec)?;
-    let windows = windows(spec, &layout.lengths(&lowering.graph.nodes[of].shape))?;
-    let x = layout.to_last(lowering, of);
-    let channels = lowering.graph.nodes[x].shape[3].clone();
-    let shape = result(lowering, &layout, x, wanted, channels);
+    let windows = windows(spec, &layout.lengths(&graph.nodes[of].shape))?;
+    let x = layout.to_last(graph, of);
+    let channels = graph.nodes[x].shape[3].clone();
+    let shape = result(graph, &layout, x, wanted, channels);
     let op = Op::Pool(Pool {
         windows,
         average,
         include_padding,
     });
-    let y = lowering.graph.op(op, &[x], shape, Kind::F32);
-    Ok(layout.back(lowering, y, wanted))
+    let y = graph.op(op, &[x], shape, Kind::F32);
+    Ok(layout.back(graph, y, wanted))
 }

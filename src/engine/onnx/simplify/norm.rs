@@ -2,8 +2,7 @@
 
 use tract_onnx::tract_core::internal::*;
 
-use super::super::graph::{Graph, Id, floats};
-use super::near;
+use super::super::graph::{Graph, Id, floats, near};
 use crate::engine::kernels::Binary;
 use crate::engine::op::{Op, Reduction};
 

@@ -1,14 +1,19 @@
-//! Who may name what: only `src/engine` names tract, only `src/browser` names the browser, and the
-//! rooms depend on each other in one direction.
+//! Who may name what: only `src/engine/onnx` names tract, only `src/browser` names the browser, the rooms depend on each other
+//! in one direction, and files do not import from each other in circles.
 #![cfg(not(target_arch = "wasm32"))]
+
+mod imports;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms, lowest first. A room may use those before it. `error` and `task` are one layer: an
-/// error tells what was attempted, and an attempt is part of an answer.
+use imports::Imports;
+
+/// The rooms, lowest first. A room may use those before it.
 const ORDER: &[&[&str]] = &[
-    &["error", "task"],
+    &["attempt"],
+    &["error"],
+    &["task"],
     &["bundle", "data"],
     &["engine"],
     &["text", "bytes"],
@@ -58,13 +63,19 @@ fn rooms() -> Vec<(String, PathBuf, Vec<String>)> {
         .collect()
 }
 
+fn identifiers(line: &str) -> impl Iterator<Item = &str> {
+    line.split(|c: char| !c.is_alphanumeric() && c != '_')
+}
+
 #[test]
-fn only_the_engine_names_tract_and_only_the_browser_names_the_browser() {
+fn only_the_onnx_room_names_tract_and_only_the_browser_names_the_browser() {
     for (room, path, code) in rooms() {
+        let reads_onnx = path.to_string_lossy().replace('\\', "/");
+        let reads_onnx = reads_onnx.contains("/src/engine/onnx");
         for line in code {
             // `r#"…"#` manifests and messages may speak of tract; code paths may not.
             assert!(
-                room == "engine" || !line.contains("tract_"),
+                reads_onnx || !identifiers(&line).any(|word| word.starts_with("tract_")),
                 "{} names tract: {line}",
                 path.display()
             );
@@ -143,4 +154,66 @@ fn the_core_asks_no_clock_and_no_network() {
             }
         }
     }
+}
+
+#[test]
+fn no_files_import_from_each_other_in_circles() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    // Packages of their own, and what only tests use.
+    let others = [
+        "bin",
+        "engine/kernels",
+        "engine/fft",
+        "fresh",
+        "testing",
+        "types",
+    ];
+    let library = Imports::of(&src.join("lib.rs"), &src, &others);
+    let cli = src.join("bin").join("smallfirst");
+    let cli = Imports::of(&cli.join("main.rs"), &cli, &[]);
+    for (name, imports, least) in [("src", library, 400), ("src/bin/smallfirst", cli, 30)] {
+        let arrows: usize = imports.edges.values().map(|to| to.len()).sum();
+        assert!(arrows >= least, "{name}: only {arrows} imports were seen");
+        let shown: Vec<String> = imports
+            .circles()
+            .iter()
+            .map(|circle| {
+                let files = circle.iter().map(|module| module.join("/"));
+                files.collect::<Vec<_>>().join(", ")
+            })
+            .collect();
+        assert!(shown.is_empty(), "{name}: circles of imports: {shown:#?}");
+    }
+}
+
+#[test]
+fn a_circle_of_imports_is_seen() {
+    let folder = std::env::temp_dir().join(format!("smallfirst-circles-{}", std::process::id()));
+    fs::create_dir_all(folder.join("a")).unwrap();
+    for (file, code) in [
+        ("lib.rs", "mod a; mod b; mod c;"),
+        (
+            "a.rs",
+            "mod inner; pub use inner::Thing; pub fn a() { crate::b::b(); }",
+        ),
+        ("a/inner.rs", "pub struct Thing;"),
+        ("b.rs", "pub fn b() { println!(\"{:?}\", crate::c::c()); }"),
+        (
+            "c.rs",
+            "use crate::a; pub fn c() { a::a() } pub fn d(_: super::a::Thing) {}",
+        ),
+    ] {
+        fs::write(folder.join(file), code).unwrap();
+    }
+    let imports = Imports::of(&folder.join("lib.rs"), &folder, &[]);
+    fs::remove_dir_all(&folder).unwrap();
+    let circles = imports.circles();
+    let named: Vec<String> = circles.concat().iter().map(|m| m.join("/")).collect();
+    assert_eq!(
+        (circles.len(), named),
+        (1, vec!["a".into(), "b".into(), "c".into()])
+    );
+    // A type that is handed on counts where it is made.
+    let c = &imports.edges[&vec!["c".to_owned()]];
+    assert!(c.contains(&vec!["a".to_owned(), "inner".to_owned()]));
 }

@@ -7,7 +7,7 @@ use tract_onnx::pb::{
     GraphProto, ModelProto, ValueInfoProto, tensor_proto, tensor_shape_proto, type_proto,
 };
 
-use super::onnx::nodes::prune;
+use super::nodes::prune;
 use crate::error::{Code, Error, Result};
 
 /// What an ONNX file is.
@@ -231,11 +231,11 @@ fn value(graph: &GraphProto, declared: &ValueInfoProto) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::export;
+    use crate::engine::onnx::writer;
 
     #[test]
     fn a_file_says_what_it_is() {
-        let onnx = export::linear(&[1.0, 2.0, 3.0, 4.0], &[0.0, 0.0]);
+        let onnx = writer::linear(&[1.0, 2.0, 3.0, 4.0], &[0.0, 0.0]);
         let found = contents("a.onnx", &onnx).unwrap();
         assert_eq!(found.inputs.len(), 1);
         assert_eq!(found.inputs[0].dims, [Some(1), Some(2)]);
@@ -249,7 +249,7 @@ mod tests {
     #[test]
     fn scores_are_found_behind_a_zip_map_and_unknown_operators_are_named() {
         // As scikit-learn's exporter leaves it: labels, and a list of maps.
-        let onnx = export::linear(&[1.0, 2.0, 3.0, 4.0], &[0.0, 0.0]);
+        let onnx = writer::linear(&[1.0, 2.0, 3.0, 4.0], &[0.0, 0.0]);
         let mut model = ModelProto::decode(&onnx[..]).unwrap();
         let graph = model.graph.as_mut().unwrap();
         let scores = graph.output[0].name.clone();

@@ -221,7 +221,7 @@ fn constant(
 }
 
 /// The declaration of a value `[1, len]`, or `[1, any]`.
-pub(super) fn value(
+pub(in crate::engine) fn value(
     name: &str,
     element: tensor_proto::DataType,
     len: Option<usize>,
