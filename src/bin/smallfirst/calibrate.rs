@@ -4,29 +4,22 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use smallfirst::bundle::{Certificate, Guarantee, Ood, OodMethod, Reference};
+use smallfirst::bundle::{Certificate, Guarantee, Ood, OodMethod};
 use smallfirst::calibrate::{
-    self, Certifier, Decision, TierSays, choose_default, fit_temperature, ood, sgr,
+    Certifier, Decision, OodScorer, OodScores, OodSelection, OodTrial, RawRow, RawScores, TierRule,
+    choose_default, decisions, fit_temperature, select_ood, sgr,
 };
 use smallfirst::data::{self, Prints, Row};
-use smallfirst::engine::{Element, Model, Shape, Tensor};
+use smallfirst::engine::{Element, Shape};
+use smallfirst::monitor::reference;
 use smallfirst::runtime::Runtime;
 
-use crate::folder::{Folder, Stopwatch, Workshop, open, the_task};
-use crate::rows::{ColumnArgs, for_all, places, prints, with_input};
-use crate::train::report_overlap;
+use crate::draft::BundleDraft;
+use crate::folder::{Folder, Stopwatch, open, the_task};
+use crate::rows::{ColumnArgs, for_all, places, prints, report_overlap, with_input};
 
 /// The share of the rows that tune, where no --tune is given.
 const TUNE_SHARE: f64 = 0.3;
-
-/// A score that tells the two apart no better than this is no rule to go by, whatever the tuning rows say.
-const LEAST_AUROC: f64 = 0.7;
-
-/// By what factor a cut must let more be answered rightly to be worth its bytes; less is noise.
-const LEAST_GAIN: f64 = 1.02;
-
-/// Inner borders of the histogram that live confidences are held against.
-const EDGES: usize = 31;
 
 #[derive(Args)]
 pub struct CalibrateArgs {
@@ -79,25 +72,6 @@ enum OodChoice {
     Knn,
 }
 
-/// What a tier made of a row, before anything is chosen.
-struct Raw {
-    logits: Vec<f64>,
-    vector: Option<Vec<f32>>,
-}
-
-/// One row through all tiers.
-struct Examined {
-    truth: Option<usize>,
-    slice: Option<String>,
-    tiers: Vec<Option<Raw>>,
-}
-
-/// How one tier decides.
-struct TierRule {
-    temperature: f64,
-    ood: Option<(OodMethod, f64)>,
-}
-
 /// Calibrates one task.
 pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let share = |x: &f64| *x > 0.0 && *x < 1.0;
@@ -113,13 +87,13 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     }
     let mut risks = args.risks.clone();
     risks.sort_by(f64::total_cmp);
-    let mut workshop = Workshop::open(&args.bundle)?;
+    let mut draft = BundleDraft::open(&args.bundle)?;
     let runtime = open(&args.bundle)?;
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
     pollster::block_on(runtime.prepare(Some(std::slice::from_ref(&task)), || async { Ok(()) }))?;
 
     let (tune_rows, cal_rows) = rows(args)?;
-    warn_of_leaks(args, &workshop, &task, &cal_rows)?;
+    warn_of_leaks(args, &draft, &task, &cal_rows)?;
     let mut tune = examine(&runtime, &task, &tune_rows, "tuning rows")?;
     let mut cal = examine(&runtime, &task, &cal_rows, "calibration rows")?;
     let mut out_of_scope = 0;
@@ -132,10 +106,18 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
 
     let names = runtime.bundle().task(&task)?.tiers.clone();
     let mut rules = temperatures(&names, &tune);
-    let scores = ood_scores(args, &workshop, &runtime, &names, &rules, &tune)?;
-    choose_ood(args, &names, &tune, &scores, &mut rules, &risks)?;
+    let scores = ood_scores(args, &draft, &runtime, &names, &rules, &tune)?;
+    let selection = OodSelection {
+        risk: args.default_risk.unwrap_or(0.05),
+        risks: &risks,
+        delta: args.delta,
+        per_slice: args.per_slice,
+        keep: &args.ood_keep,
+        forced: args.ood != OodChoice::Auto,
+    };
+    print_ood(&names, &select_ood(&selection, &tune, &scores, &mut rules));
     let tune = decisions(&tune, &rules, &scores);
-    let scores = ood_scores(args, &workshop, &runtime, &names, &rules, &cal)?;
+    let scores = ood_scores(args, &draft, &runtime, &names, &rules, &cal)?;
     let cal = decisions(&cal, &rules, &scores);
 
     let certifier = Certifier {
@@ -157,9 +139,9 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     }
 
     for (name, rule) in names.iter().zip(&rules) {
-        store_rule(&mut workshop, name, rule)?;
+        store_rule(&mut draft, name, rule)?;
     }
-    let entry = workshop
+    let entry = draft
         .manifest
         .tasks
         .get_mut(&task)
@@ -176,8 +158,8 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     // What was measured was another rule.
     entry.evaluation = None;
     let prints = prints(&cal_rows);
-    workshop.keep(&format!("{task}.cal.json"), &serde_json::to_vec(&prints)?)?;
-    workshop.save()?;
+    draft.stash(&format!("{task}.cal.json"), &serde_json::to_vec(&prints)?)?;
+    draft.save()?;
     println!(
         "wrote the guarantee of \"{task}\"; next: smallfirst evaluate {} --task {task} --data <rows nothing has seen> --write",
         args.bundle.display()
@@ -210,11 +192,11 @@ fn halves(rows: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
 
 fn warn_of_leaks(
     args: &CalibrateArgs,
-    workshop: &Workshop,
+    draft: &BundleDraft,
     task: &str,
     rows: &[Row],
 ) -> Result<()> {
-    if let Some(kept) = workshop.kept(&format!("{task}.train.json")) {
+    if let Some(kept) = draft.stashed(&format!("{task}.train.json")) {
         let trained: Prints = serde_json::from_slice(&kept)?;
         let overlap = prints(rows).overlap(&trained);
         let name = args.data.display().to_string();
@@ -223,12 +205,7 @@ fn warn_of_leaks(
     Ok(())
 }
 
-fn examine(
-    runtime: &Runtime<Folder>,
-    task: &str,
-    rows: &[Row],
-    what: &str,
-) -> Result<Vec<Examined>> {
+fn examine(runtime: &Runtime<Folder>, task: &str, rows: &[Row], what: &str) -> Result<Vec<RawRow>> {
     let entry = runtime.bundle().task(task)?;
     let places = places(&entry.labels);
     for row in rows {
@@ -247,16 +224,16 @@ fn examine(
             pollster::block_on(runtime.examine(task, input, &clock))
         })??;
         let tiers = seen.tiers.into_iter().map(|(scored, _)| {
-            let raw = |s: smallfirst::runtime::Scored| Raw {
+            let raw = |s: smallfirst::runtime::Scored| RawScores {
                 logits: s.logits,
                 vector: s.vector,
             };
             scored.ok().map(raw)
         });
-        let mut tiers: Vec<Option<Raw>> = tiers.collect();
+        let mut tiers: Vec<Option<RawScores>> = tiers.collect();
         // A row that the limits refuse is answered by no tier.
         tiers.resize_with(entry.tiers.len(), || None);
-        Ok(Examined {
+        Ok(RawRow {
             truth: row
                 .label
                 .as_deref()
@@ -267,7 +244,7 @@ fn examine(
     })
 }
 
-fn temperatures(names: &[String], tune: &[Examined]) -> Vec<TierRule> {
+fn temperatures(names: &[String], tune: &[RawRow]) -> Vec<TierRule> {
     let rule = |(tier, name): (usize, &String)| {
         let pairs = tune.iter().filter_map(|row| {
             let raw = row.tiers.get(tier)?.as_ref()?;
@@ -284,17 +261,15 @@ fn temperatures(names: &[String], tune: &[Examined]) -> Vec<TierRule> {
     names.iter().enumerate().map(rule).collect()
 }
 
-/// The scores of every method that is to be compared: by tier, then method, then row.
-type Scores = Vec<Vec<(OodMethod, Vec<Option<f64>>)>>;
-
+/// The scores of every method that is to be compared, tier by tier.
 fn ood_scores(
     args: &CalibrateArgs,
-    workshop: &Workshop,
+    draft: &BundleDraft,
     runtime: &Runtime<Folder>,
     names: &[String],
     rules: &[TierRule],
-    rows: &[Examined],
-) -> Result<Scores> {
+    rows: &[RawRow],
+) -> Result<Vec<OodScores>> {
     let methods: &[OodMethod] = match args.ood {
         OodChoice::None => &[],
         // Without examples of what is out of scope there is nothing to choose by.
@@ -319,34 +294,27 @@ fn ood_scores(
             .and_then(|head| head.encoder.as_ref());
         let width = encoder
             .and_then(|e| manifest.encoders.get(e))
-            .map(|e| e.dimension as usize);
-        let mut of_tier = Vec::new();
+            .map_or(0, |e| e.dimension as usize);
+        let mut of_tier = OodScores::new();
         for &method in methods {
-            let model = match (file_name(name, method), width) {
-                (None, _) => None,
-                (Some(kept), Some(width)) => match workshop.kept(&kept) {
-                    Some(onnx) => Some(Model::load(&kept, onnx, Element::F32, Shape::Row(width))?),
+            let stashed = file_name(name, method);
+            let model = match &stashed {
+                None => None,
+                Some(stashed) => match draft.stashed(stashed).filter(|_| width > 0) {
+                    Some(onnx) => Some((stashed.as_str(), onnx)),
                     // An imported head: nobody knows its training vectors.
                     None => continue,
                 },
-                (Some(_), None) => continue,
             };
+            let scorer = OodScorer::load(method, model, (Element::F32, Shape::Row(width)))?;
             let scores = for_all(rows, "out-of-distribution", |row| {
                 let Some(Some(raw)) = row.tiers.get(tier) else {
                     return Ok(None);
                 };
-                Ok(Some(match (method, &model, &raw.vector) {
-                    (OodMethod::Msp, ..) => {
-                        1.0 - calibrate::calibrate(&raw.logits, rule.temperature).confidence
-                    }
-                    (OodMethod::Energy, ..) => calibrate::energy(&raw.logits, rule.temperature),
-                    (_, Some(model), Some(vector)) => {
-                        f64::from(model.run(Tensor::F32(vector.clone()))?[0])
-                    }
-                    _ => return Ok(None),
-                }))
+                let vector = raw.vector.as_deref();
+                Ok(Some(scorer.score(&raw.logits, rule.temperature, vector)?))
             })?;
-            of_tier.push((method, scores));
+            of_tier.insert(method, scores);
         }
         all.push(of_tier);
     }
@@ -362,113 +330,34 @@ fn file_name(head: &str, method: OodMethod) -> Option<String> {
     }
 }
 
-/// Chooses, tier by tier, the method and cut that let the tuning rows answer the most in-scope
-/// inputs at the default risk.
-fn choose_ood(
-    args: &CalibrateArgs,
-    names: &[String],
-    tune: &[Examined],
-    scores: &Scores,
-    rules: &mut [TierRule],
-    risks: &[f64],
-) -> Result<()> {
-    let risk = args.default_risk.unwrap_or(0.05);
-    let covered = |rules: &[TierRule]| {
-        let rows = decisions(tune, rules, scores);
-        let certifier = Certifier {
-            tune: &rows,
-            tiers: rules.len(),
-            delta: args.delta,
-            per_slice: args.per_slice,
-        };
-        // Where the default risk is out of reach, the next one that is not decides.
-        let reachable = risks.iter().filter(|&&r| r >= risk);
-        let mut found = reachable.map(|&r| (r, certifier.certify(&rows, r)));
-        found
-            .find(|(_, certificate)| certificate.thresholds.is_some())
-            .map_or((f64::MIN, 0.0), |(r, certificate)| {
-                (-r, certificate.n as f64 - certificate.errors as f64)
-            })
-    };
-    for tier in 0..names.len() {
-        let name = &names[tier];
-        let mut best = covered(rules);
-        let mut chosen = None;
-        if !scores[tier].is_empty() {
-            println!("{name}: out-of-distribution scores on the tuning rows");
+/// Says which methods were tried, and what was taken.
+fn print_ood(names: &[String], trials: &[Vec<OodTrial>]) {
+    let word = |method: OodMethod| format!("{method:?}").to_lowercase();
+    for (name, trials) in names.iter().zip(trials) {
+        if trials.is_empty() {
+            continue;
         }
-        for (method, of_rows) in &scores[tier] {
-            let of = |in_scope: bool| -> Vec<f64> {
-                let rows = tune.iter().zip(of_rows);
-                rows.filter(|(row, _)| row.truth.is_some() == in_scope)
-                    .filter_map(|(_, score)| *score)
-                    .collect()
-            };
-            let (inside, outside) = (of(true), of(false));
-            let auroc = ood::auroc(&inside, &outside);
-            let at_95 = ood::cut(&inside, 0.95);
-            let missed = outside.iter().filter(|s| **s <= at_95).count();
+        println!("{name}: out-of-distribution scores on the tuning rows");
+        for trial in trials {
             println!(
                 "  {:<12} AUROC {}, passes {:.1} % of what is out of scope when 95 % of the rest pass",
-                format!("{method:?}").to_lowercase(),
-                auroc.map_or("-".into(), |a| format!("{a:.3}")),
-                100.0 * missed as f64 / outside.len().max(1) as f64
+                word(trial.method),
+                trial.auroc.map_or("-".into(), |a| format!("{a:.3}")),
+                100.0 * trial.missed_at_95
             );
-            let tells = auroc.is_some_and(|auroc| auroc >= LEAST_AUROC);
-            if matches!(args.ood, OodChoice::Auto) && !tells {
-                continue;
-            }
-            for &keep in &args.ood_keep {
-                rules[tier].ood = Some((*method, ood::cut(&inside, keep)));
-                let found = covered(rules);
-                let forced = !matches!(args.ood, OodChoice::Auto) && chosen.is_none();
-                if forced || found.0 > best.0 || found.1 > best.1 * LEAST_GAIN {
-                    (best, chosen) = (found, Some((*method, ood::cut(&inside, keep), keep)));
-                }
-            }
         }
-        rules[tier].ood = chosen.map(|(method, cut, _)| (method, cut));
-        if let Some((method, cut, keep)) = chosen {
-            let method = format!("{method:?}").to_lowercase();
-            println!(
-                "  taken: {method}, cut {cut}, which {:.0} % of the in-scope rows pass",
+        let taken = trials
+            .iter()
+            .find_map(|trial| Some((trial.method, trial.taken?)));
+        match taken {
+            Some((method, (threshold, keep))) => println!(
+                "  taken: {}, threshold {threshold}, which {:.0} % of the in-scope rows pass",
+                word(method),
                 100.0 * keep
-            );
-        } else if !scores[tier].is_empty() {
-            println!("  none lets more be answered than the confidence alone");
+            ),
+            None => println!("  none lets more be answered than the confidence alone"),
         }
     }
-    Ok(())
-}
-
-/// What the rules make of the rows.
-fn decisions(rows: &[Examined], rules: &[TierRule], scores: &Scores) -> Vec<Decision> {
-    let says = |at: usize, row: &Examined, tier: usize| {
-        let raw = row.tiers.get(tier)?.as_ref()?;
-        let rule = &rules[tier];
-        let calibrated = calibrate::calibrate(&raw.logits, rule.temperature);
-        let best = calibrated
-            .probabilities
-            .iter()
-            .position(|p| *p == calibrated.confidence);
-        let in_distribution = rule.ood.is_none_or(|(method, cut)| {
-            let of_method = scores[tier].iter().find(|(m, _)| *m == method);
-            let score = of_method.and_then(|(_, s)| s.get(at).copied().flatten());
-            score.is_some_and(|score| score <= cut)
-        });
-        Some(TierSays {
-            confidence: calibrated.confidence,
-            correct: row.truth.is_some() && row.truth == best,
-            in_distribution,
-        })
-    };
-    rows.iter()
-        .enumerate()
-        .map(|(at, row)| Decision {
-            tiers: (0..rules.len()).map(|tier| says(at, row, tier)).collect(),
-            slice: row.slice.clone(),
-        })
-        .collect()
 }
 
 fn print(
@@ -515,12 +404,12 @@ fn print(
     }
     println!("  default risk: {} %", 100.0 * default_risk);
     if names.len() == 1 && !args.per_slice {
-        let says = |row: &Decision| {
-            let says = row.tiers[0]?;
-            says.in_distribution
-                .then_some((says.confidence, says.correct))
+        let pair = |row: &Decision| {
+            let tier = row.tiers[0]?;
+            tier.in_distribution
+                .then_some((tier.confidence, tier.correct))
         };
-        let pairs: Vec<(f64, bool)> = cal.iter().filter_map(says).collect();
+        let pairs: Vec<(f64, bool)> = cal.iter().filter_map(pair).collect();
         let of_sgr = sgr(&pairs, default_risk, args.delta);
         println!(
             "  for comparison, SGR at {} %: {}",
@@ -533,9 +422,9 @@ fn print(
     }
 }
 
-fn store_rule(workshop: &mut Workshop, name: &str, rule: &TierRule) -> Result<()> {
+fn store_rule(draft: &mut BundleDraft, name: &str, rule: &TierRule) -> Result<()> {
     let license = {
-        let manifest = &workshop.manifest;
+        let manifest = &draft.manifest;
         let head = manifest.heads.get(name).context("a head is gone")?;
         let entry = manifest
             .files
@@ -551,41 +440,17 @@ fn store_rule(workshop: &mut Workshop, name: &str, rule: &TierRule) -> Result<()
             file: match file_name(name, method) {
                 None => None,
                 Some(kept) => {
-                    let onnx = workshop.kept(&kept).context("the OOD model is gone")?;
+                    let onnx = draft.stashed(&kept).context("the OOD model is gone")?;
                     let path = format!("{name}/ood.onnx");
-                    workshop.put(&path, &onnx, &license)?;
+                    draft.put(&path, &onnx, &license)?;
                     Some(path)
                 }
             },
         }),
     };
-    if let Some(head) = workshop.manifest.heads.get_mut(name) {
+    if let Some(head) = draft.manifest.heads.get_mut(name) {
         head.temperature = rule.temperature;
         head.ood = ood;
     }
     Ok(())
-}
-
-/// The first tier's confidences: borders from TUNE's quantiles, counts from CAL.
-fn reference(tune: &[Decision], cal: &[Decision]) -> Option<Reference> {
-    let first = |rows: &[Decision]| -> Vec<f64> {
-        let says = |row: &Decision| row.tiers.first().copied().flatten();
-        rows.iter()
-            .filter_map(says)
-            .map(|says| says.confidence)
-            .collect()
-    };
-    let mut sorted = first(tune);
-    sorted.sort_by(f64::total_cmp);
-    let quantile = |i: usize| sorted.get(i * sorted.len() / (EDGES + 1)).copied();
-    let mut edges: Vec<f64> = (1..=EDGES).filter_map(quantile).collect();
-    edges
-        .iter_mut()
-        .for_each(|edge| *edge = (*edge * 1e6).round() / 1e6);
-    edges.dedup();
-    let mut counts = vec![0; edges.len() + 1];
-    for confidence in first(cal) {
-        counts[edges.partition_point(|&edge| edge <= confidence)] += 1;
-    }
-    (!edges.is_empty()).then_some(Reference { edges, counts })
 }

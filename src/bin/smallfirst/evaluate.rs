@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
-use smallfirst::bundle::Bundle;
 use smallfirst::data::{Prints, Row};
 use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
@@ -16,7 +15,9 @@ use smallfirst::remote::{AnswerCache, Question, Remote, RemoteOptions, Trace, Un
 use smallfirst::runtime::{Clock, Runtime, Scored};
 use smallfirst::task::Input;
 
-use crate::folder::{Folder, Stopwatch, Workshop, fingerprint, open, the_task};
+use crate::draft::BundleDraft;
+use crate::fingerprint::fingerprint;
+use crate::folder::{Folder, Stopwatch, open, the_task};
 use crate::http::Http;
 use crate::rows::{ColumnArgs, bar, for_all, places, prints, with_input};
 
@@ -152,8 +153,8 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
             );
         }
     }
-    let workshop = Workshop::open(&args.bundle)?;
-    let duplicates = duplicates(&workshop, task, &rows)?;
+    let draft = BundleDraft::open(&args.bundle)?;
+    let duplicates = duplicates(&draft, task, &rows)?;
     let mut observations = observe(runtime, task, &rows)?;
     for (row, outcome) in observations
         .iter_mut()
@@ -215,10 +216,10 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
 }
 
 /// How many rows an earlier command has trained or calibrated on, equal and nearly so.
-fn duplicates(workshop: &Workshop, task: &str, rows: &[Row]) -> Result<Option<(usize, usize)>> {
+fn duplicates(draft: &BundleDraft, task: &str, rows: &[Row]) -> Result<Option<(usize, usize)>> {
     let mut found = None;
     for split in ["train", "cal"] {
-        if let Some(kept) = workshop.kept(&format!("{task}.{split}.json")) {
+        if let Some(kept) = draft.stashed(&format!("{task}.{split}.json")) {
             let earlier: Prints = serde_json::from_slice(&kept)?;
             let overlap = prints(rows).overlap(&earlier);
             let (exact, near) = found.unwrap_or((0, 0));
@@ -361,18 +362,14 @@ fn remote_outcomes(
 }
 
 fn write(args: &EvaluateArgs, task: &str, report: &Report) -> Result<()> {
-    let mut workshop = Workshop::open(&args.bundle)?;
-    let entry = workshop
-        .manifest
-        .tasks
-        .get(task)
-        .context("the task is gone")?;
+    let mut draft = BundleDraft::open(&args.bundle)?;
+    let entry = draft.manifest.tasks.get(task).context("the task is gone")?;
     let head = entry
         .tiers
         .first()
-        .and_then(|name| workshop.manifest.heads.get(name));
+        .and_then(|name| draft.manifest.heads.get(name));
     let file = head.map(|head| head.file.clone()).unwrap_or_default();
-    let license = workshop
+    let license = draft
         .manifest
         .files
         .get(&file)
@@ -391,26 +388,16 @@ fn write(args: &EvaluateArgs, task: &str, report: &Report) -> Result<()> {
         format!("{task}/evaluation.json"),
         format!("{task}/README.md"),
     );
-    workshop.put(&evaluation, json.as_bytes(), &license)?;
-    workshop.put(&path, card::render(report, &about).as_bytes(), &license)?;
-    if let Some(entry) = workshop.manifest.tasks.get_mut(task) {
+    draft.put(&evaluation, json.as_bytes(), &license)?;
+    draft.put(&path, card::render(report, &about).as_bytes(), &license)?;
+    if let Some(entry) = draft.manifest.tasks.get_mut(task) {
         entry.evaluation = Some(evaluation);
         entry.card = Some(path);
     }
-    workshop.save()?;
+    draft.save()?;
     println!(
         "wrote the card and the evaluation of \"{task}\"; next: smallfirst pack {}",
         args.bundle.display()
     );
     Ok(())
-}
-
-/// Whether the evaluation in a bundle is of the models and rules it ships.
-pub fn is_current(bundle: &Bundle, task: &str, evaluation: &[u8]) -> Result<bool> {
-    #[derive(Deserialize)]
-    struct Stated {
-        fingerprint: String,
-    }
-    let stated: Stated = serde_json::from_slice(evaluation)?;
-    Ok(stated.fingerprint == fingerprint(bundle, task)?)
 }

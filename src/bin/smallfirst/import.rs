@@ -1,24 +1,20 @@
-//! `import`: a model exported as ONNX becomes a task of a bundle. And `embed`, which gives a trainer
-//! elsewhere the vectors to train on.
+//! `import`: a model exported as ONNX becomes a task of a bundle.
 
 use std::fs;
-use std::io::{BufReader, BufWriter, Write};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use smallfirst::Code;
-use smallfirst::bundle::{
-    Encoder, Features, Head, LanguageLimit, Limits, ModelOutput, Pooling, TaskEntry, Tokenizer,
-    TokenizerKind,
-};
+use smallfirst::bundle::{Features, Head, ModelOutput};
 use smallfirst::data::archive;
-use smallfirst::engine::import::{Contents, contents, keep_scores};
-use smallfirst::task::{Input, Label, TaskKind};
+use smallfirst::engine::onnx::scores::{Contents, contents, keep_scores};
+use smallfirst::task::InputKind;
 
-use crate::folder::{Workshop, check_name, open, read, read_model};
-use crate::rows::{ColumnArgs, for_all};
-use crate::train::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
+use crate::draft::BundleDraft;
+use crate::encoders::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
+use crate::folder::{check_name, open, read, read_model};
+use crate::task_args::{TaskArgs, labels};
 
 #[derive(Args)]
 pub struct ImportArgs {
@@ -63,99 +59,6 @@ pub struct ImportArgs {
     words: TaskArgs,
 }
 
-/// What a task says of itself.
-#[derive(Args)]
-pub struct TaskArgs {
-    /// The task's name for people
-    #[arg(long)]
-    title: Option<String>,
-    /// What the task decides, in one sentence; also what a remote LLM is told
-    #[arg(long)]
-    instruction: Option<String>,
-    /// The shortest input in bytes
-    #[arg(long, default_value_t = 1)]
-    min_bytes: u64,
-    /// The longest input in bytes
-    #[arg(long, default_value_t = 262_144)]
-    max_bytes: u64,
-    /// The most tokens of an input
-    #[arg(long)]
-    max_tokens: Option<u32>,
-    /// The labels of --language-task that the task covers
-    #[arg(long, value_delimiter = ',', requires = "language_task")]
-    languages: Vec<String>,
-    /// The task of the same bundle that tells the language
-    #[arg(long)]
-    language_task: Option<String>,
-}
-
-impl TaskArgs {
-    pub fn limits(&self) -> Limits {
-        Limits {
-            min_bytes: self.min_bytes,
-            max_bytes: self.max_bytes,
-            max_tokens: self.max_tokens,
-            languages: self.language_task.as_ref().map(|task| LanguageLimit {
-                allow: self.languages.clone(),
-                task: task.clone(),
-            }),
-        }
-    }
-
-    pub fn entry(
-        &self,
-        task: &str,
-        input: smallfirst::task::InputKind,
-        labels: Vec<Label>,
-    ) -> TaskEntry {
-        TaskEntry {
-            kind: TaskKind::Classify,
-            input,
-            title: self.title.clone().unwrap_or_else(|| task.to_owned()),
-            instruction: self
-                .instruction
-                .clone()
-                .unwrap_or_else(|| format!("Classify the input for the task \"{task}\".")),
-            labels,
-            limits: self.limits(),
-            tiers: vec![task.to_owned()],
-            prompt: None,
-            extract: None,
-            card: None,
-            evaluation: None,
-            guarantee: None,
-        }
-    }
-}
-
-/// Labels from a list with commas, or from a JSON file.
-pub fn labels(given: &str) -> Result<Vec<Label>> {
-    #[derive(serde::Deserialize)]
-    #[serde(untagged)]
-    enum Entry {
-        Id(String),
-        Label(Label),
-    }
-    let plain = |id: &str| Label {
-        id: id.trim().to_owned(),
-        title: None,
-    };
-    if !given.ends_with(".json") {
-        return Ok(given.split(',').map(plain).collect());
-    }
-    let json = read(given.as_ref()).with_context(|| format!("{given} cannot be read"))?;
-    let entries: Vec<Entry> = serde_json::from_slice(&json).with_context(|| {
-        format!("{given} must be a list of strings or of {{\"id\", \"title\"}}")
-    })?;
-    Ok(entries
-        .into_iter()
-        .map(|entry| match entry {
-            Entry::Id(id) => plain(&id),
-            Entry::Label(label) => label,
-        })
-        .collect())
-}
-
 /// Brings a model into a bundle.
 pub fn import(args: &ImportArgs) -> Result<()> {
     check_name("--task", &args.task)?;
@@ -196,22 +99,22 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         _ if cut.output.name.contains("prob") => ModelOutput::Probabilities,
         _ => ModelOutput::Logits,
     };
-    let mut workshop = Workshop::open_or_new(&args.out)?;
-    let (encoder, features) = source(args, &mut workshop, &left)?;
+    let mut draft = BundleDraft::open_or_new(&args.out)?;
+    let (encoder, features) = source(args, &mut draft, &left)?;
     let input = match (&encoder, &features) {
         (_, Some(features)) => features.input(),
-        _ => smallfirst::task::InputKind::Text,
+        _ => InputKind::Text,
     };
     let file = format!("{}/head.onnx", args.task);
     for text in ["LICENSE", "NOTICE"] {
         if let Ok(bytes) = read(&args.model.with_file_name(text)) {
-            workshop.write(&format!("{}/{text}", args.task), &bytes)?;
+            draft.write(&format!("{}/{text}", args.task), &bytes)?;
         }
     }
     // A model that needs no cutting is shipped byte for byte.
     let unchanged = found.outputs.len() == 1 && found.outputs[0].name == cut.output.name;
     let bytes = if unchanged { &onnx } else { &cut.onnx };
-    workshop.put(&file, bytes, &args.license)?;
+    draft.put(&file, bytes, &args.license)?;
     let head = Head {
         file,
         encoder,
@@ -222,10 +125,10 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         ood: None,
         threshold: args.threshold,
     };
-    workshop.manifest.heads.insert(args.task.clone(), head);
+    draft.manifest.heads.insert(args.task.clone(), head);
     let entry = args.words.entry(&args.task, input, labels);
-    workshop.manifest.tasks.insert(args.task.clone(), entry);
-    workshop.save()?;
+    draft.manifest.tasks.insert(args.task.clone(), entry);
+    draft.save()?;
     // Loading it shows whether it runs here.
     let runtime = open(&args.out)?;
     pollster::block_on(
@@ -262,7 +165,7 @@ fn model(path: &Path) -> Result<(String, Vec<u8>)> {
 /// What the model reads.
 fn source(
     args: &ImportArgs,
-    workshop: &mut Workshop,
+    draft: &mut BundleDraft,
     found: &Contents,
 ) -> Result<(Option<String>, Option<Features>)> {
     if let Some(wanted) = &args.encoder {
@@ -280,16 +183,16 @@ fn source(
                 width.unwrap_or(0)
             );
         }
-        copy_encoder(workshop, &base, &args.encoders_from, &name)?;
+        copy_encoder(draft, &base, &args.encoders_from, &name)?;
         let tokenizer = tokenizer_of(&base, Some(&name))?;
-        copy_tokenizer(workshop, &base, &args.encoders_from, &tokenizer)?;
+        copy_tokenizer(draft, &base, &args.encoders_from, &tokenizer)?;
         return Ok((Some(name), None));
     }
     match args.features.as_deref().and_then(|f| f.split_once('=')) {
         Some(("ngrams", path)) => {
             let bytes = read(path.as_ref()).with_context(|| format!("{path} cannot be read"))?;
             let file = format!("{}/ngrams.json", args.task);
-            workshop.put(&file, &bytes, &args.license)?;
+            draft.put(&file, &bytes, &args.license)?;
             Ok((None, Some(Features::Ngrams { file })))
         }
         Some(("byte-windows", numbers)) => {
@@ -316,170 +219,4 @@ fn source(
             "say what the model reads: --encoder <name>, or --features ngrams=... or byte-windows=..."
         ),
     }
-}
-
-#[derive(Args)]
-pub struct EncoderArgs {
-    /// The ONNX model: token ids in, one vector or a vector a token out
-    model: PathBuf,
-    /// The bundle's folder, which must hold a task
-    #[arg(long)]
-    out: PathBuf,
-    /// The encoder's name
-    #[arg(long)]
-    name: String,
-    /// A Hugging Face tokenizer.json
-    #[arg(long)]
-    tokenizer: PathBuf,
-    /// The length of its vector, where the model does not say
-    #[arg(long)]
-    dimension: Option<u32>,
-    /// The model gives a vector a token; take their mean
-    #[arg(long)]
-    mean: bool,
-    /// Add the tokenizer's special tokens
-    #[arg(long)]
-    special: bool,
-    /// The most tokens it reads
-    #[arg(long)]
-    max_tokens: Option<u32>,
-    /// The licence, as an SPDX expression
-    #[arg(long)]
-    license: String,
-}
-
-/// Brings an encoder into a bundle, for heads to be trained on. LICENSE, NOTICE and README.md beside
-/// the model come along.
-pub fn add_encoder(args: &EncoderArgs) -> Result<()> {
-    check_name("--name", &args.name)?;
-    let mut workshop = Workshop::open(&args.out)?;
-    let onnx = read_model(&args.model)?;
-    let found = contents(&args.model.display().to_string(), &onnx)?;
-    if !found.unsupported.is_empty() {
-        let named: Vec<&str> = found.unsupported.keys().map(String::as_str).collect();
-        bail!(
-            "the encoder uses operators the engine does not have: {}",
-            named.join(", ")
-        );
-    }
-    let stated = found
-        .outputs
-        .first()
-        .and_then(|output| output.dims.last().copied().flatten());
-    let dimension = args
-        .dimension
-        .or(stated.and_then(|n| u32::try_from(n).ok()));
-    let dimension = dimension
-        .context("the model does not say the length of its vector; name it with --dimension")?;
-    let tokenizer = read(&args.tokenizer).with_context(|| args.tokenizer.display().to_string())?;
-    let file = |name: &str| format!("{}/{name}", args.name);
-    workshop.put(&file("encoder.onnx"), &onnx, &args.license)?;
-    workshop.put(&file("tokenizer.json"), &tokenizer, &args.license)?;
-    for text in ["LICENSE", "NOTICE", "README.md"] {
-        if let Ok(bytes) = read(&args.model.with_file_name(text)) {
-            match text {
-                "README.md" => workshop.put(&file(text), &bytes, &args.license)?,
-                _ => workshop.write(&file(text), &bytes)?,
-            }
-        }
-    }
-    let named = Tokenizer {
-        kind: TokenizerKind::HfTokenizer,
-        file: file("tokenizer.json"),
-    };
-    workshop
-        .manifest
-        .tokenizers
-        .insert(args.name.clone(), named);
-    let encoder = Encoder {
-        file: file("encoder.onnx"),
-        features: Features::Tokens {
-            tokenizer: args.name.clone(),
-            special: args.special,
-        },
-        dimension,
-        pooling: args.mean.then_some(Pooling::Mean),
-        max_tokens: args.max_tokens,
-    };
-    workshop
-        .manifest
-        .encoders
-        .insert(args.name.clone(), encoder);
-    workshop.save()?;
-    let limits = Limits {
-        min_bytes: 1,
-        max_bytes: 1000,
-        max_tokens: None,
-        languages: None,
-    };
-    let vector = pollster::block_on(open(&args.out)?.embed(
-        &args.name,
-        Input::Text("one two three"),
-        &limits,
-    ))?;
-    if vector.len() != dimension as usize {
-        bail!(
-            "the encoder gives {} numbers, not {dimension}",
-            vector.len()
-        );
-    }
-    println!("added the encoder \"{}\"", args.name);
-    Ok(())
-}
-
-#[derive(Args)]
-pub struct EmbedArgs {
-    /// Rows: .jsonl, .csv, .tsv or .parquet
-    #[arg(long)]
-    data: PathBuf,
-    #[command(flatten)]
-    columns: ColumnArgs,
-    /// The encoder
-    #[arg(long, default_value = "static")]
-    encoder: String,
-    /// The bundle the encoder is taken from
-    #[arg(long, default_value = "models")]
-    encoders_from: PathBuf,
-    /// Where the JSON Lines of {"vector", "label"} go
-    #[arg(long)]
-    out: PathBuf,
-}
-
-/// Writes the encoder's vectors, for training a model elsewhere.
-pub fn embed(args: &EmbedArgs) -> Result<()> {
-    let rows = args.columns.read(&args.data)?;
-    let base = open(&args.encoders_from).context("--encoders-from")?;
-    let name = find_encoder(&base, &args.encoder)?.context("--encoder none has no vectors")?;
-    let limits = Limits {
-        min_bytes: 1,
-        max_bytes: u64::MAX,
-        max_tokens: None,
-        languages: None,
-    };
-    let vectors = for_all(&rows, "embedding", |row| {
-        match pollster::block_on(base.embed(&name, Input::Text(&row.text), &limits)) {
-            Ok(vector) => Ok(Some(vector)),
-            Err(e) if matches!(e.code(), Code::InputTooShort | Code::InputTooLong) => Ok(None),
-            Err(e) => Err(e).with_context(|| format!("line {}", row.line)),
-        }
-    })?;
-    let mut out = BufWriter::new(fs::File::create(&args.out)?);
-    let mut written = 0;
-    for (row, vector) in rows.iter().zip(vectors) {
-        if let Some(vector) = vector {
-            serde_json::to_writer(
-                &mut out,
-                &serde_json::json!({"vector": vector, "label": row.label}),
-            )?;
-            writeln!(out)?;
-            written += 1;
-        }
-    }
-    out.flush()?;
-    println!(
-        "{written} vectors of \"{name}\" in {}; {} rows are not for the encoder",
-        args.out.display(),
-        rows.len() - written
-    );
-    Ok(())
 }

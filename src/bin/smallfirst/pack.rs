@@ -15,8 +15,9 @@ use smallfirst::engine::{Element, Model, Shape};
 use smallfirst::task::TaskKind;
 use smallfirst::text::{NgramVocabulary, TextTokenizer};
 
-use crate::evaluate::is_current;
-use crate::folder::{hex, open, read_model, with_extension, write_in, written};
+use crate::draft::written;
+use crate::fingerprint::{hex, is_current, with_extension};
+use crate::folder::{open, read_model, write_in};
 
 #[derive(Args)]
 pub struct PackArgs {

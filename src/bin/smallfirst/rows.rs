@@ -107,6 +107,32 @@ pub fn prints(rows: &[Row]) -> Prints {
     Prints::new(rows.iter().map(|row| row.text.as_str()))
 }
 
+/// Says how much of a file is in the training data, and where.
+pub fn report_overlap(
+    name: &str,
+    overlap: &data::Overlap,
+    line: impl Fn(usize) -> usize,
+    of: usize,
+) {
+    if overlap.exact.is_empty() && overlap.near.is_empty() {
+        return;
+    }
+    let found = overlap.exact.iter().chain(&overlap.near);
+    let lines: Vec<String> = found.take(5).map(|(at, _)| line(*at).to_string()).collect();
+    println!(
+        "{name}: {} of {of} rows are in the training data and {} nearly so (lines {}, ...); scores on them are too good",
+        overlap.exact.len(),
+        overlap.near.len(),
+        lines.join(", ")
+    );
+}
+
+/// The file's name up to the first dot.
+pub fn stem(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.split('.').next().unwrap_or("task").to_owned()
+}
+
 /// A bar of `n` steps, on a terminal only.
 pub fn bar(n: usize, what: &str) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg:24} {bar:40} {pos}/{len} {eta}")

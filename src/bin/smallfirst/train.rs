@@ -1,23 +1,24 @@
-//! `train` and `split`.
+//! `train`: a head on a frozen encoder.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use smallfirst::Code;
 use smallfirst::bundle::{Addend, Features, Head, Limits, ModelOutput};
 use smallfirst::calibrate::ood;
-use smallfirst::data::{self, Prints};
-use smallfirst::engine::export;
+use smallfirst::data::Prints;
+use smallfirst::engine::onnx::writer;
 use smallfirst::runtime::Runtime;
 use smallfirst::task::{Input, InputKind, Label};
 use smallfirst::train::{self, Options, Samples, Trained};
 
-use crate::folder::{Folder, Workshop, check_name, open};
-use crate::import::{self, TaskArgs};
-use crate::rows::{ColumnArgs, bar, for_all, places, prints};
+use crate::draft::BundleDraft;
+use crate::encoders::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
+use crate::folder::{Folder, check_name, open};
+use crate::rows::{ColumnArgs, bar, for_all, places, prints, report_overlap, stem};
+use crate::task_args::{self, TaskArgs};
 
 #[derive(Args)]
 pub struct TrainArgs {
@@ -94,9 +95,9 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let own = prints(&rows);
     report_duplicates(args, &own)?;
 
-    let mut workshop = Workshop::open_or_new(&args.out)?;
+    let mut draft = BundleDraft::open_or_new(&args.out)?;
     if args.add_tier {
-        let entry = workshop.manifest.tasks.get(&task);
+        let entry = draft.manifest.tasks.get(&task);
         let entry =
             entry.with_context(|| format!("the bundle has no task \"{task}\" to add a tier to"))?;
         let known: Vec<&str> = entry.labels.iter().map(|l| l.id.as_str()).collect();
@@ -153,9 +154,9 @@ pub fn train(args: &TrainArgs) -> Result<()> {
         (Some(encoder), true) => format!("{task}-{encoder}"),
         _ => task.clone(),
     };
-    let head = write_head(&mut workshop, args, &name, &encoder, &tokenizer, &trained)?;
+    let head = write_head(&mut draft, args, &name, &encoder, &tokenizer, &trained)?;
     if let Some(encoder) = &encoder {
-        copy_encoder(&mut workshop, &base, &args.encoders_from, encoder)?;
+        copy_encoder(&mut draft, &base, &args.encoders_from, encoder)?;
         for (method, model) in [
             (
                 "mahalanobis",
@@ -164,14 +165,14 @@ pub fn train(args: &TrainArgs) -> Result<()> {
             ("knn", ood::nearest_neighbour(&dense, width)),
         ] {
             if let Some(model) = model {
-                workshop.keep(&format!("{name}.{method}.onnx"), &model)?;
+                draft.stash(&format!("{name}.{method}.onnx"), &model)?;
             }
         }
     }
-    copy_tokenizer(&mut workshop, &base, &args.encoders_from, &tokenizer)?;
-    workshop.manifest.heads.insert(name.clone(), head);
+    copy_tokenizer(&mut draft, &base, &args.encoders_from, &tokenizer)?;
+    draft.manifest.heads.insert(name.clone(), head);
     if args.add_tier {
-        if let Some(entry) = workshop.manifest.tasks.get_mut(&task) {
+        if let Some(entry) = draft.manifest.tasks.get_mut(&task) {
             if !entry.tiers.contains(&name) {
                 entry.tiers.push(name.clone());
             }
@@ -182,7 +183,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     } else {
         let titled = match &args.labels {
             None => Vec::new(),
-            Some(given) => import::labels(given)?,
+            Some(given) => task_args::labels(given)?,
         };
         let places = places(&titled);
         let label = |&id: &&str| Label {
@@ -192,21 +193,15 @@ pub fn train(args: &TrainArgs) -> Result<()> {
         let entry = args
             .words
             .entry(&task, InputKind::Text, labels.keys().map(label).collect());
-        workshop.manifest.tasks.insert(task.clone(), entry);
+        draft.manifest.tasks.insert(task.clone(), entry);
     }
-    workshop.keep(&format!("{task}.train.json"), &serde_json::to_vec(&own)?)?;
-    workshop.save()?;
+    draft.stash(&format!("{task}.train.json"), &serde_json::to_vec(&own)?)?;
+    draft.save()?;
     println!(
         "wrote the head \"{name}\" to {}; next: smallfirst calibrate {0} --task {task} --data <rows it has not seen>",
         args.out.display()
     );
     Ok(())
-}
-
-/// The file's name up to the first dot.
-fn stem(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    name.split('.').next().unwrap_or("task").to_owned()
 }
 
 fn report_duplicates(args: &TrainArgs, own: &Prints) -> Result<()> {
@@ -229,67 +224,6 @@ fn report_duplicates(args: &TrainArgs, own: &Prints) -> Result<()> {
         );
     }
     Ok(())
-}
-
-/// Says how much of a file is in the training data, and where.
-pub fn report_overlap(
-    name: &str,
-    overlap: &data::Overlap,
-    line: impl Fn(usize) -> usize,
-    of: usize,
-) {
-    if overlap.exact.is_empty() && overlap.near.is_empty() {
-        return;
-    }
-    let found = overlap.exact.iter().chain(&overlap.near);
-    let lines: Vec<String> = found.take(5).map(|(at, _)| line(*at).to_string()).collect();
-    println!(
-        "{name}: {} of {of} rows are in the training data and {} nearly so (lines {}, ...); scores on them are too good",
-        overlap.exact.len(),
-        overlap.near.len(),
-        lines.join(", ")
-    );
-}
-
-/// The encoder that is meant, or nothing for `none`.
-pub fn find_encoder(base: &Runtime<Folder>, wanted: &str) -> Result<Option<String>> {
-    if wanted == "none" {
-        return Ok(None);
-    }
-    let encoders = &base.bundle().manifest().encoders;
-    if encoders.contains_key(wanted) {
-        return Ok(Some(wanted.to_owned()));
-    }
-    match encoders
-        .keys()
-        .filter(|e| e.starts_with(wanted))
-        .collect::<Vec<_>>()[..]
-    {
-        [only] => Ok(Some(only.clone())),
-        _ => bail!(
-            "--encoder {wanted}: the bundle of --encoders-from has {}, or say none",
-            encoders.keys().cloned().collect::<Vec<_>>().join(", ")
-        ),
-    }
-}
-
-/// The tokenizer that n-grams are made of: the encoder's, or the bundle's only one.
-pub fn tokenizer_of(base: &Runtime<Folder>, encoder: Option<&str>) -> Result<String> {
-    let manifest = base.bundle().manifest();
-    let features = encoder
-        .and_then(|e| manifest.encoders.get(e))
-        .map(|e| &e.features);
-    match features {
-        Some(Features::Tokens { tokenizer, .. }) => return Ok(tokenizer.clone()),
-        Some(_) => bail!("the encoder does not read text"),
-        None => {}
-    }
-    manifest
-        .tokenizers
-        .keys()
-        .next()
-        .cloned()
-        .context("the bundle of --encoders-from has no tokenizer")
 }
 
 type RowFeatures = Option<(Vec<f32>, Vec<u32>)>;
@@ -357,7 +291,7 @@ fn fit(samples: &Samples, groups: &[usize], args: &TrainArgs) -> Result<Trained>
 }
 
 fn write_head(
-    workshop: &mut Workshop,
+    draft: &mut BundleDraft,
     args: &TrainArgs,
     name: &str,
     encoder: &Option<String>,
@@ -373,20 +307,20 @@ fn write_head(
     let zero = vec![0.0; model.bias.len()];
     let mut addend = None;
     if encoder.is_some() {
-        let onnx = export::linear(&model.weights, &model.bias);
-        workshop.put(&file, &onnx, &args.license)?;
+        let onnx = writer::linear(&model.weights, &model.bias);
+        draft.put(&file, &onnx, &args.license)?;
         if args.ngrams > 0 {
             let file = format!("{name}/ngrams.onnx");
-            workshop.put(&file, &export::rows_sum(&model.table, &zero), &args.license)?;
+            draft.put(&file, &writer::rows_sum(&model.table, &zero), &args.license)?;
             addend = Some(Addend {
                 file,
                 features: hashed.clone(),
             });
         }
     } else {
-        workshop.put(
+        draft.put(
             &file,
-            &export::rows_sum(&model.table, &model.bias),
+            &writer::rows_sum(&model.table, &model.bias),
             &args.license,
         )?;
     }
@@ -400,105 +334,4 @@ fn write_head(
         ood: None,
         threshold: None,
     })
-}
-
-pub fn copy_encoder(
-    workshop: &mut Workshop,
-    base: &Runtime<Folder>,
-    from: &Path,
-    name: &str,
-) -> Result<()> {
-    let manifest = base.bundle().manifest();
-    let encoder = manifest.encoders.get(name).context("the encoder is gone")?;
-    let card = Path::new(&encoder.file).with_file_name("README.md");
-    let mut paths = vec![encoder.file.clone()];
-    let card = card.to_string_lossy().into_owned();
-    if manifest.files.contains_key(&card) {
-        paths.push(card);
-    }
-    if !same_folder(&workshop.folder(), from) {
-        for path in paths {
-            let entry = manifest.files.get(&path).context("a file is not listed")?;
-            workshop.copy(from, &path, entry)?;
-        }
-    }
-    workshop
-        .manifest
-        .encoders
-        .insert(name.to_owned(), encoder.clone());
-    Ok(())
-}
-
-pub fn copy_tokenizer(
-    workshop: &mut Workshop,
-    base: &Runtime<Folder>,
-    from: &Path,
-    name: &str,
-) -> Result<()> {
-    let manifest = base.bundle().manifest();
-    let tokenizer = manifest
-        .tokenizers
-        .get(name)
-        .context("the tokenizer is gone")?;
-    if !same_folder(&workshop.folder(), from) {
-        let entry = manifest
-            .files
-            .get(&tokenizer.file)
-            .context("a file is not listed")?;
-        workshop.copy(from, &tokenizer.file, entry)?;
-    }
-    workshop
-        .manifest
-        .tokenizers
-        .insert(name.to_owned(), tokenizer.clone());
-    Ok(())
-}
-
-fn same_folder(a: &Path, b: &Path) -> bool {
-    matches!((fs::canonicalize(a), fs::canonicalize(b)), (Ok(a), Ok(b)) if a == b)
-}
-
-#[derive(Args)]
-pub struct SplitArgs {
-    /// Labelled rows: .jsonl, .csv, .tsv or .parquet
-    #[arg(long)]
-    data: PathBuf,
-    #[command(flatten)]
-    columns: ColumnArgs,
-    /// Where <name>.train.jsonl, .tune.jsonl, .cal.jsonl and .test.jsonl go; <name> is the data file's
-    #[arg(long)]
-    out: PathBuf,
-    /// The shares of train, tune, cal and test
-    #[arg(long, value_delimiter = ',', default_value = "50,10,20,20")]
-    shares: Vec<f64>,
-    /// Decides what goes where
-    #[arg(long, default_value_t = 0)]
-    seed: u64,
-}
-
-/// Deals rows out to the four splits; copies and near-copies stay together.
-pub fn split(args: &SplitArgs) -> Result<()> {
-    const PARTS: [&str; 4] = ["train", "tune", "cal", "test"];
-    if args.shares.len() != PARTS.len() || args.shares.iter().any(|s| !(s.is_finite() && *s > 0.0))
-    {
-        bail!("--shares takes four numbers above 0, for train, tune, cal and test");
-    }
-    let rows = args.columns.read(&args.data)?;
-    let labels: Vec<Option<String>> = rows.iter().map(|row| row.label.clone()).collect();
-    let parts = data::split(&prints(&rows).groups(), &labels, &args.shares, args.seed);
-    fs::create_dir_all(&args.out)?;
-    for (part, name) in PARTS.iter().enumerate() {
-        let mut lines = String::new();
-        let mut n = 0;
-        for (row, _) in rows.iter().zip(&parts).filter(|(_, p)| **p == part) {
-            let line =
-                serde_json::json!({"input": row.text, "label": row.label, "slice": row.slice});
-            lines += &format!("{line}\n");
-            n += 1;
-        }
-        let path = args.out.join(format!("{}.{name}.jsonl", stem(&args.data)));
-        fs::write(&path, lines)?;
-        println!("{}: {n} rows", path.display());
-    }
-    Ok(())
 }

@@ -7,7 +7,8 @@ use clap::Args;
 use smallfirst::bundle::{Extract, Limits, PromptTemplate, TaskEntry};
 use smallfirst::task::{InputKind, TaskKind};
 
-use crate::folder::{Workshop, check_name};
+use crate::draft::BundleDraft;
+use crate::folder::check_name;
 
 #[derive(Args)]
 pub struct TextArgs {
@@ -45,7 +46,7 @@ pub struct TextArgs {
 /// Adds the task, or replaces it.
 pub fn add_text(args: &TextArgs) -> Result<()> {
     check_name("--task", &args.task)?;
-    let mut workshop = Workshop::open(&args.bundle)?;
+    let mut draft = BundleDraft::open(&args.bundle)?;
     let entry = TaskEntry {
         kind: TaskKind::Generate,
         input: InputKind::Text,
@@ -71,8 +72,8 @@ pub fn add_text(args: &TextArgs) -> Result<()> {
         evaluation: None,
         guarantee: None,
     };
-    workshop.manifest.tasks.insert(args.task.clone(), entry);
-    workshop.save()?;
+    draft.manifest.tasks.insert(args.task.clone(), entry);
+    draft.save()?;
     println!("{} writes text now", args.task);
     Ok(())
 }

@@ -28,7 +28,7 @@ use crate::folder::Folder;
 use crate::rows::{ColumnArgs, bar};
 
 #[derive(Args)]
-pub struct LearnArgs {
+pub struct SimulateArgs {
     /// The folder that holds manifest.json
     bundle: PathBuf,
     /// The task; of the bundle, or a name of your own, whose labels are those of the data
@@ -179,7 +179,7 @@ struct Round {
 }
 
 /// Lets the stream through, and prints how much stays on the device.
-pub fn learn(args: &LearnArgs) -> Result<()> {
+pub fn simulate(args: &SimulateArgs) -> Result<()> {
     let rows = args.columns.read_labelled(&args.data)?;
     if rows.len() < args.parts.max(1) {
         bail!("{} has {} rows, too few", args.data.display(), rows.len());
@@ -220,7 +220,7 @@ pub fn learn(args: &LearnArgs) -> Result<()> {
     Ok(())
 }
 
-fn stream(args: &LearnArgs, rows: &[&Row], seed: u64) -> Result<Round> {
+fn stream(args: &SimulateArgs, rows: &[&Row], seed: u64) -> Result<Round> {
     let path = args.bundle.join("manifest.json");
     let json = fs::read(&path).with_context(|| path.display().to_string())?;
     let bundle = Bundle::parse(&json)?;

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use smallfirst::bundle::{Tagger, Tokenizer, TokenizerKind};
-use smallfirst::engine::import::contents;
+use smallfirst::engine::onnx::scores::contents;
 
-use crate::folder::{self, Workshop, open};
+use crate::draft::BundleDraft;
+use crate::folder::{self, open};
 
 /// Where the tagger's files are in a bundle, and its tokenizer's name.
 const NAME: &str = "tagger";
@@ -44,7 +45,7 @@ pub struct TaggerArgs {
 
 /// Adds the tagger, or replaces it, and shows what it finds.
 pub fn add_tagger(args: &TaggerArgs) -> Result<()> {
-    let mut workshop = Workshop::open(&args.out)?;
+    let mut draft = BundleDraft::open(&args.out)?;
     let read = |path: &PathBuf| folder::read(path).with_context(|| path.display().to_string());
     let onnx = folder::read_model(&args.model)?;
     let found = contents(&args.model.display().to_string(), &onnx)?;
@@ -56,22 +57,22 @@ pub fn add_tagger(args: &TaggerArgs) -> Result<()> {
         );
     }
     let file = |name: &str| format!("{NAME}/{name}");
-    workshop.put(&file("tagger.onnx"), &onnx, &args.license)?;
-    workshop.put(
+    draft.put(&file("tagger.onnx"), &onnx, &args.license)?;
+    draft.put(
         &file("tokenizer.json"),
         &read(&args.tokenizer)?,
         &args.license,
     )?;
     for text in ["LICENSE", "NOTICE"] {
         if let Ok(bytes) = folder::read(&args.model.with_file_name(text)) {
-            workshop.write(&file(text), &bytes)?;
+            draft.write(&file(text), &bytes)?;
         }
     }
     let tokenizer = Tokenizer {
         kind: TokenizerKind::HfTokenizer,
         file: file("tokenizer.json"),
     };
-    let manifest = &mut workshop.manifest;
+    let manifest = &mut draft.manifest;
     manifest.tokenizers.insert(NAME.to_owned(), tokenizer);
     manifest.tagger = Some(Tagger {
         file: file("tagger.onnx"),
@@ -81,7 +82,7 @@ pub fn add_tagger(args: &TaggerArgs) -> Result<()> {
         person: args.person.clone(),
         max_tokens: args.max_tokens,
     });
-    workshop.save()?;
+    draft.save()?;
     let people = pollster::block_on(open(&args.out)?.people(&args.text))?;
     println!("added the tagger; in \"{}\" it finds {people:?}", args.text);
     Ok(())

@@ -1,32 +1,29 @@
 //! The native command line: from labelled data to a bundle whose local answers carry a guarantee, with
 //! the very engine that the browser runs.
 
-#[path = "smallfirst/calibrate.rs"]
+mod add_encoder;
+mod add_tagger;
+mod add_text;
+mod bench;
 mod calibrate;
-#[path = "smallfirst/evaluate.rs"]
+mod draft;
+mod embed;
+mod encoders;
 mod evaluate;
-#[path = "smallfirst/folder.rs"]
+mod fingerprint;
 mod folder;
-#[path = "smallfirst/http.rs"]
 mod http;
-#[path = "smallfirst/import.rs"]
 mod import;
-#[path = "smallfirst/learn.rs"]
-mod learn;
-#[path = "smallfirst/look.rs"]
-mod look;
-#[path = "smallfirst/pack.rs"]
+mod inspect;
 mod pack;
-#[path = "smallfirst/prepare.rs"]
 mod prepare;
-#[path = "smallfirst/rows.rs"]
 mod rows;
-#[path = "smallfirst/tagger.rs"]
-mod tagger;
-#[path = "smallfirst/text_task.rs"]
-mod text_task;
-#[path = "smallfirst/train.rs"]
+mod run;
+mod simulate;
+mod split;
+mod task_args;
 mod train;
+mod validate;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -43,29 +40,29 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Deal labelled rows out to train, tune, cal and test
-    Split(train::SplitArgs),
+    Split(split::SplitArgs),
     /// Train a head on a frozen encoder
     Train(Box<train::TrainArgs>),
     /// Bring in a model that was trained elsewhere and exported as ONNX
     Import(Box<import::ImportArgs>),
     /// Bring in an encoder that was exported as ONNX
-    AddEncoder(import::EncoderArgs),
+    AddEncoder(add_encoder::EncoderArgs),
     /// Add a task that writes text, by a remote or with the input's own sentences
-    AddText(Box<text_task::TextArgs>),
+    AddText(Box<add_text::TextArgs>),
     /// Bring in a token classifier that finds people's names, for redaction
-    AddTagger(Box<tagger::TaggerArgs>),
+    AddTagger(Box<add_tagger::TaggerArgs>),
     /// Write an encoder's vectors, for training elsewhere
-    Embed(import::EmbedArgs),
+    Embed(embed::EmbedArgs),
     /// Fit the temperature and certify thresholds
     Calibrate(Box<calibrate::CalibrateArgs>),
     /// Measure a task on unseen data
     Evaluate(Box<evaluate::EvaluateArgs>),
     /// Show what learning from a remote's answers brings on a stream of labelled inputs
-    Learn(Box<learn::LearnArgs>),
+    Simulate(Box<simulate::SimulateArgs>),
     /// Make one ONNX model ready for the browser: decluttered, fused, its weights as the kernels read them
     Prepare(prepare::PrepareArgs),
     /// Time one model on this machine
-    BenchModel(prepare::BenchModelArgs),
+    BenchModel(bench::BenchModelArgs),
     /// Time the kernels on this machine
     #[cfg(feature = "bench")]
     BenchKernels {
@@ -86,29 +83,29 @@ enum Command {
         bundle: PathBuf,
     },
     /// Answer every row of a file, on this machine alone
-    Run(look::RunArgs),
+    Run(run::RunArgs),
 }
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Split(args) => train::split(&args),
+        Command::Split(args) => split::split(&args),
         Command::Train(args) => train::train(&args),
         Command::Import(args) => import::import(&args),
-        Command::AddEncoder(args) => import::add_encoder(&args),
-        Command::AddText(args) => text_task::add_text(&args),
-        Command::AddTagger(args) => tagger::add_tagger(&args),
-        Command::Embed(args) => import::embed(&args),
+        Command::AddEncoder(args) => add_encoder::add_encoder(&args),
+        Command::AddText(args) => add_text::add_text(&args),
+        Command::AddTagger(args) => add_tagger::add_tagger(&args),
+        Command::Embed(args) => embed::embed(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Evaluate(args) => evaluate::evaluate(&args),
-        Command::Learn(args) => learn::learn(&args),
+        Command::Simulate(args) => simulate::simulate(&args),
         Command::Prepare(args) => prepare::prepare(&args),
-        Command::BenchModel(args) => prepare::bench_model(&args),
+        Command::BenchModel(args) => bench::bench_model(&args),
         #[cfg(feature = "bench")]
-        Command::BenchKernels { json } => prepare::bench_kernels(json),
+        Command::BenchKernels { json } => bench::bench_kernels(json),
         Command::Pack(args) => pack::pack(&args),
-        Command::Inspect { bundle } => look::inspect(&bundle),
-        Command::Validate { bundle } => look::validate(&bundle),
-        Command::Run(args) => look::run(&args),
+        Command::Inspect { bundle } => inspect::inspect(&bundle),
+        Command::Validate { bundle } => validate::validate(&bundle),
+        Command::Run(args) => run::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,8 +1,8 @@
-//! `inspect`, `validate` and `run`.
+//! `run`: answers for the rows of a file, on this machine alone.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
@@ -10,70 +10,10 @@ use serde::Serialize;
 use smallfirst::Code;
 use smallfirst::remote::Alone;
 use smallfirst::runtime::Call;
-use smallfirst::task::{Answer, TaskKind};
+use smallfirst::task::Answer;
 
 use crate::folder::{Stopwatch, open, the_task};
 use crate::rows::{ColumnArgs, with_input};
-
-/// Prints what a bundle can do.
-pub fn inspect(folder: &Path) -> Result<()> {
-    for task in open(folder)?.tasks() {
-        println!("{}: {}", task.id, task.instruction);
-        let limits = &task.limits;
-        if task.kind == TaskKind::Generate {
-            println!("  writes text; see its prompt in manifest.json");
-            continue;
-        }
-        println!(
-            "  reads {}, {} to {} bytes; {} labels",
-            task.input.as_str(),
-            limits.min_bytes,
-            limits.max_bytes,
-            task.labels.len()
-        );
-        for tier in task.tiers {
-            let threshold = tier.threshold.map_or("never trusted".to_owned(), |t| {
-                format!("trusted from {t:.4}")
-            });
-            println!("  tier {}: {} bytes, {threshold}", tier.name, tier.bytes);
-        }
-        for risk in task.risks {
-            let percent = 100.0 * risk.risk;
-            let default = if task.risk == Some(risk.risk) {
-                " (default)"
-            } else {
-                ""
-            };
-            if risk.certified {
-                println!(
-                    "  risk {percent} %{default}: {:.1} % answered locally in calibration",
-                    100.0 * risk.coverage
-                );
-            } else {
-                println!("  risk {percent} %: not certified");
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Checks every file and loads every model.
-pub fn validate(folder: &Path) -> Result<()> {
-    use smallfirst::bundle::Source;
-    let runtime = open(folder)?;
-    let files = &runtime.bundle().manifest().files;
-    let source = crate::folder::Folder::new(folder);
-    for (path, entry) in files {
-        pollster::block_on(source.read(path, entry))?;
-    }
-    pollster::block_on(runtime.prepare(None, || async { Ok(()) }))?;
-    pollster::block_on(runtime.people("Anna wrote to John."))?;
-    println!(
-        "{} files are as the manifest says, and every model loads",
-        files.len()
-    );
-    Ok(())
-}
 
 #[derive(Args)]
 pub struct RunArgs {
