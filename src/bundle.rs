@@ -14,9 +14,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{
-    Addend, Certificate, Counts, Encoder, Extract, FORMAT, Features, FileEntry, Guarantee, Head,
-    LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling, PromptTemplate,
-    Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
+    Addend, Certificate, Counts, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry,
+    Guarantee, Head, LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling,
+    PromptTemplate, Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
 pub use validate::{MAX_FILE_BYTES, check_path};
@@ -24,9 +24,6 @@ pub use verify::{verify, verify_hash};
 
 use crate::error::{Code, Error, Result};
 use crate::task::{InputKind, Label, TaskKind};
-
-/// The format version this build reads.
-pub const FORMAT_VERSION: u32 = 1;
 
 /// The most bytes a manifest may have.
 pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;

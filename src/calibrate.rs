@@ -7,19 +7,33 @@
 //! with the feature `cli`: fitting the temperature, the certified thresholds (`certify`), the
 //! method they are compared with (`sgr`), and the out-of-distribution scores (`ood`).
 
+mod accept;
 mod binomial;
 #[cfg(feature = "cli")]
 mod certify;
 #[cfg(feature = "cli")]
+mod decision;
+mod fixed_sequence;
+#[cfg(feature = "cli")]
 pub mod ood;
+mod ood_score;
+#[cfg(feature = "cli")]
+mod ood_select;
 #[cfg(feature = "cli")]
 mod sgr;
 #[cfg(feature = "cli")]
 mod temperature;
 
+pub use accept::{Decides, accepts, first_accepted, most_confident};
 pub use binomial::{p_value, upper_bound};
 #[cfg(feature = "cli")]
-pub use certify::{Certifier, Decision, TierSays, answered, choose_default, smallest_n};
+pub use certify::{Certifier, choose_default, smallest_n};
+#[cfg(feature = "cli")]
+pub use decision::{Decision, OodScores, RawRow, RawScores, TierDecision, TierRule, decisions};
+pub(crate) use fixed_sequence::{first_rows, last_rejected};
+pub use ood_score::OodScorer;
+#[cfg(feature = "cli")]
+pub use ood_select::{OodSelection, OodTrial, select_ood};
 #[cfg(feature = "cli")]
 pub use sgr::{Selected, sgr};
 #[cfg(feature = "cli")]
@@ -34,6 +48,22 @@ pub struct Calibrated {
     pub probabilities: Vec<f64>,
     /// The largest of them: the calibrated probability that the label is right.
     pub confidence: f64,
+}
+
+impl Calibrated {
+    /// The place of the chosen label.
+    pub fn label(&self) -> usize {
+        most_probable(&self.probabilities)
+    }
+}
+
+/// The place of the largest of some probabilities or logits; of equal ones, the first.
+pub fn most_probable(values: &[f64]) -> usize {
+    let later = |best: usize, next: usize| match values[next] > values[best] {
+        true => next,
+        false => best,
+    };
+    (0..values.len()).reduce(later).unwrap_or(0)
 }
 
 /// A head's numbers as logits. For [`ModelOutput::Probabilities`] these are the logarithms; a

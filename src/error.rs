@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::Attempt;
+use crate::attempt::Attempt;
 
 #[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) mod told;

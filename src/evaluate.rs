@@ -16,6 +16,8 @@ pub use report::{
     SelectivePoint, Slice, TierFigures,
 };
 
+use crate::calibrate::{Decides, first_accepted, most_confident, most_probable};
+
 /// Everything that was measured for one task.
 #[derive(Debug, Clone)]
 pub struct Measured {
@@ -70,13 +72,19 @@ pub struct Prediction {
 }
 
 impl Prediction {
-    /// The label: the first of the most probable.
+    /// The place of the chosen label.
     pub fn label(&self) -> usize {
-        let best = self
-            .probabilities
-            .iter()
-            .position(|p| *p == self.confidence);
-        best.unwrap_or(0)
+        most_probable(&self.probabilities)
+    }
+}
+
+impl Decides for Prediction {
+    fn confidence(&self) -> f64 {
+        self.confidence
+    }
+
+    fn in_distribution(&self) -> bool {
+        self.in_distribution
     }
 }
 
@@ -101,25 +109,15 @@ pub struct Policy {
 }
 
 impl Observation {
-    /// The surest tier's prediction, and which tier it is: what a degraded answer would be.
+    /// The most confident tier's prediction, and which tier it is: what a degraded answer would be.
     pub fn best(&self) -> Option<(usize, &Prediction)> {
         let said = self.tiers.iter().enumerate();
-        said.filter_map(|(tier, p)| Some((tier, p.as_ref()?)))
-            .reduce(|best, next| {
-                if next.1.confidence > best.1.confidence {
-                    next
-                } else {
-                    best
-                }
-            })
+        most_confident(said.filter_map(|(tier, p)| Some((tier, p.as_ref()?))))
     }
 
     /// The tier that answers at these thresholds, with its prediction.
     pub fn answered(&self, thresholds: &[f64]) -> Option<(usize, &Prediction)> {
-        let said = self.tiers.iter().zip(thresholds).enumerate();
-        said.filter_map(|(tier, (p, threshold))| Some((tier, p.as_ref()?, *threshold)))
-            .find(|(_, p, threshold)| p.in_distribution && p.confidence >= *threshold)
-            .map(|(tier, p, _)| (tier, p))
+        first_accepted(&self.tiers, thresholds)
     }
 
     /// Whether a label is right for the row.

@@ -20,23 +20,8 @@ pub use ruling::{Ruling, look, rule};
 
 use crate::error::{Code, Error, Result};
 use crate::remote::Transport;
-use crate::task::{Label, Learned};
-use kept::Entry;
-
-/// The longest input that is kept with its example, in bytes.
-const MOST_INPUT_BYTES: usize = 16 << 10;
-
-/// The longest name of a task, and of a label, that there are examples of, in bytes.
-const MOST_NAME_BYTES: usize = 1 << 10;
-
-/// The most values of a vector.
-const MOST_DIMENSION: usize = 1 << 14;
-
-/// The most examples of a task that may be asked for.
-const MOST_EXAMPLES: usize = 5000;
-
-/// How many hexadecimal digits the key of a subject has.
-const KEY_LEN: usize = 24;
+use crate::task::{Label, Learned, risk};
+use kept::{Entry, KEY_LEN, MOST_EXAMPLES, MOST_INPUT_BYTES, MOST_NAME_BYTES};
 
 /// How examples are made of remotes' answers, and used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +33,7 @@ pub struct LearnOptions {
     /// The share of answers by examples that is checked with the remote, 0 to 1.
     pub audit: f64,
     /// The share of answers that may be others than the remote's, for tasks and calls that state no risk.
+    #[serde(deserialize_with = "risk::deserialize")]
     pub risk: f64,
     /// Whether inputs are kept with their examples, for `exportExamples`. Without, only their vectors are.
     pub keep_inputs: bool,
@@ -73,10 +59,7 @@ impl LearnOptions {
         if !(0.0..=1.0).contains(&self.audit) {
             return bad("learn.audit is a share, 0 to 1");
         }
-        if !(self.risk > 0.0 && self.risk < 1.0) {
-            return bad("learn.risk must be above 0 and below 1, for example 0.05");
-        }
-        Ok(())
+        risk::check(Some(self.risk))
     }
 }
 

@@ -32,6 +32,7 @@
 //! fails any of it becomes an [`Error`] with a stable [`Code`]. A model is not sandboxed further: it
 //! can use memory and time within the bounds the manifest's limits set.
 
+mod attempt;
 pub mod bundle;
 pub mod bytes;
 pub mod calibrate;

@@ -15,11 +15,15 @@
 mod capital;
 mod errors;
 mod inputs;
+#[cfg(feature = "cli")]
+mod reference;
 
 use serde::{Deserialize, Serialize};
 
 pub use errors::ErrorMonitor;
 pub use inputs::InputMonitor;
+#[cfg(feature = "cli")]
+pub use reference::reference;
 
 /// The chance that a monitor ever raises an alarm although nothing has changed.
 pub const FALSE_ALARM_RATE: f64 = 0.01;

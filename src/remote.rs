@@ -2,6 +2,7 @@
 //! budgets, privacy, and the same work only once. No I/O here: the [`Transport`] carries it out.
 
 mod accounts;
+mod ask;
 mod attempt;
 mod budget;
 mod cache;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibrate::accepts;
 use crate::task::{Learned, Reason};
 
 /// Who may answer, and who is asked first.
@@ -96,7 +97,7 @@ pub fn judge(confidence: f64, threshold: Option<f64>, in_distribution: bool) -> 
     match threshold {
         None => Verdict::Distrust(Reason::Uncertified),
         Some(_) if !in_distribution => Verdict::Distrust(Reason::OutOfDistribution),
-        Some(threshold) if confidence >= threshold => Verdict::Trust,
+        Some(threshold) if accepts(confidence, in_distribution, threshold) => Verdict::Trust,
         Some(_) => Verdict::Distrust(Reason::LowConfidence),
     }
 }
@@ -123,7 +124,7 @@ pub struct Facts<'a> {
 }
 
 /// The outcome as one English sentence.
-pub fn explain(facts: Facts) -> String {
+pub fn explain(facts: &Facts) -> String {
     let percent = |p: Option<f64>| p.map_or("?".to_owned(), |p| format!("{:.1} %", p * 100.0));
     let why = match facts.reason {
         Reason::Confident => {

@@ -2,21 +2,32 @@
 //! answer. All effects (files, network, time) come from outside, so the native command line and the
 //! browser run this same code.
 
+mod by_example;
 mod call;
+mod encoder;
 mod examine;
+mod features;
 mod generate;
+mod head;
+mod language;
 mod learned;
+mod limits;
+mod local;
 mod models;
 mod names;
-mod shelf;
+mod once_map;
+mod path;
+mod progress;
+mod tagger;
+mod unanswered;
 mod watch;
 
 use std::future::Future;
 
-pub use call::Call;
 pub use examine::Examined;
 pub use generate::TextCall;
-pub use models::Scored;
+pub use head::Scored;
+pub use path::Call;
 pub use watch::Monitors;
 
 pub use crate::remote::Clock;
@@ -27,7 +38,7 @@ use crate::learn::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::monitor::Drift;
 use crate::remote::{EgressReport, Remote, RemoteOptions, Transport, UsageReport};
 use crate::route::Mode;
-use crate::task::{Answer, InputKind, RanOn, Sent, TextOutput};
+use crate::task::{Sent, risk};
 
 use models::Models;
 use watch::Watch;
@@ -124,7 +135,7 @@ impl<S: Source> Runtime<S> {
     /// # Errors
     /// [`Code::InvalidOption`] when the risk is not above 0 and below 1.
     pub fn with_risk(mut self, risk: Option<f64>) -> Result<Self> {
-        check_risk(risk)?;
+        risk::check(risk)?;
         self.risk = risk;
         Ok(self)
     }
@@ -144,7 +155,7 @@ impl<S: Source> Runtime<S> {
     /// [`Code::UnknownTask`], or [`Code::InvalidOption`] for a risk that is none.
     pub fn audit(&self, task: &str, risk: f64, correct: bool) -> Result<()> {
         self.bundle.task(task)?;
-        check_risk(Some(risk))?;
+        risk::check(Some(risk))?;
         self.watch.audited(task, risk, correct);
         Ok(())
     }
@@ -313,62 +324,6 @@ impl<S: Source> Runtime<S> {
             }
         }
         Ok(())
-    }
-
-    /// Answers one call.
-    ///
-    /// # Errors
-    /// When there is no answer at all: why, with everything that was tried in
-    /// [`Error::attempts`].
-    pub async fn run(
-        &self,
-        call: &Call<'_>,
-        transport: &impl Transport,
-        clock: &impl Clock,
-    ) -> Result<Answer> {
-        let answer = call::Path::new(self, call, transport, clock)?
-            .walk()
-            .await?;
-        if answer.ran_on != RanOn::Remote || answer.cached {
-            let (kind, bytes) = (call.input.kind(), call.input.len());
-            self.remote
-                .saved(kind, bytes, false, transport, clock)
-                .await;
-        }
-        Ok(answer)
-    }
-
-    /// Answers one call of a task that writes text. Pieces of it go to the transport as they come.
-    ///
-    /// # Errors
-    /// When there is no text: why, with everything that was tried in [`Error::attempts`].
-    pub async fn generate(
-        &self,
-        call: &TextCall<'_>,
-        transport: &impl Transport,
-        clock: &impl Clock,
-    ) -> Result<Answer<TextOutput>> {
-        let answer = generate::Path::new(self, call, transport, clock)?
-            .walk()
-            .await?;
-        if answer.ran_on != RanOn::Remote || answer.cached {
-            let bytes = call.input.len();
-            self.remote
-                .saved(InputKind::Text, bytes, true, transport, clock)
-                .await;
-        }
-        Ok(answer)
-    }
-}
-
-/// Holds a risk against what it may be.
-fn check_risk(risk: Option<f64>) -> Result<()> {
-    match risk {
-        Some(risk) if !(risk > 0.0 && risk < 1.0) => Err(Error::new(
-            Code::InvalidOption,
-            format!("the risk is {risk}; it must be above 0 and below 1, for example 0.05"),
-        )),
-        _ => Ok(()),
     }
 }
 

@@ -2,12 +2,12 @@
 
 mod answer;
 mod classify;
+pub(crate) mod risk;
 
 use serde::{Deserialize, Serialize};
 
-pub use answer::{
-    Answer, Attempt, Learned, Outcome, RanOn, Reason, Sent, TextOutput, Timing, Usage,
-};
+pub use crate::attempt::{Attempt, Outcome, RanOn};
+pub use answer::{Answer, Learned, Reason, Sent, TextOutput, Timing, Usage};
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 
 /// The kinds of task that exist.

@@ -7,37 +7,22 @@
 //! are libraries'.
 
 mod columns;
+mod linear;
 mod objective;
 mod solver;
 
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
+use crate::calibrate::most_probable;
 use crate::error::{Code, Error, Result};
+pub use linear::{Linear, Samples};
 use objective::Objective;
 use solver::Stop;
 
 /// What a fit may leave to be gained, as a share of the loss: to choose a penalty, and in the end.
 const CHOOSING: f64 = 1e-4;
 const FINAL: f64 = 1e-6;
-
-/// Labelled rows.
-#[derive(Debug, Clone, Copy)]
-pub struct Samples<'a> {
-    /// Row-major `[rows, width]`.
-    pub dense: &'a [f32],
-    /// Dense features of a row; may be 0.
-    pub width: usize,
-    /// One list a row of the buckets that are present, in rising order; each counts as one over the
-    /// root of their number. Empty when there are no sparse features.
-    pub sparse: &'a [Vec<u32>],
-    /// How many buckets there are; 0 when there are no sparse features.
-    pub buckets: usize,
-    /// One class a row.
-    pub labels: &'a [u32],
-    /// How many classes there are.
-    pub classes: usize,
-}
 
 /// How to train.
 #[derive(Debug, Clone, PartialEq)]
@@ -64,34 +49,6 @@ impl Default for Options {
             seed: 0,
             max_iterations: 200,
         }
-    }
-}
-
-/// A trained head: logits are `dense . weights + sum of table rows / sqrt(n) + bias`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Linear {
-    /// Row-major `[width, classes]`, for features as they come.
-    pub weights: Vec<f32>,
-    /// Row-major `[buckets, classes]`.
-    pub table: Vec<f32>,
-    /// One a class.
-    pub bias: Vec<f32>,
-}
-
-impl Linear {
-    /// The logits of one row.
-    pub fn logits(&self, dense: &[f32], sparse: &[u32]) -> Vec<f32> {
-        let classes = self.bias.len();
-        let mut out = self.bias.clone();
-        for (x, row) in dense.iter().zip(self.weights.chunks_exact(classes)) {
-            out.iter_mut().zip(row).for_each(|(o, w)| *o += x * w);
-        }
-        let value = 1.0 / (sparse.len().max(1) as f32).sqrt();
-        for &bucket in sparse {
-            let row = self.table.iter().skip(bucket as usize * classes);
-            out.iter_mut().zip(row).for_each(|(o, w)| *o += value * w);
-        }
-        out
     }
 }
 
@@ -283,9 +240,7 @@ fn judge(model: &Linear, samples: &Samples, rows: &[usize]) -> (f64, f64) {
             .collect();
         let label = samples.labels[row] as usize;
         loss += -crate::calibrate::energy(&logits, 1.0) - logits[label];
-        let best =
-            (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]).then(b.cmp(&a)));
-        right += usize::from(best == Some(label));
+        right += usize::from(most_probable(&logits) == label);
     }
     let n = rows.len().max(1) as f64;
     (loss / n, right as f64 / n)

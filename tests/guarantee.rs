@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
-use smallfirst::calibrate::{Certifier, Decision, TierSays, answered};
+use smallfirst::calibrate::{Certifier, Decision, TierDecision};
 use smallfirst::data::{Columns, read};
 use smallfirst::remote::RemoteOptions;
 use smallfirst::route::Mode;
@@ -70,12 +70,8 @@ fn pool(task: &str) -> Vec<Decision> {
             decisions.push(Decision {
                 tiers: vec![says.map(|scored| {
                     let found = &scored.calibrated;
-                    let best = found
-                        .probabilities
-                        .iter()
-                        .position(|p| *p == found.confidence);
-                    let label = best.map(|best| labels[best].id.clone());
-                    TierSays {
+                    let label = Some(labels[found.label()].id.clone());
+                    TierDecision {
                         confidence: found.confidence,
                         correct: label == row.label,
                         in_distribution: scored.in_distribution(),
@@ -114,7 +110,7 @@ fn repeated_splits_of_real_rows_keep_the_promise() {
                 };
                 let said: Vec<bool> = unseen
                     .iter()
-                    .filter_map(|row| answered(row, &thresholds).map(|(_, right)| right))
+                    .filter_map(|row| row.answered(&thresholds).map(|(_, right)| right))
                     .collect();
                 let wrong = said.iter().filter(|right| !**right).count();
                 certified += 1;

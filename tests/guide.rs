@@ -223,7 +223,7 @@ fn no_row_is_lost_without_a_word() {
             "--out-of-scope",
             "bad.jsonl",
         ],
-        &["learn", "b", "--task", "good", "--data", "bad.jsonl"],
+        &["simulate", "b", "--task", "good", "--data", "bad.jsonl"],
         &["run", "b", "--data", "bad.jsonl"],
     ] {
         let (success, printed) = smallfirst(&folder, args);
@@ -352,7 +352,7 @@ fn mistakes_are_explained() {
                 "--risk",
                 "2",
             ],
-            &["risk is 2"],
+            &["risk must be a number above 0 and below 1"],
         ),
     ] {
         let (success, printed) = smallfirst(&folder, args);

@@ -14,7 +14,7 @@ fn answers_by_example_grow_and_stay_within_the_risk() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let out = root.join("target/learning.json");
     let status = Command::new(env!("CARGO_BIN_EXE_smallfirst"))
-        .arg("learn")
+        .arg("simulate")
         .arg(root.join("models"))
         .args(["--task", "is-spam", "--instruction", "Is this mail spam?"])
         .args(["--risk", "0.05", "--rounds", "8", "--json"])

@@ -18,7 +18,7 @@ use crate::learn::LearnOptions;
 use crate::remote::{RemoteOptions, Role, Turn};
 use crate::route::Mode;
 use crate::runtime::{Adopted, Call, Monitors, Runtime, TextCall};
-use crate::task::{Input, Label};
+use crate::task::{Input, Label, risk};
 
 /// How many labels are listed when the caller does not say.
 const TOP: usize = 5;
@@ -30,7 +30,7 @@ struct EngineOptions {
     bundle: String,
     #[serde(default)]
     mode: Mode,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "risk::optional")]
     risk: Option<f64>,
     /// Read by itself: serde_wasm_bindgen lets unknown keys of inner objects pass.
     #[serde(default)]
@@ -59,7 +59,7 @@ const ENGINE_KEYS: &[&str] = &[
 struct CallOptions {
     #[serde(default)]
     mode: Option<Mode>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "risk::optional")]
     risk: Option<f64>,
     #[serde(default)]
     top_k: Option<u32>,

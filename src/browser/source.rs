@@ -1,5 +1,8 @@
 //! A bundle behind an address: fetched file by file, verified, and kept in the browser.
 
+use std::pin::pin;
+
+use futures_util::future::{Either, select};
 use js_sys::{Function, Promise, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -7,7 +10,7 @@ use web_sys::{RequestCache, RequestInit, RequestRedirect, Response};
 
 use super::convert;
 use super::fetch::{self, BodyError};
-use super::scope::scope;
+use super::scope::{scope, sleep};
 use super::store::Store;
 use crate::bundle::{
     Bundle, FileEntry, MAX_MANIFEST_BYTES, Progress, ProgressStatus, Source, verify, verify_hash,
@@ -67,11 +70,16 @@ impl WebSource {
         let ahead = Ahead(ahead);
         let store = Store::open(files).await;
         let manifest_key = store.manifest_key(url);
-        let patience = match store.get(&manifest_key).await {
-            Some(_) => WITH_COPY_MS,
-            None => fetch::SERVER_MS,
+        let mut fetching = pin!(fetch_manifest(url, &ahead));
+        let fetched = match select(&mut fetching, pin!(sleep(WITH_COPY_MS))).await {
+            Either::Left((fetched, _)) => fetched,
+            Either::Right(_) if store.get(&manifest_key).await.is_some() => {
+                let why = format!("no answer within {} s", WITH_COPY_MS / 1000.0);
+                Err(unreachable(url, &why))
+            }
+            Either::Right(_) => fetching.await,
         };
-        let bundle = match fetch_manifest(url, &ahead, patience).await {
+        let bundle = match fetched {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
                 store.put(&manifest_key, &json);
@@ -294,7 +302,7 @@ async fn digest(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(Uint8Array::new(&hash).to_vec())
 }
 
-async fn fetch_manifest(url: &str, ahead: &Ahead, patience: f64) -> Result<Vec<u8>> {
+async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {
     let unreachable = |why: String| {
         Error::new(
             Code::BundleUnreachable,
@@ -305,9 +313,9 @@ async fn fetch_manifest(url: &str, ahead: &Ahead, patience: f64) -> Result<Vec<u
     init.set_cache(RequestCache::NoCache);
     init.set_redirect(RequestRedirect::Follow);
     let response = async {
-        match fetch::within(patience, ahead.take(url)).await? {
+        match fetch::within(fetch::SERVER_MS, ahead.take(url)).await? {
             Some(response) => Ok(response),
-            None => fetch::fetch_within(patience, url, &init).await,
+            None => fetch::fetch_within(fetch::SERVER_MS, url, &init).await,
         }
     };
     let response = response
@@ -328,7 +336,7 @@ async fn fetch_manifest(url: &str, ahead: &Ahead, patience: f64) -> Result<Vec<u
     let mut json = Vec::new();
     match fetch::body(
         &response,
-        patience,
+        fetch::SERVER_MS,
         MAX_MANIFEST_BYTES,
         &mut json,
         |_, _| {},

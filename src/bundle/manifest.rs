@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::FORMAT_VERSION;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, Label, TaskKind};
 
 /// The word in the `format` field that tells a manifest from other JSON.
 pub const FORMAT: &str = "smallfirst-bundle";
+
+/// The format version this build reads.
+pub const FORMAT_VERSION: u32 = 1;
 
 /// `manifest.json`. All paths are relative to it, with `/` between the parts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

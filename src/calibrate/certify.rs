@@ -17,44 +17,14 @@
 
 use std::collections::BTreeMap;
 
+use super::accept::most_confident;
 use super::binomial::{p_value, upper_bound};
+use super::decision::Decision;
+use super::fixed_sequence::{first_rows, last_rejected};
 use crate::bundle::{Certificate, Counts};
 
 /// How many candidates are laid out.
 const STEPS: usize = 40;
-
-/// What one tier says of one labelled row.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TierSays {
-    /// The calibrated confidence.
-    pub confidence: f64,
-    /// Whether its label is the right one; never for an out-of-scope row.
-    pub correct: bool,
-    /// Whether the row passes the tier's out-of-distribution cut.
-    pub in_distribution: bool,
-}
-
-/// What the tiers say of one labelled row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
-    /// One entry a tier; nothing where the tier does not take the input.
-    pub tiers: Vec<Option<TierSays>>,
-    /// The slice the row belongs to, if any.
-    pub slice: Option<String>,
-}
-
-/// Which tier answers a row at `thresholds`, and whether rightly; nothing when all escalate.
-pub fn answered(row: &Decision, thresholds: &[f64]) -> Option<(usize, bool)> {
-    row.tiers
-        .iter()
-        .zip(thresholds)
-        .enumerate()
-        .find_map(|(tier, (says, &threshold))| {
-            let says = says.as_ref()?;
-            let trusted = says.in_distribution && says.confidence >= threshold;
-            trusted.then_some((tier, says.correct))
-        })
-}
 
 /// The fewest answered rows that certify `risk` when `errors` of them are wrong.
 pub fn smallest_n(errors: u64, risk: f64, delta: f64) -> u64 {
@@ -97,15 +67,10 @@ struct Tally {
 impl Certifier<'_> {
     /// The thresholds at one risk, certified on `cal`.
     pub fn certify(&self, cal: &[Decision], risk: f64) -> Certificate {
-        let mut found = None;
-        for threshold in self.sequence(cal.len(), risk) {
-            let tally = self.tally(cal, threshold);
-            if self.worst_p(&tally, risk) > self.delta {
-                break;
-            }
-            found = Some((threshold, tally));
-        }
-        match found {
+        let sequence = self.sequence(cal.len(), risk).into_iter();
+        let tallied = sequence.map(|threshold| (threshold, self.tally(cal, threshold)));
+        let p_value = |(_, tally): &(f64, Tally)| self.worst_p(tally, risk);
+        match last_rejected(tallied, self.delta, p_value) {
             None => Certificate {
                 risk,
                 thresholds: None,
@@ -151,7 +116,7 @@ impl Certifier<'_> {
     /// a certificate needs.
     fn candidates(&self, cal_rows: usize, risk: f64) -> Vec<f64> {
         let scale = cal_rows as f64 / self.tune.len().max(1) as f64;
-        let groups = self.surest_by_group();
+        let groups = self.confidences_by_group();
         // Expected CAL rows at or above a threshold, in the smallest group.
         let expected = |threshold: f64| {
             groups
@@ -167,7 +132,7 @@ impl Certifier<'_> {
             return Vec::new();
         };
         let least = smallest_n(0, risk, self.delta) as f64;
-        let needed = (3.0 * least).min(least.max(expected(loosest) / 2.0));
+        let needed = first_rows(least, expected(loosest));
         // The strictest threshold with enough rows; the loosest of all where none has.
         let strictest = all.partition_point(|&c| expected(c) >= needed);
         let strictest = strictest.checked_sub(1);
@@ -188,16 +153,16 @@ impl Certifier<'_> {
 
     /// Each group's largest confidences over the tiers, in rising order: where a row is answered by
     /// some tier at a shared threshold.
-    fn surest_by_group(&self) -> Vec<Vec<f64>> {
+    fn confidences_by_group(&self) -> Vec<Vec<f64>> {
         let mut groups: BTreeMap<Option<&str>, Vec<f64>> = BTreeMap::new();
         for row in self.tune {
-            let tiers = row.tiers.iter().flatten();
-            let trusted = tiers.filter(|says| says.in_distribution);
-            let surest = trusted.map(|says| says.confidence).reduce(f64::max);
+            let tiers = row.tiers.iter().flatten().enumerate();
+            let acceptable = tiers.filter(|(_, tier)| tier.in_distribution);
+            let best = most_confident(acceptable).map(|(_, tier)| tier.confidence);
             let slice = row.slice.as_deref().filter(|_| self.per_slice);
             // A group counts even where nothing of it can be answered.
             let group = groups.entry(slice).or_default();
-            group.extend(surest);
+            group.extend(best);
         }
         if self.per_slice && groups.len() > 1 {
             // Rows without a slice make no promise of their own.
@@ -223,7 +188,7 @@ impl Certifier<'_> {
             let slice = row.slice.clone();
             // Every slice is listed, also one of which nothing is answered.
             let slice = slice.map(|name| tally.slices.entry(name).or_default());
-            let Some((tier, correct)) = answered(row, &thresholds) else {
+            let Some((tier, correct)) = row.answered(&thresholds) else {
                 continue;
             };
             let counts = [Some(&mut tally.all), tally.tiers.get_mut(tier), slice];

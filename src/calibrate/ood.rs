@@ -3,7 +3,7 @@
 
 use nalgebra::{Cholesky, DMatrix};
 
-use crate::engine::export;
+use crate::engine::onnx::writer;
 
 /// The share of the identity that is mixed into the covariance, so that it can be inverted whatever
 /// the data (shrinkage, after Ledoit and Wolf 2004, with a fixed amount).
@@ -81,7 +81,7 @@ pub fn mahalanobis(
                 .map(move |i| (0..width).map(|j| inverse[(i, j)] * mean[j]).sum::<f64>() as f32)
         })
         .collect();
-    Some(export::nearest_mean(&whitening, &whitened, width))
+    Some(writer::nearest_mean(&whitening, &whitened, width))
 }
 
 /// The ONNX model of one minus the cosine to the [`NEIGHBOUR`]-th nearest of at most
@@ -101,7 +101,7 @@ pub fn nearest_neighbour(vectors: &[f32], width: usize) -> Option<Vec<u8>> {
             row.iter().map(move |v| v / norm)
         })
         .collect();
-    Some(export::nearest_neighbour(&units, width, NEIGHBOUR))
+    Some(writer::nearest_neighbour(&units, width, NEIGHBOUR))
 }
 
 /// The area under the ROC curve: the chance that an out-of-scope input scores higher than one in

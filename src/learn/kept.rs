@@ -8,8 +8,22 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::examples::Example;
-use super::{MOST_DIMENSION, MOST_EXAMPLES, MOST_INPUT_BYTES, MOST_NAME_BYTES};
 use crate::remote::Transport;
+
+/// The longest input that is kept with its example, in bytes.
+pub(super) const MOST_INPUT_BYTES: usize = 16 << 10;
+
+/// The longest name of a task, and of a label, that there are examples of, in bytes.
+pub(super) const MOST_NAME_BYTES: usize = 1 << 10;
+
+/// The most values of a vector.
+pub(super) const MOST_DIMENSION: usize = 1 << 14;
+
+/// The most examples of a task that may be asked for.
+pub(super) const MOST_EXAMPLES: usize = 5000;
+
+/// How many hexadecimal digits the key of a subject has.
+pub(super) const KEY_LEN: usize = 24;
 
 /// Where the index is kept.
 const INDEX: &str = "learned";
@@ -78,7 +92,7 @@ fn read(json: Option<String>) -> Index {
     let index = json.and_then(|json| serde_json::from_str::<Index>(&json).ok());
     let entries = index.unwrap_or_default().into_iter();
     entries
-        .filter(|(key, entry)| key.len() == super::KEY_LEN && entry.is_sound())
+        .filter(|(key, entry)| key.len() == KEY_LEN && entry.is_sound())
         .take(MOST_TASKS)
         .collect()
 }

@@ -3,9 +3,9 @@
 //!
 //! What is promised is less than what a bundle's certificate promises. "Wrong" is what the remote would have answered otherwise.
 //! And leave-one-out answers depend on each other a little: an example is a neighbour of a few others. How well the
-//! promise holds on real streams is measured by `smallfirst learn`; in use, a share of the answers is checked with the remote.
+//! promise holds on real streams is measured by `smallfirst simulate`; in use, a share of the answers is checked with the remote.
 
-use crate::calibrate::{p_value, upper_bound};
+use crate::calibrate::{first_rows, last_rejected, p_value, upper_bound};
 
 /// The chance that any of all rulings on a task promises too much.
 const DELTA: f64 = 0.05;
@@ -44,7 +44,7 @@ fn delta(look: u32) -> f64 {
 
 /// Finds the threshold for `risk`, from scores and whether the answers were the remote's.
 pub fn rule(mut answers: Vec<(f64, bool)>, risk: f64, look: u32) -> Ruling {
-    let mut ruling = Ruling {
+    let nothing = Ruling {
         risk,
         threshold: None,
         n: 0,
@@ -57,31 +57,26 @@ pub fn rule(mut answers: Vec<(f64, bool)>, risk: f64, look: u32) -> Ruling {
     let least = (delta.ln() / (1.0 - risk).ln()).ceil().max(1.0);
     let all = answers.len() as f64;
     if all < least {
-        return ruling;
+        return nothing;
     }
-    let first = (3.0 * least).min(least.max(all / 2.0));
-    for step in 0..STEPS {
+    let first = first_rows(least, all);
+    let sequence = (0..STEPS).map_while(|step| {
         let share = step as f64 / (STEPS - 1) as f64;
-        let kept = (first * (all / first).powf(share)).round() as usize;
-        let Some(&(threshold, _)) = kept.checked_sub(1).and_then(|last| answers.get(last)) else {
-            break;
-        };
+        let rows = (first * (all / first).powf(share)).round() as usize;
+        let &(threshold, _) = answers.get(rows.checked_sub(1)?)?;
         // Equal scores are answered alike.
-        let kept = answers.partition_point(|a| a.0 >= threshold);
-        let wrong = answers.iter().take(kept).filter(|a| !a.1).count() as u64;
-        let n = kept as u64;
-        if p_value(n, wrong, risk) > delta {
-            break;
-        }
-        ruling = Ruling {
-            risk,
-            threshold: Some(threshold),
-            n,
-            wrong,
-            bound: upper_bound(n, wrong, delta),
-        };
-    }
-    ruling
+        let n = answers.partition_point(|a| a.0 >= threshold);
+        let wrong = answers.iter().take(n).filter(|a| !a.1).count();
+        Some((threshold, n as u64, wrong as u64))
+    });
+    let found = last_rejected(sequence, delta, |&(_, n, wrong)| p_value(n, wrong, risk));
+    found.map_or(nothing, |(threshold, n, wrong)| Ruling {
+        risk,
+        threshold: Some(threshold),
+        n,
+        wrong,
+        bound: upper_bound(n, wrong, delta),
+    })
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! One endpoint: asked, asked again where that may help, its reply held against what was wanted.
 
 use super::Reply;
-use super::client::too_long;
 use super::egress::clearance::Conversation;
 use super::egress::departure::Departure;
 use super::endpoint::Endpoint;
@@ -11,7 +10,7 @@ use super::failure::Failure;
 use super::policy::Admission;
 use super::provider::Said;
 use super::provider::finish::Finish;
-use super::question::Wanted;
+use super::question::{Wanted, too_long};
 use super::redact::Restorer;
 use super::transport::{Clock, Transport, TransportError};
 use crate::error::{Code, Error, Result, excerpt};

@@ -5,6 +5,7 @@ pub(super) mod clearance;
 pub(super) mod departure;
 mod ledger;
 pub(super) mod prompt;
+mod request;
 
 use std::collections::BTreeMap;
 
@@ -13,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::redact::RedactOptions;
 use crate::error::{Code, Error, Result};
 
-pub use departure::HttpRequest;
 pub use ledger::{EgressReport, Ledger};
 pub use prompt::{Prompt, Role, Turn};
+pub use request::HttpRequest;
 
 /// What may leave the device for a task.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::egress::prompt::{Payload, Role, Turn};
 use super::endpoint::Endpoint;
+use crate::error::{Code, Error};
 use crate::task::{Input, Label, output_schema};
 
 /// How many bytes of a file a remote is shown.
@@ -143,4 +144,17 @@ pub(super) fn shown(input: Input) -> String {
             out
         }
     }
+}
+
+/// The error of a text that an endpoint does not take.
+pub(super) fn too_long(endpoint: &Endpoint, question: &Question, bytes: usize) -> Option<Error> {
+    let limit = endpoint.max_input_bytes as usize;
+    (bytes > limit && matches!(question.input, Input::Text(_))).then(|| {
+        Error::new(
+            Code::InputTooLong,
+            format!(
+                "the input has {bytes} bytes, over the remote's limit of {limit}; shorten it or raise remote.maxInputBytes"
+            ),
+        )
+    })
 }

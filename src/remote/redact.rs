@@ -3,7 +3,7 @@
 //! Found by pattern and check digit; names are found by the bundle's tagger and come from outside; what has neither
 //! (street addresses) is not found, and a caller adds patterns of its own. Every value becomes a placeholder like `[EMAIL_1]`, the same value always the same one.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use regex_lite::{Regex, RegexBuilder};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ mod regions;
 mod restore;
 mod view;
 
-pub use restore::Restorer;
+pub use restore::{Redacted, Restorer};
 
 use regions::{REGIONS, Region};
 use restore::{NAME_LETTERS, placeholders};
@@ -108,40 +108,6 @@ pub struct Redactor {
     kinds: Vec<PersonalData>,
     patterns: Vec<(String, Regex)>,
     regions: Vec<&'static Region>,
-}
-
-/// What was taken out of some texts.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Redacted {
-    /// What each placeholder stands for.
-    values: BTreeMap<String, String>,
-    /// The same the other way round.
-    placeholders: BTreeMap<String, String>,
-    /// The last number of each kind.
-    numbers: BTreeMap<String, u32>,
-    /// Placeholders that the texts had of themselves.
-    taken: BTreeSet<String>,
-}
-
-impl Redacted {
-    /// How many values of each kind were replaced.
-    pub fn counts(&self) -> BTreeMap<String, u32> {
-        let mut counts = BTreeMap::new();
-        for placeholder in self.values.keys() {
-            let name = placeholder.trim_start_matches('[');
-            let name = name.rsplit_once('_').map_or(name, |(name, _)| name);
-            *counts.entry(name.to_lowercase()).or_insert(0) += 1;
-        }
-        counts
-    }
-
-    /// A text with the values in their places again.
-    pub fn restore(&self, text: &str) -> String {
-        let mut restorer = Restorer::new(self);
-        let mut out = restorer.push(text);
-        out.push_str(&restorer.finish());
-        out
-    }
 }
 
 /// A place in a text that holds personal data.

@@ -128,16 +128,16 @@ fn every_reason_has_words_for_every_outcome() {
             remote_answered: true,
             learned: None,
         };
-        let answered = explain(facts);
+        let answered = explain(&facts);
         assert!(answered.ends_with("so the remote answered."), "{answered}");
-        let failed = explain(Facts {
+        let failed = explain(&Facts {
             remote_answered: false,
             remote_problem: Some("the device is offline"),
             ..facts
         });
         assert!(failed.contains("the device is offline"), "{failed}");
     }
-    let low = explain(Facts {
+    let low = explain(&Facts {
         reason: Reason::LowConfidence,
         confidence: Some(0.612),
         threshold: Some(0.93),
@@ -148,7 +148,7 @@ fn every_reason_has_words_for_every_outcome() {
         learned: None,
     });
     assert!(low.contains("61.2 %") && low.contains("93.0 %"), "{low}");
-    let sure = explain(Facts {
+    let sure = explain(&Facts {
         reason: Reason::Confident,
         confidence: Some(0.99),
         threshold: Some(0.93),
@@ -160,7 +160,7 @@ fn every_reason_has_words_for_every_outcome() {
     });
     assert!(sure.contains("99.0 %") && sure.contains("meets"), "{sure}");
     assert!(sure.contains("nothing certifies"), "{sure}");
-    let promised = explain(Facts {
+    let promised = explain(&Facts {
         reason: Reason::Confident,
         confidence: Some(0.99),
         threshold: Some(0.93),

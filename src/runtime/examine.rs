@@ -1,12 +1,12 @@
 //! What every tier makes of an input, without any decision: for training, calibration and
 //! evaluation, which so see exactly what a call would.
 
-use super::models::Scored;
+use super::head::Scored;
+use super::limits::limit_violation;
 use super::{Clock, Runtime};
-use crate::bundle::{Limits, Source, TaskEntry};
+use crate::bundle::{Limits, Source};
 use crate::error::{Code, Error, Result};
-use crate::route::{Verdict, judge};
-use crate::task::{Input, Timing};
+use crate::task::Input;
 use crate::text::buckets;
 
 /// What every tier of a task makes of one input.
@@ -30,8 +30,8 @@ impl<S: Source> Runtime<S> {
         clock: &impl Clock,
     ) -> Result<Examined> {
         let entry = self.bundle.task(task)?;
-        let refused = match refuse(entry, input) {
-            Some(refused) => Some(refused),
+        let refused = match limit_violation(entry, input) {
+            Some((_, refused)) => Some(refused),
             None => self.foreign_language(task, input, clock).await.0,
         };
         if let Some(refused) = refused {
@@ -51,60 +51,6 @@ impl<S: Source> Runtime<S> {
             refused: None,
             tiers,
         })
-    }
-
-    /// The error of a text that is confidently in a language the task does not cover, and how long
-    /// it took to tell. A language that cannot be told is none: the task's own confidence decides.
-    pub(super) async fn foreign_language(
-        &self,
-        task: &str,
-        input: Input<'_>,
-        clock: &impl Clock,
-    ) -> (Option<Error>, Timing) {
-        let mut timing = Timing::default();
-        let limit = |id: &str| self.bundle.task(id).ok()?.limits.languages.as_ref();
-        let Some(limit) = limit(task) else {
-            return (None, timing);
-        };
-        let Ok(teller) = self.bundle.task(&limit.task) else {
-            return (None, timing);
-        };
-        // The language is told at the teller's own risk: the call's is about its own task.
-        let thresholds = self.bundle.thresholds(teller, None).values;
-        for (name, threshold) in teller.tiers.iter().zip(thresholds) {
-            let from = clock.now_ms();
-            let head = self.models.head(&self.bundle, name).await;
-            let loaded = clock.now_ms();
-            timing.load_ms += loaded - from;
-            let scored = head.and_then(|head| head.run(input, &teller.limits));
-            timing.infer_ms += clock.now_ms() - loaded;
-            let Ok(scored) = scored else { continue };
-            let confidence = scored.calibrated.confidence;
-            if judge(confidence, threshold, scored.in_distribution()) != Verdict::Trust {
-                continue;
-            }
-            let best = scored
-                .calibrated
-                .probabilities
-                .iter()
-                .position(|p| *p == confidence);
-            let Some(label) = best.and_then(|best| teller.labels.get(best)) else {
-                continue;
-            };
-            if limit.allow.contains(&label.id) {
-                return (None, timing);
-            }
-            let error = Error::new(
-                Code::UnsupportedLanguage,
-                format!(
-                    "the text is in {}; the task \"{task}\" covers {}",
-                    label.title.as_ref().unwrap_or(&label.id),
-                    limit.allow.join(", ")
-                ),
-            );
-            return (Some(error), timing);
-        }
-        (None, timing)
     }
 
     /// The vector that the encoder called `encoder` makes of `input`.
@@ -145,22 +91,4 @@ impl<S: Source> Runtime<S> {
             ),
         )
     }
-}
-
-/// The error of an input outside the task's limits of length.
-pub(super) fn refuse(task: &TaskEntry, input: Input) -> Option<Error> {
-    let len = input.len() as u64;
-    let (least, most) = (task.limits.min_bytes, task.limits.max_bytes);
-    if len < least {
-        return Some(Error::new(
-            Code::InputTooShort,
-            format!("the input has {len} bytes, the task needs {least}"),
-        ));
-    }
-    (len > most).then(|| {
-        Error::new(
-            Code::InputTooLong,
-            format!("the input has {len} bytes, over the task's limit of {most}; split it"),
-        )
-    })
 }

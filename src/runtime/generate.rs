@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::call::neither;
-use super::examine::refuse;
+use super::limits::limit_violation;
+use super::progress::{Progress, origin};
+use super::unanswered::neither;
 use super::{Clock, Runtime};
 use crate::bundle::{Extract, Source, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::remote::{Question, Reply, Trace, Transport, Turn, Wanted};
 use crate::route::{self, Facts, Mode, Obstacle, Plan};
 use crate::task::{
-    Answer, Attempt, Input, Outcome, RanOn, Reason, Sent, TaskKind, TextOutput, Timing,
+    Answer, Attempt, Input, InputKind, Outcome, RanOn, Reason, TaskKind, TextOutput,
 };
 use crate::text::{central, sentences};
 
@@ -31,6 +32,28 @@ pub struct TextCall<'a> {
     pub history: Vec<Turn>,
 }
 
+impl<S: Source> Runtime<S> {
+    /// Answers one call of a task that writes text. Pieces of it go to the transport as they come.
+    ///
+    /// # Errors
+    /// When there is no text: why, with everything that was tried in [`Error::attempts`].
+    pub async fn generate(
+        &self,
+        call: &TextCall<'_>,
+        transport: &impl Transport,
+        clock: &impl Clock,
+    ) -> Result<Answer<TextOutput>> {
+        let answer = Path::new(self, call, transport, clock)?.walk().await?;
+        if answer.ran_on != RanOn::Remote || answer.cached {
+            let bytes = call.input.len();
+            self.remote
+                .saved(InputKind::Text, bytes, true, transport, clock)
+                .await;
+        }
+        Ok(answer)
+    }
+}
+
 /// A call on its way.
 pub(super) struct Path<'a, S, T, C> {
     runtime: &'a Runtime<S>,
@@ -43,10 +66,7 @@ pub(super) struct Path<'a, S, T, C> {
     system: String,
     /// What is said, the input in its place.
     text: String,
-    started: f64,
-    timing: Timing,
-    attempts: Vec<Attempt>,
-    sent: Vec<Sent>,
+    progress: Progress,
 }
 
 impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
@@ -97,10 +117,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             instruction,
             system: fill(&system, call)?,
             text: fill(template, call)?,
-            started: clock.now_ms(),
-            timing: Timing::default(),
-            attempts: Vec::new(),
-            sent: Vec::new(),
+            progress: Progress::new(clock),
         })
     }
 
@@ -110,7 +127,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             Plan::Local | Plan::LocalDegraded(_) => match self.extract().await {
                 Ok(text) => self.give(text, Reason::Extracted, None).await,
                 Err(error) if error.code() == Code::Aborted || self.mode == Mode::OnlyLocal => {
-                    Err(error.with_attempts(self.attempts))
+                    Err(error.with_attempts(self.progress.attempts))
                 }
                 // The encoder could not be had; a remote needs none.
                 Err(local) => match self.remote().await {
@@ -118,10 +135,10 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                     Err(error)
                         if matches!(error.code(), Code::Aborted | Code::RemoteInterrupted) =>
                     {
-                        Err(error.with_attempts(self.attempts))
+                        Err(error.with_attempts(self.progress.attempts))
                     }
                     Err(remote) => {
-                        Err(neither(self.mode, local, remote).with_attempts(self.attempts))
+                        Err(neither(self.mode, local, remote).with_attempts(self.progress.attempts))
                     }
                 },
             },
@@ -136,17 +153,17 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
                 {
                     match self.extract().await {
                         Ok(text) => self.give(text, Reason::RemoteFailed, Some(error)).await,
-                        Err(_) => Err(error.with_attempts(self.attempts)),
+                        Err(_) => Err(error.with_attempts(self.progress.attempts)),
                     }
                 }
-                Err(error) => Err(error.with_attempts(self.attempts)),
+                Err(error) => Err(error.with_attempts(self.progress.attempts)),
             },
             Plan::Refuse(_) => {
                 let error = obstacle.map_or_else(
                     || Error::new(Code::Internal, "refused for no reason"),
                     |(_, error)| error,
                 );
-                Err(error.with_attempts(self.attempts))
+                Err(error.with_attempts(self.progress.attempts))
             }
         }
     }
@@ -168,11 +185,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             );
             return hard(Reason::RemoteOnly, error);
         }
-        let error = refuse(task, Input::Text(self.call.input))?;
-        let reason = match error.code() {
-            Code::InputTooShort => Reason::InputTooShort,
-            _ => Reason::InputTooLong,
-        };
+        let (reason, error) = limit_violation(task, Input::Text(self.call.input))?;
         hard(reason, error)
     }
 
@@ -185,21 +198,11 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         let from = self.clock.now_ms();
         let chosen = self.chosen(task, extract).await;
         let ms = self.clock.now_ms() - from;
-        self.timing.infer_ms += ms;
-        self.attempts.push(Attempt {
-            on: RanOn::Local,
-            tier: extract.encoder.clone(),
-            endpoint: None,
-            outcome: if chosen.is_ok() {
-                Outcome::Answered
-            } else {
-                Outcome::Failed
-            },
-            ms,
-            confidence: None,
-            threshold: None,
-            code: chosen.as_ref().err().map(|e| e.code().to_string()),
-            message: chosen.as_ref().err().map(ToString::to_string),
+        self.progress.timing.infer_ms += ms;
+        let attempt = Attempt::local(&extract.encoder, Outcome::Answered, ms);
+        self.progress.attempts.push(match &chosen {
+            Ok(_) => attempt,
+            Err(e) => attempt.ended(Outcome::Failed, e.code().as_str(), e.to_string()),
         });
         chosen
     }
@@ -261,10 +264,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             .remote
             .stream(&question, runtime, self.transport, self.clock, &trace);
         let result = asked.await;
-        self.timing.remote_ms += self.clock.now_ms() - from;
-        let (attempts, sent) = trace.into_parts();
-        self.attempts.extend(attempts);
-        self.sent.extend(sent);
+        self.progress.remote(trace, from, self.clock);
         result
     }
 
@@ -281,77 +281,41 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         let extract = self.task.and_then(|t| t.extract.as_ref());
         let tier = extract.map_or_else(String::new, |e| e.encoder.clone());
         let problem = failure.map(|e| e.code().as_str());
-        let explanation = explained(reason, problem, false);
         let output = TextOutput {
             text,
             truncated: false,
         };
-        let degraded = reason != Reason::Extracted;
-        Ok(self.finished(
-            output,
-            RanOn::Local,
-            tier,
-            reason,
-            explanation,
-            degraded,
-            None,
-        ))
+        let facts = facts(reason, problem, false);
+        let origin = (RanOn::Local, tier);
+        Ok(Answer {
+            degraded: reason != Reason::Extracted,
+            ..self
+                .progress
+                .answer(self.call.task, output, origin, &facts, self.clock)
+        })
     }
 
     fn answer(self, reply: Reply, reason: Reason) -> Answer<TextOutput> {
-        let on = if reply.on_device {
-            RanOn::Builtin
-        } else {
-            RanOn::Remote
-        };
+        let origin = origin(&reply);
         let output = TextOutput {
-            text: reply.text.clone(),
+            text: reply.text,
             truncated: reply.truncated,
         };
-        let tier = reply.model.clone();
-        let explanation = explained(reason, None, true);
-        self.finished(output, on, tier, reason, explanation, false, Some(reply))
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn finished(
-        self,
-        output: TextOutput,
-        ran_on: RanOn,
-        tier: String,
-        reason: Reason,
-        explanation: String,
-        degraded: bool,
-        reply: Option<Reply>,
-    ) -> Answer<TextOutput> {
+        let facts = facts(reason, None, true);
         Answer {
-            task: self.call.task.to_owned(),
-            output,
-            ran_on,
-            tier,
-            reason,
-            explanation,
-            confidence: reply.as_ref().and_then(|r| r.confidence),
-            calibrated: false,
-            threshold: None,
-            risk: None,
-            guaranteed: false,
-            degraded,
-            attempts: self.attempts,
-            timing: Timing {
-                total_ms: self.clock.now_ms() - self.started,
-                ..self.timing
-            },
-            usage: reply.as_ref().and_then(|r| r.usage),
-            cached: reply.is_some_and(|r| r.cached),
-            learned: None,
-            sent: self.sent,
+            confidence: reply.confidence,
+            usage: reply.usage,
+            cached: reply.cached,
+            ..self
+                .progress
+                .answer(self.call.task, output, origin, &facts, self.clock)
         }
     }
 }
 
-fn explained(reason: Reason, remote_problem: Option<&str>, remote_answered: bool) -> String {
-    route::explain(Facts {
+/// What there is to say of a text: nobody calibrated it.
+fn facts(reason: Reason, remote_problem: Option<&str>, remote_answered: bool) -> Facts<'_> {
+    Facts {
         reason,
         confidence: None,
         threshold: None,
@@ -360,7 +324,7 @@ fn explained(reason: Reason, remote_problem: Option<&str>, remote_answered: bool
         remote_problem,
         remote_answered,
         learned: None,
-    })
+    }
 }
 
 /// Puts the input and the call's variables into a template, in one pass: what they hold is never taken for

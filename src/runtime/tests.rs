@@ -11,7 +11,7 @@ use super::*;
 use crate::bundle::{FileEntry, verify};
 use crate::engine::testing::{apart, linear};
 use crate::remote::{RemoteOptions, TransportError};
-use crate::task::{Input, Label, Outcome, RanOn, Reason};
+use crate::task::{Answer, Input, Label, Outcome, RanOn, Reason};
 use crate::testing::{Script, World};
 
 /// Files in memory, and how often each was read.

@@ -5,19 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::Output;
-
-/// Where an answer was computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "kebab-case")]
-pub enum RanOn {
-    /// On this device, by a model of the bundle.
-    Local,
-    /// On this device, by the browser's own language model.
-    Builtin,
-    /// At a configured remote endpoint, or by the page's own function.
-    Remote,
-}
+use crate::attempt::{Attempt, RanOn};
 
 /// Why the call was answered where it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,48 +41,6 @@ pub enum Reason {
     RemoteOnly,
     /// The input nearly repeats others that the remote answered.
     Learned,
-}
-
-/// What became of one attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Its answer was returned.
-    Answered,
-    /// It gave an answer that was not trusted enough.
-    Escalated,
-    /// It failed.
-    Failed,
-    /// It was not tried, for the reason in `code`.
-    Skipped,
-    /// It was under way when its answer was no longer needed: another came first, or time was up.
-    Cancelled,
-}
-
-/// One thing that was tried for a call.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct Attempt {
-    /// Where.
-    pub on: RanOn,
-    /// The head's name, or the remote model's.
-    pub tier: String,
-    /// The address that was asked, for remotes.
-    pub endpoint: Option<String>,
-    /// What became of it.
-    pub outcome: Outcome,
-    /// How long it took, in milliseconds.
-    pub ms: f64,
-    /// The calibrated probability that the output is right, where there is one.
-    pub confidence: Option<f64>,
-    /// The threshold it was held against, where there is one.
-    pub threshold: Option<f64>,
-    /// The error's code, when it failed or was skipped.
-    pub code: Option<String>,
-    /// The error's message, when it failed or was skipped.
-    pub message: Option<String>,
 }
 
 /// How long the parts of a call took, in milliseconds.

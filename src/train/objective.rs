@@ -5,8 +5,8 @@ use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
 use rayon::prelude::*;
 
 use super::columns::Columns;
+use super::linear::{Linear, Samples};
 use super::solver::Problem;
-use super::{Linear, Samples};
 
 /// How many rows a thread takes at a time. Fixed, so that sums do not depend on the cores.
 const ROWS: usize = 512;

@@ -48,11 +48,11 @@ test("an option of the wrong kind is told by its name, and what it must be", asy
   await ready(page, harness.address);
   const remote = { provider: "openai", baseUrl: "/llm/v1", model: "m" };
   const told: [object, string][] = [
-    [{ risk: "0.05" }, `risk must be a number, not the string "0.05"`],
+    [{ risk: "0.05" }, `risk must be a number above 0 and below 1, for example 0.05, not the string "0.05"`],
     [{ mode: "maybe" }, `mode must be "only-local", "prefer-local", "prefer-remote" or "only-remote", not the string "maybe"`],
     [{ policy: { maxRetries: "2" } }, `policy.maxRetries must be a whole number from 0 to 4294967295, not the string "2"`],
     [{ budget: { requests: 5 } }, `budget: there is no option "requests"; the options are requestsPerMinute,`],
-    [{ learn: { risk: "x" } }, `learn.risk must be a number, not the string "x"`],
+    [{ learn: { risk: "x" } }, `learn.risk must be a number above 0 and below 1, for example 0.05, not the string "x"`],
     [{ remote: { ...remote, temperature: "hot" } }, `remote.temperature must be a number, not the string "hot"`],
     [{ remote: [remote, { ...remote, temperature: "hot" }] }, `remote[1].temperature must be a number, not the string "hot"`],
   ];
@@ -61,7 +61,7 @@ test("an option of the wrong kind is told by its name, and what it must be", asy
     expect(error, JSON.stringify(options)).toMatchObject({ code: "invalid_option", message: expect.stringContaining(words) });
   }
   for (const [options, words] of [
-    [{ risk: "0.05" }, `risk must be a number, not the string "0.05"`],
+    [{ risk: "0.05" }, `risk must be a number above 0 and below 1, for example 0.05, not the string "0.05"`],
     [{ topK: 1.5 }, "topK must be a whole number from 0 to 4294967295, not 1.5"],
     [{ labels: "spam" }, `labels cannot be the string "spam"`],
   ] as const) {

@@ -1,10 +1,11 @@
 use super::*;
+use crate::calibrate::TierDecision;
 use crate::calibrate::sgr;
 use crate::testing::Random;
 
 fn one_tier(confidence: f64, correct: bool) -> Decision {
     Decision {
-        tiers: vec![Some(TierSays {
+        tiers: vec![Some(TierDecision {
             confidence,
             correct,
             in_distribution: true,
@@ -160,7 +161,7 @@ fn a_cascade_is_certified_as_a_whole() {
                 let v = random.uniform();
                 let second = random.uniform() >= 0.2 * (1.0 - v);
                 let says = |confidence, correct| {
-                    Some(TierSays {
+                    Some(TierDecision {
                         confidence,
                         correct,
                         in_distribution: true,

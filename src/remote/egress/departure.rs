@@ -5,6 +5,7 @@ use std::cell::Cell;
 
 use super::clearance::Conversation;
 use super::ledger::Ledger;
+use super::request::HttpRequest;
 use crate::error::{Error, Result};
 use crate::remote::accounts::{self, Accounts, Lease};
 use crate::remote::endpoint::Endpoint;
@@ -13,37 +14,6 @@ use crate::remote::provider::{Said, provider};
 use crate::remote::trace::Trace;
 use crate::remote::transport::{Clock, Transport};
 use crate::task::Sent;
-
-/// A request that may be sent. Only this room makes one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpRequest {
-    endpoint: usize,
-    url: String,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl HttpRequest {
-    /// The place of its endpoint in the list, from 0: the caller may have headers for each.
-    pub fn endpoint(&self) -> usize {
-        self.endpoint
-    }
-
-    /// The absolute address; empty for a function of the page.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Headers, without the caller's own.
-    pub fn headers(&self) -> &[(String, String)] {
-        &self.headers
-    }
-
-    /// The body. The method is always POST.
-    pub fn body(&self) -> &str {
-        &self.body
-    }
-}
 
 /// The door for the requests of one question.
 pub(in crate::remote) struct Door<'a, T, C> {

@@ -3,8 +3,11 @@
 
 use serde_json::json;
 
-use super::{Finish, Json, Prompt, Provider, SCHEMA_NAME, Said, Wire, object};
+use super::finish::Finish;
+use super::format::{Provider, SCHEMA_NAME, Said, Wire, object};
+use super::json::Json;
 use crate::error::Error;
+use crate::remote::egress::Prompt;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
 

@@ -4,8 +4,11 @@
 
 use serde_json::json;
 
-use super::{Finish, Framing, Json, Prompt, Provider, SCHEMA_NAME, Said, Wire, object, segment};
+use super::finish::Finish;
+use super::format::{Framing, Provider, SCHEMA_NAME, Said, Wire, object, segment};
+use super::json::Json;
 use crate::error::Error;
+use crate::remote::egress::Prompt;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
 

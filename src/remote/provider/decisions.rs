@@ -3,8 +3,11 @@
 
 use serde_json::json;
 
-use super::{Finish, Framing, Json, Prompt, Provider, SCHEMA_NAME, Said, Wire, object};
+use super::finish::Finish;
+use super::format::{Framing, Provider, SCHEMA_NAME, Said, Wire, object};
+use super::json::Json;
 use crate::error::{Code, Error};
+use crate::remote::egress::Prompt;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
 use crate::task::LabelScore;

@@ -2,8 +2,11 @@
 
 use serde_json::json;
 
-use super::{Finish, Json, Prompt, Provider, Role, SCHEMA_NAME, Said, Wire, object, segment};
+use super::finish::Finish;
+use super::format::{Provider, SCHEMA_NAME, Said, Wire, object, segment};
+use super::json::Json;
 use crate::error::{Error, excerpt};
+use crate::remote::egress::{Prompt, Role};
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
 

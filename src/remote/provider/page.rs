@@ -4,8 +4,11 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Finish, Framing, Json, Prompt, Provider, Said, Wire, object};
+use super::finish::Finish;
+use super::format::{Framing, Provider, Said, Wire, object};
+use super::json::Json;
 use crate::error::Error;
+use crate::remote::egress::Prompt;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
 

@@ -3,8 +3,8 @@
 use serde_json::{Deserializer, Value};
 
 use super::finish::Finish;
+use super::format::{Provider, Said};
 use super::json::Json;
-use super::{Provider, Said};
 use crate::error::excerpt;
 use crate::remote::failure::Failure;
 use crate::remote::transport::Head;
@@ -85,13 +85,28 @@ pub fn event(
     };
     let mut new = String::new();
     for value in Json(&value).list() {
-        if is_fault(name, value) {
-            return Err(Failure::inside(head, value.0));
-        }
-        new += &provider.event(name, value, said)?;
+        new += &take_in(provider, head, name, value, said)?;
     }
-    said.text.push_str(&new);
     Ok(Step::Text(new))
+}
+
+/// Takes in one object of a stream. Returns the text that it brought.
+///
+/// # Errors
+/// When it says that something went wrong.
+fn take_in(
+    provider: &dyn Provider,
+    head: &Head,
+    name: Option<&str>,
+    value: Json<'_>,
+    said: &mut Said,
+) -> Result<String, Failure> {
+    if is_fault(name, value) {
+        return Err(Failure::inside(head, value.0));
+    }
+    let new = provider.event(name, value, said)?;
+    said.text.push_str(&new);
+    Ok(new)
 }
 
 /// What some servers send as data so that the connection stays open.
@@ -143,8 +158,7 @@ pub fn whole(provider: &dyn Provider, head: &Head, body: &str) -> Result<Said, F
     // Not an answer by itself: perhaps the first piece of one.
     let mut pieces = Said::default();
     for value in &events {
-        let new = provider.event(None, Json(value), &mut pieces)?;
-        pieces.text.push_str(&new);
+        take_in(provider, head, None, Json(value), &mut pieces)?;
     }
     if pieces.finish != Finish::Unfinished {
         return ended(pieces);

@@ -2,8 +2,11 @@
 //! `POST {baseUrl}/endpoints/{model}/invocations`, behind a proxy of the caller's that signs. The model's name
 //! is the endpoint's. Its streams are in AWS's own binary framing, so replies come whole.
 
-use super::{Framing, Json, Prompt, Provider, Said, Wire, object, openai, segment};
+use super::format::{Framing, Provider, Said, Wire, object, segment};
+use super::json::Json;
+use super::openai;
 use crate::error::Error;
+use crate::remote::egress::Prompt;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
 

@@ -5,11 +5,15 @@
 use serde_json::{Value, json};
 
 use super::finish::Finish;
+use super::format::SCHEMA_NAME;
 use super::reading::{self, Step};
 use super::*;
 use crate::error::Code;
 use crate::remote::egress::Turn;
 use crate::remote::egress::prompt::Payload;
+use crate::remote::egress::{Prompt, Role};
+use crate::remote::endpoint::Endpoint;
+use crate::remote::failure::Failure;
 use crate::remote::transport::Head;
 use crate::task::{Label, output_schema};
 

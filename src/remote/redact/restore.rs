@@ -1,7 +1,42 @@
 //! Values back into a reply.
 
-use super::Redacted;
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::place::Place;
+
+/// What was taken out of some texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Redacted {
+    /// What each placeholder stands for.
+    pub(super) values: BTreeMap<String, String>,
+    /// The same the other way round.
+    pub(super) placeholders: BTreeMap<String, String>,
+    /// The last number of each kind.
+    pub(super) numbers: BTreeMap<String, u32>,
+    /// Placeholders that the texts had of themselves.
+    pub(super) taken: BTreeSet<String>,
+}
+
+impl Redacted {
+    /// How many values of each kind were replaced.
+    pub fn counts(&self) -> BTreeMap<String, u32> {
+        let mut counts = BTreeMap::new();
+        for placeholder in self.values.keys() {
+            let name = placeholder.trim_start_matches('[');
+            let name = name.rsplit_once('_').map_or(name, |(name, _)| name);
+            *counts.entry(name.to_lowercase()).or_insert(0) += 1;
+        }
+        counts
+    }
+
+    /// A text with the values in their places again.
+    pub fn restore(&self, text: &str) -> String {
+        let mut restorer = Restorer::new(self);
+        let mut out = restorer.push(text);
+        out.push_str(&restorer.finish());
+        out
+    }
+}
 
 /// Puts values back into a reply that comes in pieces: a placeholder may be cut anywhere, and where the cuts are changes
 /// nothing.

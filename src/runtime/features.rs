@@ -1,0 +1,88 @@
+//! Inputs to a model's tensor: the manifest's features, loaded.
+
+use std::sync::Arc;
+
+use crate::bundle::Limits;
+use crate::bytes::Windows;
+use crate::engine::{Element, Shape, Tensor};
+use crate::error::{Code, Error, Result};
+use crate::task::Input;
+use crate::text::{NgramVocabulary, TextTokenizer};
+
+/// What turns inputs into a model's tensor.
+pub(super) enum Reader {
+    Tokens {
+        tokenizer: Arc<TextTokenizer>,
+        special: bool,
+        max_tokens: Option<u32>,
+    },
+    Hashed {
+        tokenizer: Arc<TextTokenizer>,
+        buckets: u32,
+    },
+    Ngrams(NgramVocabulary),
+    Windows(Windows),
+}
+
+impl Reader {
+    pub(super) fn tensor_type(&self) -> (Element, Shape) {
+        match self {
+            Reader::Tokens { .. } | Reader::Hashed { .. } => (Element::I64, Shape::AnyRow),
+            Reader::Ngrams(vocabulary) => (Element::F32, Shape::Row(vocabulary.width())),
+            Reader::Windows(windows) => (Element::I32, Shape::Row(windows.width())),
+        }
+    }
+
+    pub(super) fn tensor(&self, input: Input, limits: &Limits) -> Result<Tensor> {
+        let too_short = |what: &str| Error::new(Code::InputTooShort, what);
+        match (self, input) {
+            (
+                Reader::Tokens {
+                    tokenizer,
+                    special,
+                    max_tokens,
+                },
+                Input::Text(text),
+            ) => {
+                let ids = tokenizer.ids(text, *special)?;
+                if ids.is_empty() {
+                    return Err(too_short("the text has no words to go by"));
+                }
+                within(ids.len(), limits.max_tokens, "task")?;
+                within(ids.len(), *max_tokens, "encoder")?;
+                Ok(Tensor::I64(ids))
+            }
+            (Reader::Hashed { tokenizer, buckets }, Input::Text(text)) => {
+                let ids = tokenizer.ids(text, false)?;
+                if ids.is_empty() {
+                    return Err(too_short("the text has no words to go by"));
+                }
+                within(ids.len(), limits.max_tokens, "task")?;
+                Ok(Tensor::I64(crate::text::buckets(&ids, *buckets)))
+            }
+            (Reader::Ngrams(vocabulary), Input::Text(text)) => vocabulary
+                .frequencies(text)
+                .map(Tensor::F32)
+                .ok_or_else(|| too_short("the text has no letters to go by")),
+            (Reader::Windows(windows), Input::Bytes(bytes)) => windows
+                .numbers(bytes, limits.min_bytes as usize)
+                .map(Tensor::I32)
+                .ok_or_else(|| too_short("the file begins with nothing but white space")),
+            (_, input) => Err(Error::new(
+                Code::InputKind,
+                format!("the model does not read {}", input.kind().as_str()),
+            )),
+        }
+    }
+}
+
+/// Holds a text's tokens against a limit.
+fn within(tokens: usize, most: Option<u32>, whose: &str) -> Result<()> {
+    match most {
+        Some(most) if tokens > most as usize => Err(Error::new(
+            Code::InputTooLong,
+            format!("the text has {tokens} tokens, over the {whose}'s limit of {most}; split it"),
+        )),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,190 @@
+//! The local tiers of a call: run one after the other, and an answer made of the one that is confident enough.
+
+use super::Clock;
+use super::limits::reason_of;
+use super::path::Path;
+use crate::bundle::{Source, TaskEntry};
+use crate::error::{Code, Error, Result};
+use crate::remote::Transport;
+use crate::route::{self, Facts, Verdict};
+use crate::task::{Answer, Attempt, Outcome, Output, RanOn, Reason};
+
+/// A local model's answer.
+pub(super) struct Local {
+    tier: String,
+    output: Output,
+    confidence: f64,
+    threshold: Option<f64>,
+    in_distribution: bool,
+}
+
+impl Local {
+    fn verdict(&self) -> Verdict {
+        route::judge(self.confidence, self.threshold, self.in_distribution)
+    }
+}
+
+/// What came of the local tiers.
+pub(super) enum LocalOutcome {
+    /// One was confident enough.
+    Trusted(Local),
+    /// None was; this is the most confident, and why that is not enough.
+    Best(Local, Reason),
+    /// None gave an answer.
+    None(Reason, Error),
+}
+
+impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
+    /// Runs the tiers, cheapest first, until one is confident enough.
+    pub(super) async fn local(&mut self) -> Result<LocalOutcome> {
+        let Some(task) = self.task else {
+            return Ok(LocalOutcome::None(
+                Reason::UnknownTask,
+                Error::new(Code::UnknownTask, "the bundle has no such task"),
+            ));
+        };
+        let mut best: Option<(Local, Reason)> = None;
+        let mut failure = None;
+        let thresholds = self
+            .thresholds
+            .as_ref()
+            .map_or_else(Vec::new, |t| t.values.clone());
+        for (at, (name, threshold)) in task.tiers.iter().zip(thresholds).enumerate() {
+            if self.transport.aborted() {
+                return Err(Error::aborted());
+            }
+            let from = self.clock.now_ms();
+            let result = self.tier(task, name, threshold).await;
+            let ms = self.clock.now_ms() - from;
+            let mut attempt = Attempt::local(name, Outcome::Answered, ms);
+            match result {
+                Ok(local) => {
+                    attempt.confidence = Some(local.confidence);
+                    attempt.threshold = local.threshold;
+                    if at == 0 && self.watched {
+                        self.watch(local.confidence);
+                    }
+                    match local.verdict() {
+                        Verdict::Trust => {
+                            self.progress.attempts.push(attempt);
+                            return Ok(LocalOutcome::Trusted(local));
+                        }
+                        Verdict::Distrust(reason) => {
+                            attempt.outcome = Outcome::Escalated;
+                            if best
+                                .as_ref()
+                                .is_none_or(|(b, _)| local.confidence > b.confidence)
+                            {
+                                best = Some((local, reason));
+                            }
+                        }
+                    }
+                }
+                Err(error) => {
+                    // An input that a tier does not take was not taken in calibration either.
+                    self.skipped |=
+                        !matches!(error.code(), Code::InputTooShort | Code::InputTooLong);
+                    let code = error.code().as_str();
+                    attempt = attempt.ended(Outcome::Failed, code, error.to_string());
+                    failure = Some(error);
+                }
+            }
+            self.progress.attempts.push(attempt);
+        }
+        Ok(match (best, failure) {
+            (Some((local, reason)), _) => LocalOutcome::Best(local, reason),
+            (None, Some(error)) => LocalOutcome::None(reason_of(&error), error),
+            (None, None) => LocalOutcome::None(
+                Reason::ModelUnavailable,
+                Error::new(Code::Internal, "the task has no tiers"),
+            ),
+        })
+    }
+
+    /// Runs one tier of a task, loading it first if need be.
+    async fn tier(
+        &mut self,
+        task: &TaskEntry,
+        name: &str,
+        threshold: Option<f64>,
+    ) -> Result<Local> {
+        let from = self.clock.now_ms();
+        // Tiers run in order, so what began to load is the one asked for now.
+        let head = match self.first.take() {
+            Some(mut first) => {
+                first.as_mut().await;
+                let made = first.as_mut().take_output();
+                made.unwrap_or_else(|| Err(Error::new(Code::Internal, "a head was taken twice")))
+            }
+            None => self.runtime.models.head(&self.runtime.bundle, name).await,
+        };
+        let loaded = self.clock.now_ms();
+        self.progress.timing.load_ms += loaded - from;
+        let scored = head?.run(self.call.input, &task.limits);
+        self.progress.timing.infer_ms += self.clock.now_ms() - loaded;
+        let scored = scored?;
+        Ok(Local {
+            tier: name.to_owned(),
+            output: Output::from_probabilities(
+                &task.labels,
+                &scored.calibrated.probabilities,
+                self.call.top,
+            )?,
+            confidence: scored.calibrated.confidence,
+            threshold,
+            in_distribution: scored.in_distribution(),
+        })
+    }
+
+    /// Shows the input monitor the first tier's confidence.
+    fn watch(&self, confidence: f64) {
+        if let Some(reference) = self.task.and_then(TaskEntry::reference) {
+            let uniform = self.clock.uniform();
+            self.runtime
+                .watch
+                .seen(self.call.task, reference, confidence, uniform);
+        }
+    }
+
+    pub(super) fn answer_locally(
+        self,
+        local: Local,
+        reason: Reason,
+        failure: Option<&Error>,
+    ) -> Answer {
+        let problem = failure.map(|e| match e.code() {
+            Code::RemoteNotConfigured => "none is configured",
+            Code::Offline => "the device is offline",
+            code => code.as_str(),
+        });
+        let certified = self
+            .thresholds
+            .as_ref()
+            .is_some_and(|t| t.certified_risk.is_some());
+        let own = || self.runtime.watch.alarmed(self.call.task);
+        let guaranteed = reason == Reason::Confident
+            && certified
+            && !self.skipped
+            && !self.call.alarmed.unwrap_or_else(own);
+        let facts = Facts {
+            reason,
+            confidence: Some(local.confidence),
+            threshold: local.threshold,
+            risk: self.risk(),
+            guaranteed,
+            remote_problem: problem,
+            remote_answered: false,
+            learned: None,
+        };
+        let origin = (RanOn::Local, local.tier);
+        Answer {
+            confidence: Some(local.confidence),
+            calibrated: true,
+            threshold: local.threshold,
+            degraded: reason != Reason::Confident,
+            ..self
+                .progress
+                .answer(self.call.task, local.output, origin, &facts, self.clock)
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! A call on its way: what is asked, who is asked, and what has happened so far.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::future::{LocalBoxFuture, MaybeDone};
+
+use super::head::LoadedHead;
+use super::learned::Lookup;
+use super::progress::Progress;
+use super::{Clock, Runtime};
+use crate::bundle::{Source, TaskEntry, Thresholds};
+use crate::error::{Code, Error, Result};
+use crate::remote::Transport;
+use crate::route::Mode;
+use crate::task::{Input, Label, TaskKind, risk};
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub struct Call<'a> {
+    /// The task.
+    pub task: &'a str,
+    /// The input.
+    pub input: Input<'a>,
+    /// The mode; the runtime's own when absent.
+    pub mode: Option<Mode>,
+    /// The error rate allowed among locally given answers; the runtime's or the task's when absent.
+    pub risk: Option<f64>,
+    /// How many labels to list with their scores.
+    pub top: usize,
+    /// For a task the bundle does not have: the labels the remote may answer with.
+    pub labels: Option<Vec<Label>>,
+    /// For a task the bundle does not have: what to do, in one sentence.
+    pub instruction: Option<String>,
+    /// Where another runtime keeps the task's monitors: whether they are alarmed. This one keeps them when absent.
+    pub alarmed: Option<bool>,
+}
+
+impl<'a> Call<'a> {
+    /// A call with nothing special.
+    pub fn new(task: &'a str, input: Input<'a>) -> Self {
+        Call {
+            task,
+            input,
+            mode: None,
+            risk: None,
+            top: 5,
+            labels: None,
+            instruction: None,
+            alarmed: None,
+        }
+    }
+}
+
+/// A call on its way, with what was tried so far.
+pub(super) struct Path<'a, S, T, C> {
+    pub(super) runtime: &'a Runtime<S>,
+    pub(super) call: &'a Call<'a>,
+    pub(super) transport: &'a T,
+    pub(super) clock: &'a C,
+    /// The bundle's entry, when it has the task.
+    pub(super) task: Option<&'a TaskEntry>,
+    pub(super) mode: Mode,
+    pub(super) thresholds: Option<Thresholds>,
+    /// A tier that should have run before the answering one could not; its certificate is then off.
+    pub(super) skipped: bool,
+    /// Whether the input is one that calibration would have looked at, so that monitors count it.
+    pub(super) watched: bool,
+    pub(super) progress: Progress,
+    /// What examples say, where they were asked.
+    pub(super) lookup: Option<Lookup>,
+    /// The first tier's head, which begins to load while the language is told.
+    pub(super) first: Option<Loading<'a>>,
+}
+
+/// A head on its way, or there.
+pub(super) type Loading<'a> = Pin<Box<MaybeDone<LocalBoxFuture<'a, Result<Arc<LoadedHead>>>>>>;
+
+impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
+    /// Checks what no answer can be given without.
+    pub(super) fn new(
+        runtime: &'a Runtime<S>,
+        call: &'a Call<'a>,
+        transport: &'a T,
+        clock: &'a C,
+    ) -> Result<Self> {
+        if call.input.is_empty() {
+            return Err(Error::new(
+                Code::EmptyInput,
+                "the input is empty; there is nothing to classify",
+            ));
+        }
+        risk::check(call.risk)?;
+        let task = match runtime.bundle.task(call.task) {
+            Ok(entry) => {
+                if entry.input != call.input.kind() {
+                    return Err(Error::new(
+                        Code::InputKind,
+                        format!(
+                            "the task \"{}\" reads {}, it was given {}",
+                            call.task,
+                            entry.input.as_str(),
+                            call.input.kind().as_str()
+                        ),
+                    ));
+                }
+                if entry.kind != TaskKind::Classify {
+                    return Err(Error::new(
+                        Code::InvalidOption,
+                        format!(
+                            "the task \"{}\" writes text; call generate, not run",
+                            call.task
+                        ),
+                    ));
+                }
+                Some(entry)
+            }
+            // A task of the caller's own is for the remote, if it says which labels there are.
+            Err(_) if call.labels.as_ref().is_some_and(|l| l.len() >= 2) => None,
+            Err(unknown) => return Err(unknown),
+        };
+        Ok(Path {
+            runtime,
+            call,
+            transport,
+            clock,
+            task,
+            thresholds: task.map(|t| runtime.bundle.thresholds(t, call.risk.or(runtime.risk))),
+            skipped: false,
+            watched: false,
+            mode: call.mode.unwrap_or(runtime.mode),
+            progress: Progress::new(clock),
+            lookup: None,
+            first: None,
+        })
+    }
+
+    /// The risk that counts for this call.
+    pub(super) fn risk(&self) -> Option<f64> {
+        match &self.thresholds {
+            Some(thresholds) => thresholds.risk,
+            None => self.call.risk.or(self.runtime.risk),
+        }
+    }
+
+    /// What the remote is asked: the bundle's own words for its tasks, the caller's for others.
+    pub(super) fn question(&self) -> (String, Vec<Label>) {
+        match self.task {
+            Some(task) => (task.instruction.clone(), task.labels.clone()),
+            None => (
+                self.call.instruction.clone().unwrap_or_else(|| {
+                    format!("Classify the input for the task \"{}\".", self.call.task)
+                }),
+                self.call.labels.clone().unwrap_or_default(),
+            ),
+        }
+    }
+}
