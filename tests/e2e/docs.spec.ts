@@ -1,6 +1,6 @@
-// The documentation, but for the examples that a page runs (docs-page.spec.ts), the guide's commands (tests/guide.rs) and the
-// proxies (proxy/frameworks.spec.ts): every block has somebody who runs it; commands are run or read; types, tables and names
-// are held against the source.
+// The documentation, but for the examples that a page runs (docs-page.spec.ts), the guide's commands (tests/guide.rs), the
+// proxies (proxy/frameworks.spec.ts) and the pages of examples/ (examples.spec.ts, tests/examples.rs): every block has somebody
+// who runs it; commands are run or read; types, tables and names are held against the source.
 //
 // A command that would build the whole project again or take many minutes (`cargo xtask …`), and one that needs what such a
 // command makes, is not run: its program reads it, with `--help` behind it, and refuses flags, values and subcommands that
@@ -148,6 +148,7 @@ test("every command in a sentence is one", () => {
       } else {
         const [kind, name = ""] = typed.slice(2);
         if (kind === "--test") expect(existsSync(join(root, `tests/${name}.rs`)), where).toBe(true);
+        else if (kind === "--example") expect(read("Cargo.toml"), where).toContain(`[[example]]\nname = "${name}"\n`);
         else if (kind === "--lib") expect(existsSync(join(root, `src/${name.split("::")[0]}.rs`)), where).toBe(true);
         else expect(kind, where).toBeUndefined();
       }
@@ -248,4 +249,69 @@ test("tables list what there is, and all of it", () => {
   const parts = ALL.find(({ file, code }) => file === "README.md" && code.startsWith("const { task, output"))!;
   const listed = [...parts.code.matchAll(/const \{ ([^}]*) \}/g)].flatMap(([, names]) => names!.split(", ")).sort();
   expect(listed).toEqual([...members("index.d.ts", "Answer"), ...members("index.d.ts", "Output")].sort());
+});
+
+/**
+ * The features of WebAssembly that a module says it was compiled for: its section `target_features`. Read by hand, because Node may
+ * lack some of them.
+ */
+function wasmFeatures(file: string): string[] {
+  const bytes = readFileSync(join(root, "pkg/dist/wasm", file));
+  let at = 8;
+  const number = (): number => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  const text = (): string => {
+    const length = number();
+    return bytes.toString("utf8", at, (at += length));
+  };
+  while (at < bytes.length) {
+    const custom = bytes[at++] === 0;
+    const length = number();
+    const end = at + length;
+    if (custom && text() === "target_features") return Array.from({ length: number() }, () => (expect(bytes[at++]).toBe("+".charCodeAt(0)), text()));
+    at = end;
+  }
+  throw new Error(`${file} does not say its features`);
+}
+
+test("the page on support names the versions that are set, and the features that the modules have", () => {
+  const rows = new Map(table("docs/support.md", /^\| what/).map(([what, oldest]) => [what!, oldest!]));
+  const row = (what: string): string => [...rows].find(([name]) => name.startsWith(what))?.[1] ?? "";
+  const node = read(".nvmrc").trim();
+  expect(row("Node")).toBe(node);
+  expect(JSON.parse(read("pkg/package.json"))).toMatchObject({ engines: { node: `>=${node}` } });
+  expect(read("xtask/src/tools.rs")).toContain(`install Node.js ${node} or newer`);
+  expect(process.versions.node.split(".")[0], "the major version that runs this").toBe(node);
+  expect(read("Cargo.toml")).toContain(`rust-version = "${row("Rust")}"\n`);
+  const [python = ""] = row("Python").split(";");
+  expect(read("xtask/src/tools.rs")).toContain(`install Python ${python} or newer`);
+  const versions = (file: string, names: string[]): string => {
+    const { devDependencies } = JSON.parse(read(file)) as { devDependencies: Record<string, string> };
+    return names.map((name) => devDependencies[name]).join(", ");
+  };
+  expect(row("Bun, Deno, workerd")).toBe(versions("tests/e2e/proxy/package.json", ["bun", "deno", "workerd"]));
+  expect(row("Next, Express, Hono")).toBe(versions("tests/e2e/proxy/package.json", ["next", "express", "hono"]));
+  expect(row("Vite")).toBe(versions("www/package.json", ["vite"]));
+
+  // The oldest browser has every feature; for remotes, the one that they need.
+  const features = table("docs/support.md", /^\| feature \| for \| Chrome/);
+  const newest = (column: number, of: string[][]): number => Math.max(...of.map((cells) => Number(cells[column])));
+  const local = features.filter(([name]) => !name!.includes("AbortSignal.any"));
+  for (const [what, column] of [["Chrome", 2], ["Firefox", 3], ["Safari", 4]] as const) {
+    expect(row(what)).toBe(`${newest(column, local)}; ${newest(column, features)} for remotes`);
+  }
+
+  const wasm = (cells: string[][]): string[] => cells.filter(([name]) => name!.startsWith("WebAssembly: ")).flatMap(([name]) => coded(name!));
+  const needed = wasm(features).sort();
+  const used = wasm(table("docs/support.md", /^\| feature \| for \| without/));
+  expect(used).toEqual(["relaxed-simd"]);
+  for (const file of readdirSync(join(root, "pkg/dist/wasm")).filter((file) => file.endsWith(".wasm"))) {
+    expect(wasmFeatures(file).sort(), file).toEqual(file.includes("relaxed") ? [...needed, ...used].sort() : needed);
+  }
 });
