@@ -189,6 +189,27 @@ test("scripts and types are what the package declares, strictly", () => {
   expect(status, stdout.replaceAll(/^block\d+\.m[jt]s/gm, (name) => `${place(files.get(name)!)} +`)).toBe(0);
 });
 
+test("every link to a file leads to one, and every file that a sentence names is there", () => {
+  let links = 0;
+  let names = 0;
+  for (const file of pages()) {
+    const text = read(file).replaceAll(/^```[^]*?^```/gm, "");
+    for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^(https?:|mailto:|#)/.test(target)) continue;
+      links++;
+      expect(existsSync(join(root, dirname(file), target.split("#")[0]!)), `${file}: ${target}`).toBe(true);
+    }
+    // What is built is not there before; a `*` stands for several.
+    for (const [, path = ""] of text.matchAll(/`((?:src|pkg|tests|xtask|docs|models|www|examples|\.ci)\/[\w./*-]*)`/g)) {
+      if (/^(pkg|www)\/dist\b/.test(path)) continue;
+      names++;
+      expect(existsSync(join(root, path.replace(/\*.*$/, ""))), `${file}: ${path}`).toBe(true);
+    }
+  }
+  expect(links).toBeGreaterThan(40);
+  expect(names).toBeGreaterThan(100);
+});
+
 /** The members of a type of the package: an object's keys, or the texts of a union. */
 function members(file: string, name: string): string[] {
   const path = join(root, "pkg/dist", file);
@@ -235,6 +256,11 @@ test("tables list what there is, and all of it", () => {
   const told = (call: string): string[] => coded(calls.find(([cell]) => cell!.includes(call))![1]!.replace(/^.*?\. /, "")).sort();
   expect(told("createSmallFirst")).toEqual(options.filter((option) => !["worker", "wasm"].includes(option)));
   expect(told("ai.run(")).toEqual(members("index.d.ts", "RunOptions"));
+  // What the form for wrong answers asks for.
+  const form = read(".github/ISSUE_TEMPLATE/wrong-answer.yml");
+  const wanted = coded(/It has (.*?)\. `sent` holds/.exec(form)![1]!);
+  expect(wanted.length).toBeGreaterThan(5);
+  for (const name of wanted) expect(members("index.d.ts", "Answer")).toContain(name);
   expect(coded(/^Options of `run` and `runBatch`: ([^]*?)\. An unknown/m.exec(read("pkg/README.md"))![1]!).sort()).toEqual(members("index.d.ts", "RunOptions"));
   expect(told("ai.generate(").filter((name) => name !== ".answer")).toEqual(members("index.d.ts", "GenerateOptions"));
 
@@ -287,7 +313,7 @@ test("the page on support names the versions that are set, and the features that
   expect(row("Node")).toBe(node);
   expect(JSON.parse(read("pkg/package.json"))).toMatchObject({ engines: { node: `>=${node}` } });
   expect(read("xtask/src/tools.rs")).toContain(`install Node.js ${node} or newer`);
-  expect(process.versions.node.split(".")[0], "the major version that runs this").toBe(node);
+  expect(read(".github/workflows/ci.yml")).toMatch(/node-version-file: \.nvmrc\n[^]*run: \.ci\/run\n/);
   expect(read("Cargo.toml")).toContain(`rust-version = "${row("Rust")}"\n`);
   const [python = ""] = row("Python").split(";");
   expect(read("xtask/src/tools.rs")).toContain(`install Python ${python} or newer`);
