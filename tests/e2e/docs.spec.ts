@@ -333,6 +333,9 @@ test("the page on support names the versions that are set, and the features that
     expect(row(what)).toBe(`${newest(column, local)}; ${newest(column, features)} for remotes`);
   }
 
+  const oldest = ["Chrome", "Firefox", "Safari"].map((what) => `${what} ${row(what).split(";")[0]}`).join(", ");
+  for (const file of ["pkg/src/support.ts", "pkg/README.md"]) expect(read(file), `${file}: ${oldest}`).toContain(`(${oldest}`);
+
   const wasm = (cells: string[][]): string[] => cells.filter(([name]) => name!.startsWith("WebAssembly: ")).flatMap(([name]) => coded(name!));
   const needed = wasm(features).sort();
   const used = wasm(table("docs/support.md", /^\| feature \| for \| without/));
