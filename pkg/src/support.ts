@@ -11,7 +11,7 @@ export async function requireSimd(): Promise<void> {
   }
   if (await simd()) return;
   const why = "this browser's WebAssembly has no SIMD, which the models need";
-  throw new SmallFirstError("no_wasm_simd", `${why}: update the browser (Chrome 91, Firefox 89, Safari 16.4 or newer)`);
+  throw new SmallFirstError("no_wasm_simd", `${why}: update the browser (Chrome 100, Firefox 114, Safari 16.4 or newer)`);
 }
 
 /** Whether the faster of the engine's modules runs here. */

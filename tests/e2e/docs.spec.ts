@@ -1,6 +1,6 @@
-// The documentation, but for the examples that a page runs (docs-page.spec.ts), the guide's commands (tests/guide.rs) and the
-// proxies (proxy/frameworks.spec.ts): every block has somebody who runs it; commands are run or read; types, tables and names
-// are held against the source.
+// The documentation, but for the examples that a page runs (docs-page.spec.ts), the guide's commands (tests/guide.rs), the
+// proxies (proxy/frameworks.spec.ts) and the pages of examples/ (examples.spec.ts, tests/examples.rs): every block has somebody
+// who runs it; commands are run or read; types, tables and names are held against the source.
 //
 // A command that would build the whole project again or take many minutes (`cargo xtask …`), and one that needs what such a
 // command makes, is not run: its program reads it, with `--help` behind it, and refuses flags, values and subcommands that
@@ -148,6 +148,7 @@ test("every command in a sentence is one", () => {
       } else {
         const [kind, name = ""] = typed.slice(2);
         if (kind === "--test") expect(existsSync(join(root, `tests/${name}.rs`)), where).toBe(true);
+        else if (kind === "--example") expect(read("Cargo.toml"), where).toContain(`[[example]]\nname = "${name}"\n`);
         else if (kind === "--lib") expect(existsSync(join(root, `src/${name.split("::")[0]}.rs`)), where).toBe(true);
         else expect(kind, where).toBeUndefined();
       }
@@ -186,6 +187,27 @@ test("scripts and types are what the package declares, strictly", () => {
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*"] }));
   const { status, stdout } = spawnSync(join(root, "pkg/node_modules/.bin/tsc"), ["-p", folder], { cwd: folder, encoding: "utf8" });
   expect(status, stdout.replaceAll(/^block\d+\.m[jt]s/gm, (name) => `${place(files.get(name)!)} +`)).toBe(0);
+});
+
+test("every link to a file leads to one, and every file that a sentence names is there", () => {
+  let links = 0;
+  let names = 0;
+  for (const file of pages()) {
+    const text = read(file).replaceAll(/^```[^]*?^```/gm, "");
+    for (const [, target = ""] of text.matchAll(/\]\(([^)\s]+)\)/g)) {
+      if (/^(https?:|mailto:|#)/.test(target)) continue;
+      links++;
+      expect(existsSync(join(root, dirname(file), target.split("#")[0]!)), `${file}: ${target}`).toBe(true);
+    }
+    // What is built is not there before; a `*` stands for several.
+    for (const [, path = ""] of text.matchAll(/`((?:src|pkg|tests|xtask|docs|models|www|examples|\.ci)\/[\w./*-]*)`/g)) {
+      if (/^(pkg|www)\/dist\b/.test(path)) continue;
+      names++;
+      expect(existsSync(join(root, path.replace(/\*.*$/, ""))), `${file}: ${path}`).toBe(true);
+    }
+  }
+  expect(links).toBeGreaterThan(40);
+  expect(names).toBeGreaterThan(100);
 });
 
 /** The members of a type of the package: an object's keys, or the texts of a union. */
@@ -234,6 +256,11 @@ test("tables list what there is, and all of it", () => {
   const told = (call: string): string[] => coded(calls.find(([cell]) => cell!.includes(call))![1]!.replace(/^.*?\. /, "")).sort();
   expect(told("createSmallFirst")).toEqual(options.filter((option) => !["worker", "wasm"].includes(option)));
   expect(told("ai.run(")).toEqual(members("index.d.ts", "RunOptions"));
+  // What the form for wrong answers asks for.
+  const form = read(".github/ISSUE_TEMPLATE/wrong-answer.yml");
+  const wanted = coded(/It has (.*?)\. `sent` holds/.exec(form)![1]!);
+  expect(wanted.length).toBeGreaterThan(5);
+  for (const name of wanted) expect(members("index.d.ts", "Answer")).toContain(name);
   expect(coded(/^Options of `run` and `runBatch`: ([^]*?)\. An unknown/m.exec(read("pkg/README.md"))![1]!).sort()).toEqual(members("index.d.ts", "RunOptions"));
   expect(told("ai.generate(").filter((name) => name !== ".answer")).toEqual(members("index.d.ts", "GenerateOptions"));
 
@@ -248,4 +275,72 @@ test("tables list what there is, and all of it", () => {
   const parts = ALL.find(({ file, code }) => file === "README.md" && code.startsWith("const { task, output"))!;
   const listed = [...parts.code.matchAll(/const \{ ([^}]*) \}/g)].flatMap(([, names]) => names!.split(", ")).sort();
   expect(listed).toEqual([...members("index.d.ts", "Answer"), ...members("index.d.ts", "Output")].sort());
+});
+
+/**
+ * The features of WebAssembly that a module says it was compiled for: its section `target_features`. Read by hand, because Node may
+ * lack some of them.
+ */
+function wasmFeatures(file: string): string[] {
+  const bytes = readFileSync(join(root, "pkg/dist/wasm", file));
+  let at = 8;
+  const number = (): number => {
+    let value = 0;
+    for (let shift = 0; ; shift += 7) {
+      const byte = bytes[at++]!;
+      value += (byte & 127) * 2 ** shift;
+      if (byte < 128) return value;
+    }
+  };
+  const text = (): string => {
+    const length = number();
+    return bytes.toString("utf8", at, (at += length));
+  };
+  while (at < bytes.length) {
+    const custom = bytes[at++] === 0;
+    const length = number();
+    const end = at + length;
+    if (custom && text() === "target_features") return Array.from({ length: number() }, () => (expect(bytes[at++]).toBe("+".charCodeAt(0)), text()));
+    at = end;
+  }
+  throw new Error(`${file} does not say its features`);
+}
+
+test("the page on support names the versions that are set, and the features that the modules have", () => {
+  const rows = new Map(table("docs/support.md", /^\| what/).map(([what, oldest]) => [what!, oldest!]));
+  const row = (what: string): string => [...rows].find(([name]) => name.startsWith(what))?.[1] ?? "";
+  const node = read(".nvmrc").trim();
+  expect(row("Node")).toBe(node);
+  expect(JSON.parse(read("pkg/package.json"))).toMatchObject({ engines: { node: `>=${node}` } });
+  expect(read("xtask/src/tools.rs")).toContain(`install Node.js ${node} or newer`);
+  expect(read(".github/workflows/ci.yml")).toMatch(/node-version-file: \.nvmrc\n[^]*run: \.ci\/run\n/);
+  expect(read("Cargo.toml")).toContain(`rust-version = "${row("Rust")}"\n`);
+  const [python = ""] = row("Python").split(";");
+  expect(read("xtask/src/tools.rs")).toContain(`install Python ${python} or newer`);
+  const versions = (file: string, names: string[]): string => {
+    const { devDependencies } = JSON.parse(read(file)) as { devDependencies: Record<string, string> };
+    return names.map((name) => devDependencies[name]).join(", ");
+  };
+  expect(row("Bun, Deno, workerd")).toBe(versions("tests/e2e/proxy/package.json", ["bun", "deno", "workerd"]));
+  expect(row("Next, Express, Hono")).toBe(versions("tests/e2e/proxy/package.json", ["next", "express", "hono"]));
+  expect(row("Vite")).toBe(versions("www/package.json", ["vite"]));
+
+  // The oldest browser has every feature; for remotes, the one that they need.
+  const features = table("docs/support.md", /^\| feature \| for \| Chrome/);
+  const newest = (column: number, of: string[][]): number => Math.max(...of.map((cells) => Number(cells[column])));
+  const local = features.filter(([name]) => !name!.includes("AbortSignal.any"));
+  for (const [what, column] of [["Chrome", 2], ["Firefox", 3], ["Safari", 4]] as const) {
+    expect(row(what)).toBe(`${newest(column, local)}; ${newest(column, features)} for remotes`);
+  }
+
+  const oldest = ["Chrome", "Firefox", "Safari"].map((what) => `${what} ${row(what).split(";")[0]}`).join(", ");
+  for (const file of ["pkg/src/support.ts", "pkg/README.md"]) expect(read(file), `${file}: ${oldest}`).toContain(`(${oldest}`);
+
+  const wasm = (cells: string[][]): string[] => cells.filter(([name]) => name!.startsWith("WebAssembly: ")).flatMap(([name]) => coded(name!));
+  const needed = wasm(features).sort();
+  const used = wasm(table("docs/support.md", /^\| feature \| for \| without/));
+  expect(used).toEqual(["relaxed-simd"]);
+  for (const file of readdirSync(join(root, "pkg/dist/wasm")).filter((file) => file.endsWith(".wasm"))) {
+    expect(wasmFeatures(file).sort(), file).toEqual(file.includes("relaxed") ? [...needed, ...used].sort() : needed);
+  }
 });

@@ -18,8 +18,8 @@ export interface Block {
   headings: string[];
 }
 
-/** Folders without pages of ours. */
-const FOREIGN = new Set(["node_modules", "target", "dist", ".git", "artifacts", "run"]);
+/** Folders without pages of ours. What is in `public` is served, and may be a copy of the bundle. */
+const FOREIGN = new Set(["node_modules", "target", "dist", ".git", "artifacts", "run", "public"]);
 
 /** Every page of the repository, relative to it. */
 export function pages(folder = root): string[] {
@@ -80,12 +80,16 @@ export function place({ file, line }: Block): string {
 export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs the commands of the guide on real mail.
   "tests/guide.rs": ({ file, language }) => file === "docs/guide.md" && language === "sh",
+  // Runs the example in Rust.
+  "tests/examples.rs": ({ file, language }) => file === "examples/rust/README.md" && ["sh", "text"].includes(language),
+  // Runs the other examples as their pages say.
+  "tests/e2e/examples.spec.ts": ({ file, language }) => /^examples\/(?!rust\/)/.test(file) && language === "sh",
   // Runs each proxy with its framework.
   "tests/e2e/proxy/frameworks.spec.ts": (block) => isAboutProxies(block),
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
-  "tests/e2e/docs.spec.ts": (block) => isDiagram(block) || (isShell(block) && block.file !== "docs/guide.md" && !isAboutProxies(block)) || isType(block),
+  "tests/e2e/docs.spec.ts": (block) => isDiagram(block) || (isShell(block) && block.file !== "docs/guide.md" && !isAboutProxies(block) && !block.file.startsWith("examples/")) || isType(block),
 };
 
 function isAboutProxies({ file, headings }: Block): boolean {

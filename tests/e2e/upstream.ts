@@ -69,6 +69,27 @@ export class Upstream {
   }
 }
 
+/** An answer that passes on to a real LLM. */
+export function through(llm: string): Answer {
+  return async (response, { method, url, body }) => {
+    const gone = new AbortController();
+    response.once("close", () => gone.abort());
+    try {
+      const answer = await fetch(new URL(url, llm), { method, body: method === "GET" ? null : body, headers: { "content-type": "application/json" }, signal: gone.signal });
+      response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
+      const reader = answer.body!.getReader();
+      for (;;) {
+        const { done, value } = await reader.read();
+        if (done) break;
+        response.write(value);
+      }
+      response.end();
+    } catch {
+      response.destroy();
+    }
+  };
+}
+
 /** The proxy on `node:http`, in front of the API. */
 export function proxyTo(upstream: Upstream | string, options: Partial<NodeProxyOptions> = {}): Promise<Listening> {
   const address = typeof upstream === "string" ? upstream : upstream.address;

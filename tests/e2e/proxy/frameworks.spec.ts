@@ -10,7 +10,7 @@ import type OpenAI from "openai";
 import { expect, test } from "../fixtures.js";
 import { ready } from "../harness.js";
 import { root } from "../servers.js";
-import { type Answer, Upstream, post, raw } from "../upstream.js";
+import { type Answer, Upstream, post, raw, through } from "../upstream.js";
 import { App, folder, freePort, install } from "./tools.js";
 
 const MODEL = "smollm2-135m";
@@ -169,27 +169,6 @@ const FRAMEWORKS: Framework[] = [
   { name: "Bun", start: file("Bun", "server.ts", bin("bun"), ["run"]), mounts: ["/llm/v1"] },
   { name: "Next", start: next, mounts: ["/llm/v1", "/api/llm"], parses: ["/api/llm"] },
 ];
-
-/** Passes on to the LLM. */
-function through(llm: string): Answer {
-  return async (response, { method, url, body }) => {
-    const gone = new AbortController();
-    response.once("close", () => gone.abort());
-    try {
-      const answer = await fetch(new URL(url, llm), { method, body: method === "GET" ? null : body, headers: { "content-type": "application/json" }, signal: gone.signal });
-      response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
-      const reader = answer.body!.getReader();
-      for (;;) {
-        const { done, value } = await reader.read();
-        if (done) break;
-        response.write(value);
-      }
-      response.end();
-    } catch {
-      response.destroy();
-    }
-  };
-}
 
 const MESSAGES = [{ role: "user" as const, content: "Tell me a story about a library in a small town." }];
 

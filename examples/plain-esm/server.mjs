@@ -1,0 +1,3 @@
+import { serveFile, start } from "../serve.mjs";
+
+start(serveFile);
