@@ -10,11 +10,11 @@ mod bench;
 mod convert;
 mod engine;
 mod fetch;
+mod host;
 mod model;
 mod scope;
 mod source;
 mod store;
-mod transport;
 
 #[cfg(feature = "bench")]
 pub use bench::{KernelBench, kernel_cases};

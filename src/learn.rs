@@ -1,5 +1,5 @@
 //! Learning to stay local: what a remote answered becomes an example, and examples answer inputs that nearly repeat them,
-//! under the same risk as everything else that is answered here. No I/O here: the [`Transport`] keeps things.
+//! under the same risk as everything else that is answered here. No I/O here: the [`Storage`] keeps things.
 //!
 //! What stays away from a remote in this way is decided in three steps. [`Examples`] suggests a label and a score;
 //! [`rule`] says from which score on such suggestions may answer at a risk, by answering each example from the others;
@@ -19,7 +19,7 @@ pub use examples::{Example, Examples, Vote, quantise};
 pub use ruling::{Ruling, look, rule};
 
 use crate::error::{Code, Error, Result};
-use crate::remote::Transport;
+use crate::host::Storage;
 use crate::task::{Label, Learned, risk};
 use kept::{Entry, KEY_LEN, MOST_EXAMPLES, MOST_INPUT_BYTES, MOST_NAME_BYTES};
 
@@ -206,10 +206,10 @@ impl Learner {
         subject: &Subject,
         vector: &[i8],
         risk: Option<f64>,
-        transport: &impl Transport,
+        storage: &impl Storage,
     ) -> Option<Advice> {
         let risk = risk.unwrap_or(self.options.risk);
-        self.load(subject, vector.len(), transport).await;
+        self.load(subject, vector.len(), storage).await;
         let mut sets = self.lock();
         let set = sets.get_mut(&subject.key)?;
         let vote = set.examples.vote(vector)?;
@@ -242,7 +242,7 @@ impl Learner {
         label: &str,
         input: &str,
         at: f64,
-        transport: &impl Transport,
+        storage: &impl Storage,
     ) {
         let keep = self.options.keep_inputs && input.len() <= MOST_INPUT_BYTES;
         let mut example = Example {
@@ -256,13 +256,13 @@ impl Learner {
         if !example.is_sound() || subject.task.len() > MOST_NAME_BYTES {
             return;
         }
-        self.load(subject, example.vector.len(), transport).await;
+        self.load(subject, example.vector.len(), storage).await;
         let most = self.options.examples as usize;
         let new = self.entry(subject);
-        let entry = kept::change(&subject.key, new, transport, |entry| entry.total += 1).await;
+        let entry = kept::change(&subject.key, new, storage, |entry| entry.total += 1).await;
         let Some(entry) = entry else { return };
         example.number = entry.total - 1;
-        kept::put(&subject.key, &entry, &example, transport).await;
+        kept::put(&subject.key, &entry, &example, storage).await;
         if let Some(set) = self.lock().get_mut(&subject.key) {
             set.entry = entry;
             // The text is not needed to answer.
@@ -275,10 +275,10 @@ impl Learner {
     }
 
     /// Trusts these examples no more.
-    pub async fn distrust(&self, subject: &Subject, transport: &impl Transport) {
+    pub async fn distrust(&self, subject: &Subject, storage: &impl Storage) {
         let new = self.entry(subject);
         let distrust = |entry: &mut Entry| entry.distrusted = true;
-        let entry = kept::change(&subject.key, new, transport, distrust).await;
+        let entry = kept::change(&subject.key, new, storage, distrust).await;
         if let (Some(set), Some(entry)) = (self.lock().get_mut(&subject.key), entry) {
             set.entry = entry;
         }
@@ -294,10 +294,10 @@ impl Learner {
     }
 
     /// The tasks there are examples of.
-    pub async fn report(&self, transport: &impl Transport) -> Vec<LearnedTask> {
+    pub async fn report(&self, storage: &impl Storage) -> Vec<LearnedTask> {
         let mut tasks = Vec::new();
-        for (key, entry) in kept::index(transport).await {
-            let examples = self.kept(&key, &entry, transport).await;
+        for (key, entry) in kept::index(storage).await {
+            let examples = self.kept(&key, &entry, storage).await;
             tasks.push(LearnedTask {
                 examples: examples.len() as u64,
                 task: entry.task,
@@ -314,17 +314,17 @@ impl Learner {
         &self,
         task: Option<&str>,
         labels: impl Fn(&str) -> Option<Vec<String>>,
-        transport: &impl Transport,
+        storage: &impl Storage,
     ) -> Vec<LearnedExample> {
         let mut found = Vec::new();
-        for (key, entry) in kept::index(transport).await {
+        for (key, entry) in kept::index(storage).await {
             if task.is_some_and(|task| task != entry.task) {
                 continue;
             }
             let asked = self.lock().get(&key).map(|set| set.labels.clone());
             let labels = asked.or_else(|| labels(&entry.task));
             let labels = labels.as_deref().map(distinct);
-            let mut examples = self.kept(&key, &entry, transport).await;
+            let mut examples = self.kept(&key, &entry, storage).await;
             examples.retain(|e| labels.as_ref().is_none_or(|l| l.contains(e.label.as_str())));
             found.extend(examples.into_iter().map(|example| LearnedExample {
                 task: entry.task.clone(),
@@ -337,35 +337,35 @@ impl Learner {
     }
 
     /// Forgets the examples, of one task or of all.
-    pub async fn forget(&self, task: Option<&str>, transport: &impl Transport) {
-        for (key, entry) in kept::index(transport).await {
+    pub async fn forget(&self, task: Option<&str>, storage: &impl Storage) {
+        for (key, entry) in kept::index(storage).await {
             if task.is_none_or(|task| task == entry.task) {
-                kept::forget(&key, transport).await;
+                kept::forget(&key, storage).await;
                 self.lock().remove(&key);
             }
         }
     }
 
-    async fn kept(&self, key: &str, entry: &Entry, transport: &impl Transport) -> Vec<Example> {
-        let mut all = kept::all(key, entry, transport).await;
+    async fn kept(&self, key: &str, entry: &Entry, storage: &impl Storage) -> Vec<Example> {
+        let mut all = kept::all(key, entry, storage).await;
         let most = self.options.examples as usize;
         all.drain(..all.len().saturating_sub(most));
         all
     }
 
     /// Brings a subject's examples into memory, if they are not. What does not belong there is left out.
-    async fn load(&self, subject: &Subject, dimension: usize, transport: &impl Transport) {
+    async fn load(&self, subject: &Subject, dimension: usize, storage: &impl Storage) {
         if self.lock().contains_key(&subject.key) {
             return;
         }
-        let mut index = kept::index(transport).await;
+        let mut index = kept::index(storage).await;
         let entry = index.remove(&subject.key);
         // The task is a part of the key.
         let entry = entry.filter(|entry| entry.task == subject.task);
         let entry = entry.unwrap_or_default();
         let mut examples = Examples::default();
         let labels = distinct(&subject.labels);
-        for example in self.kept(&subject.key, &entry, transport).await {
+        for example in self.kept(&subject.key, &entry, storage).await {
             if example.vector.len() == dimension && labels.contains(example.label.as_str()) {
                 let example = Example {
                     input: None,

@@ -42,6 +42,7 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "cli")]
 pub mod evaluate;
+pub mod host;
 pub mod learn;
 pub mod monitor;
 pub mod remote;

@@ -12,12 +12,12 @@ mod endpoint;
 mod exchange;
 mod failover;
 mod failure;
+mod host;
 mod policy;
 mod provider;
 mod question;
 mod redact;
 mod trace;
-mod transport;
 
 use serde::{Deserialize, Serialize};
 
@@ -28,14 +28,14 @@ pub use egress::{Egress, EgressReport, HttpRequest, Privacy, Role, Turn};
 pub use endpoint::{Endpoint, Price, ProviderKind, Structured};
 pub use exchange::{Deliver, Nowhere};
 pub use failure::Failure;
+pub use host::{
+    Body, Consent, FullBody, Head, Host, Message, Network, OfflineHost, Outgoing, Page,
+    READ_HEADERS, TransportError,
+};
 pub use policy::{Admission, Breaker, Policy};
 pub use question::{Question, Wanted};
 pub use redact::{Found, PersonalData, RedactOptions, Redacted, Redactor, Restorer};
 pub use trace::Trace;
-pub use transport::{
-    Alone, Body, Clock, Consent, Head, Message, Outgoing, READ_HEADERS, Transport, TransportError,
-    Whole,
-};
 
 use crate::task::{Output, Usage};
 

@@ -30,13 +30,11 @@ pub use head::Scored;
 pub use path::Call;
 pub use watch::Monitors;
 
-pub use crate::remote::Clock;
-
 use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo};
 use crate::error::{Code, Error, Result};
 use crate::learn::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::monitor::Drift;
-use crate::remote::{EgressReport, Remote, RemoteOptions, Transport, UsageReport};
+use crate::remote::{EgressReport, Host, Remote, RemoteOptions, UsageReport};
 use crate::route::Mode;
 use crate::task::{Sent, risk};
 
@@ -107,26 +105,22 @@ impl<S: Source> Runtime<S> {
     }
 
     /// The tasks there are examples of.
-    pub async fn learned(&self, transport: &impl Transport) -> Vec<LearnedTask> {
-        self.learner.report(transport).await
+    pub async fn learned(&self, host: &impl Host) -> Vec<LearnedTask> {
+        self.learner.report(host).await
     }
 
     /// The examples, of one task or of all, the oldest first.
-    pub async fn examples(
-        &self,
-        task: Option<&str>,
-        transport: &impl Transport,
-    ) -> Vec<LearnedExample> {
+    pub async fn examples(&self, task: Option<&str>, host: &impl Host) -> Vec<LearnedExample> {
         let labels = |task: &str| {
             let entry = self.bundle.task(task).ok()?;
             Some(entry.labels.iter().map(|label| label.id.clone()).collect())
         };
-        self.learner.export(task, labels, transport).await
+        self.learner.export(task, labels, host).await
     }
 
     /// Forgets the examples, of one task or of all.
-    pub async fn forget_examples(&self, task: Option<&str>, transport: &impl Transport) {
-        self.learner.forget(task, transport).await;
+    pub async fn forget_examples(&self, task: Option<&str>, host: &impl Host) {
+        self.learner.forget(task, host).await;
         self.watch.forget_checks(task);
     }
 
@@ -174,19 +168,13 @@ impl<S: Source> Runtime<S> {
     ///
     /// # Errors
     /// [`Code::UnknownTask`].
-    pub async fn adopt(
-        &self,
-        task: &str,
-        answer: Adopted,
-        transport: &impl Transport,
-        clock: &impl Clock,
-    ) -> Result<bool> {
+    pub async fn adopt(&self, task: &str, answer: Adopted, host: &impl Host) -> Result<bool> {
         let entry = self.bundle.task(task)?;
         if answer.guaranteed && self.watch.alarmed(task) {
             return Ok(false);
         }
         if let (Some(confidence), Some(reference)) = (answer.confidence, entry.reference()) {
-            let uniform = clock.uniform();
+            let uniform = host.uniform();
             if !answer.guaranteed {
                 self.watch.seen(task, reference, confidence, uniform);
             } else if !self.watch.seen_calmly(task, reference, confidence, uniform) {
@@ -194,7 +182,7 @@ impl<S: Source> Runtime<S> {
             }
         }
         self.remote
-            .saved(entry.input, answer.bytes, false, transport, clock)
+            .saved(entry.input, answer.bytes, false, host)
             .await;
         Ok(true)
     }
@@ -250,8 +238,8 @@ impl<S: Source> Runtime<S> {
     }
 
     /// What was spent on remotes, and what answers without them saved, in all tabs.
-    pub async fn usage(&self, transport: &impl Transport, clock: &impl Clock) -> UsageReport {
-        self.remote.usage(transport, clock).await
+    pub async fn usage(&self, host: &impl Host) -> UsageReport {
+        self.remote.usage(host).await
     }
 
     /// Everything that left the device since the runtime was made.
@@ -266,8 +254,8 @@ impl<S: Source> Runtime<S> {
     }
 
     /// Forgets the remotes' answers that are kept.
-    pub async fn forget_answers(&self, transport: &impl Transport) {
-        self.remote.forget(transport).await;
+    pub async fn forget_answers(&self, host: &impl Host) {
+        self.remote.forget(host).await;
     }
 
     /// The bundle.

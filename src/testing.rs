@@ -7,7 +7,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use crate::remote::{Body, Clock, Consent, Head, HttpRequest, Outgoing, Transport, TransportError};
+use crate::host::{Clock, Storage};
+use crate::remote::{Body, Consent, Head, HttpRequest, Network, Outgoing, Page, TransportError};
 
 /// A small random generator (SplitMix64), so that simulations are the same everywhere.
 pub(crate) struct Random(u64);
@@ -38,7 +39,7 @@ pub(crate) struct World {
     random: RefCell<Random>,
     pub(crate) online: Cell<bool>,
     pub(crate) requests: RefCell<Vec<HttpRequest>>,
-    script: Box<Network>,
+    script: Box<Answers>,
     pub(crate) consent: RefCell<std::result::Result<Consent, TransportError>>,
     pub(crate) outgoing: RefCell<Vec<Outgoing>>,
     pub(crate) given: RefCell<String>,
@@ -77,7 +78,7 @@ impl Time {
 }
 
 /// What the network does, by the request and how many came before it.
-type Network = dyn Fn(&HttpRequest, usize) -> Script;
+type Answers = dyn Fn(&HttpRequest, usize) -> Script;
 
 /// What the network does with one request.
 #[derive(Clone, Debug)]
@@ -225,15 +226,11 @@ impl Body for ScriptedBody {
     }
 }
 
-impl Transport for World {
+impl Network for World {
     type Body = ScriptedBody;
 
     fn online(&self) -> bool {
         self.online.get()
-    }
-
-    fn aborted(&self) -> bool {
-        self.now() >= self.time.abort_at.get()
     }
 
     async fn open(
@@ -259,6 +256,12 @@ impl Transport for World {
     async fn sleep(&self, ms: f64) {
         self.time.until(self.now() + ms).await;
     }
+}
+
+impl Page for World {
+    fn aborted(&self) -> bool {
+        self.now() >= self.time.abort_at.get()
+    }
 
     async fn consent(&self, outgoing: &Outgoing) -> std::result::Result<Consent, TransportError> {
         self.outgoing.borrow_mut().push(outgoing.clone());
@@ -272,7 +275,9 @@ impl Transport for World {
         self.given.borrow_mut().push_str(text);
         Ok(())
     }
+}
 
+impl Storage for World {
     async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         // Others come in between, as they would.
         self.time.until(self.now() + 0.1).await;

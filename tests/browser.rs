@@ -5,9 +5,10 @@
 use js_sys::{Object, Reflect, Uint8Array};
 use smallfirst::browser::Engine;
 use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
-use smallfirst::remote::{Alone, RemoteOptions};
+use smallfirst::host::FixedClock;
+use smallfirst::remote::{OfflineHost, RemoteOptions};
 use smallfirst::route::Mode;
-use smallfirst::runtime::{Call, Clock, Runtime};
+use smallfirst::runtime::{Call, Runtime};
 use smallfirst::task::{Input, Reason};
 use smallfirst::{Code, Error, Result};
 use wasm_bindgen::{JsCast, JsValue};
@@ -38,22 +39,6 @@ impl Source for Embedded {
         };
         verify(path, entry, bytes)?;
         Ok(bytes.to_vec())
-    }
-}
-
-struct Stopped;
-
-impl Clock for Stopped {
-    fn now_ms(&self) -> f64 {
-        0.0
-    }
-
-    fn wall_ms(&self) -> f64 {
-        0.0
-    }
-
-    fn uniform(&self) -> f64 {
-        0.5
     }
 }
 
@@ -104,7 +89,7 @@ async fn every_task_answers() {
     ];
     for (task, input, label) in cases {
         let answer = runtime
-            .run(&Call::new(task, input), &Alone, &Stopped)
+            .run(&Call::new(task, input), &OfflineHost(FixedClock))
             .await
             .unwrap();
         assert_eq!(answer.output.label, label, "{task}: {answer:?}");
@@ -124,7 +109,10 @@ async fn bad_inputs_give_codes_and_the_runtime_goes_on() {
         ("file-type", "text", Code::InputKind),
     ] {
         let error = runtime
-            .run(&Call::new(task, Input::Text(text)), &Alone, &Stopped)
+            .run(
+                &Call::new(task, Input::Text(text)),
+                &OfflineHost(FixedClock),
+            )
             .await
             .unwrap_err();
         assert_eq!(error.code(), code, "{task}");
@@ -133,7 +121,7 @@ async fn bad_inputs_give_codes_and_the_runtime_goes_on() {
         "sentiment",
         Input::Text("I love this, what a wonderful day!"),
     );
-    assert!(runtime.run(&call, &Alone, &Stopped).await.is_ok());
+    assert!(runtime.run(&call, &OfflineHost(FixedClock)).await.is_ok());
 }
 
 fn object(entries: &[(&str, JsValue)]) -> JsValue {

@@ -10,9 +10,10 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
 use smallfirst::calibrate::{Certifier, Decision, TierDecision};
 use smallfirst::data::{Columns, read};
+use smallfirst::host::FixedClock;
 use smallfirst::remote::RemoteOptions;
 use smallfirst::route::Mode;
-use smallfirst::runtime::{Clock, Runtime};
+use smallfirst::runtime::Runtime;
 use smallfirst::task::Input;
 
 struct Folder;
@@ -22,22 +23,6 @@ impl Source for Folder {
         let bytes = fs::read(models().join(path)).expect("the default bundle is there");
         verify(path, entry, &bytes)?;
         Ok(bytes)
-    }
-}
-
-struct NoClock;
-
-impl Clock for NoClock {
-    fn now_ms(&self) -> f64 {
-        0.0
-    }
-
-    fn wall_ms(&self) -> f64 {
-        0.0
-    }
-
-    fn uniform(&self) -> f64 {
-        0.5
     }
 }
 
@@ -64,7 +49,7 @@ fn pool(task: &str) -> Vec<Decision> {
             .all()
             .unwrap()
         {
-            let seen = runtime.examine(task, Input::Text(&row.text), &NoClock);
+            let seen = runtime.examine(task, Input::Text(&row.text), &FixedClock);
             let tiers = pollster::block_on(seen).unwrap().tiers;
             let says = tiers.into_iter().next().and_then(|(scored, _)| scored.ok());
             decisions.push(Decision {

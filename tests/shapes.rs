@@ -11,9 +11,10 @@ use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
+use smallfirst::host::{Clock, Storage};
 use smallfirst::remote::{
-    Clock, Consent, Head, HttpRequest, Outgoing, Question, Remote, RemoteOptions, Role, Trace,
-    Transport, TransportError, Turn, Unnamed, Wanted, Whole,
+    Consent, FullBody, Head, HttpRequest, Network, Outgoing, Page, Question, Remote, RemoteOptions,
+    Role, Trace, TransportError, Turn, Unnamed, Wanted,
 };
 use smallfirst::task::{Input, Label};
 
@@ -21,18 +22,14 @@ use smallfirst::task::{Input, Label};
 #[derive(Default)]
 struct Kept(RefCell<Vec<HttpRequest>>);
 
-impl Transport for Kept {
-    type Body = Whole;
+impl Network for Kept {
+    type Body = FullBody;
 
     fn online(&self) -> bool {
         true
     }
 
-    fn aborted(&self) -> bool {
-        false
-    }
-
-    async fn open(&self, request: &HttpRequest) -> Result<(Head, Whole), TransportError> {
+    async fn open(&self, request: &HttpRequest) -> Result<(Head, FullBody), TransportError> {
         self.0.borrow_mut().push(request.clone());
         Err(TransportError::Unreachable("it is only looked at".into()))
     }
@@ -40,15 +37,15 @@ impl Transport for Kept {
     async fn sleep(&self, _: f64) {
         std::future::pending().await
     }
+}
 
+impl Page for Kept {
     async fn consent(&self, _: &Outgoing) -> Result<Consent, TransportError> {
         Ok(Consent::default())
     }
+}
 
-    async fn delta(&self, _: &str) -> Result<(), TransportError> {
-        Ok(())
-    }
-
+impl Storage for Kept {
     async fn update(&self, _: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         change(None);
     }
@@ -102,11 +99,9 @@ fn bodies(endpoint: Value) -> [Value; 2] {
         };
         let trace = Trace::default();
         let result = match wanted {
-            Wanted::Choice(_) => {
-                pollster::block_on(remote.ask(&question, &Unnamed, &kept, &kept, &trace))
-            }
+            Wanted::Choice(_) => pollster::block_on(remote.ask(&question, &Unnamed, &kept, &trace)),
             Wanted::Text { .. } => {
-                pollster::block_on(remote.stream(&question, &Unnamed, &kept, &kept, &trace))
+                pollster::block_on(remote.stream(&question, &Unnamed, &kept, &trace))
             }
         };
         assert!(result.is_err());

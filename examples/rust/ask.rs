@@ -5,9 +5,10 @@ use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
-use smallfirst::remote::{Alone, RemoteOptions};
+use smallfirst::host::Clock;
+use smallfirst::remote::{OfflineHost, RemoteOptions};
 use smallfirst::route::Mode;
-use smallfirst::runtime::{Call, Clock, Runtime};
+use smallfirst::runtime::{Call, Runtime};
 use smallfirst::task::{Answer, Input};
 use smallfirst::{Code, Error, Result};
 
@@ -56,8 +57,8 @@ fn ask(folder: PathBuf, text: &str) -> Result<Answer> {
         risk: Some(0.05),
         ..Call::new("language", Input::Text(text))
     };
-    // `Alone` has no network, so nothing can be sent. Any executor will do.
-    pollster::block_on(runtime.run(&call, &Alone, &SystemClock(Instant::now())))
+    // `OfflineHost` has no network, so nothing can be sent. Any executor will do.
+    pollster::block_on(runtime.run(&call, &OfflineHost(SystemClock(Instant::now()))))
 }
 
 fn main() -> ExitCode {

@@ -9,9 +9,8 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::AbortSignal;
 
 use super::convert::{self, OwnedInput};
-use super::scope::PageClock;
+use super::host::{Hooks, Memory, PageHost};
 use super::source::WebSource;
-use super::transport::{Hooks, Memory, PageTransport};
 use crate::bundle::{Bundle, MAX_BUNDLE_BYTES};
 use crate::error::{Code, Error, Result};
 use crate::learn::LearnOptions;
@@ -177,8 +176,8 @@ impl Engine {
     /// # Errors
     /// An `Error` with a `code`.
     pub async fn usage(&self, signal: AbortSignal) -> std::result::Result<JsValue, JsValue> {
-        let transport = self.transport(signal, None);
-        let report = self.runtime.usage(&transport, &PageClock).await;
+        let host = self.host(signal, None);
+        let report = self.runtime.usage(&host).await;
         convert::to_js(&report).map_err(|e| convert::error_to_js(&e))
     }
 
@@ -199,8 +198,8 @@ impl Engine {
     /// Forgets the remotes' answers that are kept.
     #[wasm_bindgen(js_name = forgetAnswers)]
     pub async fn forget_answers(&self, signal: AbortSignal) {
-        let transport = self.transport(signal, None);
-        self.runtime.forget_answers(&transport).await;
+        let host = self.host(signal, None);
+        self.runtime.forget_answers(&host).await;
     }
 
     /// The tasks there are examples of: an array of `LearnedTask`.
@@ -208,8 +207,8 @@ impl Engine {
     /// # Errors
     /// An `Error` with a `code`.
     pub async fn learned(&self, signal: AbortSignal) -> std::result::Result<JsValue, JsValue> {
-        let transport = self.transport(signal, None);
-        let tasks = self.runtime.learned(&transport).await;
+        let host = self.host(signal, None);
+        let tasks = self.runtime.learned(&host).await;
         convert::to_js(&tasks).map_err(|e| convert::error_to_js(&e))
     }
 
@@ -222,18 +221,16 @@ impl Engine {
         task: Option<String>,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        let transport = self.transport(signal, None);
-        let examples = self.runtime.examples(task.as_deref(), &transport).await;
+        let host = self.host(signal, None);
+        let examples = self.runtime.examples(task.as_deref(), &host).await;
         convert::to_js(&examples).map_err(|e| convert::error_to_js(&e))
     }
 
     /// Forgets the examples of one task, or of all (`undefined`).
     #[wasm_bindgen(js_name = forgetExamples)]
     pub async fn forget_examples(&self, task: Option<String>, signal: AbortSignal) {
-        let transport = self.transport(signal, None);
-        self.runtime
-            .forget_examples(task.as_deref(), &transport)
-            .await;
+        let host = self.host(signal, None);
+        self.runtime.forget_examples(task.as_deref(), &host).await;
     }
 
     /// The model card of a task: a `Card`.
@@ -285,8 +282,8 @@ impl Engine {
             guaranteed,
             bytes: bytes as usize,
         };
-        let transport = self.transport(signal, None);
-        let stands = self.runtime.adopt(&task, adopted, &transport, &PageClock);
+        let host = self.host(signal, None);
+        let stands = self.runtime.adopt(&task, adopted, &host);
         let stands = stands.await;
         self.tell_alarms();
         stands.map_err(|e| convert::error_to_js(&e))
@@ -399,8 +396,8 @@ impl Engine {
             instruction: options.instruction,
             alarmed: options.alarmed,
         };
-        let transport = self.transport(signal, None);
-        let answer = self.runtime.run(&call, &transport, &PageClock).await;
+        let host = self.host(signal, None);
+        let answer = self.runtime.run(&call, &host).await;
         self.tell_alarms();
         convert::to_js(&answer?)
     }
@@ -432,13 +429,13 @@ impl Engine {
             variables: options.variables,
             history: options.history.into_iter().map(turn).collect(),
         };
-        let transport = self.transport(signal, Some(deliver));
-        let answer = self.runtime.generate(&call, &transport, &PageClock).await?;
+        let host = self.host(signal, Some(deliver));
+        let answer = self.runtime.generate(&call, &host).await?;
         convert::to_js(&answer)
     }
 
-    fn transport(&self, signal: AbortSignal, deliver: Option<Function>) -> PageTransport<'_> {
-        PageTransport {
+    fn host(&self, signal: AbortSignal, deliver: Option<Function>) -> PageHost<'_> {
+        PageHost {
             runtime: &self.runtime,
             signal,
             hooks: self.hooks.clone(),

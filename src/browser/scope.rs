@@ -5,8 +5,6 @@ use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::WorkerGlobalScope;
 
-use crate::runtime::Clock;
-
 /// The global object, seen as a worker's. Only members that a window has too are used.
 pub(super) fn scope() -> WorkerGlobalScope {
     js_sys::global().unchecked_into()
@@ -36,22 +34,5 @@ struct Timer(i32);
 impl Drop for Timer {
     fn drop(&mut self) {
         scope().clear_timeout_with_handle(self.0);
-    }
-}
-
-/// `performance.now()`, `Date.now()` and `Math.random()`.
-pub(super) struct PageClock;
-
-impl Clock for PageClock {
-    fn now_ms(&self) -> f64 {
-        scope().performance().map_or(0.0, |p| p.now())
-    }
-
-    fn wall_ms(&self) -> f64 {
-        js_sys::Date::now()
-    }
-
-    fn uniform(&self) -> f64 {
-        js_sys::Math::random()
     }
 }

@@ -70,15 +70,7 @@ impl WebSource {
         let ahead = Ahead(ahead);
         let store = Store::open(files).await;
         let manifest_key = store.manifest_key(url);
-        let mut fetching = pin!(fetch_manifest(url, &ahead));
-        let fetched = match select(&mut fetching, pin!(sleep(WITH_COPY_MS))).await {
-            Either::Left((fetched, _)) => fetched,
-            Either::Right(_) if store.get(&manifest_key).await.is_some() => {
-                let why = format!("no answer within {} s", WITH_COPY_MS / 1000.0);
-                Err(unreachable(url, &why))
-            }
-            Either::Right(_) => fetching.await,
-        };
+        let fetched = manifest_or_copy(url, &ahead, &store, &manifest_key).await;
         let bundle = match fetched {
             Ok(json) => {
                 let bundle = Bundle::parse_pinned(&json, pin)?;
@@ -300,6 +292,19 @@ async fn digest(bytes: &[u8]) -> Option<Vec<u8>> {
     let hash = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;
     let hash = JsFuture::from(hash).await.ok()?;
     Some(Uint8Array::new(&hash).to_vec())
+}
+
+/// Fetches the manifest. A server that is slow is waited for no longer than for others where there is a copy of it.
+async fn manifest_or_copy(url: &str, ahead: &Ahead, store: &Store, key: &str) -> Result<Vec<u8>> {
+    let mut fetching = pin!(fetch_manifest(url, ahead));
+    match select(&mut fetching, pin!(sleep(WITH_COPY_MS))).await {
+        Either::Left((fetched, _)) => fetched,
+        Either::Right(_) if store.get(key).await.is_some() => {
+            let why = format!("no answer within {} s", WITH_COPY_MS / 1000.0);
+            Err(unreachable(url, &why))
+        }
+        Either::Right(_) => fetching.await,
+    }
 }
 
 async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {

@@ -1,5 +1,5 @@
 //! Where examples are kept: an index of all tasks in one piece, and examples in pieces of a few, so that taking one in writes
-//! little. All of it through [`Transport::update`], so that tabs do not lose each other's.
+//! little. All of it through [`Storage::update`], so that tabs do not lose each other's.
 //!
 //! All scripts of the site can write there, so what is read is held against the bounds within which it was written.
 
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::examples::Example;
-use crate::remote::Transport;
+use crate::host::Storage;
 
 /// The longest input that is kept with its example, in bytes.
 pub(super) const MOST_INPUT_BYTES: usize = 16 << 10;
@@ -98,13 +98,13 @@ fn read(json: Option<String>) -> Index {
 }
 
 /// The index.
-pub async fn index(transport: &impl Transport) -> Index {
+pub async fn index(storage: &impl Storage) -> Index {
     let mut found = Index::new();
     let mut look = |json: Option<String>| {
         found = read(json.clone());
         json
     };
-    transport.update(INDEX, &mut look).await;
+    storage.update(INDEX, &mut look).await;
     found
 }
 
@@ -113,7 +113,7 @@ pub async fn index(transport: &impl Transport) -> Index {
 pub async fn change(
     key: &str,
     new: Entry,
-    transport: &impl Transport,
+    storage: &impl Storage,
     change: impl Fn(&mut Entry),
 ) -> Option<Entry> {
     let mut after = None;
@@ -129,7 +129,7 @@ pub async fn change(
         }
         serde_json::to_string(&index).ok()
     };
-    transport.update(INDEX, &mut write).await;
+    storage.update(INDEX, &mut write).await;
     after
 }
 
@@ -139,7 +139,7 @@ pub fn pieces(most: usize) -> u64 {
 }
 
 /// Keeps an example.
-pub async fn put(key: &str, entry: &Entry, example: &Example, transport: &impl Transport) {
+pub async fn put(key: &str, entry: &Entry, example: &Example, storage: &impl Storage) {
     let round = example.number / PIECE;
     let at = entry.piece(example.number);
     let mut write = |json: Option<String>| {
@@ -149,12 +149,12 @@ pub async fn put(key: &str, entry: &Entry, example: &Example, transport: &impl T
         piece.push(example.clone());
         serde_json::to_string(&piece).ok()
     };
-    transport.update(&place(key, at), &mut write).await;
+    storage.update(&place(key, at), &mut write).await;
 }
 
 /// All examples that are kept, the oldest first. A piece that cannot be read is lost alone, and so is an example that cannot
 /// have been kept there.
-pub async fn all(key: &str, entry: &Entry, transport: &impl Transport) -> Vec<Example> {
+pub async fn all(key: &str, entry: &Entry, storage: &impl Storage) -> Vec<Example> {
     let mut found: Vec<Example> = Vec::new();
     for piece in 0..entry.pieces.min(entry.total.div_ceil(PIECE)) {
         let mut look = |json: Option<String>| {
@@ -163,7 +163,7 @@ pub async fn all(key: &str, entry: &Entry, transport: &impl Transport) -> Vec<Ex
             found.append(&mut kept);
             json
         };
-        transport.update(&place(key, piece), &mut look).await;
+        storage.update(&place(key, piece), &mut look).await;
     }
     found.sort_by_key(|e| e.number);
     found.dedup_by_key(|e| e.number);
@@ -171,17 +171,17 @@ pub async fn all(key: &str, entry: &Entry, transport: &impl Transport) -> Vec<Ex
 }
 
 /// Forgets a task's examples.
-pub async fn forget(key: &str, transport: &impl Transport) {
+pub async fn forget(key: &str, storage: &impl Storage) {
     let mut gone = None;
     let mut write = |json: Option<String>| {
         let mut index = read(json);
         gone = index.remove(key);
         serde_json::to_string(&index).ok()
     };
-    transport.update(INDEX, &mut write).await;
+    storage.update(INDEX, &mut write).await;
     let pieces = gone.map_or(0, |entry| entry.pieces);
     for piece in 0..pieces {
-        transport.update(&place(key, piece), &mut |_| None).await;
+        storage.update(&place(key, piece), &mut |_| None).await;
     }
 }
 

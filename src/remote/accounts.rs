@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use super::budget::{Bill, Book, Budget, Refusal, Spent, UsageReport};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
+use super::host::Host;
 use super::provider::Said;
-use super::transport::{Clock, Transport};
 use crate::error::{Code, Error, Result};
 
 /// Where the book is kept.
@@ -64,11 +64,11 @@ impl Accounts {
     }
 
     /// What was spent and saved, in all tabs.
-    pub async fn usage(&self, transport: &impl Transport, clock: &impl Clock) -> UsageReport {
+    pub async fn usage(&self, host: &impl Host) -> UsageReport {
         let saved = std::mem::take(&mut *self.saved.lock().unwrap_or_else(PoisonError::into_inner));
-        let now = clock.wall_ms();
+        let now = host.wall_ms();
         let mut report = UsageReport::default();
-        book(transport, |book| {
+        book(host, |book| {
             if saved.requests > 0 {
                 book.save(saved, now);
             }
@@ -91,12 +91,7 @@ impl Accounts {
     ///
     /// # Errors
     /// [`Code::OverBudget`] or [`Code::Aborted`].
-    pub async fn lease(
-        &self,
-        request: Request<'_>,
-        transport: &impl Transport,
-        clock: &impl Clock,
-    ) -> Result<Lease> {
+    pub async fn lease(&self, request: Request<'_>, host: &impl Host) -> Result<Lease> {
         let Request {
             endpoint,
             id,
@@ -110,11 +105,11 @@ impl Accounts {
         }
         // A little longer than a try may take, so that it is never over before the try is.
         let lasts = f64::from(endpoint.timeout_ms) * 2.0 + 60_000.0;
-        let waits_until = clock.now_ms() + patience_ms;
+        let waits_until = host.now_ms() + patience_ms;
         loop {
-            let now = clock.wall_ms();
+            let now = host.wall_ms();
             let mut admitted = Ok(());
-            book(transport, |book| {
+            book(host, |book| {
                 admitted = book.admit(&self.budget, &id, estimate, now, now + lasts)
             })
             .await;
@@ -125,9 +120,9 @@ impl Accounts {
                         estimate,
                     });
                 }
-                Err(Refusal::Busy) if clock.now_ms() < waits_until => {
-                    transport.sleep(20.0 + 80.0 * clock.uniform()).await;
-                    if transport.aborted() {
+                Err(Refusal::Busy) if host.now_ms() < waits_until => {
+                    host.sleep(20.0 + 80.0 * host.uniform()).await;
+                    if host.aborted() {
                         return Err(Error::aborted());
                     }
                 }
@@ -142,8 +137,7 @@ impl Accounts {
         lease: &Lease,
         endpoint: &Endpoint,
         result: &std::result::Result<Said, Failure>,
-        transport: &impl Transport,
-        clock: &impl Clock,
+        host: &impl Host,
     ) {
         let Some(id) = &lease.id else { return };
         let bill = match result {
@@ -166,8 +160,8 @@ impl Accounts {
             Err(failure) if failure.error.code() == Code::Aborted => Bill::Unknown,
             Err(_) => Bill::Nothing,
         };
-        let now = clock.wall_ms();
-        book(transport, |book| book.settle(id, bill, now)).await;
+        let now = host.wall_ms();
+        book(host, |book| book.settle(id, bill, now)).await;
     }
 }
 
@@ -198,7 +192,7 @@ fn estimate(endpoint: &Endpoint, bytes: usize, text: bool) -> Spent {
 }
 
 /// Changes the book in one piece.
-async fn book(transport: &impl Transport, change: impl FnOnce(&mut Book)) {
+async fn book(host: &impl Host, change: impl FnOnce(&mut Book)) {
     let mut change = Some(change);
     let mut update = |kept: Option<String>| {
         let mut book = Book::read(kept.as_deref());
@@ -207,5 +201,5 @@ async fn book(transport: &impl Transport, change: impl FnOnce(&mut Book)) {
         }
         Some(book.write())
     };
-    transport.update(BOOK, &mut update).await;
+    host.update(BOOK, &mut update).await;
 }

@@ -12,10 +12,10 @@ use super::egress::prompt::Payload;
 use super::endpoint::Endpoint;
 use super::exchange::Deliver;
 use super::failover::Failover;
+use super::host::{Host, TransportError};
 use super::question::{Question, too_long};
 use super::redact::PersonalData;
 use super::trace::Trace;
-use super::transport::{Clock, Transport, TransportError};
 use crate::error::{Code, Error, Result};
 use crate::task::Input;
 
@@ -36,15 +36,14 @@ impl Remote {
     /// # Errors
     /// One of the `Remote…` codes, [`Code::Offline`], [`Code::EgressDenied`], [`Code::OverBudget`],
     /// [`Code::InputTooLong`], or [`Code::Aborted`].
-    pub async fn ask<T: Transport, C: Clock>(
+    pub async fn ask<H: Host>(
         &self,
         question: &Question<'_>,
         people: &impl People,
-        transport: &T,
-        clock: &C,
+        host: &H,
         trace: &Trace,
     ) -> Result<Reply> {
-        let begun = self.begin(question, transport, clock, trace).await?;
+        let begun = self.begin(question, host, trace).await?;
         let Begun {
             order,
             payload,
@@ -56,7 +55,7 @@ impl Remote {
         }
         let flight = self.cache.flight(&key);
         let mut landed = flight.lock().await;
-        if transport.aborted() {
+        if host.aborted() {
             return Err(Error::aborted());
         }
         match &*landed {
@@ -67,19 +66,15 @@ impl Remote {
         }
         let result = async {
             let (order, clearance) = self
-                .clear(question, payload, order, people, transport, trace)
+                .clear(question, payload, order, people, host, trace)
                 .await?;
-            Failover::new(self, question, &clearance, order, transport, clock, trace)
+            Failover::new(self, question, &clearance, order, host, trace)
                 .answer()
                 .await
         };
         let result = result.await;
         match &result {
-            Ok(reply) => {
-                self.cache
-                    .put(&key, reply, clock.wall_ms(), transport)
-                    .await
-            }
+            Ok(reply) => self.cache.put(&key, reply, host.wall_ms(), host).await,
             // Who aborted speaks for itself only.
             Err(error) if error.code() == Code::Aborted => return result,
             Err(_) => {}
@@ -92,34 +87,33 @@ impl Remote {
     ///
     /// # Errors
     /// As [`Remote::ask`], and [`Code::RemoteInterrupted`] when it broke off after the first piece.
-    pub async fn stream<T: Transport, C: Clock>(
+    pub async fn stream<H: Host>(
         &self,
         question: &Question<'_>,
         people: &impl People,
-        transport: &T,
-        clock: &C,
+        host: &H,
         trace: &Trace,
     ) -> Result<Reply> {
-        let begun = self.begin(question, transport, clock, trace).await?;
+        let begun = self.begin(question, host, trace).await?;
         let Begun {
             order,
             payload,
             key,
             kept,
         } = begun;
-        let mut page = ToPage(transport);
+        let mut page = ToPage(host);
         if let Some(reply) = kept {
             let delivered = page.deliver(&reply.text).await;
             return delivered.map(|()| reply).map_err(|_| Error::aborted());
         }
         let (order, clearance) = self
-            .clear(question, payload, order, people, transport, trace)
+            .clear(question, payload, order, people, host, trace)
             .await?;
-        let reply = Failover::new(self, question, &clearance, order, transport, clock, trace)
+        let reply = Failover::new(self, question, &clearance, order, host, trace)
             .text(&mut page)
             .await?;
-        let now = clock.wall_ms();
-        self.cache.put(&key, &reply, now, transport).await;
+        let now = host.wall_ms();
+        self.cache.put(&key, &reply, now, host).await;
         Ok(reply)
     }
 
@@ -127,8 +121,7 @@ impl Remote {
     async fn begin(
         &self,
         question: &Question<'_>,
-        transport: &impl Transport,
-        clock: &impl Clock,
+        host: &impl Host,
         trace: &Trace,
     ) -> Result<Begun> {
         if self.options.endpoints.is_empty() {
@@ -137,10 +130,10 @@ impl Remote {
         }
         let payload = question.payload();
         // First of all: what may not leave is not answered from what left before, either.
-        let order = self.order(question, payload.bytes(), transport, trace)?;
+        let order = self.order(question, payload.bytes(), host, trace)?;
         let key = question.hash(&payload, &self.options.endpoints);
         let fits = |reply: &Reply| fits(reply, question.wanted, &self.options.endpoints);
-        let kept = self.cache.get(&key, clock.wall_ms(), fits, transport).await;
+        let kept = self.cache.get(&key, host.wall_ms(), fits, host).await;
         Ok(Begun {
             order,
             payload,
@@ -154,7 +147,7 @@ impl Remote {
         &self,
         question: &Question,
         bytes: usize,
-        transport: &impl Transport,
+        host: &impl Host,
         trace: &Trace,
     ) -> Result<VecDeque<usize>> {
         let denied = self.options.privacy.of(question.task) == Egress::Never;
@@ -165,7 +158,7 @@ impl Remote {
                 trace.skip(Some(endpoint), Code::EgressDenied, DENIED);
                 continue;
             }
-            why = if !endpoint.works_offline() && !transport.online() {
+            why = if !endpoint.works_offline() && !host.online() {
                 Error::new(Code::Offline, "the device is offline")
             } else if let Some(error) = too_long(endpoint, question, bytes) {
                 // Before anybody looks for names or personal data in it.
@@ -189,7 +182,7 @@ impl Remote {
         payload: Payload,
         order: VecDeque<usize>,
         people: &impl People,
-        transport: &impl Transport,
+        host: &impl Host,
         trace: &Trace,
     ) -> Result<(VecDeque<usize>, Clearance<'_>)> {
         let endpoint = |at: &usize| &self.options.endpoints[*at];
@@ -208,7 +201,7 @@ impl Remote {
             names,
             endpoints: &endpoints,
         };
-        let cleared = Clearance::new(request, privacy, &self.redactor, transport);
+        let cleared = Clearance::new(request, privacy, &self.redactor, host);
         let clearance = match cleared.await {
             Ok(clearance) => clearance,
             Err(error) => {
@@ -237,9 +230,9 @@ const NOT_CONFIGURED: &str = "no remote is configured; give `remote` to createSm
 const DENIED: &str = "the task's egress setting lets nothing leave this device";
 
 /// Hands text to the page.
-struct ToPage<'a, T>(&'a T);
+struct ToPage<'a, H>(&'a H);
 
-impl<T: Transport> Deliver for ToPage<'_, T> {
+impl<H: Host> Deliver for ToPage<'_, H> {
     async fn deliver(&mut self, text: &str) -> std::result::Result<(), TransportError> {
         self.0.delta(text).await
     }

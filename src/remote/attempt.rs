@@ -7,16 +7,16 @@ use super::endpoint::Endpoint;
 use super::exchange::{Deliver, exchange};
 use super::failover::Failover;
 use super::failure::Failure;
+use super::host::{Host, TransportError};
 use super::policy::Admission;
 use super::provider::Said;
 use super::provider::finish::Finish;
 use super::question::{Wanted, too_long};
 use super::redact::Restorer;
-use super::transport::{Clock, Transport, TransportError};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{LabelScore, Usage, parse_output};
 
-impl<T: Transport, C: Clock> Failover<'_, T, C> {
+impl<H: Host> Failover<'_, H> {
     /// Tries one endpoint, again where that makes sense.
     pub(super) async fn endpoint(
         &self,
@@ -39,7 +39,7 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
         let mut retries = 0;
         let mut repaired = false;
         loop {
-            if self.door.transport.aborted() {
+            if self.door.host.aborted() {
                 return Err(Error::aborted());
             }
             self.admitted(at).map_err(skip)?;
@@ -79,12 +79,12 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
                     conversation.ask_again(&said, &failure.error.to_string());
                 }
                 _ => {
-                    let uniform = self.door.clock.uniform();
+                    let uniform = self.door.host.uniform();
                     let Some(wait) = policy.wait(&failure, retries, uniform) else {
                         return Err(failure.error);
                     };
                     retries += 1;
-                    self.door.transport.sleep(wait).await;
+                    self.door.host.sleep(wait).await;
                 }
             }
         }
@@ -93,7 +93,7 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
     /// Asks the endpoint's breaker.
     fn admitted(&self, at: usize) -> Result<()> {
         let policy = &self.remote.options.policy;
-        let now = self.door.clock.now_ms();
+        let now = self.door.host.now_ms();
         let Admission::Until(until) = self.remote.breakers(|b| b[at].admit(policy, now)) else {
             return Ok(());
         };
@@ -125,8 +125,7 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
             endpoint,
             departure.request(),
             stream,
-            self.door.transport,
-            self.door.clock,
+            self.door.host,
             &mut guarded,
         )
         .await;
@@ -172,7 +171,7 @@ impl<T: Transport, C: Clock> Failover<'_, T, C> {
             }
             Err(failure) => {
                 let policy = &self.remote.options.policy;
-                let now = self.door.clock.now_ms();
+                let now = self.door.host.now_ms();
                 self.remote.breakers(|b| match failure.unhealthy {
                     true => b[at].failed(policy, now, failure.wait_ms),
                     false => b[at].indifferent(),

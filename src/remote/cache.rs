@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::budget::DAY_MS;
 use super::endpoint::Endpoint;
+use super::host::Host;
 use super::question::Wanted;
-use super::transport::Transport;
 use super::{MAX_REPLY_BYTES, Reply};
 use crate::error::{Code, Error, Result};
 
@@ -184,7 +184,7 @@ impl Cache {
         key: &str,
         now: f64,
         fits: impl Fn(&Reply) -> bool,
-        transport: &impl Transport,
+        host: &impl Host,
     ) -> Option<Reply> {
         if self.options.entries == 0 {
             return None;
@@ -195,7 +195,7 @@ impl Cache {
                 kept = Kept::read(json.as_deref(), &self.options);
                 json
             };
-            transport.update(KEY, &mut read).await;
+            host.update(KEY, &mut read).await;
             let mut inner = self.lock();
             if !inner.loaded {
                 inner.loaded = true;
@@ -207,7 +207,7 @@ impl Cache {
     }
 
     /// Keeps an answer that was given at `now`.
-    pub async fn put(&self, key: &str, reply: &Reply, now: f64, transport: &impl Transport) {
+    pub async fn put(&self, key: &str, reply: &Reply, now: f64, host: &impl Host) {
         if self.options.entries == 0 {
             return;
         }
@@ -218,14 +218,14 @@ impl Cache {
                 kept.put(key, reply, now, &self.options);
                 serde_json::to_string(&kept).ok()
             };
-            transport.update(KEY, &mut write).await;
+            host.update(KEY, &mut write).await;
         }
     }
 
     /// Forgets everything, also what was kept by an instance that keeps more than this one.
-    pub async fn clear(&self, transport: &impl Transport) {
+    pub async fn clear(&self, host: &impl Host) {
         self.lock().kept = Kept::default();
-        transport.update(KEY, &mut |_| None).await;
+        host.update(KEY, &mut |_| None).await;
     }
 
     /// The place where callers with the same question meet. The first locks it and leaves its answer there.

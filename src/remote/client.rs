@@ -10,9 +10,9 @@ use super::budget::{Budget, UsageReport};
 use super::cache::{AnswerCache, Cache};
 use super::egress::{EgressReport, Ledger, Privacy};
 use super::endpoint::Endpoint;
+use super::host::Host;
 use super::policy::{Breaker, Policy};
 use super::redact::Redactor;
-use super::transport::{Clock, Transport};
 use crate::error::Result;
 use crate::task::{InputKind, Sent};
 
@@ -105,25 +105,18 @@ impl Remote {
     }
 
     /// Forgets the answers that are kept.
-    pub async fn forget(&self, transport: &impl Transport) {
-        self.cache.clear(transport).await;
+    pub async fn forget(&self, host: &impl Host) {
+        self.cache.clear(host).await;
     }
 
     /// What was spent and saved, in all tabs.
-    pub async fn usage(&self, transport: &impl Transport, clock: &impl Clock) -> UsageReport {
-        self.accounts.usage(transport, clock).await
+    pub async fn usage(&self, host: &impl Host) -> UsageReport {
+        self.accounts.usage(host).await
     }
 
     /// Takes in that an input of so many bytes was answered without a remote. It is what the first endpoint that is not
     /// on this device would have cost.
-    pub async fn saved(
-        &self,
-        kind: InputKind,
-        bytes: usize,
-        text: bool,
-        transport: &impl Transport,
-        clock: &impl Clock,
-    ) {
+    pub async fn saved(&self, kind: InputKind, bytes: usize, text: bool, host: &impl Host) {
         let Some(endpoint) = self.options.endpoints.iter().find(|e| !e.is_on_device()) else {
             return;
         };
@@ -132,7 +125,7 @@ impl Remote {
             InputKind::Bytes => bytes.min(512) * 3,
         };
         if self.accounts.saved(endpoint, bytes, text) {
-            let _ = self.usage(transport, clock).await;
+            let _ = self.usage(host).await;
         }
     }
 

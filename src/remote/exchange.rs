@@ -12,10 +12,10 @@ use sse_stream::SseByteStream;
 use super::egress::HttpRequest;
 use super::endpoint::Endpoint;
 use super::failure::Failure;
+use super::host::{Body, Head, Host, TransportError};
 use super::provider::finish::Finish;
 use super::provider::reading::{self, Shape, Step};
 use super::provider::{Framing, Provider, Said, provider};
-use super::transport::{Body, Clock, Head, Transport, TransportError};
 use super::{MAX_REPLY_BYTES, MAX_STREAM_BYTES};
 use crate::error::Code;
 
@@ -44,21 +44,19 @@ impl Deliver for Nowhere {
 ///
 /// # Errors
 /// The failure of this one try.
-pub async fn exchange<T: Transport>(
+pub async fn exchange<H: Host>(
     endpoint: &Endpoint,
     request: &HttpRequest,
     stream: bool,
-    transport: &T,
-    clock: &impl Clock,
+    host: &H,
     deliver: &mut impl Deliver,
 ) -> Result<Said, Failure> {
     let provider = provider(endpoint.provider);
     let pieces = stream && provider.framing() != Framing::Whole;
     let watch = Watch {
         endpoint,
-        transport,
-        clock,
-        ends: Cell::new(clock.now_ms() + f64::from(endpoint.timeout_ms)),
+        host,
+        ends: Cell::new(host.now_ms() + f64::from(endpoint.timeout_ms)),
     };
     // A server that does not stream sends its headers only with the answer.
     let connect_ms = if pieces {
@@ -67,7 +65,7 @@ pub async fn exchange<T: Transport>(
         endpoint.first_byte_ms
     };
     let (head, body) = watch
-        .within(connect_ms, "begin to answer", transport.open(request))
+        .within(connect_ms, "begin to answer", host.open(request))
         .await?
         .map_err(|e| Failure::transport(endpoint, e))?;
     let reader = Reader {
@@ -83,7 +81,7 @@ pub async fn exchange<T: Transport>(
         return Err(Failure::status(
             &head,
             &String::from_utf8_lossy(&body),
-            clock.wall_ms(),
+            host.wall_ms(),
         ));
     }
     let beginning = reader.beginning().await?;
@@ -98,7 +96,7 @@ pub async fn exchange<T: Transport>(
                 let event = match event {
                     Ok(event) => event,
                     // The reply is whole; what may still have come is no loss.
-                    Err(_) if said.finish != Finish::Unfinished && !transport.aborted() => break,
+                    Err(_) if said.finish != Finish::Unfinished && !host.aborted() => break,
                     Err(error) => return Err(broken(error)),
                 };
                 let Some(data) = event.data.filter(|data| !data.is_empty()) else {
@@ -164,26 +162,25 @@ fn broken(error: sse_stream::Error) -> Failure {
 }
 
 /// The times of one try.
-struct Watch<'a, T, C> {
+struct Watch<'a, H> {
     endpoint: &'a Endpoint,
-    transport: &'a T,
-    clock: &'a C,
+    host: &'a H,
     /// When the try is over, in the clock's milliseconds.
     ends: Cell<f64>,
 }
 
-impl<T: Transport, C: Clock> Watch<'_, T, C> {
+impl<H: Host> Watch<'_, H> {
     /// Waits for something, but at most `ms`, and not beyond the end of the try.
     async fn within<F: Future>(&self, ms: u32, what: &str, work: F) -> Result<F::Output, Failure> {
-        let left = (self.ends.get() - self.clock.now_ms()).max(0.0);
+        let left = (self.ends.get() - self.host.now_ms()).max(0.0);
         let (wait, ms, what) = if f64::from(ms) <= left {
             (f64::from(ms), ms, what)
         } else {
             (left, self.endpoint.timeout_ms, "finish its answer")
         };
-        match select(pin!(work), pin!(self.transport.sleep(wait))).await {
+        match select(pin!(work), pin!(self.host.sleep(wait))).await {
             Either::Left((output, _)) => Ok(output),
-            Either::Right(_) if self.transport.aborted() => {
+            Either::Right(_) if self.host.aborted() => {
                 Err(Failure::transport(self.endpoint, TransportError::Aborted))
             }
             Either::Right(_) => Err(Failure::timeout(self.endpoint, what, ms)),
@@ -192,17 +189,17 @@ impl<T: Transport, C: Clock> Watch<'_, T, C> {
 
     /// Hands a piece on. The time in which nobody takes it does not count.
     async fn deliver(&self, deliver: &mut impl Deliver, text: &str) -> Result<(), Failure> {
-        let from = self.clock.now_ms();
+        let from = self.host.now_ms();
         let delivered = deliver.deliver(text).await;
-        self.ends.set(self.ends.get() + self.clock.now_ms() - from);
+        self.ends.set(self.ends.get() + self.host.now_ms() - from);
         delivered.map_err(|e| Failure::transport(self.endpoint, e))
     }
 }
 
 /// A body that is read within the times and not beyond its limit.
-struct Reader<'a, T: Transport, C> {
-    watch: &'a Watch<'a, T, C>,
-    body: RefCell<T::Body>,
+struct Reader<'a, H: Host> {
+    watch: &'a Watch<'a, H>,
+    body: RefCell<H::Body>,
     provider: &'a dyn Provider,
     read: Cell<usize>,
     /// Whether the body is at its end.
@@ -211,7 +208,7 @@ struct Reader<'a, T: Transport, C> {
     finished: Cell<bool>,
 }
 
-impl<T: Transport, C: Clock> Reader<'_, T, C> {
+impl<H: Host> Reader<'_, H> {
     // Nobody else borrows the body: one part is waited for at a time.
     #[allow(clippy::await_holding_refcell_ref)]
     async fn part(&self, most: usize) -> Result<Option<Vec<u8>>, Failure> {

@@ -11,17 +11,17 @@ use super::client::Remote;
 use super::egress::clearance::Clearance;
 use super::egress::departure::Door;
 use super::exchange::{Deliver, Nowhere};
+use super::host::Host;
 use super::question::{Question, Wanted};
 use super::trace::Trace;
-use super::transport::{Clock, Transport};
 use crate::error::{Code, Error, Result};
 
 /// One question on its way through the endpoints.
-pub(super) struct Failover<'a, T, C> {
+pub(super) struct Failover<'a, H> {
     pub remote: &'a Remote,
     pub question: &'a Question<'a>,
     pub clearance: &'a Clearance<'a>,
-    pub door: Door<'a, T, C>,
+    pub door: Door<'a, H>,
     /// Tokens of requests and replies and US dollars, over all tries.
     pub spent: Cell<(u64, u64, f64)>,
     /// The endpoints nobody has taken yet.
@@ -29,14 +29,13 @@ pub(super) struct Failover<'a, T, C> {
     several: bool,
 }
 
-impl<'a, T: Transport, C: Clock> Failover<'a, T, C> {
+impl<'a, H: Host> Failover<'a, H> {
     pub fn new(
         remote: &'a Remote,
         question: &'a Question<'a>,
         clearance: &'a Clearance<'a>,
         order: VecDeque<usize>,
-        transport: &'a T,
-        clock: &'a C,
+        host: &'a H,
         trace: &'a Trace,
     ) -> Self {
         Failover {
@@ -47,12 +46,11 @@ impl<'a, T: Transport, C: Clock> Failover<'a, T, C> {
                 accounts: &remote.accounts,
                 ledger: &remote.ledger,
                 trace,
-                transport,
-                clock,
+                host,
                 task: question.task,
                 text: matches!(question.wanted, Wanted::Text { .. }),
                 patience_ms: f64::from(remote.options.policy.deadline_ms),
-                key: format!("{:016x}", (clock.uniform() * 2f64.powi(53)) as u64),
+                key: format!("{:016x}", (host.uniform() * 2f64.powi(53)) as u64),
                 tries: Cell::new(0),
             },
             spent: Cell::new((0, 0, 0.0)),
@@ -68,14 +66,14 @@ impl<'a, T: Transport, C: Clock> Failover<'a, T, C> {
 
     /// Asks for a whole answer, within the deadline.
     pub async fn answer(&self) -> Result<Reply> {
-        let transport = self.door.transport;
+        let host = self.door.host;
         let work = async {
             let hedge = self.remote.options.policy.hedge_after_ms;
             let Some(after) = hedge.filter(|_| self.several) else {
                 return self.walk(&mut Nowhere, false).await;
             };
             let second = async {
-                transport.sleep(f64::from(after)).await;
+                host.sleep(f64::from(after)).await;
                 self.walk(&mut Nowhere, false).await
             };
             let mut nowhere = Nowhere;
@@ -89,10 +87,10 @@ impl<'a, T: Transport, C: Clock> Failover<'a, T, C> {
             }
         };
         let deadline = self.remote.options.policy.deadline_ms;
-        match select(pin!(work), pin!(transport.sleep(f64::from(deadline)))).await {
+        match select(pin!(work), pin!(host.sleep(f64::from(deadline)))).await {
             Either::Left((result, _)) => result,
             // The abort ends every wait, so the work ends by itself, in good order: what was under way is billed.
-            Either::Right((_, work)) if transport.aborted() => work.await,
+            Either::Right((_, work)) if host.aborted() => work.await,
             Either::Right(_) => Err(Error::new(
                 Code::RemoteTimeout,
                 format!(

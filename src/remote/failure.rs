@@ -5,7 +5,7 @@ use std::time::UNIX_EPOCH;
 use serde_json::{Map, Value};
 
 use super::endpoint::Endpoint;
-use super::transport::{Head, TransportError};
+use super::host::{Head, TransportError};
 use crate::error::{Code, Error, excerpt};
 
 /// The longest wait that a server may ask for and get, in milliseconds. What it asks beyond keeps

@@ -223,11 +223,9 @@ fn every_call_ends_once_in_time_and_is_paid_once() {
                 };
                 let trace = Trace::default();
                 let result = if stream {
-                    remote
-                        .stream(&question, &Unnamed, world, world, &trace)
-                        .await
+                    remote.stream(&question, &Unnamed, world, &trace).await
                 } else {
-                    remote.ask(&question, &Unnamed, world, world, &trace).await
+                    remote.ask(&question, &Unnamed, world, &trace).await
                 };
                 Ended {
                     result,
@@ -287,7 +285,7 @@ fn every_call_ends_once_in_time_and_is_paid_once() {
                 "world {seed} asks again after an answer"
             );
         }
-        let report = world.block_on(remote.usage(&world, &world));
+        let report = world.block_on(remote.usage(&world));
         assert!(
             report.total.requests <= served.len() as u64,
             "world {seed} pays for what was not sent"

@@ -59,7 +59,7 @@ async fn ask_about(remote: &Remote, world: &World, text: &str) -> Told {
         wanted: Wanted::Choice(&labels),
     };
     let trace = Trace::default();
-    let result = remote.ask(&question, &Unnamed, world, world, &trace).await;
+    let result = remote.ask(&question, &Unnamed, world, &trace).await;
     let (attempts, sent) = trace.into_parts();
     (result, attempts, sent)
 }
@@ -81,9 +81,7 @@ async fn write_about(remote: &Remote, world: &World, text: &str) -> Told {
         },
     };
     let trace = Trace::default();
-    let result = remote
-        .stream(&question, &Unnamed, world, world, &trace)
-        .await;
+    let result = remote.stream(&question, &Unnamed, world, &trace).await;
     let (attempts, sent) = trace.into_parts();
     (result, attempts, sent)
 }
@@ -384,7 +382,7 @@ fn rules_and_earlier_turns_are_redacted_together_with_the_text() {
         },
     };
     let trace = Trace::default();
-    let reply = world.block_on(remote.stream(&question, &Unnamed, &world, &world, &trace));
+    let reply = world.block_on(remote.stream(&question, &Unnamed, &world, &trace));
     assert_eq!(reply.unwrap().text, "Ok a@b.example");
     let body: Value = serde_json::from_str(world.requests.borrow()[0].body()).unwrap();
     let said: Vec<_> = (0..3)
@@ -465,7 +463,7 @@ fn a_file_is_not_sent_where_texts_are_redacted() {
     };
     let trace = Trace::default();
     let error = world
-        .block_on(remote.ask(&question, &Unnamed, &world, &world, &trace))
+        .block_on(remote.ask(&question, &Unnamed, &world, &trace))
         .unwrap_err();
     assert_eq!(error.code(), Code::EgressDenied);
     assert!(world.requests.borrow().is_empty());
@@ -568,8 +566,8 @@ fn budgets_are_shared_by_all_who_keep_the_same_book() {
         }
     }
     assert_eq!((answered, world.requests.borrow().len()), (3, 3));
-    world.block_on(tabs[0].saved(InputKind::Text, 4, false, &world, &world));
-    let report = world.block_on(tabs[0].usage(&world, &world));
+    world.block_on(tabs[0].saved(InputKind::Text, 4, false, &world));
+    let report = world.block_on(tabs[0].usage(&world));
     assert_eq!(
         (
             report.today.requests,
@@ -582,9 +580,9 @@ fn budgets_are_shared_by_all_who_keep_the_same_book() {
     assert!(report.saved.cost_usd > 0.0);
     // Several that go into the book at once are still several.
     for _ in 0..3 {
-        world.block_on(tabs[1].saved(InputKind::Text, 4, false, &world, &world));
+        world.block_on(tabs[1].saved(InputKind::Text, 4, false, &world));
     }
-    let report = world.block_on(tabs[1].usage(&world, &world));
+    let report = world.block_on(tabs[1].usage(&world));
     assert_eq!(report.saved.requests, 4);
 
     // Those who wait for a place get one.

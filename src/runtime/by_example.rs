@@ -1,18 +1,17 @@
 //! Answers by example in a call's path: the last local tier.
 
-use super::Clock;
 use super::learned::Asked;
 use super::path::Path;
 use crate::bundle::Source;
 use crate::error::{Code, Error, Result};
-use crate::remote::Transport;
+use crate::remote::Host;
 use crate::route::{Facts, Mode, Obstacle};
 use crate::task::{Answer, Attempt, Outcome, Output, RanOn, Reason};
 
 /// What the examples are called where a tier is named.
 const TIER: &str = "learned";
 
-impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
+impl<S: Source, H: Host> Path<'_, S, H> {
     /// Asks the examples, where this device is asked first and they may know. True when they are to answer.
     pub(super) async fn recall(&mut self, obstacle: Option<Obstacle>) -> bool {
         let local_first = matches!(self.mode, Mode::OnlyLocal | Mode::PreferLocal);
@@ -32,15 +31,10 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
             input: self.call.input,
             risk: self.risk(),
         };
-        let from = self.clock.now_ms();
+        let from = self.host.now_ms();
         let lookup = self
             .runtime
-            .look_up(
-                &asked,
-                self.transport,
-                self.clock,
-                &mut self.progress.timing,
-            )
+            .look_up(&asked, self.host, &mut self.progress.timing)
             .await;
         let advice = lookup.as_ref().and_then(|lookup| lookup.advice.as_ref());
         // Where no remote may be asked, nothing can be checked.
@@ -55,7 +49,7 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
                 Some(_) if check => (Outcome::Escalated, "checked with the remote".to_owned()),
                 Some(least) => (Outcome::Answered, format!("at least {least:.3} may answer")),
             };
-            let ms = self.clock.now_ms() - from;
+            let ms = self.host.now_ms() - from;
             let mut attempt = Attempt::local(TIER, outcome, ms);
             attempt.message = Some(format!(
                 "{} examples give \"{}\" a score of {:.3}; {against}",
@@ -104,7 +98,7 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
             threshold: Some(1.0 - learned.risk),
             ..self
                 .progress
-                .answer(self.call.task, output, origin, &facts, self.clock)
+                .answer(self.call.task, output, origin, &facts, self.host)
         })
     }
 }

@@ -5,15 +5,15 @@ use std::pin::pin;
 use futures_util::FutureExt;
 use futures_util::future::{Either, maybe_done, select};
 
+use super::Runtime;
 use super::limits::limit_violation;
 use super::local::{Local, LocalOutcome};
 use super::path::{Call, Path};
 use super::progress::origin;
 use super::unanswered::neither;
-use super::{Clock, Runtime};
 use crate::bundle::Source;
 use crate::error::{Code, Error, Result};
-use crate::remote::{Question, Reply, Trace, Transport, Wanted};
+use crate::remote::{Host, Question, Reply, Trace, Wanted};
 use crate::route::{self, Facts, Mode, Obstacle, Plan};
 use crate::task::{Answer, Output, RanOn, Reason};
 
@@ -23,24 +23,17 @@ impl<S: Source> Runtime<S> {
     /// # Errors
     /// When there is no answer at all: why, with everything that was tried in
     /// [`Error::attempts`].
-    pub async fn run(
-        &self,
-        call: &Call<'_>,
-        transport: &impl Transport,
-        clock: &impl Clock,
-    ) -> Result<Answer> {
-        let answer = Path::new(self, call, transport, clock)?.walk().await?;
+    pub async fn run(&self, call: &Call<'_>, host: &impl Host) -> Result<Answer> {
+        let answer = Path::new(self, call, host)?.walk().await?;
         if answer.ran_on != RanOn::Remote || answer.cached {
             let (kind, bytes) = (call.input.kind(), call.input.len());
-            self.remote
-                .saved(kind, bytes, false, transport, clock)
-                .await;
+            self.remote.saved(kind, bytes, false, host).await;
         }
         Ok(answer)
     }
 }
 
-impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
+impl<S: Source, H: Host> Path<'_, S, H> {
     async fn walk(mut self) -> Result<Answer> {
         let found = self.obstacle().await?;
         let obstacle = found.as_ref().map(|(obstacle, _)| *obstacle);
@@ -109,7 +102,7 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
             return Ok(None);
         }
         let runtime = self.runtime;
-        let detected = runtime.foreign_language(self.call.task, self.call.input, self.clock);
+        let detected = runtime.foreign_language(self.call.task, self.call.input, self.host);
         let tier = task.tiers.first();
         let (foreign, timing) = match tier.filter(|tier| !runtime.models.is_loaded(tier)) {
             Some(tier) => {
@@ -171,7 +164,7 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
 
     /// Asks the remotes, and notes what was tried and sent.
     async fn remote(&mut self) -> Result<Reply> {
-        if self.transport.aborted() {
+        if self.host.aborted() {
             return Err(Error::aborted());
         }
         let (instruction, labels) = self.question();
@@ -183,18 +176,14 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
             wanted: Wanted::Choice(&labels),
         };
         let trace = Trace::default();
-        let from = self.clock.now_ms();
+        let from = self.host.now_ms();
         let runtime = self.runtime;
-        let asked = runtime
-            .remote
-            .ask(&question, runtime, self.transport, self.clock, &trace);
+        let asked = runtime.remote.ask(&question, runtime, self.host, &trace);
         let result = asked.await;
-        self.progress.remote(trace, from, self.clock);
+        self.progress.remote(trace, from, self.host);
         if let (Ok(reply), Some(lookup)) = (&result, &self.lookup) {
             let input = self.call.input;
-            self.runtime
-                .learn(lookup, reply, input, self.transport, self.clock)
-                .await;
+            self.runtime.learn(lookup, reply, input, self.host).await;
         }
         result
     }
@@ -230,7 +219,7 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
             cached: reply.cached,
             ..self
                 .progress
-                .answer(self.call.task, output, origin, &facts, self.clock)
+                .answer(self.call.task, output, origin, &facts, self.host)
         })
     }
 }

@@ -1,11 +1,12 @@
 //! What every tier makes of an input, without any decision: for training, calibration and
 //! evaluation, which so see exactly what a call would.
 
+use super::Runtime;
 use super::head::Scored;
 use super::limits::limit_violation;
-use super::{Clock, Runtime};
 use crate::bundle::{Limits, Source};
 use crate::error::{Code, Error, Result};
+use crate::host::Clock;
 use crate::task::Input;
 use crate::text::buckets;
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::Runtime;
 use super::limits::limit_violation;
 use super::progress::{Progress, origin};
 use super::unanswered::neither;
-use super::{Clock, Runtime};
 use crate::bundle::{Extract, Source, TaskEntry};
 use crate::error::{Code, Error, Result};
-use crate::remote::{Question, Reply, Trace, Transport, Turn, Wanted};
+use crate::remote::{Host, Question, Reply, Trace, Turn, Wanted};
 use crate::route::{self, Facts, Mode, Obstacle, Plan};
 use crate::task::{
     Answer, Attempt, Input, InputKind, Outcome, RanOn, Reason, TaskKind, TextOutput,
@@ -33,33 +33,29 @@ pub struct TextCall<'a> {
 }
 
 impl<S: Source> Runtime<S> {
-    /// Answers one call of a task that writes text. Pieces of it go to the transport as they come.
+    /// Answers one call of a task that writes text. Pieces of it go to the host as they come.
     ///
     /// # Errors
     /// When there is no text: why, with everything that was tried in [`Error::attempts`].
     pub async fn generate(
         &self,
         call: &TextCall<'_>,
-        transport: &impl Transport,
-        clock: &impl Clock,
+        host: &impl Host,
     ) -> Result<Answer<TextOutput>> {
-        let answer = Path::new(self, call, transport, clock)?.walk().await?;
+        let answer = Path::new(self, call, host)?.walk().await?;
         if answer.ran_on != RanOn::Remote || answer.cached {
             let bytes = call.input.len();
-            self.remote
-                .saved(InputKind::Text, bytes, true, transport, clock)
-                .await;
+            self.remote.saved(InputKind::Text, bytes, true, host).await;
         }
         Ok(answer)
     }
 }
 
 /// A call on its way.
-pub(super) struct Path<'a, S, T, C> {
+pub(super) struct Path<'a, S, H> {
     runtime: &'a Runtime<S>,
     call: &'a TextCall<'a>,
-    transport: &'a T,
-    clock: &'a C,
+    host: &'a H,
     task: Option<&'a TaskEntry>,
     mode: Mode,
     instruction: String,
@@ -69,13 +65,12 @@ pub(super) struct Path<'a, S, T, C> {
     progress: Progress,
 }
 
-impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
+impl<'a, S: Source, H: Host> Path<'a, S, H> {
     /// Checks what no answer can be given without.
     pub(super) fn new(
         runtime: &'a Runtime<S>,
         call: &'a TextCall<'a>,
-        transport: &'a T,
-        clock: &'a C,
+        host: &'a H,
     ) -> Result<Self> {
         if call.input.trim().is_empty() {
             return Err(Error::new(
@@ -110,14 +105,13 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         Ok(Path {
             runtime,
             call,
-            transport,
-            clock,
+            host,
             task,
             mode: call.mode.unwrap_or(runtime.mode),
             instruction,
             system: fill(&system, call)?,
             text: fill(template, call)?,
-            progress: Progress::new(clock),
+            progress: Progress::new(host),
         })
     }
 
@@ -195,9 +189,9 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         let (Some(task), Some(extract)) = (self.task, extract) else {
             return Err(Error::new(Code::Internal, "nothing to extract with"));
         };
-        let from = self.clock.now_ms();
+        let from = self.host.now_ms();
         let chosen = self.chosen(task, extract).await;
-        let ms = self.clock.now_ms() - from;
+        let ms = self.host.now_ms() - from;
         self.progress.timing.infer_ms += ms;
         let attempt = Attempt::local(&extract.encoder, Outcome::Answered, ms);
         self.progress.attempts.push(match &chosen {
@@ -217,7 +211,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         let mut vectors = Vec::with_capacity(found.len());
         let mut kept = Vec::with_capacity(found.len());
         for sentence in found.drain(..) {
-            if self.transport.aborted() {
+            if self.host.aborted() {
                 return Err(Error::aborted());
             }
             match encoder.run(Input::Text(sentence), &task.limits) {
@@ -258,13 +252,11 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             },
         };
         let trace = Trace::default();
-        let from = self.clock.now_ms();
+        let from = self.host.now_ms();
         let runtime = self.runtime;
-        let asked = runtime
-            .remote
-            .stream(&question, runtime, self.transport, self.clock, &trace);
+        let asked = runtime.remote.stream(&question, runtime, self.host, &trace);
         let result = asked.await;
-        self.progress.remote(trace, from, self.clock);
+        self.progress.remote(trace, from, self.host);
         result
     }
 
@@ -275,7 +267,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         reason: Reason,
         failure: Option<Error>,
     ) -> Result<Answer<TextOutput>> {
-        if self.transport.delta(&text).await.is_err() {
+        if self.host.delta(&text).await.is_err() {
             return Err(Error::aborted());
         }
         let extract = self.task.and_then(|t| t.extract.as_ref());
@@ -291,7 +283,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             degraded: reason != Reason::Extracted,
             ..self
                 .progress
-                .answer(self.call.task, output, origin, &facts, self.clock)
+                .answer(self.call.task, output, origin, &facts, self.host)
         })
     }
 
@@ -308,7 +300,7 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
             cached: reply.cached,
             ..self
                 .progress
-                .answer(self.call.task, output, origin, &facts, self.clock)
+                .answer(self.call.task, output, origin, &facts, self.host)
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The language of a text, for tasks that cover some languages only.
 
-use super::{Clock, Runtime};
+use super::Runtime;
 use crate::bundle::Source;
 use crate::error::{Code, Error};
+use crate::host::Clock;
 use crate::route::{Verdict, judge};
 use crate::task::{Input, Timing};
 

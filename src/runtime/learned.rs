@@ -3,7 +3,7 @@
 use super::Runtime;
 use crate::bundle::{Bundle, Encoder, Limits, Source, TaskEntry};
 use crate::learn::{Advice, Subject, quantise};
-use crate::remote::{Clock, Reply, Transport};
+use crate::remote::{Host, Reply};
 use crate::task::{Input, Label, Timing};
 
 /// The longest input that is looked up, in bytes.
@@ -42,8 +42,7 @@ impl<S: Source> Runtime<S> {
     pub(super) async fn look_up(
         &self,
         asked: &Asked<'_>,
-        transport: &impl Transport,
-        clock: &impl Clock,
+        host: &impl Host,
         timing: &mut Timing,
     ) -> Option<Lookup> {
         if !self.learns {
@@ -57,9 +56,9 @@ impl<S: Source> Runtime<S> {
         }
         let (name, encoder) = encoder_of(&self.bundle, asked.entry)?;
         let file = self.bundle.manifest().files.get(&encoder.file)?;
-        let from = clock.now_ms();
+        let from = host.now_ms();
         let encoder = self.models.encoder(&self.bundle, name).await;
-        let loaded = clock.now_ms();
+        let loaded = host.now_ms();
         timing.load_ms += loaded - from;
         let limits = asked
             .entry
@@ -67,13 +66,11 @@ impl<S: Source> Runtime<S> {
         let vector = encoder.and_then(|encoder| encoder.run(asked.input, &limits));
         let subject = Subject::new(asked.task, asked.instruction, asked.labels, &file.sha256);
         let vector = vector.ok().and_then(|vector| quantise(&vector))?;
-        let advice = self
-            .learner
-            .consult(&subject, &vector, asked.risk, transport);
+        let advice = self.learner.consult(&subject, &vector, asked.risk, host);
         let advice = advice.await;
-        timing.infer_ms += clock.now_ms() - loaded;
+        timing.infer_ms += host.now_ms() - loaded;
         Some(Lookup {
-            audit: clock.uniform() < self.learner.options().audit,
+            audit: host.uniform() < self.learner.options().audit,
             subject,
             vector,
             advice,
@@ -87,8 +84,7 @@ impl<S: Source> Runtime<S> {
         lookup: &Lookup,
         reply: &Reply,
         input: Input<'_>,
-        transport: &impl Transport,
-        clock: &impl Clock,
+        host: &impl Host,
     ) {
         let (Some(output), Input::Text(text)) = (&reply.output, input) else {
             return;
@@ -101,13 +97,13 @@ impl<S: Source> Runtime<S> {
             let correct = advice.label == output.label;
             let risk = advice.learned.risk;
             if self.watch.checked(&lookup.subject.task, risk, correct) {
-                self.learner.distrust(&lookup.subject, transport).await;
+                self.learner.distrust(&lookup.subject, host).await;
             }
         }
         let vector = lookup.vector.clone();
-        let (label, now) = (&output.label, clock.wall_ms());
+        let (label, now) = (&output.label, host.wall_ms());
         self.learner
-            .take(&lookup.subject, vector, label, text, now, transport)
+            .take(&lookup.subject, vector, label, text, now, host)
             .await;
     }
 }

@@ -1,11 +1,10 @@
 //! The local tiers of a call: run one after the other, and an answer made of the one that is confident enough.
 
-use super::Clock;
 use super::limits::reason_of;
 use super::path::Path;
 use crate::bundle::{Source, TaskEntry};
 use crate::error::{Code, Error, Result};
-use crate::remote::Transport;
+use crate::remote::Host;
 use crate::route::{self, Facts, Verdict};
 use crate::task::{Answer, Attempt, Outcome, Output, RanOn, Reason};
 
@@ -34,7 +33,7 @@ pub(super) enum LocalOutcome {
     None(Reason, Error),
 }
 
-impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
+impl<S: Source, H: Host> Path<'_, S, H> {
     /// Runs the tiers, cheapest first, until one is confident enough.
     pub(super) async fn local(&mut self) -> Result<LocalOutcome> {
         let Some(task) = self.task else {
@@ -50,12 +49,12 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
             .as_ref()
             .map_or_else(Vec::new, |t| t.values.clone());
         for (at, (name, threshold)) in task.tiers.iter().zip(thresholds).enumerate() {
-            if self.transport.aborted() {
+            if self.host.aborted() {
                 return Err(Error::aborted());
             }
-            let from = self.clock.now_ms();
+            let from = self.host.now_ms();
             let result = self.tier(task, name, threshold).await;
-            let ms = self.clock.now_ms() - from;
+            let ms = self.host.now_ms() - from;
             let mut attempt = Attempt::local(name, Outcome::Answered, ms);
             match result {
                 Ok(local) => {
@@ -108,7 +107,7 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
         name: &str,
         threshold: Option<f64>,
     ) -> Result<Local> {
-        let from = self.clock.now_ms();
+        let from = self.host.now_ms();
         // Tiers run in order, so what began to load is the one asked for now.
         let head = match self.first.take() {
             Some(mut first) => {
@@ -118,10 +117,10 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
             }
             None => self.runtime.models.head(&self.runtime.bundle, name).await,
         };
-        let loaded = self.clock.now_ms();
+        let loaded = self.host.now_ms();
         self.progress.timing.load_ms += loaded - from;
         let scored = head?.run(self.call.input, &task.limits);
-        self.progress.timing.infer_ms += self.clock.now_ms() - loaded;
+        self.progress.timing.infer_ms += self.host.now_ms() - loaded;
         let scored = scored?;
         Ok(Local {
             tier: name.to_owned(),
@@ -139,7 +138,7 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
     /// Shows the input monitor the first tier's confidence.
     fn watch(&self, confidence: f64) {
         if let Some(reference) = self.task.and_then(TaskEntry::reference) {
-            let uniform = self.clock.uniform();
+            let uniform = self.host.uniform();
             self.runtime
                 .watch
                 .seen(self.call.task, reference, confidence, uniform);
@@ -184,7 +183,7 @@ impl<S: Source, T: Transport, C: Clock> Path<'_, S, T, C> {
             degraded: reason != Reason::Confident,
             ..self
                 .progress
-                .answer(self.call.task, local.output, origin, &facts, self.clock)
+                .answer(self.call.task, local.output, origin, &facts, self.host)
         }
     }
 }

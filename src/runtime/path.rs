@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use futures_util::future::{LocalBoxFuture, MaybeDone};
 
+use super::Runtime;
 use super::head::LoadedHead;
 use super::learned::Lookup;
 use super::progress::Progress;
-use super::{Clock, Runtime};
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
-use crate::remote::Transport;
+use crate::remote::Host;
 use crate::route::Mode;
 use crate::task::{Input, Label, TaskKind, risk};
 
@@ -53,11 +53,10 @@ impl<'a> Call<'a> {
 }
 
 /// A call on its way, with what was tried so far.
-pub(super) struct Path<'a, S, T, C> {
+pub(super) struct Path<'a, S, H> {
     pub(super) runtime: &'a Runtime<S>,
     pub(super) call: &'a Call<'a>,
-    pub(super) transport: &'a T,
-    pub(super) clock: &'a C,
+    pub(super) host: &'a H,
     /// The bundle's entry, when it has the task.
     pub(super) task: Option<&'a TaskEntry>,
     pub(super) mode: Mode,
@@ -76,14 +75,9 @@ pub(super) struct Path<'a, S, T, C> {
 /// A head on its way, or there.
 pub(super) type Loading<'a> = Pin<Box<MaybeDone<LocalBoxFuture<'a, Result<Arc<LoadedHead>>>>>>;
 
-impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
+impl<'a, S: Source, H: Host> Path<'a, S, H> {
     /// Checks what no answer can be given without.
-    pub(super) fn new(
-        runtime: &'a Runtime<S>,
-        call: &'a Call<'a>,
-        transport: &'a T,
-        clock: &'a C,
-    ) -> Result<Self> {
+    pub(super) fn new(runtime: &'a Runtime<S>, call: &'a Call<'a>, host: &'a H) -> Result<Self> {
         if call.input.is_empty() {
             return Err(Error::new(
                 Code::EmptyInput,
@@ -122,14 +116,13 @@ impl<'a, S: Source, T: Transport, C: Clock> Path<'a, S, T, C> {
         Ok(Path {
             runtime,
             call,
-            transport,
-            clock,
+            host,
             task,
             thresholds: task.map(|t| runtime.bundle.thresholds(t, call.risk.or(runtime.risk))),
             skipped: false,
             watched: false,
             mode: call.mode.unwrap_or(runtime.mode),
-            progress: Progress::new(clock),
+            progress: Progress::new(host),
             lookup: None,
             first: None,
         })

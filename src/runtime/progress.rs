@@ -1,6 +1,7 @@
 //! A call on its way: how long its parts took, what was tried, what left the device. An answer is made of it.
 
-use crate::remote::{Clock, Reply, Trace};
+use crate::host::Clock;
+use crate::remote::{Reply, Trace};
 use crate::route::{self, Facts};
 use crate::task::{Answer, Attempt, RanOn, Sent, Timing};
 

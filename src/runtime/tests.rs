@@ -1,4 +1,4 @@
-//! The path of a call, with real (small) models, a folder of bytes in memory, a prepared transport
+//! The path of a call, with real (small) models, a folder of bytes in memory, a prepared host
 //! and a clock that the test moves.
 
 use std::cell::RefCell;
@@ -65,7 +65,7 @@ impl Remote {
 
     /// Runs one call in this world.
     fn call(&self, runtime: &Runtime<Folder>, call: &Call) -> Result<Answer> {
-        self.0.block_on(runtime.run(call, &self.0, &self.0))
+        self.0.block_on(runtime.run(call, &self.0))
     }
 }
 
@@ -773,7 +773,7 @@ fn adopt(runtime: &Runtime<Folder>, answer: &Answer, bytes: usize) -> bool {
         guaranteed: answer.guaranteed,
         bytes,
     };
-    let adopting = runtime.adopt("mood", adopted, &remote.0, &remote.0);
+    let adopting = runtime.adopt("mood", adopted, &remote.0);
     remote.0.block_on(adopting).unwrap()
 }
 
@@ -793,7 +793,7 @@ fn an_answer_from_elsewhere_counts_as_one_given_here() {
     assert_eq!(status, own.drift("mood").unwrap());
     assert_eq!(status[0].observed, 4);
     let world = World::new(1, |_, _| Script::reply(500, ""));
-    let usage = |runtime: &Runtime<Folder>| world.block_on(runtime.usage(&world, &world));
+    let usage = |runtime: &Runtime<Folder>| world.block_on(runtime.usage(&world));
     let saved = usage(&own).saved;
     assert_eq!(saved.requests, 4);
     // Both keep their books in the same place.
@@ -808,10 +808,10 @@ fn an_answer_from_elsewhere_counts_as_one_given_here() {
         guaranteed: false,
         bytes: 9,
     };
-    let foreign = adopting.adopt("mood", nothing, &world, &world);
+    let foreign = adopting.adopt("mood", nothing, &world);
     assert!(world.block_on(foreign).unwrap());
     assert!(adopting.drift("mood").unwrap().is_empty());
-    let unknown = adopting.adopt("nope", nothing, &world, &world);
+    let unknown = adopting.adopt("nope", nothing, &world);
     let error = world.block_on(unknown).unwrap_err();
     assert_eq!(error.code(), Code::UnknownTask);
 }

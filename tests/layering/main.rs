@@ -12,7 +12,7 @@ use imports::Imports;
 /// The rooms, lowest first. A room may use those before it.
 const ORDER: &[&[&str]] = &[
     &["attempt"],
-    &["error"],
+    &["error", "host"],
     &["task"],
     &["bundle", "data"],
     &["engine"],

@@ -11,8 +11,9 @@ use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
     Measured, Observation, Policy, Prediction, RemoteOutcome, Report, card, html, text,
 };
+use smallfirst::host::Clock;
 use smallfirst::remote::{AnswerCache, Question, Remote, RemoteOptions, Trace, Unnamed, Wanted};
-use smallfirst::runtime::{Clock, Runtime, Scored};
+use smallfirst::runtime::{Runtime, Scored};
 use smallfirst::task::Input;
 
 use crate::draft::BundleDraft;
@@ -322,7 +323,7 @@ fn remote_outcomes(
         },
         ..RemoteOptions::default()
     })?;
-    let transport = Http::new();
+    let host = Http::new();
     let bar = bar(rows.len(), "asking the remote");
     let outcomes = rows.iter().map(|row| {
         let question = Question {
@@ -332,11 +333,11 @@ fn remote_outcomes(
             input: Input::Text(&row.text),
             wanted: Wanted::Choice(&entry.labels),
         };
-        let clock = Stopwatch::start();
+        let started = host.now_ms();
         let trace = Trace::default();
-        let reply = pollster::block_on(remote.ask(&question, &Unnamed, &transport, &clock, &trace));
+        let reply = pollster::block_on(remote.ask(&question, &Unnamed, &host, &trace));
         bar.inc(1);
-        let milliseconds = clock.now_ms();
+        let milliseconds = host.now_ms() - started;
         Ok(match reply {
             Ok(reply) => RemoteOutcome {
                 label: reply

@@ -13,9 +13,10 @@ use smallfirst::bundle::{
     Bundle, FileEntry, MAX_FILE_BYTES, MAX_MANIFEST_BYTES, Source, check_path, verify,
 };
 use smallfirst::engine::Model;
+use smallfirst::host::Clock;
 use smallfirst::remote::RemoteOptions;
 use smallfirst::route::Mode;
-use smallfirst::runtime::{Clock, Runtime};
+use smallfirst::runtime::Runtime;
 use smallfirst::{Code, Error};
 
 /// Reads files from a folder.

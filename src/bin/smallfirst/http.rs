@@ -5,17 +5,21 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
+use smallfirst::host::{Clock, Storage};
 use smallfirst::remote::{
-    self, Consent, Head, HttpRequest, Outgoing, READ_HEADERS, Transport, TransportError, Whole,
+    self, FullBody, Head, HttpRequest, Network, Page, READ_HEADERS, TransportError,
 };
+
+use crate::folder::Stopwatch;
 
 /// How long one request may take. The remote's own times are shorter.
 const LONGEST: Duration = Duration::from_secs(300);
 
-/// Blocking HTTP, and a memory for what is kept.
+/// Blocking HTTP, and a memory for what is stored.
 pub struct Http {
     agent: ureq::Agent,
-    kept: Mutex<BTreeMap<String, String>>,
+    stored: Mutex<BTreeMap<String, String>>,
+    clock: Stopwatch,
 }
 
 impl Http {
@@ -28,23 +32,34 @@ impl Http {
             .build();
         Http {
             agent: config.into(),
-            kept: Mutex::default(),
+            stored: Mutex::default(),
+            clock: Stopwatch::start(),
         }
     }
 }
 
-impl Transport for Http {
-    type Body = Whole;
+impl Clock for Http {
+    fn now_ms(&self) -> f64 {
+        self.clock.now_ms()
+    }
+
+    fn wall_ms(&self) -> f64 {
+        self.clock.wall_ms()
+    }
+
+    fn uniform(&self) -> f64 {
+        self.clock.uniform()
+    }
+}
+
+impl Network for Http {
+    type Body = FullBody;
 
     fn online(&self) -> bool {
         true
     }
 
-    fn aborted(&self) -> bool {
-        false
-    }
-
-    async fn open(&self, request: &HttpRequest) -> Result<(Head, Whole), TransportError> {
+    async fn open(&self, request: &HttpRequest) -> Result<(Head, FullBody), TransportError> {
         let broken = |e: ureq::Error| TransportError::Unreachable(e.to_string());
         let mut post = self.agent.post(request.url());
         for (name, value) in request.headers() {
@@ -62,25 +77,21 @@ impl Transport for Http {
         // One more than is wanted, so that too much is told from enough.
         let limit = remote::MAX_REPLY_BYTES as u64 + 1;
         let body = response.body_mut().with_config().limit(limit).read_to_vec();
-        Ok((head, Whole(Some(body.map_err(broken)?))))
+        Ok((head, FullBody(Some(body.map_err(broken)?))))
     }
 
     async fn sleep(&self, ms: f64) {
         // The work it is held against is blocking, too: whoever waits here has nothing else to do.
         thread::sleep(Duration::from_secs_f64(ms.max(0.0) / 1000.0));
     }
+}
 
-    async fn consent(&self, _: &Outgoing) -> Result<Consent, TransportError> {
-        Err(TransportError::Page("there is no page here".into()))
-    }
+impl Page for Http {}
 
-    async fn delta(&self, _: &str) -> Result<(), TransportError> {
-        Ok(())
-    }
-
+impl Storage for Http {
     async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         let mut kept = self
-            .kept
+            .stored
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let before = kept.remove(key);

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use smallfirst::Code;
-use smallfirst::remote::Alone;
+use smallfirst::remote::OfflineHost;
 use smallfirst::runtime::Call;
 use smallfirst::task::Answer;
 
@@ -66,7 +66,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
                 risk: args.risk,
                 ..Call::new(&task, input)
             };
-            pollster::block_on(runtime.run(&call, &Alone, &Stopwatch::start()))
+            pollster::block_on(runtime.run(&call, &OfflineHost(Stopwatch::start())))
         })?;
         let printed = match answer {
             Ok(answer) => Printed::Answer(Box::new(answer)),

@@ -16,12 +16,13 @@ use serde_json::json;
 use smallfirst::bundle::Bundle;
 use smallfirst::data::Row;
 use smallfirst::evaluate::{Growth, growth};
+use smallfirst::host::{Clock, Storage};
 use smallfirst::learn::LearnOptions;
 use smallfirst::remote::{
-    Consent, Head, HttpRequest, Outgoing, RemoteOptions, Transport, TransportError, Whole,
+    FullBody, Head, HttpRequest, Network, Page, RemoteOptions, TransportError,
 };
 use smallfirst::route::Mode;
-use smallfirst::runtime::{Call, Clock, Runtime};
+use smallfirst::runtime::{Call, Runtime};
 use smallfirst::task::{Input, InputKind, Label, RanOn, Reason};
 
 use crate::folder::Folder;
@@ -76,42 +77,36 @@ struct Oracle {
     label: RefCell<String>,
     asked: Cell<u64>,
     kept: RefCell<BTreeMap<String, String>>,
+    start: Instant,
+    random: RefCell<Pcg32>,
 }
 
-impl Transport for Oracle {
-    type Body = Whole;
+impl Network for Oracle {
+    type Body = FullBody;
 
     fn online(&self) -> bool {
         true
     }
 
-    fn aborted(&self) -> bool {
-        false
-    }
-
-    async fn open(&self, _: &HttpRequest) -> Result<(Head, Whole), TransportError> {
+    async fn open(&self, _: &HttpRequest) -> Result<(Head, FullBody), TransportError> {
         self.asked.set(self.asked.get() + 1);
         let head = Head {
             status: 200,
             headers: Vec::new(),
         };
         let reply = json!({"reply": {"label": *self.label.borrow()}});
-        Ok((head, Whole(Some(format!("{reply}\n").into_bytes()))))
+        Ok((head, FullBody(Some(format!("{reply}\n").into_bytes()))))
     }
 
     async fn sleep(&self, _: f64) {
         // It answers at once, so no time passes that could be up.
         std::future::pending().await
     }
+}
 
-    async fn consent(&self, _: &Outgoing) -> Result<Consent, TransportError> {
-        Err(TransportError::Page("there is no page here".into()))
-    }
+impl Page for Oracle {}
 
-    async fn delta(&self, _: &str) -> Result<(), TransportError> {
-        Ok(())
-    }
-
+impl Storage for Oracle {
     async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         let mut kept = self.kept.borrow_mut();
         let before = kept.remove(key);
@@ -122,12 +117,7 @@ impl Transport for Oracle {
 }
 
 /// Real time, and chance from a seed.
-struct Chance {
-    start: Instant,
-    random: RefCell<Pcg32>,
-}
-
-impl Clock for Chance {
+impl Clock for Oracle {
     fn now_ms(&self) -> f64 {
         self.start.elapsed().as_secs_f64() * 1000.0
     }
@@ -248,8 +238,6 @@ fn stream(args: &SimulateArgs, rows: &[&Row], seed: u64) -> Result<Round> {
         label: RefCell::default(),
         asked: Cell::new(0),
         kept: RefCell::default(),
-    };
-    let clock = Chance {
         start: Instant::now(),
         random: RefCell::new(Pcg32::seed_from_u64(seed)),
     };
@@ -268,7 +256,7 @@ fn stream(args: &SimulateArgs, rows: &[&Row], seed: u64) -> Result<Round> {
             instruction: Some(args.instruction.clone()).filter(|words| !words.is_empty()),
             ..Call::new(&args.task, Input::Text(&row.text))
         };
-        let Ok(answer) = pollster::block_on(runtime.run(&call, &oracle, &clock)) else {
+        let Ok(answer) = pollster::block_on(runtime.run(&call, &oracle)) else {
             continue;
         };
         let wrong = u64::from(answer.output.label != *truth);

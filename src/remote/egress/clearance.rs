@@ -9,8 +9,8 @@ use super::prompt::{Payload, Prompt, Role, Turn};
 use super::{Egress, Privacy};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::remote::endpoint::Endpoint;
+use crate::remote::host::{Consent, Host, Message, Outgoing, TransportError};
 use crate::remote::redact::{Redacted, Redactor};
-use crate::remote::transport::{Consent, Message, Outgoing, Transport, TransportError};
 use crate::task::Label;
 
 /// How much of a reply goes back when it is to be mended, in characters.
@@ -54,7 +54,7 @@ impl<'r> Clearance<'r> {
         request: Request<'_>,
         privacy: &Privacy,
         redactor: &'r Redactor,
-        transport: &impl Transport,
+        host: &impl Host,
     ) -> Result<Self> {
         let away: Vec<&Endpoint> = request
             .endpoints
@@ -71,7 +71,7 @@ impl<'r> Clearance<'r> {
             });
         }
         let all_away = away.len() == request.endpoints.len();
-        match clear(request, &away, privacy, redactor, transport).await {
+        match clear(request, &away, privacy, redactor, host).await {
             Err(error) if all_away || error.code() != Code::EgressDenied => Err(error),
             away => Ok(Clearance { here, away }),
         }
@@ -210,7 +210,7 @@ async fn clear<'r>(
     endpoints: &[&Endpoint],
     privacy: &Privacy,
     redactor: &'r Redactor,
-    transport: &impl Transport,
+    host: &impl Host,
 ) -> Result<Away<'r>> {
     let Request {
         payload,
@@ -240,7 +240,7 @@ async fn clear<'r>(
     let ask = egress == Egress::Ask;
     if ask || privacy.before_remote {
         let outgoing = away.shown(task, endpoints, ask);
-        let consent = consent(&outgoing, transport).await?;
+        let consent = consent(&outgoing, host).await?;
         if away.replace(consent)? {
             away.redact(&names)?;
         }
@@ -354,8 +354,8 @@ impl Away<'_> {
 }
 
 /// Asks the page.
-async fn consent(outgoing: &Outgoing, transport: &impl Transport) -> Result<Consent> {
-    let consent = match transport.consent(outgoing).await {
+async fn consent(outgoing: &Outgoing, host: &impl Host) -> Result<Consent> {
+    let consent = match host.consent(outgoing).await {
         Ok(consent) => consent,
         Err(TransportError::Aborted) => {
             return Err(Error::aborted());

@@ -1,5 +1,5 @@
 //! The one door: a request is made here of what was cleared, admitted by the budget and written into the ledger, and a
-//! transport takes nothing else.
+//! host takes nothing else.
 
 use std::cell::Cell;
 
@@ -10,18 +10,17 @@ use crate::error::{Error, Result};
 use crate::remote::accounts::{self, Accounts, Lease};
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
+use crate::remote::host::Host;
 use crate::remote::provider::{Said, provider};
 use crate::remote::trace::Trace;
-use crate::remote::transport::{Clock, Transport};
 use crate::task::Sent;
 
 /// The door for the requests of one question.
-pub(in crate::remote) struct Door<'a, T, C> {
+pub(in crate::remote) struct Door<'a, H> {
     pub accounts: &'a Accounts,
     pub ledger: &'a Ledger,
     pub trace: &'a Trace,
-    pub transport: &'a T,
-    pub clock: &'a C,
+    pub host: &'a H,
     /// The task's name, for the ledger.
     pub task: &'a str,
     /// Whether text is wanted, and not a choice.
@@ -53,7 +52,7 @@ impl Departure {
     }
 }
 
-impl<T: Transport, C: Clock> Door<'_, T, C> {
+impl<H: Host> Door<'_, H> {
     /// Lets one request through; `at` is the place of its endpoint. Until it ends, its attempt counts as called off: that
     /// is what it is when another answer comes first.
     ///
@@ -73,7 +72,7 @@ impl<T: Transport, C: Clock> Door<'_, T, C> {
             "{}-{}-{:08x}",
             self.key,
             self.tries.get(),
-            (self.clock.uniform() * 4e9) as u32
+            (self.host.uniform() * 4e9) as u32
         );
         let asks = accounts::Request {
             endpoint,
@@ -82,11 +81,11 @@ impl<T: Transport, C: Clock> Door<'_, T, C> {
             text: self.text,
             patience_ms: self.patience_ms,
         };
-        let leased = self.accounts.lease(asks, self.transport, self.clock);
+        let leased = self.accounts.lease(asks, self.host);
         let lease = leased.await?;
         if !endpoint.is_on_device() {
             let sent = Sent {
-                at: self.clock.wall_ms(),
+                at: self.host.wall_ms(),
                 task: self.task.to_owned(),
                 endpoint: endpoint.name().to_owned(),
                 model: endpoint.model().to_owned(),
@@ -101,7 +100,7 @@ impl<T: Transport, C: Clock> Door<'_, T, C> {
             request,
             lease,
             attempt: self.trace.begin(endpoint),
-            from: self.clock.now_ms(),
+            from: self.host.now_ms(),
         })
     }
 
@@ -137,19 +136,13 @@ impl<T: Transport, C: Clock> Door<'_, T, C> {
         result: &std::result::Result<Said, Failure>,
     ) {
         self.accounts
-            .settle(
-                &departure.lease,
-                endpoint,
-                result,
-                self.transport,
-                self.clock,
-            )
+            .settle(&departure.lease, endpoint, result, self.host)
             .await;
     }
 
     /// Notes how an attempt ended.
     pub fn ended(&self, departure: &Departure, result: std::result::Result<(), &Error>) {
-        let ms = self.clock.now_ms() - departure.from;
+        let ms = self.host.now_ms() - departure.from;
         self.trace.end(departure.attempt, ms, result);
     }
 }

@@ -1,4 +1,4 @@
-//! What a transport carries. It is made in `departure` only: its fields are private to this room.
+//! What a host carries. It is made in `departure` only: its fields are private to this room.
 
 /// A request that may be sent. Only this room makes one.
 #[derive(Debug, Clone, PartialEq, Eq)]

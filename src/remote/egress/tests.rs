@@ -106,16 +106,8 @@ fn leave(provider: &str, bound: Option<&str>, call: Call, privacy: &Value, hook:
     let trace = Trace::default();
     let result = world.block_on(async {
         match call {
-            Call::Text => {
-                remote
-                    .stream(&question, &Unnamed, &world, &world, &trace)
-                    .await
-            }
-            _ => {
-                remote
-                    .ask(&question, &Unnamed, &world, &world, &trace)
-                    .await
-            }
+            Call::Text => remote.stream(&question, &Unnamed, &world, &trace).await,
+            _ => remote.ask(&question, &Unnamed, &world, &trace).await,
         }
     });
     let bodies = |sent: Vec<crate::task::Sent>| sent.into_iter().map(|s| s.body).collect();
@@ -338,7 +330,7 @@ fn a_text_that_is_too_long_is_not_looked_at() {
     };
     let people = Looking(false.into());
     let trace = Trace::default();
-    let asked = remote.ask(&question, &people, &world, &world, &trace);
+    let asked = remote.ask(&question, &people, &world, &trace);
     let error = world.block_on(asked).unwrap_err();
     assert_eq!(error.code(), Code::InputTooLong);
     assert!(!people.0.get() && world.outgoing.borrow().is_empty());

@@ -7,7 +7,7 @@ use super::format::{Provider, Said};
 use super::json::Json;
 use crate::error::excerpt;
 use crate::remote::failure::Failure;
-use crate::remote::transport::Head;
+use crate::remote::host::Head;
 
 /// How a body is written, which is seen from its beginning: servers stream what was asked for whole, send whole what was to
 /// be streamed, and call either by any content type.

@@ -14,7 +14,7 @@ use crate::remote::egress::prompt::Payload;
 use crate::remote::egress::{Prompt, Role};
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
-use crate::remote::transport::Head;
+use crate::remote::host::Head;
 use crate::task::{Label, output_schema};
 
 fn labels() -> Vec<Label> {

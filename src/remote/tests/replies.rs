@@ -102,16 +102,8 @@ fn sent(
     let trace = Trace::default();
     let result = world.block_on(async {
         match fixture.ask {
-            Ask::Choice => {
-                remote
-                    .ask(&question, &Unnamed, &world, &world, &trace)
-                    .await
-            }
-            Ask::Text => {
-                remote
-                    .stream(&question, &Unnamed, &world, &world, &trace)
-                    .await
-            }
+            Ask::Choice => remote.ask(&question, &Unnamed, &world, &trace).await,
+            Ask::Text => remote.stream(&question, &Unnamed, &world, &trace).await,
         }
     });
     let given = world.given.borrow().clone();

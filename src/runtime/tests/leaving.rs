@@ -42,9 +42,7 @@ fn letter(privacy: Value) -> (String, String, Vec<String>) {
         history: history.to_vec(),
     };
     let world = &remote.0;
-    let answer = world
-        .block_on(runtime.generate(&call, world, world))
-        .unwrap();
+    let answer = world.block_on(runtime.generate(&call, world)).unwrap();
     let shown = serde_json::to_string(&*world.outgoing.borrow()).unwrap();
     let body = world.requests.borrow()[0].body().to_owned();
     let ledger = runtime.egress().sent.into_iter().map(|s| s.body);

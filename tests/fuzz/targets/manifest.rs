@@ -88,7 +88,7 @@ fn read(json: &[u8]) {
             Input::Bytes(b"%PDF-1.7"),
         ] {
             let call = Call::new(id, input);
-            let answer = pollster::block_on(runtime.run(&call, &nobody, &nobody));
+            let answer = pollster::block_on(runtime.run(&call, &nobody));
             assert!(answer.is_err(), "there is no model and no remote");
         }
     }

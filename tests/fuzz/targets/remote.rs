@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 
 use serde_json::json;
+use smallfirst::host::{Clock, Storage};
 use smallfirst::remote::{
-    Body, Clock, Consent, Head, HttpRequest, Outgoing, Question, Remote, RemoteOptions, Trace,
-    Transport, TransportError, Unnamed, Wanted,
+    Body, Consent, Head, HttpRequest, Network, Outgoing, Page, Question, Remote, RemoteOptions,
+    Trace, TransportError, Unnamed, Wanted,
 };
 use smallfirst::task::{Input, Label};
 
@@ -134,15 +135,11 @@ impl Body for Parts {
     }
 }
 
-impl Transport for Sent<'_> {
+impl Network for Sent<'_> {
     type Body = Parts;
 
     fn online(&self) -> bool {
         true
-    }
-
-    fn aborted(&self) -> bool {
-        false
     }
 
     async fn open(&self, _: &HttpRequest) -> Result<(Head, Parts), TransportError> {
@@ -159,7 +156,9 @@ impl Transport for Sent<'_> {
     async fn sleep(&self, _: f64) {
         std::future::pending().await
     }
+}
 
+impl Page for Sent<'_> {
     async fn consent(&self, _: &Outgoing) -> Result<Consent, TransportError> {
         Ok(Consent::default())
     }
@@ -168,7 +167,9 @@ impl Transport for Sent<'_> {
         self.given.borrow_mut().push_str(text);
         Ok(())
     }
+}
 
+impl Storage for Sent<'_> {
     async fn update(&self, name: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         self.looked.borrow_mut().push(name.to_owned());
         change(self.kept.clone());
@@ -226,7 +227,7 @@ fn stream(data: &[u8]) {
         },
     };
     let trace = Trace::default();
-    let result = pollster::block_on(remote.stream(&question, &Unnamed, &sent, &sent, &trace));
+    let result = pollster::block_on(remote.stream(&question, &Unnamed, &sent, &trace));
     if let Ok(reply) = result {
         assert_eq!(reply.text, *sent.given.borrow());
         assert!(!reply.text.trim().is_empty());
@@ -249,7 +250,7 @@ fn reply(data: &[u8]) {
         wanted: Wanted::Choice(&labels),
     };
     let trace = Trace::default();
-    let result = pollster::block_on(remote.ask(&question, &Unnamed, &sent, &sent, &trace));
+    let result = pollster::block_on(remote.ask(&question, &Unnamed, &sent, &trace));
     if let Ok(reply) = result {
         let output = reply.output.unwrap();
         assert!(labels.iter().any(|l| l.id == output.label));

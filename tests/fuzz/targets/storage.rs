@@ -77,8 +77,8 @@ fn read(kept: &[u8]) {
         wanted: Wanted::Choice(&labels),
     };
     let trace = Trace::default();
-    let _ = pollster::block_on(remote.ask(&question, &Unnamed, &server, &server, &trace));
-    let _ = pollster::block_on(remote.usage(&server, &server));
+    let _ = pollster::block_on(remote.ask(&question, &Unnamed, &server, &trace));
+    let _ = pollster::block_on(remote.usage(&server));
 
     let learner = learner();
     let advice = pollster::block_on(learner.consult(&subject, &[1, 2], None, &server));

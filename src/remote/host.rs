@@ -1,25 +1,14 @@
-//! The seam to the world: the network, the page, timers and what is kept.
+//! The seam to the host, cut by duty: beside time and storage (`crate::host`) the network and the page.
 
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, ready};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::egress::{HttpRequest, Role};
+use crate::host::{Clock, Storage};
 use crate::task::Label;
-
-/// What time it is, and chance.
-pub trait Clock {
-    /// Now, in milliseconds from any fixed moment; never goes backwards.
-    fn now_ms(&self) -> f64;
-
-    /// Now, in milliseconds since 1970, as other tabs see it too.
-    fn wall_ms(&self) -> f64;
-
-    /// A fresh random number in `[0, 1)`.
-    fn uniform(&self) -> f64;
-}
 
 /// The beginning of a response.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,16 +114,13 @@ pub struct Consent {
     pub why: Option<String>,
 }
 
-/// Something that carries requests and everything else that has an effect: a page and its worker, or a test's own.
-pub trait Transport {
+/// The network, and waiting.
+pub trait Network {
     /// The body of a response.
     type Body: Body;
 
     /// Whether the device has a network.
     fn online(&self) -> bool;
-
-    /// Whether the caller aborted the call.
-    fn aborted(&self) -> bool;
 
     /// Sends a request and gives the beginning of the response. Dropping the future ends it.
     fn open(
@@ -144,65 +130,77 @@ pub trait Transport {
 
     /// Waits, or shorter when the caller aborts.
     fn sleep(&self, ms: f64) -> impl Future<Output = ()>;
+}
+
+/// Whoever made the call. By itself there is no page: nobody aborts, reads along, or can be asked.
+pub trait Page {
+    /// Whether the caller aborted the call.
+    fn aborted(&self) -> bool {
+        false
+    }
 
     /// Asks the page whether something may leave the device.
-    fn consent(&self, outgoing: &Outgoing)
-    -> impl Future<Output = Result<Consent, TransportError>>;
+    fn consent(&self, _: &Outgoing) -> impl Future<Output = Result<Consent, TransportError>> {
+        ready(Err(TransportError::Page("there is no page here".into())))
+    }
 
     /// Hands over a piece of generated text; comes back when the reader wants more.
-    fn delta(&self, text: &str) -> impl Future<Output = Result<(), TransportError>>;
-
-    /// Changes what is kept under `key`, in one piece: nobody else who keeps things at the same
-    /// place, in other tabs too, comes in between. `change` gets what is there and gives what is to
-    /// be there.
-    fn update(
-        &self,
-        key: &str,
-        change: &mut dyn FnMut(Option<String>) -> Option<String>,
-    ) -> impl Future<Output = ()>;
+    fn delta(&self, _: &str) -> impl Future<Output = Result<(), TransportError>> {
+        ready(Ok(()))
+    }
 }
+
+/// All of it: a page and its worker, the command line, or a test's own world.
+pub trait Host: Clock + Network + Page + Storage {}
+
+impl<T: Clock + Network + Page + Storage> Host for T {}
 
 /// A body that is all there.
 #[derive(Debug, Clone, Default)]
-pub struct Whole(pub Option<Vec<u8>>);
+pub struct FullBody(pub Option<Vec<u8>>);
 
-impl Body for Whole {
+impl Body for FullBody {
     async fn next(&mut self) -> Result<Option<Vec<u8>>, TransportError> {
         Ok(self.0.take())
     }
 }
 
-/// No network and no page: nothing is ever sent, and nothing is kept.
+/// A clock alone, with no network and no page: nothing is ever sent, and nothing is stored.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Alone;
+pub struct OfflineHost<C>(pub C);
 
-impl Transport for Alone {
-    type Body = Whole;
+impl<C: Clock> Clock for OfflineHost<C> {
+    fn now_ms(&self) -> f64 {
+        self.0.now_ms()
+    }
+
+    fn wall_ms(&self) -> f64 {
+        self.0.wall_ms()
+    }
+
+    fn uniform(&self) -> f64 {
+        self.0.uniform()
+    }
+}
+
+impl<C> Network for OfflineHost<C> {
+    type Body = FullBody;
 
     fn online(&self) -> bool {
         false
     }
 
-    fn aborted(&self) -> bool {
-        false
-    }
-
-    async fn open(&self, _: &HttpRequest) -> Result<(Head, Whole), TransportError> {
-        Err(TransportError::Unreachable(
-            "there is no network here".into(),
-        ))
+    async fn open(&self, _: &HttpRequest) -> Result<(Head, FullBody), TransportError> {
+        let why = "there is no network here".into();
+        Err(TransportError::Unreachable(why))
     }
 
     async fn sleep(&self, _: f64) {}
+}
 
-    async fn consent(&self, _: &Outgoing) -> Result<Consent, TransportError> {
-        Err(TransportError::Page("there is no page here".into()))
-    }
+impl<C> Page for OfflineHost<C> {}
 
-    async fn delta(&self, _: &str) -> Result<(), TransportError> {
-        Ok(())
-    }
-
+impl<C> Storage for OfflineHost<C> {
     async fn update(&self, _: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         change(None);
     }

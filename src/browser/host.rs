@@ -19,8 +19,9 @@ use super::convert::{self, describe};
 use super::fetch;
 use super::scope::{self, scope};
 use super::source::WebSource;
+use crate::host::{Clock, Storage};
 use crate::remote::{
-    Body, Consent, Head, HttpRequest, Outgoing, READ_HEADERS, Transport, TransportError,
+    Body, Consent, Head, HttpRequest, Network, Outgoing, Page, READ_HEADERS, TransportError,
 };
 use crate::runtime::Runtime;
 
@@ -42,8 +43,8 @@ pub(super) struct Hooks {
 /// What is kept where the page keeps nothing: until the worker ends.
 pub(super) type Memory = Rc<RefCell<BTreeMap<String, String>>>;
 
-/// The transport of one call.
-pub(super) struct PageTransport<'a> {
+/// The host of one call.
+pub(super) struct PageHost<'a> {
     /// Whose call it is.
     pub(super) runtime: &'a Runtime<WebSource>,
     /// The caller's signal.
@@ -96,7 +97,7 @@ fn failure(signal: &AbortSignal, thrown: &JsValue) -> TransportError {
     }
 }
 
-impl PageTransport<'_> {
+impl PageHost<'_> {
     /// Waits for what a function of the page gave, or for the abort.
     async fn given(&self, given: Result<JsValue, JsValue>) -> Result<JsValue, Option<JsValue>> {
         let given = JsFuture::from(Promise::resolve(&given.map_err(Some)?));
@@ -227,15 +228,25 @@ impl PageTransport<'_> {
     }
 }
 
-impl Transport for PageTransport<'_> {
+impl Clock for PageHost<'_> {
+    fn now_ms(&self) -> f64 {
+        scope().performance().map_or(0.0, |p| p.now())
+    }
+
+    fn wall_ms(&self) -> f64 {
+        js_sys::Date::now()
+    }
+
+    fn uniform(&self) -> f64 {
+        js_sys::Math::random()
+    }
+}
+
+impl Network for PageHost<'_> {
     type Body = PageBody;
 
     fn online(&self) -> bool {
         scope().navigator().on_line()
-    }
-
-    fn aborted(&self) -> bool {
-        self.signal.aborted()
     }
 
     async fn open(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
@@ -249,6 +260,12 @@ impl Transport for PageTransport<'_> {
 
     async fn sleep(&self, ms: f64) {
         let _ = select(pin!(scope::sleep(ms)), JsFuture::from(self.abort())).await;
+    }
+}
+
+impl Page for PageHost<'_> {
+    fn aborted(&self) -> bool {
+        self.signal.aborted()
     }
 
     async fn consent(&self, outgoing: &Outgoing) -> Result<Consent, TransportError> {
@@ -278,7 +295,9 @@ impl Transport for PageTransport<'_> {
             Err(Some(thrown)) => Err(TransportError::Page(describe(&thrown))),
         }
     }
+}
 
+impl Storage for PageHost<'_> {
     async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         if let Some(update) = &self.hooks.update {
             let mut done = false;
