@@ -15,7 +15,9 @@ function serviceWorker(): Plugin {
     apply: "build",
     generateBundle(_, bundle) {
       const hash = createHash("sha256");
-      const files = ["./", ...readdirSync("public"), ...Object.keys(bundle)].filter((f) => !f.endsWith(".map") && !ONNX.test(f));
+      const files = ["./", ...readdirSync("public"), ...Object.keys(bundle)].filter(
+        (f) => !f.endsWith(".map") && !ONNX.test(f),
+      );
       for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source);
       for (const file of readdirSync("public")) hash.update(readFileSync(`public/${file}`));
       const source = readFileSync("src/sw.js", "utf8")

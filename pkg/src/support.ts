@@ -7,7 +7,10 @@ import { relaxedSimd, simd } from "./vendor/wasm-feature-detect.js";
 export async function requireSimd(): Promise<void> {
   if (typeof WebAssembly !== "object") {
     const why = "this browser runs no WebAssembly";
-    throw new SmallFirstError("no_wasm_simd", `${why}: it is switched off (some browsers' lockdown modes do), or the browser needs an update`);
+    throw new SmallFirstError(
+      "no_wasm_simd",
+      `${why}: it is switched off (some browsers' lockdown modes do), or the browser needs an update`,
+    );
   }
   if (await simd()) return;
   const why = "this browser's WebAssembly has no SIMD, which the models need";

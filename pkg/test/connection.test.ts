@@ -86,10 +86,22 @@ test("a bundle that needs the larger engine gets it, and so does every later wor
   const connection = new Connection(setup(spawn));
   t.after(() => connection.close());
   assert.equal(await connection.call({ type: "tasks" }, [], undefined), "onnx");
-  assert.deepEqual([connection.engine, made.map(({ engine, ended }) => [engine, ended])], ["onnx", [["prepared", true], ["onnx", false]]]);
+  assert.deepEqual(
+    [connection.engine, made.map(({ engine, ended }) => [engine, ended])],
+    [
+      "onnx",
+      [
+        ["prepared", true],
+        ["onnx", false],
+      ],
+    ],
+  );
   made[1]!.crash("it broke");
   assert.equal(await connection.call({ type: "tasks" }, [], undefined), "onnx");
-  assert.deepEqual(made.map(({ engine }) => engine), ["prepared", "onnx", "onnx"]);
+  assert.deepEqual(
+    made.map(({ engine }) => engine),
+    ["prepared", "onnx", "onnx"],
+  );
 });
 
 test("an engine that was named stays", async (t) => {
@@ -171,7 +183,10 @@ test("a trap that the worker tells of ends it, too", async (t) => {
     made[worker]!.say({ type: "dead", message: "the engine stopped: unreachable" });
   }
   await assert.rejects(calls[0]!, failed(`the engine stopped: unreachable${FRESH}`));
-  assert.deepEqual(made.map(({ ended }) => ended), [true, true]);
+  assert.deepEqual(
+    made.map(({ ended }) => ended),
+    [true, true],
+  );
 });
 
 test("a call that asked the page for something is not run again, since it may have been sent", async (t) => {

@@ -5,11 +5,16 @@ import { answer } from "./fakes.js";
 
 test("an error keeps its code and its attempts on the way between threads", () => {
   const { attempts } = answer("spam");
-  const error = fromWire(structuredClone(toWire(new SmallFirstError("remote_unreachable", "nobody answers", attempts))));
+  const error = fromWire(
+    structuredClone(toWire(new SmallFirstError("remote_unreachable", "nobody answers", attempts))),
+  );
   assert.ok(error instanceof SmallFirstError);
   assert.ok(error instanceof Error);
   const { name, code, message } = error;
-  assert.deepEqual({ name, code, message }, { name: "SmallFirstError", code: "remote_unreachable", message: "nobody answers" });
+  assert.deepEqual(
+    { name, code, message },
+    { name: "SmallFirstError", code: "remote_unreachable", message: "nobody answers" },
+  );
   assert.deepEqual(error.attempts, attempts);
 });
 

@@ -4,7 +4,15 @@ import { setImmediate as turn } from "node:timers/promises";
 import { Connection } from "../src/connection.js";
 import { SmallFirstError } from "../src/errors.js";
 import { Helpers } from "../src/helpers.js";
-import type { Elsewhere, EngineOptions, EngineRunOptions, Request, Sharing, WireInput, WireItem } from "../src/protocol.js";
+import type {
+  Elsewhere,
+  EngineOptions,
+  EngineRunOptions,
+  Request,
+  Sharing,
+  WireInput,
+  WireItem,
+} from "../src/protocol.js";
 import type { Answer } from "../src/types.js";
 import { type FakeWorker, answer, never, settle, setup, until, workers } from "./fakes.js";
 
@@ -53,8 +61,11 @@ function team(t: TestContext, behaviour: Behaviour = {}) {
     first.close();
     helpers.close();
   });
-  const share = (inputs: WireInput[], how: EngineRunOptions = {}, signal?: AbortSignal): Promise<WireItem[] | undefined> =>
-    helpers.share({ type: "runBatch", task: "spam", inputs, options: how }, signal);
+  const share = (
+    inputs: WireInput[],
+    how: EngineRunOptions = {},
+    signal?: AbortSignal,
+  ): Promise<WireItem[] | undefined> => helpers.share({ type: "runBatch", task: "spam", inputs, options: how }, signal);
   return { made, share, helpers, first };
 }
 
@@ -64,7 +75,9 @@ function numbers(count: number): string[] {
 
 /** The labels of items. */
 function labels(items: WireItem[] | undefined): string[] {
-  return (items ?? assert.fail("it was not shared")).map((item) => (item.ok ? item.answer.output.label : item.error.code));
+  return (items ?? assert.fail("it was not shared")).map((item) =>
+    item.ok ? item.answer.output.label : item.error.code,
+  );
 }
 
 /** The number of the worker in a label. */
@@ -95,7 +108,10 @@ const REMOTE: Partial<EngineOptions> = { remote: { endpoints: [{ provider: "open
 test("every worker has a part of a batch, and its items come in the order of its inputs", async (t) => {
   const { made, share } = team(t, { before: patient(3) });
   const items = labels(await share(numbers(100)));
-  assert.deepEqual(items.map((label) => label.split(" ")[0]), numbers(100));
+  assert.deepEqual(
+    items.map((label) => label.split(" ")[0]),
+    numbers(100),
+  );
   assert.deepEqual([...new Set(items.map(by))].sort(), ["0", "1", "2", "3"]);
   assert.equal(made.length, 4);
   // The first one was told of all that others answered.
@@ -106,7 +122,10 @@ test("each input is run once", async (t) => {
   const { made, share } = team(t, { before: patient(2) });
   await share(numbers(200));
   const run = made.flatMap((worker) => parts(worker).flat()).filter((input) => typeof input === "string");
-  assert.deepEqual(run.map(Number).sort((a, b) => a - b), numbers(200).map(Number));
+  assert.deepEqual(
+    run.map(Number).sort((a, b) => a - b),
+    numbers(200).map(Number),
+  );
 });
 
 test("many inputs are dealt at first, and single ones in the end", async (t) => {
@@ -119,17 +138,26 @@ test("many inputs are dealt at first, and single ones in the end", async (t) => 
     .sort((a, b) => a.at - b.at);
   const sizes = dealt.map(({ size }) => size);
   assert.deepEqual([sizes[0], sizes.at(-1)], [32, 1]);
-  assert.ok(sizes.every((size, i) => i === 0 || size <= sizes[i - 1]!), sizes.join());
+  assert.ok(
+    sizes.every((size, i) => i === 0 || size <= sizes[i - 1]!),
+    sizes.join(),
+  );
 });
 
 test("there are no more helpers at work than inputs that the first worker can give away", async (t) => {
   const { made, share } = team(t, { before: patient(1) });
   await share(numbers(2));
-  assert.deepEqual(made.map((worker) => parts(worker).length > 0), [true, true]);
+  assert.deepEqual(
+    made.map((worker) => parts(worker).length > 0),
+    [true, true],
+  );
 });
 
 test("helpers know the bundle by its hash, and neither remotes nor examples nor functions of the page", async (t) => {
-  const { made, share } = team(t, { before: patient(3), options: { ...REMOTE, learn: {}, risk: 0.1, mode: "prefer-local" } });
+  const { made, share } = team(t, {
+    before: patient(3),
+    options: { ...REMOTE, learn: {}, risk: 0.1, mode: "prefer-local" },
+  });
   await share(numbers(10));
   const bundle = "https://site.example/models/manifest.json";
   for (const helper of made.slice(1)) {
@@ -160,7 +188,10 @@ test("helpers have the engine that the first worker turned out to need", async (
     },
   });
   await share(numbers(10));
-  assert.deepEqual(made.map(({ engine }) => engine), ["prepared", "onnx", "onnx"]);
+  assert.deepEqual(
+    made.map(({ engine }) => engine),
+    ["prepared", "onnx", "onnx"],
+  );
 });
 
 for (const [what, { options = {}, how, asked }] of Object.entries<{
@@ -168,7 +199,10 @@ for (const [what, { options = {}, how, asked }] of Object.entries<{
   how: EngineRunOptions;
   asked: EngineRunOptions;
 }>({
-  "as they were asked for, where nobody else could answer": { how: { topK: 2 }, asked: { topK: 2, mode: "prefer-local" } },
+  "as they were asked for, where nobody else could answer": {
+    how: { topK: 2 },
+    asked: { topK: 2, mode: "prefer-local" },
+  },
   "as they were asked for, where nobody else may": {
     options: REMOTE,
     how: { mode: "only-local", risk: 0.2 },
@@ -179,7 +213,11 @@ for (const [what, { options = {}, how, asked }] of Object.entries<{
     how: { mode: "prefer-local" },
     asked: { mode: "only-local" },
   },
-  "on this device only, where an example may answer": { options: { learn: {} }, how: {}, asked: { mode: "only-local" } },
+  "on this device only, where an example may answer": {
+    options: { learn: {} },
+    how: {},
+    asked: { mode: "only-local" },
+  },
   "by the instance's mode": { options: { mode: "only-local" }, how: {}, asked: { mode: "only-local" } },
 })) {
   test(`helpers answer ${what}`, async (t) => {
@@ -207,7 +245,10 @@ test("what helpers are not sure of is run by the first worker, where it may know
     },
   });
   const items = labels(await share(numbers(40)));
-  assert.deepEqual(items.map((label) => label.split(" ")[0]), numbers(40));
+  assert.deepEqual(
+    items.map((label) => label.split(" ")[0]),
+    numbers(40),
+  );
   for (const [i, label] of items.entries()) if (i % 2 === 1) assert.equal(by(label), "0", label);
   assert.ok(items.some((label) => by(label) === "1"));
   assert.ok(elsewhere(made).length > 0);
@@ -240,7 +281,10 @@ test("an input that helpers fail at is run by the first worker, too, and has its
   });
   const items = await helpers.share({ type: "runBatch", task: "spam", inputs: numbers(10), options: {} }, undefined);
   const messages = items?.map((item) => (item.ok ? "" : item.error.message));
-  assert.deepEqual(messages, numbers(10).map(() => "worker 0"));
+  assert.deepEqual(
+    messages,
+    numbers(10).map(() => "worker 0"),
+  );
   assert.ok(parts(made[1]).length > 0);
 });
 
@@ -268,7 +312,11 @@ test("monitors get the first tier's confidence of an answer, where calibration l
     [{ reason: "unsupported_language" }, undefined],
   ];
   for (const [more, confidence] of cases) {
-    assert.deepEqual(await toldOf(t, answer("x", more)), { confidence, guaranteed: true, bytes: 0 }, JSON.stringify(more));
+    assert.deepEqual(
+      await toldOf(t, answer("x", more)),
+      { confidence, guaranteed: true, bytes: 0 },
+      JSON.stringify(more),
+    );
   }
 });
 
@@ -306,12 +354,18 @@ test("a helper that dies costs nothing but time, and is replaced for the next ba
     },
   });
   const items = labels(await share(numbers(60)));
-  assert.deepEqual(items.map((label) => label.split(" ")[0]), numbers(60));
+  assert.deepEqual(
+    items.map((label) => label.split(" ")[0]),
+    numbers(60),
+  );
   const [lost] = parts(made[1]);
   assert.ok(lost!.every((input) => by(items[Number(input)]!) === "0"));
   assert.deepEqual([made.length, made[1]!.ended], [3, true]);
   const again = labels(await share(numbers(60)));
-  assert.deepEqual(again.map((label) => label.split(" ")[0]), numbers(60));
+  assert.deepEqual(
+    again.map((label) => label.split(" ")[0]),
+    numbers(60),
+  );
   assert.equal(made.length, 4);
   assert.equal(made[3]!.requests("start").length, 1);
 });
@@ -323,9 +377,15 @@ test("where helpers cannot start, the first worker does all", async (t) => {
     },
   });
   const items = labels(await share(numbers(20)));
-  assert.deepEqual(items, numbers(20).map((input) => `${input} of 0`));
+  assert.deepEqual(
+    items,
+    numbers(20).map((input) => `${input} of 0`),
+  );
   await settle();
-  assert.deepEqual(made.slice(1).map(({ ended }) => ended), [true, true, true]);
+  assert.deepEqual(
+    made.slice(1).map(({ ended }) => ended),
+    [true, true, true],
+  );
 });
 
 test("a helper that never starts holds nothing up", async (t) => {
@@ -340,7 +400,10 @@ test("from an alarm on, the first worker sees for itself", async (t) => {
   let adopted = 0;
   const { made, share } = team(t, { count: 1, before: patient(1), adopts: () => ++adopted <= 3 });
   const items = labels(await share(numbers(400)));
-  assert.deepEqual(items.map((label) => label.split(" ")[0]), numbers(400));
+  assert.deepEqual(
+    items.map((label) => label.split(" ")[0]),
+    numbers(400),
+  );
   assert.equal(items.filter((label) => by(label) === "1").length, 3);
   // Nothing is dealt any more: what the helper had done by then is all that it did.
   await settle();
@@ -360,7 +423,10 @@ test("bytes are copied to helpers, so that the first worker still has them", asy
   });
   const inputs = Array.from({ length: 12 }, (_, i) => new Uint8Array(i + 1));
   const items = labels(await share(inputs));
-  assert.deepEqual(items, inputs.map((_, i) => String(i + 1)));
+  assert.deepEqual(
+    items,
+    inputs.map((_, i) => String(i + 1)),
+  );
   assert.ok(parts(made[1]).length > 0);
 });
 
@@ -388,7 +454,10 @@ test("an abort ends a shared batch at once, and every worker is told", async (t)
   await assert.rejects(batch, { message: "the user left" });
   await settle();
   for (const worker of made) assert.equal(worker.told.filter(({ type }) => type === "abort").length, 1);
-  assert.deepEqual(made.map(({ ended }) => ended), [false, false, false, false]);
+  assert.deepEqual(
+    made.map(({ ended }) => ended),
+    [false, false, false, false],
+  );
 });
 
 test("a batch that is aborted before it is shared asks nobody", async (t) => {
@@ -401,14 +470,19 @@ test("a batch that is aborted before it is shared asks nobody", async (t) => {
 });
 
 test("when the first worker is closed, the batch is rejected and helpers do no more of it", async (t) => {
-  const { made, share, first, helpers } = team(t, { before: ({ type }) => (type === "runBatch" ? never() : undefined) });
+  const { made, share, first, helpers } = team(t, {
+    before: ({ type }) => (type === "runBatch" ? never() : undefined),
+  });
   const batch = share(numbers(100));
   await until(() => made.length === 4 && made.every((worker) => parts(worker).length === 1));
   first.close();
   helpers.close();
   await assert.rejects(batch, { code: "disposed" });
   await settle();
-  assert.deepEqual(made.map(({ ended }) => ended), [true, true, true, true]);
+  assert.deepEqual(
+    made.map(({ ended }) => ended),
+    [true, true, true, true],
+  );
 });
 
 test("the same helpers serve the next batch, until there is another bundle", async (t) => {
@@ -419,7 +493,10 @@ test("the same helpers serve the next batch, until there is another bundle", asy
   assert.equal(made.length, 2);
   manifest = "m2";
   await share(numbers(10));
-  assert.deepEqual(made.map(({ ended }) => ended), [false, true, false]);
+  assert.deepEqual(
+    made.map(({ ended }) => ended),
+    [false, true, false],
+  );
   assert.equal(made[2]!.requests("start")[0]!.options.manifestSha256, "m2");
 });
 

@@ -32,7 +32,17 @@ test("bytes of another frame are bytes", () => {
 });
 
 test("what is no input is refused", () => {
-  for (const input of [undefined, null, 5, true, {}, [1, 2], ["a"], new Uint16Array(1), new DataView(new ArrayBuffer(1))]) {
+  for (const input of [
+    undefined,
+    null,
+    5,
+    true,
+    {},
+    [1, 2],
+    ["a"],
+    new Uint16Array(1),
+    new DataView(new ArrayBuffer(1)),
+  ]) {
     assert.deepEqual(
       refused(() => wireInput(input)),
       { code: "input_kind", message: REFUSAL },

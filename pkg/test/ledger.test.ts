@@ -4,7 +4,15 @@ import { Ledger } from "../src/ledger.js";
 import type { Sent } from "../src/types.js";
 
 function sent(at: number, body: string): Sent {
-  return { at, task: "spam", endpoint: "https://llm.example/v1", model: "m", bytes: body.length, body, redactions: { email: 1 } };
+  return {
+    at,
+    task: "spam",
+    endpoint: "https://llm.example/v1",
+    model: "m",
+    bytes: body.length,
+    body,
+    redactions: { email: 1 },
+  };
 }
 
 test("what left is listed in its order, with its sums", () => {

@@ -63,7 +63,11 @@ test("a worker is told the name of its lock, which is no other worker's", (t) =>
   const one = watched(t, new FakeLocks());
   assert.equal(one.seen.told.length, 1);
   assert.match(one.lock!, /^smallfirst-worker-[0-9a-f-]{36}$/);
-  const other = new Life({ postMessage: (message: ToWorker) => one.seen.told.push(message) } as unknown as Worker, () => false, () => {});
+  const other = new Life(
+    { postMessage: (message: ToWorker) => one.seen.told.push(message) } as unknown as Worker,
+    () => false,
+    () => {},
+  );
   other.end();
   assert.notDeepEqual(one.seen.told[0], one.seen.told[1]);
 });

@@ -214,7 +214,13 @@ test("the engine is told only what was given", () => {
     which: undefined,
     storage: { name: "smallfirst", files: true },
   });
-  const undefinedOnes = { mode: undefined, risk: undefined, policy: undefined, learn: undefined, maxBundleBytes: undefined };
+  const undefinedOnes = {
+    mode: undefined,
+    risk: undefined,
+    policy: undefined,
+    learn: undefined,
+    maxBundleBytes: undefined,
+  };
   assert.deepEqual(made({ bundle: BUNDLE, ...undefinedOnes }).engine, made({ bundle: BUNDLE }).engine);
 });
 
@@ -311,7 +317,12 @@ test("modules are a folder, or those of the engine that is named", () => {
 });
 
 test("an engine is chosen by its name, and auto leaves it to the bundle", () => {
-  assert.deepEqual((["auto", "prepared", "onnx", undefined] as const).map(which), [undefined, "prepared", "onnx", undefined]);
+  assert.deepEqual((["auto", "prepared", "onnx", undefined] as const).map(which), [
+    undefined,
+    "prepared",
+    "onnx",
+    undefined,
+  ]);
 });
 
 test("the names of tasks to fetch ahead are copied", () => {
@@ -340,11 +351,14 @@ test("a call's options reach the engine without the signal, and without what is 
     { mode: "only-local", risk: 0.1, topK: 2, labels: ["a"], instruction: "Which?" },
   );
   assert.deepEqual(engineRunOptions("run", { mode: undefined, topK: 0, signal: undefined }), { topK: 0 });
-  assert.deepEqual(engineTextOptions({ mode: "only-remote", variables: {}, history: [], instruction: undefined, signal }), {
-    mode: "only-remote",
-    variables: {},
-    history: [],
-  });
+  assert.deepEqual(
+    engineTextOptions({ mode: "only-remote", variables: {}, history: [], instruction: undefined, signal }),
+    {
+      mode: "only-remote",
+      variables: {},
+      history: [],
+    },
+  );
   checkSignalOnly("prepare", { signal });
   checkSignalOnly("prepare", {});
 });

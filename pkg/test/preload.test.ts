@@ -140,7 +140,10 @@ const IMPOSSIBLE: Record<string, unknown> = {
   "is no JSON": "{",
   "has a size that is none": { ...MANIFEST, files: { ...MANIFEST.files, "other.sfm": { bytes: "1", sha256: "x" } } },
   "has a negative size": { ...MANIFEST, files: { ...MANIFEST.files, "other.sfm": { bytes: -1, sha256: "x" } } },
-  "has more bytes than a bundle may have": { ...MANIFEST, files: { ...MANIFEST.files, "x.sfm": file(256 * 1024 * 1024) } },
+  "has more bytes than a bundle may have": {
+    ...MANIFEST,
+    files: { ...MANIFEST.files, "x.sfm": file(256 * 1024 * 1024) },
+  },
 };
 
 for (const [what, manifest] of Object.entries(IMPOSSIBLE)) {
@@ -155,7 +158,10 @@ for (const [what, manifest] of Object.entries(IMPOSSIBLE)) {
 }
 
 test("a path that leads out of the bundle is not requested", async (t) => {
-  const manifest = structuredClone(MANIFEST) as unknown as { files: object; heads: { other: { model: { file: string } } } };
+  const manifest = structuredClone(MANIFEST) as unknown as {
+    files: object;
+    heads: { other: { model: { file: string } } };
+  };
   manifest.files = { "../secret.json": file(1), "deep/../other.sfm": file(2) };
   manifest.heads.other = { model: { file: "../secret.json" }, more: { file: "deep/../other.sfm" } } as never;
   const requested = site(t, manifest);
@@ -169,7 +175,11 @@ test("a manifest without a bottom comes to an end, and so does a list of files",
   let deep: object = { file: "f0" };
   for (let i = 0; i < 20; i++) deep = { deep };
   const many = Object.keys(files).map((path) => ({ file: path }));
-  const requested = site(t, { files, tasks: { a: { tiers: ["deep"] }, b: { tiers: ["many"] } }, heads: { deep, many } });
+  const requested = site(t, {
+    files,
+    tasks: { a: { tiers: ["deep"] }, b: { tiers: ["many"] } },
+    heads: { deep, many },
+  });
   await preload(["a"]).take("nothing");
   assert.equal(requested.length, 1);
   await preload(["b"]).take("nothing");

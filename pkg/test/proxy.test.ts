@@ -3,14 +3,31 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { callOf } from "../src/proxy/calls.js";
-import { type Bounds, type Shape, Place, byField, camel, json, list, oneOf, parse, record, text } from "../src/proxy/fields.js";
+import {
+  type Bounds,
+  type Shape,
+  Place,
+  byField,
+  camel,
+  json,
+  list,
+  oneOf,
+  parse,
+  record,
+  text,
+} from "../src/proxy/fields.js";
 import { normalHost } from "../src/proxy/hosts.js";
 import { readAll } from "../src/proxy/limits.js";
 import { Refusal, quoted } from "../src/proxy/refusal.js";
 import { mediaType, returned, scrubbed, stream } from "../src/proxy/replies.js";
 import { never, settle } from "./fakes.js";
 
-const BOUNDS: Bounds = { widened: new Set(["user", "m.extra"]), maxTokens: 10, maxChoices: 1, tokensField: "max_tokens" };
+const BOUNDS: Bounds = {
+  widened: new Set(["user", "m.extra"]),
+  maxTokens: 10,
+  maxChoices: 1,
+  tokensField: "max_tokens",
+};
 
 /** What a shape makes of a value. */
 function shaped(shape: Shape, value: unknown): unknown {
@@ -35,7 +52,10 @@ test("a body nests as deep as it may, and brackets in strings do not count", () 
   // Deep enough to end a parser that recurses.
   assert.equal(refusal(() => parse("[".repeat(1_000_000))).code, "too_deep");
   const words = '{"a":"[[[\\"{{{"}';
-  assert.deepEqual(parse(`[${Array.from({ length: 40 }, () => words).join()}]`), Array.from({ length: 40 }, () => ({ a: '[[["{{{' })));
+  assert.deepEqual(
+    parse(`[${Array.from({ length: 40 }, () => words).join()}]`),
+    Array.from({ length: 40 }, () => ({ a: '[[["{{{' })),
+  );
   assert.deepEqual(parse('["\\\\",[]]'), ["\\", []]);
 });
 
@@ -46,11 +66,14 @@ test("a body that is no JSON says so, and an empty one says more", () => {
 
 test("an object is built anew from the fields that are known, and null is as good as nothing", () => {
   const shape = record({ a: text, b: list(text), m: record({ c: text }) });
-  assert.deepEqual({ ...(shaped(shape, { a: "x", b: null, m: { c: "y", extra: [1] }, user: { id: 1 } }) as object) }, {
-    a: "x",
-    m: Object.assign(Object.create(null), { c: "y", extra: [1] }),
-    user: { id: 1 },
-  });
+  assert.deepEqual(
+    { ...(shaped(shape, { a: "x", b: null, m: { c: "y", extra: [1] }, user: { id: 1 } }) as object) },
+    {
+      a: "x",
+      m: Object.assign(Object.create(null), { c: "y", extra: [1] }),
+      user: { id: 1 },
+    },
+  );
 });
 
 test("what is not known is refused by its place and by the name that would let it through", () => {
@@ -67,7 +90,10 @@ test("what is not known is refused by its place and by the name that would let i
     },
   );
   assert.equal(refusal(() => shaped(shape, JSON.parse('{"__proto__":{}}'))).param, "__proto__");
-  assert.deepEqual(refusal(() => shaped(shape, "text")), { status: 400, code: "invalid_value", message: "the body must be an object", param: null });
+  assert.deepEqual(
+    refusal(() => shaped(shape, "text")),
+    { status: 400, code: "invalid_value", message: "the body must be an object", param: null },
+  );
   assert.equal(refusal(() => shaped(shape, { m: [{ c: 1 }] })).message, "m[0].c must be a string");
   assert.equal(refusal(() => shaped(shape, { ["x".repeat(500)]: 1 })).param?.length, 121);
 });
@@ -94,7 +120,10 @@ test("a field says which of several shapes it is, and the first where it says no
 
 test("one of some values is one of those", () => {
   assert.equal(shaped(oneOf("auto", false), false), false);
-  assert.match(refusal(() => shaped(oneOf("auto", false), true)).message, /^the body is true; through this proxy it may be "auto", false;/);
+  assert.match(
+    refusal(() => shaped(oneOf("auto", false), true)).message,
+    /^the body is true; through this proxy it may be "auto", false;/,
+  );
 });
 
 test("numbers that JSON cannot hold are refused wherever they stand", () => {
@@ -113,7 +142,14 @@ test("calls are known by their paths, and a model's name is a part of one", () =
     model: "a%2Fb",
     action: "streamGenerateContent",
   });
-  for (const path of ["", "/", "/chat", "/models/{model}:generateContent/", "/models/a/b:generateContent", "/models/a:countTokens"]) {
+  for (const path of [
+    "",
+    "/",
+    "/chat",
+    "/models/{model}:generateContent/",
+    "/models/a/b:generateContent",
+    "/models/a:countTokens",
+  ]) {
     assert.equal(callOf(path), undefined, path);
   }
   assert.equal(callOf("/models/{model}:generateContent")?.model, "{model}");
@@ -188,7 +224,9 @@ test("a reply passes as it comes, and its end is told once, however it ends", as
   assert.equal(await readText(stream(good.readable, 6, undefined, end)), "abcdef");
   assert.equal(ends, 1);
   const large = body(["abc", "def", "g"], close);
-  await assert.rejects(readText(stream(large.readable, 6, undefined, end)), { message: "the reply has more than 6 bytes" });
+  await assert.rejects(readText(stream(large.readable, 6, undefined, end)), {
+    message: "the reply has more than 6 bytes",
+  });
   assert.deepEqual([ends, large.seen.cancelled], [2, 1]);
   const broken = body(["abc"], (controller) => controller.error(new Error("it broke off")));
   await assert.rejects(readText(stream(broken.readable, 6, undefined, end)), { message: "it broke off" });
@@ -201,7 +239,8 @@ test("a reply passes as it comes, and its end is told once, however it ends", as
 });
 
 test("a key in a reply is veiled, also where pieces cut it, and what only begins like it passes", async () => {
-  const veiled = (pieces: string[]): Promise<string> => readText(stream(body(pieces, close).readable, 1000, "sk-secret", () => {}));
+  const veiled = (pieces: string[]): Promise<string> =>
+    readText(stream(body(pieces, close).readable, 1000, "sk-secret", () => {}));
   assert.equal(await veiled(["a sk-se", "cret b"]), "a ********* b");
   assert.equal(await veiled(["sk-sk-secret sk-sec"]), "sk-********* sk-sec");
 });
@@ -250,9 +289,13 @@ test("a refusal is a reply in the shape of OpenAI's API, whose type goes with it
     [504, "timeout_error"],
   ];
   for (const [status, type] of types) assert.equal(new Refusal(status, "c", "m").type, type);
-  const response = new Refusal(429, "rate_limited", "wait", { param: "p", headers: { "retry-after": "1" } }).response({ vary: "origin" });
+  const response = new Refusal(429, "rate_limited", "wait", { param: "p", headers: { "retry-after": "1" } }).response({
+    vary: "origin",
+  });
   assert.equal(response.status, 429);
-  assert.deepEqual(await response.json(), { error: { message: "wait", type: "rate_limit_error", param: "p", code: "rate_limited" } });
+  assert.deepEqual(await response.json(), {
+    error: { message: "wait", type: "rate_limit_error", param: "p", code: "rate_limited" },
+  });
   assert.deepEqual(Object.fromEntries(response.headers), {
     "cache-control": "no-store, no-transform",
     "content-type": "application/json",

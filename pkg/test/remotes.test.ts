@@ -124,13 +124,21 @@ test("what the page says to a departure is a clear word", async () => {
     text: "changed",
     why: "it was long",
   });
-  await assert.rejects(said(() => ({ allowed: true }), false), {
-    code: "invalid_option",
-    message: 'privacy.beforeRemote: there is no option "allowed"; the options are allow, text, messages, system, why',
-  });
+  await assert.rejects(
+    said(() => ({ allowed: true }), false),
+    {
+      code: "invalid_option",
+      message: 'privacy.beforeRemote: there is no option "allowed"; the options are allow, text, messages, system, why',
+    },
+  );
 });
 
-const REQUEST = { input: "Buy now", messages: [{ role: "user", content: "Buy now" }], system: "Be brief.", schema: null };
+const REQUEST = {
+  input: "Buy now",
+  messages: [{ role: "user", content: "Buy now" }],
+  system: "Be brief.",
+  schema: null,
+};
 
 /** The lines that a function of the page gives. */
 async function lines(remote: RemoteOptions, request: object = REQUEST, endpoint = 0): Promise<unknown[]> {
@@ -221,7 +229,9 @@ test("the browser's own model writes piece by piece, and is let go after the las
   stub(t, "LanguageModel", LanguageModel);
   const said = await lines({ provider: "prompt-api" }, { ...REQUEST, stream: true });
   assert.deepEqual(said, [{ delta: "sp" }, { delta: "am" }, { reply: {} }]);
-  assert.deepEqual((seen.options[0] as { expectedInputs: object[] }).expectedInputs, [{ type: "text", languages: ["en"] }]);
+  assert.deepEqual((seen.options[0] as { expectedInputs: object[] }).expectedInputs, [
+    { type: "text", languages: ["en"] },
+  ]);
   assert.equal(seen.destroyed, 1);
 });
 
@@ -237,6 +247,10 @@ test("the browser's own model is never downloaded for a call, and not asked for 
   stub(t, "LanguageModel", full.LanguageModel);
   await assert.rejects(asking(), { message: "the text is over the context of the browser's language model" });
   assert.deepEqual([full.seen.prompts, full.seen.destroyed], [[], 1]);
-  stub(t, "LanguageModel", model({ measureContextUsage: async () => 5, contextUsage: 5, contextWindow: 10 }).LanguageModel);
+  stub(
+    t,
+    "LanguageModel",
+    model({ measureContextUsage: async () => 5, contextUsage: 5, contextWindow: 10 }).LanguageModel,
+  );
   assert.deepEqual(await asking(), [{ reply: { text: "spam" } }]);
 });

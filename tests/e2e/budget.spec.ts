@@ -2,15 +2,27 @@ import { expect, test } from "./fixtures.js";
 import { ready, run } from "./harness.js";
 
 const remoteOf = (address: string) =>
-  ({ provider: "openai", baseUrl: `${address}/echo`, model: "m", price: { inputPerMillion: 1, outputPerMillion: 2 } }) as const;
+  ({
+    provider: "openai",
+    baseUrl: `${address}/echo`,
+    model: "m",
+    price: { inputPerMillion: 1, outputPerMillion: 2 },
+  }) as const;
 
 test("all tabs share one budget, and it outlives a reload", async ({ context, harness, faults }) => {
   faults.requests = [];
-  const options = { remote: remoteOf(faults.address), mode: "only-remote", budget: { requestsPerDay: 7 }, answerCache: { entries: 0 } } as const;
+  const options = {
+    remote: remoteOf(faults.address),
+    mode: "only-remote",
+    budget: { requestsPerDay: 7 },
+    answerCache: { entries: 0 },
+  } as const;
   const tabs = await Promise.all([context.newPage(), context.newPage(), context.newPage()]);
   await Promise.all(tabs.map((tab) => ready(tab, harness.address, options)));
   const outcomes = await Promise.all(
-    tabs.map((tab) => tab.evaluate(() => Promise.all([1, 2, 3, 4].map((n) => window.outcome(window.ai.run("sentiment", `text ${n}`)))))),
+    tabs.map((tab) =>
+      tab.evaluate(() => Promise.all([1, 2, 3, 4].map((n) => window.outcome(window.ai.run("sentiment", `text ${n}`))))),
+    ),
   );
   const all = outcomes.flat();
   expect(all.filter((o) => o.answer?.ranOn === "remote")).toHaveLength(7);

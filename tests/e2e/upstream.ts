@@ -52,7 +52,12 @@ export class Upstream {
         response.once("close", () => upstream.closed++);
         const parts: Buffer[] = [];
         for await (const part of request) parts.push(part as Buffer);
-        const seen = { method: request.method!, url: request.url!, headers: request.headers, body: Buffer.concat(parts).toString() };
+        const seen = {
+          method: request.method!,
+          url: request.url!,
+          headers: request.headers,
+          body: Buffer.concat(parts).toString(),
+        };
         upstream.seen.push(seen);
         upstream.answer(response, seen);
       }),
@@ -76,7 +81,12 @@ export function proxyTo(upstream: Upstream | string, options: Partial<NodeProxyO
 }
 
 /** POSTs as a page of the proxy's own origin does. */
-export function post(address: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+export function post(
+  address: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return fetch(address + path, {
     method: "POST",
     headers: { origin: address, "content-type": "application/json", ...headers },
