@@ -136,14 +136,15 @@ async function answered(url: string, init: RequestInit): Promise<Response> {
 async function readManifest(response: Response): Promise<{ bytes: Uint8Array<ArrayBuffer>; status: number }> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
-  const reader = response.body?.getReader();
-  while (reader && length <= MAX_MANIFEST_BYTES) {
+  if (!response.body) return { bytes: new Uint8Array(), status: response.status };
+  const reader = response.body.getReader();
+  while (length <= MAX_MANIFEST_BYTES) {
     const { done, value } = await reader.read();
     if (done) break;
     parts.push(value);
     length += value.length;
   }
-  if (length > MAX_MANIFEST_BYTES) reader?.cancel().catch(() => {});
+  if (length > MAX_MANIFEST_BYTES) reader.cancel().catch(() => {});
   return { bytes: new Uint8Array(await new Blob(parts).arrayBuffer()), status: response.status };
 }
 

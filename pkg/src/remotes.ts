@@ -4,7 +4,7 @@ import type { BeforeRemote, Outgoing, Privacy, RemoteFunction, RemoteOptions } f
 import { askBuiltin } from "./builtin.js";
 import { SmallFirstError } from "./errors.js";
 import type { Consent, EngineEndpoint, EngineRemote, PageCall } from "./protocol.js";
-import type { Egress, ProviderKind } from "./types.js";
+import type { ProviderKind } from "./types.js";
 
 /** Every key of a type: a missing one does not compile. */
 export type Keys<T> = Record<keyof T, true>;
@@ -69,7 +69,7 @@ export class Remotes {
     const { egress, tasks, ownTasks, redact, beforeRemote } = this.#privacy;
     const privacy: NonNullable<EngineRemote["privacy"]> = {};
     if (egress !== undefined) privacy.egress = egress;
-    if (tasks !== undefined) privacy.tasks = tasks as Record<string, Egress>;
+    if (tasks !== undefined) privacy.tasks = tasks;
     if (ownTasks !== undefined) privacy.ownTasks = ownTasks;
     if (redact !== undefined && redact !== false) privacy.redact = redact === true ? {} : redact;
     if (beforeRemote !== undefined) privacy.beforeRemote = true;

@@ -64,7 +64,7 @@ test("in the worker, texts and bytes are taken as they are, and a Blob is read",
   const bytes = new Uint8Array([1, 2]);
   assert.equal(await engineInput("abc"), "abc");
   assert.equal(await engineInput(bytes), bytes);
-  assert.deepEqual([...(await engineInput(new Blob([bytes, "a"])))], [1, 2, 97]);
+  assert.deepEqual([...((await engineInput(new Blob([bytes, "a"]))) as Uint8Array)], [1, 2, 97]);
 });
 
 test("in the worker, an item that is none fails with what it was refused for", async () => {

@@ -241,8 +241,8 @@ test("a file is taken in whole beside the worker, unless its progress is watched
     stub(t, "fetch", async (url: string) => {
       if (url === BUNDLE) return new Response(JSON.stringify(MANIFEST));
       const response = new Response(contents, { headers });
-      const { blob } = response;
-      return Object.assign(response, { blob: () => (blobs.push(url), blob.call(response)) });
+      const blob = response.blob.bind(response);
+      return Object.assign(response, { blob: () => (blobs.push(url), blob()) });
     });
   };
   const taken = async (headers: Record<string, string>, watched: boolean): Promise<number> => {

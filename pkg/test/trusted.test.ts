@@ -50,7 +50,7 @@ test("a worker gets a trusted address, by a policy that is made once", async (t)
     assert.deepEqual(worker.address, { trusted: "https://site.example/worker.js" });
     assert.deepEqual(worker.options, { type: "module" });
     // The page's own workers are made as before.
-    assert.equal(globalThis.Worker as unknown, FakeWorker);
+    assert.equal(globalThis.Worker, FakeWorker);
   }
   assert.deepEqual(policies, ["smallfirst"]);
 });
@@ -62,7 +62,7 @@ test("the page's own class of workers is back after a failure, too", async (t) =
     throw new Error("the script is not there");
   };
   assert.throws(() => trusting(failing), { message: "the script is not there" });
-  assert.equal(globalThis.Worker as unknown, FakeWorker);
+  assert.equal(globalThis.Worker, FakeWorker);
 });
 
 test("where the policy is not allowed but not needed either, the worker is made as it is", async (t) => {

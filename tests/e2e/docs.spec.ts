@@ -6,7 +6,7 @@
 // command makes, is not run: its program reads it, with `--help` behind it, and refuses flags, values and subcommands that
 // it does not have.
 
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   cpSync,
   existsSync,

@@ -246,12 +246,12 @@ test.describe("workers that are gone", () => {
     const sent = run(page, "sentiment", TEXT, { mode: "only-remote" });
     await expect.poll(() => faults.requests.filter((r) => r.startsWith("POST /hang"))).toHaveLength(1);
     await page.evaluate(() => {
-      const post = Worker.prototype.postMessage;
+      const post: (message: object, transfer: Transferable[]) => void = Worker.prototype.postMessage;
       window.pings = 0;
       Worker.prototype.postMessage = function (this: Worker, message: { type: string }, ...rest: [Transferable[]]) {
         if (message.type === "ping") window.pings++;
         post.call(this, message, ...rest);
-      } as typeof post;
+      } as typeof Worker.prototype.postMessage;
     });
     await end(page);
     // It may have been paid, so it is not sent again.

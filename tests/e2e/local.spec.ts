@@ -70,7 +70,7 @@ test("bytes may come as an array, a buffer or a file, and stay the caller's", as
     const bytes = new TextEncoder().encode(html);
     const inputs = [bytes, bytes.buffer, new Blob([bytes]), new File([bytes], "x.bin")];
     const labels: string[] = [];
-    for (const input of inputs) labels.push((await window.ai.run("file-type", input as Uint8Array)).output.label);
+    for (const input of inputs) labels.push((await window.ai.run("file-type", input)).output.label);
     return [...labels, String(bytes.length)];
   });
   expect(labels).toEqual(["html", "html", "html", "html", "89"]);

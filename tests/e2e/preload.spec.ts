@@ -130,9 +130,8 @@ test("a file without an end is given up at its size", async ({ page, harness }) 
   await open(page, harness.address);
   const code = await page.evaluate(
     async ([bundle, german]) => {
-      const { createSmallFirst } = (await import(
-        "/pkg/index.js" as string
-      )) as typeof import("../../pkg/dist/index.js");
+      const address: string = "/pkg/index.js";
+      const { createSmallFirst } = (await import(address)) as typeof import("../../pkg/dist/index.js");
       // Nobody is told of the progress, so the browser could take files in whole.
       const ai = await createSmallFirst({ bundle, preload: ["language"], mode: "only-local" });
       return (await window.outcome(ai.run("language", german))).error?.code;

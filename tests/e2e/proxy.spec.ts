@@ -25,7 +25,7 @@ test.afterEach(async () => {
 });
 
 async function proxy(options: Partial<ProxyOptions> = {}, upstream: Upstream | string = api): Promise<Listening> {
-  const server = await proxyTo(upstream, { perMinute: 10_000, ...options } as never);
+  const server = await proxyTo(upstream, { perMinute: 10_000, ...options });
   running.push(server);
   return server;
 }
@@ -406,7 +406,7 @@ test("options are checked at the start", () => {
     [{ authorize: true }, /authorize/],
   ];
   for (const [change, message] of wrong) {
-    const make = (): unknown => createProxy({ ...good, ...change } as never);
+    const make = (): unknown => createProxy({ ...good, ...change });
     expect(make, JSON.stringify(change)).toThrow(TypeError);
     expect(make, JSON.stringify(change)).toThrow(message);
   }

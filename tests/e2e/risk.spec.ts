@@ -58,7 +58,7 @@ test("a task's card comes with its evaluation", async ({ page, harness }) => {
   const card = await page.evaluate(() => window.ai.card("spam"));
   expect(card.task).toBe("spam");
   expect(card.markdown).toContain("model-index:");
-  expect(card.evaluation).toMatchObject({ task: "spam", accuracy: { n: expect.any(Number) as number } });
+  expect(card.evaluation).toMatchObject({ task: "spam", accuracy: { n: expect.any(Number) as unknown } });
   const code = await page.evaluate(() => window.ai.card("nothing").catch((e: { code: string }) => e.code));
   expect(code).toBe("unknown_task");
 });

@@ -23,7 +23,7 @@ export class Child {
   static start(program: string, args: string[]): Promise<Child> {
     const child = spawn(program, args, { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
     return new Promise((resolve, reject) => {
-      createInterface({ input: child.stdout! }).on("line", (line) => {
+      createInterface({ input: child.stdout }).on("line", (line) => {
         const address = /^listening on (\S+)/.exec(line)?.[1];
         if (address) resolve(new Child(address, child));
       });
@@ -266,7 +266,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     if (fault === "latency") await wait(400);
     const answer = await fetch(state.upstream + path, {
       method: "POST",
-      body,
+      body: new Uint8Array(body),
       headers: { "content-type": "application/json", "anthropic-version": "2023-06-01" },
       signal: gone.signal,
     });
@@ -274,7 +274,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     state.open += 1;
     response.once("close", () => (state.open -= 1));
     let given = 0;
-    for await (const part of answer.body!) {
+    for await (const part of answer.body as unknown as AsyncIterable<Uint8Array>) {
       switch (fault) {
         // One byte at a time: characters, frames and JSON are cut everywhere.
         case "bytes":

@@ -64,7 +64,7 @@ test("instances with different names share nothing", async ({ page, harness, fau
         codes,
         one: await report(third),
         two: await report(two),
-        databases: (await indexedDB.databases()).map((database) => database.name).sort(),
+        databases: (await indexedDB.databases()).map((database) => database.name ?? "").sort(),
         caches: (await caches.keys()).map((name) => name.replace(location.origin, "")).sort(),
       };
     },
@@ -83,7 +83,7 @@ test("instances with different names share nothing", async ({ page, harness, fau
 test("the name is checked, and there is a usual one", async ({ page, harness }) => {
   await open(page, harness.address);
   for (const storage of ["", "Upper", "two words", "a/b", "ä", "x".repeat(65), 7, null, {}]) {
-    expect(await refused(page, { storage }), String(storage)).toMatchObject({ code: "invalid_option" });
+    expect(await refused(page, { storage }), JSON.stringify(storage)).toMatchObject({ code: "invalid_option" });
   }
   expect(await refused(page, { cache: "no" })).toMatchObject({ code: "invalid_option" });
   expect(await page.evaluate(() => caches.keys())).toEqual([]);

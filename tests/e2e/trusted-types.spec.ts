@@ -24,7 +24,7 @@ test.describe("a page that wants Trusted Types", () => {
       );
       let enforced = "no";
       try {
-        new Worker("/pkg/worker.js");
+        void new Worker("/pkg/worker.js");
       } catch {
         enforced = "yes";
       }

@@ -323,7 +323,7 @@ function sendings(prefix: string, port: number): FastCheck.Arbitrary<Sending> {
       "http://evil.example/",
       "https://[::1/",
       "ftp://x",
-      `${prefix}`,
+      prefix,
       "/?x",
       "/%E0%A4%A",
       "/index.html",

@@ -74,7 +74,7 @@ export class App {
     const app = new App(child, more.port ?? 0);
     child.once("error", (error) => (app.ended ??= String(error)));
     let said = "";
-    child.stdout!.on("data", (part: Buffer) => (said = (said + part.toString()).slice(-20_000)));
+    child.stdout.on("data", (part: Buffer) => (said = (said + part.toString()).slice(-20_000)));
     const until = Date.now() + (more.ms ?? 60_000);
     while (Date.now() < until) {
       if (app.ended !== undefined) throw new Error(`${command} ${args.join(" ")}: ${app.ended}\n${said}${app.log}`);
