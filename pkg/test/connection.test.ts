@@ -337,6 +337,26 @@ test("each abort has its own five seconds, and a worker that hears goes on", asy
   assert.deepEqual([made.length, made[0]!.ended], [1, false]);
 });
 
+test("the five seconds of an abort begin when the one before it was heard", async (t) => {
+  t.mock.timers.enable({ apis: ["setInterval"] });
+  const { connection, made, card } = connected(t, never);
+  await connection.ready(undefined);
+  made[0]!.hears = false;
+  for (const task of ["a", "b"]) {
+    const controller = new AbortController();
+    const call = card(task, controller.signal);
+    await settle();
+    controller.abort();
+    await assert.rejects(call, { name: "AbortError" });
+  }
+  t.mock.timers.tick(4000);
+  made[0]!.say({ type: "heard", id: told(made[0]!, "abort")[0]!.id });
+  t.mock.timers.tick(5000);
+  assert.equal(made[0]!.ended, false);
+  t.mock.timers.tick(1000);
+  assert.equal(made[0]!.ended, true);
+});
+
 test("closing rejects what waits, ends the worker, and refuses what comes later", async (t) => {
   const { connection, made, card } = connected(t, never);
   await connection.ready(undefined);

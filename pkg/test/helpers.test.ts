@@ -430,6 +430,18 @@ test("bytes are copied to helpers, so that the first worker still has them", asy
   assert.ok(parts(made[1]).length > 0);
 });
 
+test("large inputs that the first worker runs move to it, and those of a helper stay until it is done", async (t) => {
+  const { share } = team(t, {
+    count: 1,
+    before: patient(1),
+    answers: (input, worker) => answer(`${(input as Uint8Array).length} of ${worker}`),
+  });
+  const inputs = Array.from({ length: 2 }, () => new Uint8Array(2 * 1024 * 1024));
+  const items = labels(await share(inputs));
+  const left = new Map(inputs.map((input, i) => [by(items[i]!), input.length]));
+  assert.deepEqual([left.get("0"), left.get("1")], [0, 2 * 1024 * 1024]);
+});
+
 test("the first worker has one thing to do at a time, so that remotes are asked one question at a time", async (t) => {
   let now = 0;
   let most = 0;
