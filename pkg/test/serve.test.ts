@@ -368,6 +368,12 @@ test("what a function of the page says is a body of lines, which ends, fails, or
   tell({ type: "pageLine", ask: good.ask, line: '{"reply":{}}' });
   tell({ type: "pageEnd", ask: good.ask });
   assert.equal(await good.text, '{"delta":"ä"}\n{"reply":{}}\n');
+  // An abort after the end stops nothing.
+  const late = new AbortController();
+  const over = call(late.signal);
+  tell({ type: "pageEnd", ask: over.ask });
+  late.abort();
+  assert.deepEqual([await over.text, of("pageStop")], ["", []]);
   const bad = call();
   tell({ type: "pageError", ask: bad.ask, error: "it has no model" });
   await assert.rejects(bad.text, { message: "it has no model" });
