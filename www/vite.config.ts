@@ -22,7 +22,7 @@ function serviceWorker(): Plugin {
       for (const file of readdirSync("public")) hash.update(readFileSync(`public/${file}`));
       const source = readFileSync("src/sw.js", "utf8")
         .replace("__VERSION__", hash.digest("hex").slice(0, 16))
-        .replace("[] /* __FILES__ */", JSON.stringify([...new Set(files)].sort()));
+        .replace('["__FILES__"]', JSON.stringify([...new Set(files)].sort()));
       this.emitFile({ type: "asset", fileName: "sw.js", source });
     },
   };
