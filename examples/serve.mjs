@@ -18,7 +18,12 @@ const FOLDERS = [
 ];
 
 /** @type {Record<string, string>} */
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".json": "application/json", ".wasm": "application/wasm" };
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+};
 
 /** Answers a request for a file. @param {Request} request @param {Response} response */
 export async function serveFile(request, response) {

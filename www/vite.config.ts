@@ -15,12 +15,14 @@ function serviceWorker(): Plugin {
     apply: "build",
     generateBundle(_, bundle) {
       const hash = createHash("sha256");
-      const files = ["./", ...readdirSync("public"), ...Object.keys(bundle)].filter((f) => !f.endsWith(".map") && !ONNX.test(f));
+      const files = ["./", ...readdirSync("public"), ...Object.keys(bundle)].filter(
+        (f) => !f.endsWith(".map") && !ONNX.test(f),
+      );
       for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source);
       for (const file of readdirSync("public")) hash.update(readFileSync(`public/${file}`));
       const source = readFileSync("src/sw.js", "utf8")
         .replace("__VERSION__", hash.digest("hex").slice(0, 16))
-        .replace("[] /* __FILES__ */", JSON.stringify([...new Set(files)].sort()));
+        .replace('["__FILES__"]', JSON.stringify([...new Set(files)].sort()));
       this.emitFile({ type: "asset", fileName: "sw.js", source });
     },
   };

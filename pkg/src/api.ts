@@ -233,7 +233,9 @@ export interface RemoteReply {
 }
 
 /** A function that stands for a remote. Text may come piece by piece. */
-export type RemoteFunction = (request: RemoteRequest) => Promise<string | RemoteReply | AsyncIterable<string>> | AsyncIterable<string>;
+export type RemoteFunction = (
+  request: RemoteRequest,
+) => Promise<string | RemoteReply | AsyncIterable<string>> | AsyncIterable<string>;
 
 /** How one call is made. Unknown keys are refused with the code `invalid_option`. */
 export interface RunOptions {

@@ -22,7 +22,10 @@ interface Session {
  *
  * @throws Error - when there is none, or it cannot take this.
  */
-export async function askBuiltin(request: RemoteRequest, languages: string[] | undefined): Promise<RemoteReply | AsyncIterable<string>> {
+export async function askBuiltin(
+  request: RemoteRequest,
+  languages: string[] | undefined,
+): Promise<RemoteReply | AsyncIterable<string>> {
   const model = (globalThis as { LanguageModel?: LanguageModel }).LanguageModel;
   if (!model) throw new Error("this browser has no language model of its own");
   const said = languages ?? ["en"];
@@ -46,7 +49,11 @@ export async function askBuiltin(request: RemoteRequest, languages: string[] | u
       ...(request.schema ? { responseConstraint: request.schema } : {}),
     };
     const usage = await session.measureContextUsage?.(last, options);
-    if (usage !== undefined && session.contextWindow !== undefined && (session.contextUsage ?? 0) + usage > session.contextWindow) {
+    if (
+      usage !== undefined &&
+      session.contextWindow !== undefined &&
+      (session.contextUsage ?? 0) + usage > session.contextWindow
+    ) {
       throw new Error("the text is over the context of the browser's language model");
     }
     if (request.stream) return pieces(session, last, options);

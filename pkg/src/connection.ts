@@ -2,7 +2,17 @@ import { abortable } from "./abort.js";
 import { describe, fromWire, SmallFirstError } from "./errors.js";
 import type { Ledger } from "./ledger.js";
 import { Life } from "./life.js";
-import type { EngineName, FromWorker, Legacy, Monitors, PageCall, Question, QuestionReply, Request, ToWorker } from "./protocol.js";
+import type {
+  EngineName,
+  FromWorker,
+  Legacy,
+  Monitors,
+  PageCall,
+  Question,
+  QuestionReply,
+  Request,
+  ToWorker,
+} from "./protocol.js";
 import type { Remotes } from "./remotes.js";
 import { trusting } from "./trusted.js";
 import type { Drift, Progress } from "./types.js";
@@ -107,7 +117,10 @@ export class Connection {
     this.assertOpen();
     signal?.throwIfAborted();
     const id = ++this.#lastId;
-    const bytes = transfer.reduce<number>((sum, moved) => sum + (moved instanceof ArrayBuffer ? moved.byteLength : Infinity), 0);
+    const bytes = transfer.reduce<number>(
+      (sum, moved) => sum + (moved instanceof ArrayBuffer ? moved.byteLength : Infinity),
+      0,
+    );
     const copied = this.#setup.repeats && bytes <= COPIED;
     const answer = new Promise((resolve, reject) => {
       const moved = copied ? [] : transfer;
@@ -169,7 +182,8 @@ export class Connection {
     this.#looking = setInterval(() => {
       if (this.#unheard.length === 0) this.#lookAway();
       else if (this.#unheard[0] !== oldest) [oldest, looks] = [this.#unheard[0], 0];
-      else if (++looks === LOOKS) this.#died(worker, `the worker did not hear of an abort for ${(LOOKS * LOOK_MS) / 1000} s and was ended`);
+      else if (++looks === LOOKS)
+        this.#died(worker, `the worker did not hear of an abort for ${(LOOKS * LOOK_MS) / 1000} s and was ended`);
     }, LOOK_MS);
   }
 
@@ -209,7 +223,11 @@ export class Connection {
 
   #start(): Promise<Worker> {
     const started = this.#open(this.#engine).catch((error: unknown) => {
-      const other = this.#setup.engine === undefined && this.#engine === "prepared" && error instanceof SmallFirstError && error.code === "needs_onnx";
+      const other =
+        this.#setup.engine === undefined &&
+        this.#engine === "prepared" &&
+        error instanceof SmallFirstError &&
+        error.code === "needs_onnx";
       if (!other || this.#closed || started !== this.#started) throw error;
       this.#worker?.terminate();
       this.#engine = "onnx";
@@ -234,7 +252,11 @@ export class Connection {
     worker.addEventListener("messageerror", () => this.#died(worker, "a message of the worker could not be read"));
     worker.addEventListener("error", (event) => {
       // Without a message, the script itself did not load.
-      this.#died(worker, event.message || "the worker's script could not be loaded: check where it is, and the page's Content-Security-Policy");
+      this.#died(
+        worker,
+        event.message ||
+          "the worker's script could not be loaded: check where it is, and the page's Content-Security-Policy",
+      );
     });
     this.#worker = worker;
     this.#life?.end();
@@ -246,14 +268,24 @@ export class Connection {
     const id = ++this.#lastId;
     const request = { ...this.#setup.start, legacy: this.#legacy() };
     const started = new Promise((resolve, reject) => {
-      this.#pending.set(id, { request, transfer: [], worker: undefined, repeatable: false, resolve, reject, take: undefined });
+      this.#pending.set(id, {
+        request,
+        transfer: [],
+        worker: undefined,
+        repeatable: false,
+        resolve,
+        reject,
+        take: undefined,
+      });
     });
     this.#post(worker, id);
     return started.then(() => worker);
   }
 
   #legacy(): Legacy | undefined {
-    return this.#manifest === undefined ? undefined : { manifest: this.#manifest, monitors: [...this.#monitors.values()] };
+    return this.#manifest === undefined
+      ? undefined
+      : { manifest: this.#manifest, monitors: [...this.#monitors.values()] };
   }
 
   /** Keeps what the next worker is to know. */
@@ -345,7 +377,8 @@ export class Connection {
     const controller = new AbortController();
     this.#pages.set(ask, controller);
     try {
-      for await (const line of this.#setup.remotes.page(call, controller.signal)) tell(worker, { type: "pageLine", ask, line });
+      for await (const line of this.#setup.remotes.page(call, controller.signal))
+        tell(worker, { type: "pageLine", ask, line });
       tell(worker, { type: "pageEnd", ask });
     } catch (thrown) {
       tell(worker, { type: "pageError", ask, error: describe(thrown) });

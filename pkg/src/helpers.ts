@@ -62,7 +62,9 @@ export class Helpers {
     const local = mode === "only-local" || mode === "prefer-local";
     if (this.#count === 0 || inputs.length < 2 || !local) return undefined;
     // What fails here will fail again, for each input and with its code.
-    const sharing = (await this.#first.call({ type: "share", task }, [], signal).catch(() => undefined)) as Sharing | undefined;
+    const sharing = (await this.#first.call({ type: "share", task }, [], signal).catch(() => undefined)) as
+      | Sharing
+      | undefined;
     if (!sharing) return undefined;
     this.#first.assertOpen();
     const { manifest, alarmed } = sharing;
@@ -171,7 +173,11 @@ class Shared {
       this.#out++;
       try {
         // Bytes are copied, not moved: the first worker may need them, too.
-        part.items = (await helper.call({ type, task, inputs: part.inputs, options }, [], this.#end.signal)) as WireItem[];
+        part.items = (await helper.call(
+          { type, task, inputs: part.inputs, options },
+          [],
+          this.#end.signal,
+        )) as WireItem[];
       } finally {
         this.#out--;
         this.#back.push(part);
@@ -200,7 +206,11 @@ class Shared {
     const told = inputs.map((input, i) => this.#told(input, items[i]) ?? input);
     // What it does not run is needed once more.
     const moved = items.length === 0 ? transfers(inputs) : [];
-    const done = (await this.#first.call({ type, task, inputs: told, options }, moved, this.#end.signal)) as (WireItem | null)[];
+    const done = (await this.#first.call(
+      { type, task, inputs: told, options },
+      moved,
+      this.#end.signal,
+    )) as (WireItem | null)[];
     for (const [i, item] of done.entries()) this.#items[at + i] = item ?? items[i]!;
     if (done.length === inputs.length) return;
     // There is an alarm, or the next input raises it: from there on, nothing is guaranteed as the helpers say.

@@ -57,7 +57,8 @@ export class Life {
       return;
     }
     // It answers unless it is busy, and then it holds the lock.
-    if (++this.#silent > (this.#holds ? LOOKS : LOOKS_WITHOUT_LOCK)) this.#gone("the worker is gone, perhaps for lack of memory");
+    if (++this.#silent > (this.#holds ? LOOKS : LOOKS_WITHOUT_LOCK))
+      this.#gone("the worker is gone, perhaps for lack of memory");
     else this.#tell({ type: "ping" });
   }
 

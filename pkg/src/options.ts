@@ -1,7 +1,15 @@
 // The caller's options, checked and brought into the form that crosses to the worker.
 
 import type { GenerateOptions, Options, RunOptions } from "./api.js";
-import type { EngineName, EngineOptions, EngineRemote, EngineRunOptions, EngineTextOptions, Modules, Storage } from "./protocol.js";
+import type {
+  EngineName,
+  EngineOptions,
+  EngineRemote,
+  EngineRunOptions,
+  EngineTextOptions,
+  Modules,
+  Storage,
+} from "./protocol.js";
 import { checkFunction, checkKeys as checkKnown, invalid, type Keys, type Remotes } from "./remotes.js";
 import { USUAL_NAME } from "./store.js";
 
@@ -74,7 +82,8 @@ export function storage({ storage: name = USUAL_NAME, cache = "persistent" }: Op
   if (typeof name !== "string" || !/^[a-z0-9-]{1,64}$/.test(name)) {
     throw invalid(`storage must be a name of 1 to 64 characters out of a to z, 0 to 9 and "-", not ${String(name)}`);
   }
-  if (cache !== "persistent" && cache !== "none") throw invalid(`cache must be "persistent" or "none", not ${String(cache)}`);
+  if (cache !== "persistent" && cache !== "none")
+    throw invalid(`cache must be "persistent" or "none", not ${String(cache)}`);
   return { name, files: cache === "persistent" };
 }
 
@@ -94,9 +103,14 @@ export function modules({ wasm, engine }: Options): Modules | undefined {
     const { href } = absolute("wasm", wasm as string | URL);
     if (one || href.endsWith("/")) return href;
   } else if (one) {
-    return { baseline: absolute("wasm.baseline", both.baseline).href, relaxed: absolute("wasm.relaxed", both.relaxed).href };
+    return {
+      baseline: absolute("wasm.baseline", both.baseline).href,
+      relaxed: absolute("wasm.relaxed", both.relaxed).href,
+    };
   }
-  throw invalid("wasm names the modules of one engine: say which by `engine`, or give the folder (ending in a slash) that has those of both");
+  throw invalid(
+    "wasm names the modules of one engine: say which by `engine`, or give the folder (ending in a slash) that has those of both",
+  );
 }
 
 /** Checks the names of the tasks to fetch ahead. */
@@ -142,7 +156,9 @@ export function checkSignalOnly(what: string, options: { signal?: AbortSignal | 
 export function absolute(name: string, address: string | URL): URL {
   // `undefined` would be the address of a folder of that name. Not `instanceof`, which says no to a URL of another frame.
   if (typeof address !== "string" && Object.prototype.toString.call(address) !== "[object URL]") {
-    throw invalid(`${name} must be an address, a string or a URL, not ${address == null ? String(address) : `of type ${typeof address}`}`);
+    throw invalid(
+      `${name} must be an address, a string or a URL, not ${address == null ? String(address) : `of type ${typeof address}`}`,
+    );
   }
   try {
     // In a worker there is no document; in neither, only absolute addresses work.

@@ -53,8 +53,13 @@ export class Preload {
     }
     const read = response.then(readManifest);
     // The engine reads the same bytes, and tells what is wrong with them.
-    this.#wait(options.bundle, read.then(({ bytes, status }) => new Response(bytes.length > 0 ? bytes : null, { status })));
-    this.#planned = read.then(({ bytes, status }) => (status === 200 ? this.#plan(bytes, tasks) : undefined)).catch(() => {});
+    this.#wait(
+      options.bundle,
+      read.then(({ bytes, status }) => new Response(bytes.length > 0 ? bytes : null, { status })),
+    );
+    this.#planned = read
+      .then(({ bytes, status }) => (status === 200 ? this.#plan(bytes, tasks) : undefined))
+      .catch(() => {});
   }
 
   /** The response to the request for `url`, if one was made. */
@@ -87,7 +92,8 @@ export class Preload {
       const entry = entries.get(path);
       const url = base + path + search;
       // A path that leads out of the bundle is refused by the engine.
-      if (entry && new URL(url).href.startsWith(base)) this.#wait(url, this.#ahead(url, this.#files?.file(base + path, entry.sha256), entry, kept));
+      if (entry && new URL(url).href.startsWith(base))
+        this.#wait(url, this.#ahead(url, this.#files?.file(base + path, entry.sha256), entry, kept));
     }
   }
 
@@ -104,10 +110,14 @@ export class Preload {
     if (!response.body) return response;
     const { status } = response;
     // The browser takes a body in while this thread is busy, but tells nothing until it has all of it.
-    if (!this.#watched && entry.bytes <= SMALL && isAsLong(response, entry.bytes)) return new Response(await response.blob(), { status });
+    if (!this.#watched && entry.bytes <= SMALL && isAsLong(response, entry.bytes))
+      return new Response(await response.blob(), { status });
     // Takes in no more than the file should have; of a longer one the rest waits until the engine refuses it.
     const room = new ByteLengthQueuingStrategy({ highWaterMark: entry.bytes });
-    return new Response(response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, room)), { status });
+    return new Response(
+      response.body.pipeThrough(new TransformStream<Uint8Array, Uint8Array>(undefined, undefined, room)),
+      { status },
+    );
   }
 }
 
@@ -126,14 +136,15 @@ async function answered(url: string, init: RequestInit): Promise<Response> {
 async function readManifest(response: Response): Promise<{ bytes: Uint8Array<ArrayBuffer>; status: number }> {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
-  const reader = response.body?.getReader();
-  while (reader && length <= MAX_MANIFEST_BYTES) {
+  if (!response.body) return { bytes: new Uint8Array(), status: response.status };
+  const reader = response.body.getReader();
+  while (length <= MAX_MANIFEST_BYTES) {
     const { done, value } = await reader.read();
     if (done) break;
     parts.push(value);
     length += value.length;
   }
-  if (length > MAX_MANIFEST_BYTES) reader?.cancel().catch(() => {});
+  if (length > MAX_MANIFEST_BYTES) reader.cancel().catch(() => {});
   return { bytes: new Uint8Array(await new Blob(parts).arrayBuffer()), status: response.status };
 }
 

@@ -4,7 +4,7 @@ import type { BeforeRemote, Outgoing, Privacy, RemoteFunction, RemoteOptions } f
 import { askBuiltin } from "./builtin.js";
 import { SmallFirstError } from "./errors.js";
 import type { Consent, EngineEndpoint, EngineRemote, PageCall } from "./protocol.js";
-import type { Egress, ProviderKind } from "./types.js";
+import type { ProviderKind } from "./types.js";
 
 /** Every key of a type: a missing one does not compile. */
 export type Keys<T> = Record<keyof T, true>;
@@ -34,7 +34,13 @@ const REMOTE_OPTIONS: Keys<RemoteOptions> = {
 
 const PRIVACY: Keys<Privacy> = { egress: true, tasks: true, ownTasks: true, redact: true, beforeRemote: true };
 
-const SAID: Keys<Exclude<BeforeRemote, boolean | void | undefined>> = { allow: true, text: true, messages: true, system: true, why: true };
+const SAID: Keys<Exclude<BeforeRemote, boolean | void | undefined>> = {
+  allow: true,
+  text: true,
+  messages: true,
+  system: true,
+  why: true,
+};
 
 /** Where the providers themselves are, for callers who bring their own key. */
 const ADDRESSES: Partial<Record<ProviderKind, string>> = {
@@ -63,7 +69,7 @@ export class Remotes {
     const { egress, tasks, ownTasks, redact, beforeRemote } = this.#privacy;
     const privacy: NonNullable<EngineRemote["privacy"]> = {};
     if (egress !== undefined) privacy.egress = egress;
-    if (tasks !== undefined) privacy.tasks = tasks as Record<string, Egress>;
+    if (tasks !== undefined) privacy.tasks = tasks;
     if (ownTasks !== undefined) privacy.ownTasks = ownTasks;
     if (redact !== undefined && redact !== false) privacy.redact = redact === true ? {} : redact;
     if (beforeRemote !== undefined) privacy.beforeRemote = true;
@@ -107,7 +113,8 @@ export class Remotes {
     const remote = this.#remotes[at];
     if (!remote) throw new Error("there is no such endpoint");
     const request = { ...JSON.parse(body), signal } as Parameters<RemoteFunction>[0];
-    const answered = remote.provider === "prompt-api" ? await askBuiltin(request, remote.languages) : await remote.run?.(request);
+    const answered =
+      remote.provider === "prompt-api" ? await askBuiltin(request, remote.languages) : await remote.run?.(request);
     const line = (value: object): string => JSON.stringify(value);
     if (typeof answered === "object" && answered !== null && Symbol.asyncIterator in answered) {
       for await (const piece of answered) yield line({ delta: String(piece) });
@@ -130,12 +137,22 @@ function check(remote: RemoteOptions): void {
   checkKeys("remote", remote, REMOTE_OPTIONS);
   checkFunction("remote.headers", remote.headers);
   checkFunction("remote.run", remote.run);
-  if (remote.provider === "custom" && remote.run === undefined) throw invalid("remote.run is missing: the provider custom calls it");
-  if (remote.provider !== "custom" && remote.run !== undefined) throw invalid('remote.run is for the provider "custom" only');
+  if (remote.provider === "custom" && remote.run === undefined)
+    throw invalid("remote.run is missing: the provider custom calls it");
+  if (remote.provider !== "custom" && remote.run !== undefined)
+    throw invalid('remote.run is for the provider "custom" only');
 }
 
 function endpoint(remote: RemoteOptions, absolute: (name: string, address: string | URL) => URL): EngineEndpoint {
-  const { headers: _headers, apiKey, dangerouslyAllowBrowser: _allow, run: _run, languages: _languages, baseUrl, ...rest } = remote;
+  const {
+    headers: _headers,
+    apiKey,
+    dangerouslyAllowBrowser: _allow,
+    run: _run,
+    languages: _languages,
+    baseUrl,
+    ...rest
+  } = remote;
   const own = apiKey === undefined ? undefined : ADDRESSES[remote.provider];
   const address = baseUrl ?? own ?? (remote.provider === "ollama" ? "http://localhost:11434" : undefined);
   const isPage = remote.provider === "custom" || remote.provider === "prompt-api";

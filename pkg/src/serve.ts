@@ -125,7 +125,8 @@ async function answer(id: number, request: Request): Promise<void> {
 /** Gives the page what the next worker is to know, should this one die. */
 function handOver(): void {
   const monitors = engine?.changes();
-  if (engine && monitors?.length) scope.postMessage({ type: "monitors", legacy: { manifest: engine.manifestSha256(), monitors } });
+  if (engine && monitors?.length)
+    scope.postMessage({ type: "monitors", legacy: { manifest: engine.manifestSha256(), monitors } });
 }
 
 async function perform(id: number, request: Request, signal: AbortSignal): Promise<unknown> {
@@ -137,7 +138,9 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
     case "runBatch":
       return runBatch(engine, request.task, request.inputs, request.options, signal);
     case "generate":
-      return engine.generate(request.task, await engineInput(request.input), request.options, signal, (text) => deliver(id, text));
+      return engine.generate(request.task, await engineInput(request.input), request.options, signal, (text) =>
+        deliver(id, text),
+      );
     case "usage":
       return engine.usage(signal);
     case "forgetAnswers":
@@ -184,7 +187,8 @@ async function start(request: Extract<Request, { type: "start" }>): Promise<void
   };
   if (files) hooks.files = files;
   const there = request.hooks;
-  if (there.headers) hooks.headers = (endpoint) => ask({ what: "headers", endpoint }) as Promise<Record<string, string>>;
+  if (there.headers)
+    hooks.headers = (endpoint) => ask({ what: "headers", endpoint }) as Promise<Record<string, string>>;
   if (there.consent) hooks.consent = (outgoing) => ask({ what: "consent", outgoing }) as Promise<Consent>;
   if (there.page) hooks.page = (endpoint, body, signal) => callPage({ endpoint, body }, signal);
   if (there.progress) hooks.progress = (event) => scope.postMessage({ type: "progress", event });

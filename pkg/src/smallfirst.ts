@@ -1,11 +1,32 @@
-import type { BatchItem, GenerateOptions, Input, Options, PrepareOptions, RunOptions, SmallFirst, TextAnswer, TextStream } from "./api.js";
+import type {
+  BatchItem,
+  GenerateOptions,
+  Input,
+  Options,
+  PrepareOptions,
+  RunOptions,
+  SmallFirst,
+  TextAnswer,
+  TextStream,
+} from "./api.js";
 import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
 import { Helpers } from "./helpers.js";
 import { transfers, wireInput, wireItem } from "./input.js";
 import { Ledger } from "./ledger.js";
-import { checkOptions, checkSignalOnly, engineOptions, engineRunOptions, engineTextOptions, modules, preloaded, storage, which, workers } from "./options.js";
+import {
+  checkOptions,
+  checkSignalOnly,
+  engineOptions,
+  engineRunOptions,
+  engineTextOptions,
+  modules,
+  preloaded,
+  storage,
+  which,
+  workers,
+} from "./options.js";
 import type { WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";

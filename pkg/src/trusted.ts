@@ -47,6 +47,7 @@ function untrusted(make: () => Worker): Worker {
   try {
     return make();
   } catch (thrown) {
-    throw new Error(`${describe(thrown)} The page's Content-Security-Policy has to allow it: trusted-types ${NAME}`);
+    const why = `${describe(thrown)} The page's Content-Security-Policy has to allow it: trusted-types ${NAME}`;
+    throw new Error(why, { cause: thrown });
   }
 }

@@ -12,7 +12,9 @@ function stored(page: Page): Promise<void> {
 /** The statuses told of one file, without the repeated "progress". */
 function statuses(page: Page, file: string): Promise<string[]> {
   return page.evaluate(
-    (file) => [...new Set(window.events.filter((e) => e.file === file).map((e) => `${e.status}${e.cached ? " cached" : ""}`))],
+    (file) => [
+      ...new Set(window.events.filter((e) => e.file === file).map((e) => `${e.status}${e.cached ? " cached" : ""}`)),
+    ],
     file,
   );
 }
@@ -45,7 +47,11 @@ for (const damage of ["corrupt", "truncated", "longer"] as const) {
       const cache = await caches.open(`smallfirst ${location.origin}/models/manifest.json`);
       const key = (await cache.keys()).find((k) => k.url.includes("language/head.sfm"))!;
       const bytes = new Uint8Array(await (await cache.match(key))!.arrayBuffer());
-      const damaged = { corrupt: bytes.map((b, i) => (i === 5000 ? b ^ 1 : b)), truncated: bytes.slice(0, 999), longer: new Uint8Array([...bytes, 0]) };
+      const damaged = {
+        corrupt: bytes.map((b, i) => (i === 5000 ? b ^ 1 : b)),
+        truncated: bytes.slice(0, 999),
+        longer: new Uint8Array([...bytes, 0]),
+      };
       await cache.put(key, new Response(damaged[damage]));
     }, damage);
     await ready(page, harness.address, { mode: "only-local" });
@@ -111,7 +117,8 @@ test.describe("bundles one within another", () => {
     const labels = await page.evaluate(
       async ([bundles, german]) => {
         const labels: string[] = [];
-        for (const bundle of bundles) labels.push((await (await window.create({ bundle })).run("language", german)).output.label);
+        for (const bundle of bundles)
+          labels.push((await (await window.create({ bundle })).run("language", german)).output.label);
         return labels;
       },
       [bundles, GERMAN] as const,
@@ -142,7 +149,12 @@ test.describe("bundles one within another", () => {
       const codes: string[] = [];
       for (const query of ["version=5", "version=3", "tenant=a/b"]) {
         const made = window.create({ bundle: `/nest/manifest.json?${query}` });
-        codes.push(await made.then(() => "made", (thrown: unknown) => window.failure(thrown).code));
+        codes.push(
+          await made.then(
+            () => "made",
+            (thrown: unknown) => window.failure(thrown).code,
+          ),
+        );
       }
       return codes;
     });

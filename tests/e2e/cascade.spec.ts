@@ -26,7 +26,9 @@ test("what the static tier is not sure of goes to MiniLM, and only then to the r
   ];
   const answers = await page.evaluate(async (tweets) => {
     const items = await window.ai.runBatch("sentiment", tweets);
-    return items.map((item) => (item.ok ? { tier: item.answer.tier, tried: item.answer.attempts.map((a) => a.tier) } : item.error.code));
+    return items.map((item) =>
+      item.ok ? { tier: item.answer.tier, tried: item.answer.attempts.map((a) => a.tier) } : item.error.code,
+    );
   }, tweets);
   console.log(JSON.stringify(answers));
   expect(answers[0]).toEqual({ tier: "sentiment", tried: ["sentiment"] });

@@ -122,9 +122,11 @@ test("everything can be done with the keyboard", async ({ page, site }) => {
   await page.keyboard.type("Missä on lähin rautatieasema ja milloin juna lähtee?");
   await page.keyboard.press("Control+Enter");
   await expect(page.getByTestId("ran-on")).toHaveText("On this device");
-  const names = await page.locator("input, textarea, button").evaluateAll((all) =>
-    all.filter((e) => (e as HTMLInputElement).labels?.length === 0 && !e.textContent?.trim()).map((e) => e.outerHTML),
-  );
+  const names = await page
+    .locator("input, textarea, button")
+    .evaluateAll((all) =>
+      all.filter((e) => (e as HTMLInputElement).labels?.length === 0 && !e.textContent?.trim()).map((e) => e.outerHTML),
+    );
   expect(names).toEqual([]);
 });
 

@@ -9,7 +9,22 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Page } from "@playwright/test";
-import { type Block, type Claim, STAND_INS, blocks, broken, here, isConfig, isPolicy, isScript, moduleOf, pages, place, whole, words } from "./docs.js";
+import {
+  type Block,
+  type Claim,
+  STAND_INS,
+  blocks,
+  broken,
+  here,
+  isConfig,
+  isPolicy,
+  isScript,
+  moduleOf,
+  pages,
+  place,
+  whole,
+  words,
+} from "./docs.js";
 import { expect, packed, root, test } from "./fixtures.js";
 import { Local, sendFile } from "./servers.js";
 import type * as Package from "../../pkg/dist/index.js";
@@ -33,9 +48,14 @@ declare global {
 /** A page with the package under its name, and with what the blocks of `docs.ts` name. */
 async function reader(page: Page, harness: Local, standIns: Partial<Record<string, string>> = {}): Promise<void> {
   const map = JSON.stringify({ imports: { smallfirst: "/pkg/index.js" } });
-  harness.texts.set("/docs/page.html", `<!doctype html><meta charset=utf-8><title>docs</title><link rel=icon href=data:,><script type=importmap>${map}</script>`);
+  harness.texts.set(
+    "/docs/page.html",
+    `<!doctype html><meta charset=utf-8><title>docs</title><link rel=icon href=data:,><script type=importmap>${map}</script>`,
+  );
   await page.goto(`${harness.address}/docs/page.html`);
-  const given = Object.entries(STAND_INS).map(([name, { value }]) => `globalThis.${name} = ${standIns[name] ?? here(value, MODEL)};`);
+  const given = Object.entries(STAND_INS).map(
+    ([name, { value }]) => `globalThis.${name} = ${standIns[name] ?? here(value, MODEL)};`,
+  );
   await page.evaluate(given.join("\n"));
   await page.evaluate(() => {
     window.claimed = [];
@@ -62,7 +82,9 @@ async function probe(page: Page, name: string, remote: boolean, where: string): 
   const outcome = await page.evaluate(
     async ([name, remote]) => {
       const made = (globalThis as unknown as Record<string, Package.SmallFirst>)[name]!;
-      const asked = remote ? made.run("sentiment", "What a lovely day!", { mode: "only-remote" }) : made.tasks().then((tasks) => ({ tasks: tasks.length }));
+      const asked = remote
+        ? made.run("sentiment", "What a lovely day!", { mode: "only-remote" })
+        : made.tasks().then((tasks) => ({ tasks: tasks.length }));
       return asked.catch((thrown: Package.SmallFirstError) => ({ code: thrown.code, message: thrown.message }));
     },
     [name, remote] as const,
@@ -93,14 +115,21 @@ const SCENES: Record<string, Scene> = {
           const text = /"language", "(.{20,}?)"/.exec(code)![1]!;
           const { confidence, threshold } = await page.evaluate(() => window.a);
           expect(1 - confidence!).toBeLessThan((1 - threshold!) / 2);
-          const stricter = await page.evaluate((text) => window.ai.run("language", text, { mode: "only-local", risk: 0.025 }), text);
+          const stricter = await page.evaluate(
+            (text) => window.ai.run("language", text, { mode: "only-local", risk: 0.025 }),
+            text,
+          );
           expect(stricter).toMatchObject({ output: { label: "deu" }, reason: "confident", guaranteed: true });
         },
       ],
       [
         `tasks: { spam: "never" }`,
         async (page) => {
-          const kept = await page.evaluate(() => window.ai.run("spam", "Win money now!", { mode: "only-remote" }).catch((thrown: Package.SmallFirstError) => thrown.code));
+          const kept = await page.evaluate(() =>
+            window.ai
+              .run("spam", "Win money now!", { mode: "only-remote" })
+              .catch((thrown: Package.SmallFirstError) => thrown.code),
+          );
           expect(kept).toBe("egress_denied");
           expect(await page.evaluate(() => window.tokens)).toBeGreaterThan(0);
         },
@@ -109,7 +138,10 @@ const SCENES: Record<string, Scene> = {
   },
   "pkg/README.md": {
     after: [
-      ["console.log(", async () => expect(said).toContainEqual(expect.stringMatching(/^deu local The local model is .* sure/))],
+      [
+        "console.log(",
+        async () => expect(said).toContainEqual(expect.stringMatching(/^deu local The local model is .* sure/)),
+      ],
       ["shortLivedToken", async (page) => expect(await page.evaluate(() => window.tokens)).toBeGreaterThan(0)],
     ],
   },
@@ -118,10 +150,20 @@ const SCENES: Record<string, Scene> = {
       [
         `redact: { patterns`,
         async (page) => {
-          const [kept, sent] = await page.evaluate(async () => [
-            await window.ai.run("spam", "Win money now!", { mode: "only-remote" }).catch((thrown: Package.SmallFirstError) => thrown.code),
-            (await window.ai.run("triage", "Customer C-123456 is angry.", { labels: ["calm", "angry"], instruction: "How is the customer?" })).sent[0]!.body,
-          ] as const);
+          const [kept, sent] = await page.evaluate(
+            async () =>
+              [
+                await window.ai
+                  .run("spam", "Win money now!", { mode: "only-remote" })
+                  .catch((thrown: Package.SmallFirstError) => thrown.code),
+                (
+                  await window.ai.run("triage", "Customer C-123456 is angry.", {
+                    labels: ["calm", "angry"],
+                    instruction: "How is the customer?",
+                  })
+                ).sent[0]!.body,
+              ] as const,
+          );
           expect(kept).toBe("egress_denied");
           expect(sent).toContain("[CUSTOMER_1]");
           expect(sent).not.toContain("123456");
@@ -130,7 +172,11 @@ const SCENES: Record<string, Scene> = {
       [
         "ai.generate(",
         async (page) => {
-          const { shown, output, ranOn } = await page.evaluate(() => ({ shown: window.box.textContent, output: window.output, ranOn: window.ranOn }));
+          const { shown, output, ranOn } = await page.evaluate(() => ({
+            shown: window.box.textContent,
+            output: window.output,
+            ranOn: window.ranOn,
+          }));
           expect(ranOn).toBe("local");
           expect(shown).toBe(output.text);
           expect(shown).toContain("library");
@@ -149,7 +195,12 @@ const SCENES: Record<string, Scene> = {
         },
       ],
     ],
-    after: [["ai.forgetExamples()", async (page) => expect(await page.evaluate(() => window.ai.exportExamples())).toEqual([])]],
+    after: [
+      [
+        "ai.forgetExamples()",
+        async (page) => expect(await page.evaluate(() => window.ai.exportExamples())).toEqual([]),
+      ],
+    ],
   },
   "docs/guide.md": {
     prepare: guided,
@@ -158,7 +209,13 @@ const SCENES: Record<string, Scene> = {
         "answer.guaranteed",
         async (page) => {
           const answer = await page.evaluate(() => window.answer);
-          expect(answer).toMatchObject({ task: "mail", output: { label: "spam" }, ranOn: "local", risk: 0.05, guaranteed: true });
+          expect(answer).toMatchObject({
+            task: "mail",
+            output: { label: "spam" },
+            ranOn: "local",
+            risk: 0.05,
+            guaranteed: true,
+          });
         },
       ],
     ],
@@ -181,7 +238,9 @@ function guided(harness: Local): Partial<Record<string, string>> {
   }
   harness.folders.set("/dist/", join(folder, "dist"));
   const rows = readFileSync(join(folder, "data/mails.test.jsonl"), "utf8").trim().split("\n");
-  const { input } = rows.map((row) => JSON.parse(row) as { input: string; label: string }).find(({ label }) => label === "spam")!;
+  const { input } = rows
+    .map((row) => JSON.parse(row) as { input: string; label: string })
+    .find(({ label }) => label === "spam")!;
   return { text: JSON.stringify(input) };
 }
 
@@ -191,7 +250,11 @@ for (const file of pages()) {
   test(`${file}: its examples run, and do what their comments say`, async ({ page, harness }) => {
     test.setTimeout(400_000);
     const { before = [], after = [], prepare } = SCENES[file] ?? {};
-    for (const [part] of [...before, ...after]) expect(scripts.filter(({ code }) => code.includes(part)), part).toHaveLength(1);
+    for (const [part] of [...before, ...after])
+      expect(
+        scripts.filter(({ code }) => code.includes(part)),
+        part,
+      ).toHaveLength(1);
     said.length = 0;
     page.on("console", (message) => said.push(message.text()));
     await reader(page, harness, prepare?.(harness));
@@ -214,7 +277,10 @@ function app(name: string, config: Block | undefined): string {
   cpSync(join(packed(), ".."), install, { recursive: true });
   const [example] = blocks("pkg/README.md").filter((block) => isScript(block) && !isConfig(block));
   writeFileSync(join(folder, "main.js"), example!.code);
-  writeFileSync(join(folder, "index.html"), `<!doctype html><meta charset=utf-8><title>app</title><link rel=icon href=data:,><script type=module src=/main.js></script>`);
+  writeFileSync(
+    join(folder, "index.html"),
+    `<!doctype html><meta charset=utf-8><title>app</title><link rel=icon href=data:,><script type=module src=/main.js></script>`,
+  );
   writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
   if (config) writeFileSync(join(folder, "vite.config.js"), config.code);
   return folder;
@@ -228,7 +294,9 @@ function outcome(page: Page): Promise<string> {
   });
 }
 
-test("pkg/README.md: the example runs on Vite's dev server, with the page's configuration and without", async ({ browser }) => {
+test("pkg/README.md: the example runs on Vite's dev server, with the page's configuration and without", async ({
+  browser,
+}) => {
   test.setTimeout(240_000);
   const configs = blocks("pkg/README.md").filter(isConfig);
   const { FORCE_COLOR: _, ...plain } = process.env;
@@ -236,7 +304,11 @@ test("pkg/README.md: the example runs on Vite's dev server, with the page's conf
   for (const config of [configs[0], undefined]) {
     const folder = app(config ? "vite" : "vite-without", config);
     cpSync(join(root, "models"), join(folder, "public/models"), { recursive: true });
-    const child = spawn("node", [VITE, "--port", "0", "--host", "127.0.0.1"], { cwd: folder, stdio: ["ignore", "pipe", "inherit"], env: { ...plain, NO_COLOR: "1" } });
+    const child = spawn("node", [VITE, "--port", "0", "--host", "127.0.0.1"], {
+      cwd: folder,
+      stdio: ["ignore", "pipe", "inherit"],
+      env: { ...plain, NO_COLOR: "1" },
+    });
     try {
       const address = await new Promise<string>((resolve, reject) => {
         createInterface({ input: child.stdout }).on("line", (line) => {
@@ -256,7 +328,9 @@ test("pkg/README.md: the example runs on Vite's dev server, with the page's conf
   }
 });
 
-test("pkg/README.md: the example, built, runs under each Content-Security-Policy that the page names, and under all of them", async ({ browser }) => {
+test("pkg/README.md: the example, built, runs under each Content-Security-Policy that the page names, and under all of them", async ({
+  browser,
+}) => {
   test.setTimeout(240_000);
   const folder = app("built", undefined);
   execFileSync("node", [VITE, "build", "--logLevel", "warn"], { cwd: folder, stdio: "inherit" });
@@ -265,7 +339,9 @@ test("pkg/README.md: the example, built, runs under each Content-Security-Policy
     else sendFile(response, join(folder, "dist", path === "/" ? "index.html" : path));
   });
   try {
-    const policies = blocks("pkg/README.md").filter(isPolicy).map(({ code }) => code.trim().replace("Content-Security-Policy: ", ""));
+    const policies = blocks("pkg/README.md")
+      .filter(isPolicy)
+      .map(({ code }) => code.trim().replace("Content-Security-Policy: ", ""));
     expect(policies.length).toBeGreaterThan(0);
     for (const policy of new Set([...policies, policies.join("; ")])) {
       site.headers = { "content-security-policy": policy };

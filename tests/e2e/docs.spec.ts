@@ -6,12 +6,40 @@
 // command makes, is not run: its program reads it, with `--help` behind it, and refuses flags, values and subcommands that
 // it does not have.
 
-import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, test } from "@playwright/test";
-import { type Block, type Command, NAMED, RUNNERS, STAND_INS, blocks, commands, isConfig, isDiagram, isScript, isShell, isType, pages, place, ts, whole, words } from "./docs.js";
+import {
+  type Block,
+  type Command,
+  NAMED,
+  RUNNERS,
+  STAND_INS,
+  blocks,
+  commands,
+  isConfig,
+  isDiagram,
+  isScript,
+  isShell,
+  isType,
+  pages,
+  place,
+  ts,
+  whole,
+  words,
+} from "./docs.js";
 import { root } from "./servers.js";
 
 const SMALLFIRST = process.env["SMALLFIRST_BIN"] ?? join(root, "target/debug/smallfirst");
@@ -79,7 +107,8 @@ function check(block: Block, { words, about }: Command): void {
     expect(readFileSync(join(scratch, "docs/learning.svg"), "utf8")).toContain("<svg");
   } else if (known) {
     const help = parsed(known.program, known.args);
-    for (const [flag] of about.matchAll(/--[\w-]+/g)) expect(help, `${place(block)} ${words.join(" ")}`).toContain(flag);
+    for (const [flag] of about.matchAll(/--[\w-]+/g))
+      expect(help, `${place(block)} ${words.join(" ")}`).toContain(flag);
   } else if (words.join(" ") === "npm install smallfirst") {
     installed();
   } else if (words[0]!.startsWith("SMALLFIRST_FUZZ=")) {
@@ -92,8 +121,10 @@ function check(block: Block, { words, about }: Command): void {
     expect(words[2]).toBe(`tests/fuzz/artifacts/${target}/crash-…`);
   } else if (words.join(" ").startsWith("python3 -m venv ") || words[0]!.startsWith("venv/bin/")) {
     // Packages of other programs, which wrote files that the tests read: named with their versions, by a script that is here.
-    if (words[0] === "venv/bin/pip") for (const named of words.slice(2)) expect(named, place(block)).toMatch(/^[\w-]+==[\d.]+$/);
-    if (words[0] === "venv/bin/python") expect(existsSync(join(root, words[1]!)), `${place(block)}: ${words[1]}`).toBe(true);
+    if (words[0] === "venv/bin/pip")
+      for (const named of words.slice(2)) expect(named, place(block)).toMatch(/^[\w-]+==[\d.]+$/);
+    if (words[0] === "venv/bin/python")
+      expect(existsSync(join(root, words[1]!)), `${place(block)}: ${words[1]}`).toBe(true);
   } else {
     throw new Error(`${place(block)}: nobody knows how to run ${words.join(" ")}`);
   }
@@ -108,7 +139,10 @@ function installed(): string {
   writeFileSync(join(app, "package.json"), '{ "private": true, "type": "module" }\n');
   run("npm", ["install", "--offline", "--no-audit", "--no-fund", join(scratch, name)], app);
   const { version } = JSON.parse(read("pkg/package.json")) as { version: string };
-  expect(JSON.parse(readFileSync(join(app, "node_modules/smallfirst/package.json"), "utf8"))).toMatchObject({ name: "smallfirst", version });
+  expect(JSON.parse(readFileSync(join(app, "node_modules/smallfirst/package.json"), "utf8"))).toMatchObject({
+    name: "smallfirst",
+    version,
+  });
   return app;
 }
 
@@ -127,7 +161,9 @@ test("every command of a block is one", () => {
 test("every command in a sentence is one", () => {
   let count = 0;
   for (const file of pages()) {
-    for (const [, span = ""] of read(file).replaceAll(/^```[^]*?^```/gm, "").matchAll(/`(?:[A-Z_]+=\S+ )?((?:cargo (?:xtask|run|test)|npx|smallfirst) [^`]+)`/g)) {
+    for (const [, span = ""] of read(file)
+      .replaceAll(/^```[^]*?^```/gm, "")
+      .matchAll(/`(?:[A-Z_]+=\S+ )?((?:cargo (?:xtask|run|test)|npx|smallfirst) [^`]+)`/g)) {
       count++;
       const typed = words(span);
       const where = `${file}: ${span}`;
@@ -183,10 +219,27 @@ test("scripts and types are what the package declares, strictly", () => {
     writeFileSync(join(folder, name), isType(block) ? type : `${whole(block)}export {};\n`);
   }
   expect([...files.values()].filter(isType)).toHaveLength(1);
-  const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, module: "nodenext", target: "es2022", lib: ["es2023", "dom", "dom.iterable"], types: [], noEmit: true, allowJs: true, checkJs: true };
+  const compilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    module: "nodenext",
+    target: "es2022",
+    lib: ["es2023", "dom", "dom.iterable"],
+    types: [],
+    noEmit: true,
+    allowJs: true,
+    checkJs: true,
+  };
   writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*"] }));
-  const { status, stdout } = spawnSync(join(root, "pkg/node_modules/.bin/tsc"), ["-p", folder], { cwd: folder, encoding: "utf8" });
-  expect(status, stdout.replaceAll(/^block\d+\.m[jt]s/gm, (name) => `${place(files.get(name)!)} +`)).toBe(0);
+  const { status, stdout } = spawnSync(join(root, "pkg/node_modules/.bin/tsc"), ["-p", folder], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  expect(
+    status,
+    stdout.replaceAll(/^block\d+\.m[jt]s/gm, (name) => `${place(files.get(name)!)} +`),
+  ).toBe(0);
 });
 
 test("every link to a file leads to one, and every file that a sentence names is there", () => {
@@ -200,7 +253,9 @@ test("every link to a file leads to one, and every file that a sentence names is
       expect(existsSync(join(root, dirname(file), target.split("#")[0]!)), `${file}: ${target}`).toBe(true);
     }
     // What is built is not there before; a `*` stands for several.
-    for (const [, path = ""] of text.matchAll(/`((?:src|pkg|tests|xtask|docs|models|www|examples|\.ci)\/[\w./*-]*)`/g)) {
+    for (const [, path = ""] of text.matchAll(
+      /`((?:src|pkg|tests|xtask|docs|models|www|examples|\.ci)\/[\w./*-]*)`/g,
+    )) {
       if (/^(pkg|www)\/dist\b/.test(path)) continue;
       names++;
       expect(existsSync(join(root, path.replace(/\*.*$/, ""))), `${file}: ${path}`).toBe(true);
@@ -213,13 +268,25 @@ test("every link to a file leads to one, and every file that a sentence names is
 /** The members of a type of the package: an object's keys, or the texts of a union. */
 function members(file: string, name: string): string[] {
   const path = join(root, "pkg/dist", file);
-  const program = ts.createProgram([path], { strict: true, target: ts.ScriptTarget.ES2022, moduleResolution: ts.ModuleResolutionKind.Bundler, module: ts.ModuleKind.ESNext, types: [] });
+  const program = ts.createProgram([path], {
+    strict: true,
+    target: ts.ScriptTarget.ES2022,
+    moduleResolution: ts.ModuleResolutionKind.Bundler,
+    module: ts.ModuleKind.ESNext,
+    types: [],
+  });
   const checker = program.getTypeChecker();
-  const exported = checker.getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(path)!)!).find((symbol) => symbol.name === name)!;
+  const exported = checker
+    .getExportsOfModule(checker.getSymbolAtLocation(program.getSourceFile(path)!)!)
+    .find((symbol) => symbol.name === name)!;
   const declared = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
   const type = checker.getDeclaredTypeOfSymbol(declared);
   if (type.isUnion()) return type.types.map((one) => (one as { value?: unknown }).value as string).sort();
-  return type.getProperties().map((property) => property.name).filter((key) => !key.startsWith("__@")).sort();
+  return type
+    .getProperties()
+    .map((property) => property.name)
+    .filter((key) => !key.startsWith("__@"))
+    .sort();
 }
 
 /** The rows of a table, by the first cell of its head. */
@@ -228,16 +295,32 @@ function table(file: string, head: RegExp): string[][] {
   const at = lines.findIndex((line) => line.startsWith("| ") && head.test(line));
   expect(at, `${file} has a table of ${head}`).toBeGreaterThan(0);
   const rows = lines.slice(at + 2);
-  return rows.slice(0, rows.findIndex((line) => !line.startsWith("|"))).map((row) => row.split(/(?<!\\)\|/).slice(1, -1).map((cell) => cell.trim()));
+  return rows
+    .slice(
+      0,
+      rows.findIndex((line) => !line.startsWith("|")),
+    )
+    .map((row) =>
+      row
+        .split(/(?<!\\)\|/)
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
 }
 
 /** The names that are code in a cell: what is called, without what it is called with. */
-const coded = (cell: string): string[] => [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => /^[a-z][\w.-]*/i.exec(code!)?.[0] ?? []);
+const coded = (cell: string): string[] =>
+  [...cell.matchAll(/`([^`]+)`/g)].flatMap(([, code]) => /^[a-z][\w.-]*/i.exec(code!)?.[0] ?? []);
 
 test("tables list what there is, and all of it", () => {
-  const first = (file: string, head: RegExp): string[] => table(file, head).flatMap(([cell]) => coded(cell!)).sort();
+  const first = (file: string, head: RegExp): string[] =>
+    table(file, head)
+      .flatMap(([cell]) => coded(cell!))
+      .sort();
   // Labelled data is read by the command line alone.
-  expect(first("pkg/README.md", /^\| Code/)).toEqual(members("index.d.ts", "ErrorCode").filter((code) => code !== "invalid_data"));
+  expect(first("pkg/README.md", /^\| Code/)).toEqual(
+    members("index.d.ts", "ErrorCode").filter((code) => code !== "invalid_data"),
+  );
   expect(first("README.md", /^\| reason/)).toEqual(members("index.d.ts", "Reason"));
   const options = members("index.d.ts", "Options");
   expect(first("pkg/README.md", /^\| Option/)).toEqual(options);
@@ -248,12 +331,18 @@ test("tables list what there is, and all of it", () => {
 
   // The API: what an instance has, and the options of its calls.
   const instance = members("index.d.ts", "SmallFirst");
-  for (const [file, head] of [["README.md", /^\| call/], ["pkg/README.md", /^\| Call/]] as const) {
-    const calls = table(file, head).flatMap(([cell]) => coded(cell!)).map((call) => call.replace(/^(ai|small)\./, ""));
+  for (const [file, head] of [
+    ["README.md", /^\| call/],
+    ["pkg/README.md", /^\| Call/],
+  ] as const) {
+    const calls = table(file, head)
+      .flatMap(([cell]) => coded(cell!))
+      .map((call) => call.replace(/^(ai|small)\./, ""));
     expect(calls.sort(), file).toEqual([...instance, "createSmallFirst"].sort());
   }
   const calls = table("README.md", /^\| call/);
-  const told = (call: string): string[] => coded(calls.find(([cell]) => cell!.includes(call))![1]!.replace(/^.*?\. /, "")).sort();
+  const told = (call: string): string[] =>
+    coded(calls.find(([cell]) => cell!.includes(call))![1]!.replace(/^.*?\. /, "")).sort();
   expect(told("createSmallFirst")).toEqual(options.filter((option) => !["worker", "wasm"].includes(option)));
   expect(told("ai.run(")).toEqual(members("index.d.ts", "RunOptions"));
   // What the form for wrong answers asks for.
@@ -261,14 +350,18 @@ test("tables list what there is, and all of it", () => {
   const wanted = coded(/It has (.*?)\. `sent` holds/.exec(form)![1]!);
   expect(wanted.length).toBeGreaterThan(5);
   for (const name of wanted) expect(members("index.d.ts", "Answer")).toContain(name);
-  expect(coded(/^Options of `run` and `runBatch`: ([^]*?)\. An unknown/m.exec(read("pkg/README.md"))![1]!).sort()).toEqual(members("index.d.ts", "RunOptions"));
+  expect(
+    coded(/^Options of `run` and `runBatch`: ([^]*?)\. An unknown/m.exec(read("pkg/README.md"))![1]!).sort(),
+  ).toEqual(members("index.d.ts", "RunOptions"));
   expect(told("ai.generate(").filter((name) => name !== ".answer")).toEqual(members("index.d.ts", "GenerateOptions"));
 
   // What the proxy checks; the others are in the examples above the table.
   const proxy = members("proxy/core.d.ts", "ProxyOptions");
   const checked = first("docs/fallback.md", /^\| option/);
   expect(checked.filter((option) => !proxy.includes(option))).toEqual([]);
-  const shown = blocks("docs/fallback.md").map(({ code }) => code).join("");
+  const shown = blocks("docs/fallback.md")
+    .map(({ code }) => code)
+    .join("");
   expect(proxy.filter((option) => !checked.includes(option) && !new RegExp(`\\b${option}: `).test(shown))).toEqual([]);
 
   // The names that README takes an answer apart into.
@@ -300,7 +393,8 @@ function wasmFeatures(file: string): string[] {
     const custom = bytes[at++] === 0;
     const length = number();
     const end = at + length;
-    if (custom && text() === "target_features") return Array.from({ length: number() }, () => (expect(bytes[at++]).toBe("+".charCodeAt(0)), text()));
+    if (custom && text() === "target_features")
+      return Array.from({ length: number() }, () => (expect(bytes[at++]).toBe("+".charCodeAt(0)), text()));
     at = end;
   }
   throw new Error(`${file} does not say its features`);
@@ -329,14 +423,20 @@ test("the page on support names the versions that are set, and the features that
   const features = table("docs/support.md", /^\| feature \| for \| Chrome/);
   const newest = (column: number, of: string[][]): number => Math.max(...of.map((cells) => Number(cells[column])));
   const local = features.filter(([name]) => !name!.includes("AbortSignal.any"));
-  for (const [what, column] of [["Chrome", 2], ["Firefox", 3], ["Safari", 4]] as const) {
+  for (const [what, column] of [
+    ["Chrome", 2],
+    ["Firefox", 3],
+    ["Safari", 4],
+  ] as const) {
     expect(row(what)).toBe(`${newest(column, local)}; ${newest(column, features)} for remotes`);
   }
 
   const oldest = ["Chrome", "Firefox", "Safari"].map((what) => `${what} ${row(what).split(";")[0]}`).join(", ");
-  for (const file of ["pkg/src/support.ts", "pkg/README.md"]) expect(read(file), `${file}: ${oldest}`).toContain(`(${oldest}`);
+  for (const file of ["pkg/src/support.ts", "pkg/README.md"])
+    expect(read(file), `${file}: ${oldest}`).toContain(`(${oldest}`);
 
-  const wasm = (cells: string[][]): string[] => cells.filter(([name]) => name!.startsWith("WebAssembly: ")).flatMap(([name]) => coded(name!));
+  const wasm = (cells: string[][]): string[] =>
+    cells.filter(([name]) => name!.startsWith("WebAssembly: ")).flatMap(([name]) => coded(name!));
   const needed = wasm(features).sort();
   const used = wasm(table("docs/support.md", /^\| feature \| for \| without/));
   expect(used).toEqual(["relaxed-simd"]);

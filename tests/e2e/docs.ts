@@ -38,7 +38,13 @@ export function blocks(file: string): Block[] {
   const found: Block[] = [];
   const headings: string[] = [];
   const add = (at: number, language: string, code: string[]): void => {
-    found.push({ file, line: at + 1, language, code: `${code.join("\n")}\n`, headings: headings.filter((heading) => heading) });
+    found.push({
+      file,
+      line: at + 1,
+      language,
+      code: `${code.join("\n")}\n`,
+      headings: headings.filter((heading) => heading),
+    });
   };
   for (let at = 0; at < lines.length; at++) {
     const line = lines[at]!;
@@ -55,7 +61,11 @@ export function blocks(file: string): Block[] {
       const from = at;
       while (at + 1 < lines.length && /^ {4}|^\t|^\s*$/.test(lines[at + 1]!)) at++;
       while (!lines[at]!.trim()) at--;
-      add(from, "indented", lines.slice(from, at + 1).map((code) => code.replace(/^ {4}|^\t/, "")));
+      add(
+        from,
+        "indented",
+        lines.slice(from, at + 1).map((code) => code.replace(/^ {4}|^\t/, "")),
+      );
     }
   }
   return found;
@@ -89,7 +99,13 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
-  "tests/e2e/docs.spec.ts": (block) => isDiagram(block) || (isShell(block) && block.file !== "docs/guide.md" && !isAboutProxies(block) && !block.file.startsWith("examples/")) || isType(block),
+  "tests/e2e/docs.spec.ts": (block) =>
+    isDiagram(block) ||
+    (isShell(block) &&
+      block.file !== "docs/guide.md" &&
+      !isAboutProxies(block) &&
+      !block.file.startsWith("examples/")) ||
+    isType(block),
 };
 
 function isAboutProxies({ file, headings }: Block): boolean {
@@ -136,7 +152,10 @@ export interface Command {
  * behind them, and lines that begin with a blank, tell of it. A backslash goes on in the next line.
  */
 export function commands({ code }: Block): Command[] {
-  const lines = code.replaceAll(/ *\\\n\s*/g, " ").trimEnd().split("\n");
+  const lines = code
+    .replaceAll(/ *\\\n\s*/g, " ")
+    .trimEnd()
+    .split("\n");
   const session = lines.some((line) => line.startsWith("$ "));
   const found: Command[] = [];
   for (const line of lines) {
@@ -155,17 +174,29 @@ export function words(line: string): string[] {
 
 /** What scripts name without saying what it is, as the pages say it in words. */
 export const STAND_INS: Record<string, { type: string; value: string }> = {
-  shortLivedToken: { type: "() => Promise<string>", value: `async () => (window.tokens = (window.tokens ?? 0) + 1, "token")` },
-  remote: { type: `import("smallfirst").RemoteOptions`, value: `({ provider: "openai", baseUrl: "/llm/v1", model: "small" })` },
+  shortLivedToken: {
+    type: "() => Promise<string>",
+    value: `async () => (window.tokens = (window.tokens ?? 0) + 1, "token")`,
+  },
+  remote: {
+    type: `import("smallfirst").RemoteOptions`,
+    value: `({ provider: "openai", baseUrl: "/llm/v1", model: "small" })`,
+  },
   labels: { type: "string[]", value: `["ham", "spam"]` },
   instruction: { type: "string", value: `"Is this mail spam?"` },
   report: { type: `(drift: import("smallfirst").Drift) => void`, value: "(drift) => void (window.drift = drift)" },
   box: { type: "HTMLElement", value: `document.body.appendChild(document.createElement("pre"))` },
-  text: { type: "string", value: `"The town library opened a new reading room on Monday. It has sixty seats. It is open until ten in the evening. Readers find the newspapers of twelve countries there, and a shelf of books that nobody has borrowed for a hundred years."` },
+  text: {
+    type: "string",
+    value: `"The town library opened a new reading room on Monday. It has sixty seats. It is open until ten in the evening. Readers find the newspapers of twelve countries there, and a shelf of books that nobody has borrowed for a hundred years."`,
+  },
 };
 
 /** What earlier blocks of a page name. */
-export const NAMED: Record<string, string> = { ai: `import("smallfirst").SmallFirst`, a: `import("smallfirst").Answer` };
+export const NAMED: Record<string, string> = {
+  ai: `import("smallfirst").SmallFirst`,
+  a: `import("smallfirst").Answer`,
+};
 
 /**
  * A part of a script as a whole. Options alone are given to `createSmallFirst`, and an ellipsis among them is the bundle and the
@@ -173,7 +204,9 @@ export const NAMED: Record<string, string> = { ai: `import("smallfirst").SmallFi
  */
 export function whole({ code }: Block): string {
   const bundle = `  bundle: "/models/",\n`;
-  const options = /^\w+: [{[]/.test(code) ? `const ai = await createSmallFirst({\n${bundle}${code}});\n` : code.replace("  …,\n", `${bundle}  remote,\n`);
+  const options = /^\w+: [{[]/.test(code)
+    ? `const ai = await createSmallFirst({\n${bundle}${code}});\n`
+    : code.replace("  …,\n", `${bundle}  remote,\n`);
   return options.includes(`from "smallfirst"`) ? options : `import { createSmallFirst } from "smallfirst";\n${options}`;
 }
 
@@ -182,7 +215,10 @@ export function whole({ code }: Block): string {
  * runs that it is given time. The bundle and the proxy are where the examples have them.
  */
 export function here(code: string, model: string): string {
-  return code.replaceAll(/\bmodel: "(?:your-model|some-model|small)"/g, `model: ${JSON.stringify(model)}, temperature: 0, maxTokens: 32, timeoutMs: 90_000, firstByteMs: 90_000, connectMs: 90_000`);
+  return code.replaceAll(
+    /\bmodel: "(?:your-model|some-model|small)"/g,
+    `model: ${JSON.stringify(model)}, temperature: 0, maxTokens: 32, timeoutMs: 90_000, firstByteMs: 90_000, connectMs: 90_000`,
+  );
 }
 
 /** What a comment says that a value is. */
@@ -203,11 +239,14 @@ export function broken(claim: Claim, value: unknown): string | undefined {
   const wrong = (said: string): string => `the page says ${said}, it is ${JSON.stringify(value)}`;
   if ("text" in claim) {
     const parts = claim.text.split("…").map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-    return typeof value === "string" && new RegExp(`^${parts.join("[^]+")}$`).test(value) ? undefined : wrong(JSON.stringify(claim.text));
+    return typeof value === "string" && new RegExp(`^${parts.join("[^]+")}$`).test(value)
+      ? undefined
+      : wrong(JSON.stringify(claim.text));
   }
   if ("json" in claim) return value === claim.json ? undefined : wrong(String(claim.json));
   const keys = [...claim.items].sort().join();
-  const alike = Array.isArray(value) && value.length > 0 && value.every((item: object) => Object.keys(item).sort().join() === keys);
+  const alike =
+    Array.isArray(value) && value.length > 0 && value.every((item: object) => Object.keys(item).sort().join() === keys);
   return alike ? undefined : wrong(`a list of {${keys}}`);
 }
 
@@ -238,7 +277,8 @@ export function moduleOf(block: Block, model: string): { code: string; claims: n
     const comment = ts.getTrailingCommentRanges(source, statement.end)?.[0];
     const claim = comment && claimOf(source.slice(comment.pos + 2, comment.end).trim());
     // An expression that does nothing is there to be told of.
-    if (!claim && ts.isPropertyAccessExpression(statement.expression)) throw new Error(`${place(block)}: nothing is said of ${expression}`);
+    if (!claim && ts.isPropertyAccessExpression(statement.expression))
+      throw new Error(`${place(block)}: nothing is said of ${expression}`);
     if (!claim) continue;
     claims++;
     code += `${source.slice(done, statement.getStart())}window.claim(${JSON.stringify([`${place(block)} ${expression}`, claim])}, ${expression});`;

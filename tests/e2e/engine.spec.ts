@@ -3,12 +3,19 @@
 import { expect, test } from "./fixtures.js";
 import { open, ready, refused, run } from "./harness.js";
 
-const TEXTS = ["Wo ist der Bahnhof?", "Where is the station, please?", "¿Dónde está la estación de trenes?", "Où est la gare?"];
+const TEXTS = [
+  "Wo ist der Bahnhof?",
+  "Where is the station, please?",
+  "¿Dónde está la estación de trenes?",
+  "Où est la gare?",
+];
 const TOLERANCE = 1e-3;
 
 /** The modules that were fetched, in order. */
 function modules(requests: string[]): string[] {
-  return requests.filter((request) => request.endsWith(".wasm")).map((request) => request.replace("GET /pkg/wasm/", ""));
+  return requests
+    .filter((request) => request.endsWith(".wasm"))
+    .map((request) => request.replace("GET /pkg/wasm/", ""));
 }
 
 test("the module with relaxed SIMD is taken where it runs, and only that", async ({ page, harness }) => {
@@ -35,7 +42,8 @@ test("both modules of an engine give the same answers", async ({ page, harness }
   for (const [i, answer] of relaxed.entries()) {
     expect(answer.output.label).toBe(baseline[i]!.output.label);
     const other = new Map(baseline[i]!.output.scores.map(({ label, score }) => [label, score]));
-    for (const { label, score } of answer.output.scores) expect(Math.abs(score - other.get(label)!)).toBeLessThan(TOLERANCE);
+    for (const { label, score } of answer.output.scores)
+      expect(Math.abs(score - other.get(label)!)).toBeLessThan(TOLERANCE);
   }
 });
 
@@ -84,7 +92,9 @@ test("what is preloaded comes while the module does, once, and is kept", async (
     window.ai = await window.create(options);
   }, options);
   const files = ["language/head.sfm", "language/ngrams.json", "spam/head.sfm", "spam/ngrams.sfm", "spam/ood.sfm"];
-  const wanted = [...files, "static-text/encoder.sfm", "static-text/tokenizer.json"].map((file) => `GET /models/${file}`);
+  const wanted = [...files, "static-text/encoder.sfm", "static-text/tokenizer.json"].map(
+    (file) => `GET /models/${file}`,
+  );
   await expect.poll(() => wanted.filter((request) => !harness.requests.includes(request))).toEqual([]);
   expect(harness.requests).toContain("GET /models/manifest.json");
   release();
@@ -101,7 +111,9 @@ test("what is preloaded comes while the module does, once, and is kept", async (
     window.ai = await window.create(options);
     await window.ai.prepare(["spam"]);
   }, options);
-  expect(harness.requests.filter((request) => request.startsWith("GET /models/"))).toEqual(["GET /models/manifest.json"]);
+  expect(harness.requests.filter((request) => request.startsWith("GET /models/"))).toEqual([
+    "GET /models/manifest.json",
+  ]);
 
   expect((await refused(page, { ...options, preload: ["span"] }))?.code).toBe("unknown_task");
 });
@@ -117,7 +129,9 @@ test("without preload, the manifest does not wait for the module", async ({ page
   await expect.poll(() => harness.requests).toContain("GET /models/manifest.json");
   release();
   await created;
-  expect(harness.requests.filter((request) => request.startsWith("GET /models/"))).toEqual(["GET /models/manifest.json"]);
+  expect(harness.requests.filter((request) => request.startsWith("GET /models/"))).toEqual([
+    "GET /models/manifest.json",
+  ]);
 });
 
 test("a browser without SIMD, or without WebAssembly, is told what it lacks", async ({ page, harness }) => {

@@ -2,7 +2,17 @@
 // The scratch folder has the repository's layout, so `file:../../pkg` and `../../models` are where the examples look for them.
 
 import { execFileSync, spawnSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
@@ -48,21 +58,35 @@ function run(name: string, line: string): void {
     return;
   }
   const path = join(cwd, "package.json");
-  const { devDependencies = {}, ...rest } = JSON.parse(readFileSync(path, "utf8")) as { devDependencies?: Record<string, string> };
+  const { devDependencies = {}, ...rest } = JSON.parse(readFileSync(path, "utf8")) as {
+    devDependencies?: Record<string, string>;
+  };
   writeFileSync(path, JSON.stringify(rest));
-  execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund"], { cwd, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("npm", ["install", "--offline", "--no-audit", "--no-fund"], {
+    cwd,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
   for (const [dependency, version] of Object.entries(devDependencies)) {
     const there = join(root, "www/node_modules", dependency);
-    const own = JSON.parse(readFileSync(join(there, "package.json"), "utf8")) as { version: string; bin: Record<string, string> };
+    const own = JSON.parse(readFileSync(join(there, "package.json"), "utf8")) as {
+      version: string;
+      bin: Record<string, string>;
+    };
     expect(own.version, `${name}: ${dependency}`).toBe(version);
     symlinkSync(there, join(cwd, "node_modules", dependency));
     mkdirSync(join(cwd, "node_modules/.bin"), { recursive: true });
-    for (const [bin, file] of Object.entries(own.bin)) symlinkSync(join(there, file), join(cwd, "node_modules/.bin", bin));
+    for (const [bin, file] of Object.entries(own.bin))
+      symlinkSync(join(there, file), join(cwd, "node_modules/.bin", bin));
   }
 }
 
 /** Runs all commands of a block, the last of which starts a server, and uses that. */
-async function following(name: string, lines: string[], use: (app: App) => Promise<void>, start: (line: string) => Promise<App> = (line) => started(name, line)): Promise<void> {
+async function following(
+  name: string,
+  lines: string[],
+  use: (app: App) => Promise<void>,
+  start: (line: string) => Promise<App> = (line) => started(name, line),
+): Promise<void> {
   for (const line of lines.slice(0, -1)) run(name, line);
   const app = await start(lines.at(-1)!);
   try {
@@ -92,7 +116,8 @@ function sending(page: Page, own: string): string[] {
   page.on("request", (request) => {
     const url = request.url();
     if (/^(data|blob):/.test(url)) return;
-    if (request.method() !== "GET" || !url.startsWith(`${own}/`)) sent.push(`${request.method()} ${url.replace(own, "")}`);
+    if (request.method() !== "GET" || !url.startsWith(`${own}/`))
+      sent.push(`${request.method()} ${url.replace(own, "")}`);
   });
   return sent;
 }
@@ -104,7 +129,9 @@ const EXAMPLES: Record<string, () => void> = {
       await following("plain-esm", lines!, async ({ address }) => {
         const sent = sending(page, address);
         await page.goto(address);
-        expect(await asked(page, undefined)).toMatch(/^German \(local, confident, guaranteed\)\nThe local model is .* sure, which meets its threshold/);
+        expect(await asked(page, undefined)).toMatch(
+          /^German \(local, confident, guaranteed\)\nThe local model is .* sure, which meets its threshold/,
+        );
         expect(await asked(page, "Oui")).toMatch(/^input_too_short: /);
         expect(sent).toEqual([]);
       });
@@ -115,7 +142,8 @@ const EXAMPLES: Record<string, () => void> = {
       test.setTimeout(240_000);
       const [develop, build] = commands("vite");
       const port = await freePort();
-      const start = (line: string): Promise<App> => App.start("sh", ["-c", `${line} -- --port ${port} --strictPort --host 127.0.0.1`], { cwd: of("vite"), port });
+      const start = (line: string): Promise<App> =>
+        App.start("sh", ["-c", `${line} -- --port ${port} --strictPort --host 127.0.0.1`], { cwd: of("vite"), port });
       const sort = async ({ address }: App): Promise<void> => {
         const sent = sending(page, address);
         await page.goto(address);
@@ -126,13 +154,20 @@ const EXAMPLES: Record<string, () => void> = {
         expect(more).toEqual([]);
         // An input that is none takes nothing from the others.
         const mails = await page.getByRole("textbox").inputValue();
-        expect((await asked(page, `\n${mails}`, "ol")).split("\n")).toEqual([expect.stringMatching(/^empty_input: /), spam, ham, unlike]);
+        expect((await asked(page, `\n${mails}`, "ol")).split("\n")).toEqual([
+          expect.stringMatching(/^empty_input: /),
+          spam,
+          ham,
+          unlike,
+        ]);
         expect(sent).toEqual([]);
         // The dev server's page would complain when that ends.
         await page.goto("about:blank");
       };
       await following("vite", develop!, sort, start);
-      execFileSync(process.execPath, [join(root, "pkg/node_modules/typescript/bin/tsc"), "-p", of("vite")], { stdio: "inherit" });
+      execFileSync(process.execPath, [join(root, "pkg/node_modules/typescript/bin/tsc"), "-p", of("vite")], {
+        stdio: "inherit",
+      });
       await following("vite", build!, sort, start);
       expect(existsSync(join(of("vite"), "dist/models/manifest.json"))).toBe(true);
     }),
@@ -140,7 +175,9 @@ const EXAMPLES: Record<string, () => void> = {
   "custom-remote": () =>
     test.describe("a service that fails", () => {
       test.use({ expected: [/Failed to load resource/] });
-      test("custom-remote: a service decides in its own format, sees no address, and its failure is told", async ({ page }) => {
+      test("custom-remote: a service decides in its own format, sees no address, and its failure is told", async ({
+        page,
+      }) => {
         const [lines] = commands("custom-remote");
         await following("custom-remote", lines!, async ({ address }) => {
           const sent = sending(page, address);
@@ -167,7 +204,10 @@ const EXAMPLES: Record<string, () => void> = {
   "node-proxy": () =>
     test.describe("a request that is refused", () => {
       test.use({ expected: [/Failed to load resource.*403/] });
-      test("node-proxy: the page asks the LLM through the proxy, and only the proxy has the key", async ({ page, llm }) => {
+      test("node-proxy: the page asks the LLM through the proxy, and only the proxy has the key", async ({
+        page,
+        llm,
+      }) => {
         test.setTimeout(300_000);
         const api = await Upstream.start();
         api.answer = through(llm.address);
@@ -194,7 +234,9 @@ const EXAMPLES: Record<string, () => void> = {
               await page.goto(address);
               expect(await asked(page, undefined)).toMatch(/^positive \(local, confident\), 0 requests with 0 bytes\n/);
               expect([sent, api.seen]).toEqual([[], []]);
-              expect(await asked(page, "The phone is what it is, I guess.")).toMatch(/^(positive|neutral|negative) \(remote, low_confidence\), 1 requests with \d+ bytes\n/);
+              expect(await asked(page, "The phone is what it is, I guess.")).toMatch(
+                /^(positive|neutral|negative) \(remote, low_confidence\), 1 requests with \d+ bytes\n/,
+              );
               expect(sent).toEqual(["POST /llm/v1/chat/completions"]);
               expect(api.seen.map(({ headers }) => headers.authorization)).toEqual([`Bearer ${KEY}`]);
               expect(JSON.parse(api.seen[0]!.body)).toMatchObject({ model: MODEL });
@@ -205,7 +247,13 @@ const EXAMPLES: Record<string, () => void> = {
               // The proxy spends the key on the named model only.
               const status = await page.evaluate(async () => {
                 const body = JSON.stringify({ model: "large", messages: [{ role: "user", content: "Hello" }] });
-                return (await fetch("/llm/v1/chat/completions", { method: "POST", headers: { "content-type": "application/json" }, body })).status;
+                return (
+                  await fetch("/llm/v1/chat/completions", {
+                    method: "POST",
+                    headers: { "content-type": "application/json" },
+                    body,
+                  })
+                ).status;
               });
               expect(status).toBe(403);
               expect(api.seen).toHaveLength(1);
@@ -235,9 +283,29 @@ test("every example is run, and listed in the table of examples", () => {
 test("the examples in JavaScript have the package's types, strictly", () => {
   for (const name of ["plain-esm", "custom-remote", "node-proxy"]) {
     if (!existsSync(join(of(name), "node_modules"))) run(name, "npm install");
-    const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, module: "nodenext", target: "es2022", lib: ["es2023", "dom", "dom.iterable"], types: ["node"], typeRoots: [join(root, "tests/e2e/node_modules/@types")], noEmit: true, allowJs: true, checkJs: true, skipLibCheck: true };
-    writeFileSync(join(of(name), "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.mjs", "public/*.js", "../serve.mjs"] }));
-    const { status, stdout } = spawnSync(process.execPath, [join(root, "pkg/node_modules/typescript/bin/tsc"), "-p", of(name)], { encoding: "utf8" });
+    const compilerOptions = {
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      module: "nodenext",
+      target: "es2022",
+      lib: ["es2023", "dom", "dom.iterable"],
+      types: ["node"],
+      typeRoots: [join(root, "tests/e2e/node_modules/@types")],
+      noEmit: true,
+      allowJs: true,
+      checkJs: true,
+      skipLibCheck: true,
+    };
+    writeFileSync(
+      join(of(name), "tsconfig.json"),
+      JSON.stringify({ compilerOptions, include: ["*.mjs", "public/*.js", "../serve.mjs"] }),
+    );
+    const { status, stdout } = spawnSync(
+      process.execPath,
+      [join(root, "pkg/node_modules/typescript/bin/tsc"), "-p", of(name)],
+      { encoding: "utf8" },
+    );
     expect(status, `${name}: ${stdout}`).toBe(0);
   }
 });

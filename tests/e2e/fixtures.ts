@@ -3,7 +3,17 @@ import { mkdirSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, expect } from "@playwright/test";
-import { type Child, type FaultProxy, type Local, root, startFaultProxy, startFaults, startHarness, startLlm, startSite } from "./servers.js";
+import {
+  type Child,
+  type FaultProxy,
+  type Local,
+  root,
+  startFaultProxy,
+  startFaults,
+  startHarness,
+  startLlm,
+  startSite,
+} from "./servers.js";
 
 export { expect, root };
 

@@ -53,7 +53,11 @@ for (const [what, script] of Object.entries(HANGS)) {
     const remote = { provider: "openai", baseUrl: `${faults.address}/echo`, model: "m" };
     const seen = await page.evaluate(
       async ([script, remote, german, text]) => {
-        const ai = await window.createWith(script, { remote, budget: { requestsPerDay: 2 }, policy: { deadlineMs: 6000 } });
+        const ai = await window.createWith(script, {
+          remote,
+          budget: { requestsPerDay: 2 },
+          policy: { deadlineMs: 6000 },
+        });
         const local = await window.outcome(ai.run("language", german));
         const codes = [];
         for (const input of ["a", "b", "c"]) {
@@ -119,7 +123,11 @@ test("a database that the browser closes is opened anew", async ({ page, harness
   }
   expect(await worker.evaluate(() => (globalThis as unknown as { opened: unknown[] }).opened.length)).toBe(3);
   // Another tab counts in the same book.
-  await ready(page, harness.address, { remote: { ...remote, provider: "openai" }, mode: "only-remote", budget: { requestsPerDay: 3 } });
+  await ready(page, harness.address, {
+    remote: { ...remote, provider: "openai" },
+    mode: "only-remote",
+    budget: { requestsPerDay: 3 },
+  });
   expect((await run(page, "sentiment", "four")).error).toMatchObject({ code: "over_budget" });
 });
 
@@ -158,12 +166,16 @@ test.describe("servers", () => {
         ([bundle, preload]) =>
           window
             .create({ bundle, preload: [...preload] })
-            .then((ai) => window.outcome(ai.run("language", "Wo ist denn hier der Bahnhof, bitte?", { mode: "only-local" })))
+            .then((ai) =>
+              window.outcome(ai.run("language", "Wo ist denn hier der Bahnhof, bitte?", { mode: "only-local" })),
+            )
             .catch((thrown: unknown) => ({ error: window.failure(thrown) })),
         [address + path, preload] as const,
       );
     // All at once: each takes as long as a server is waited for.
-    const cases = ["never", "half"].flatMap((how) => ["manifest.json", "language/"].flatMap((file) => [0, 1].map((preload) => ({ how, file, preload }))));
+    const cases = ["never", "half"].flatMap((how) =>
+      ["manifest.json", "language/"].flatMap((file) => [0, 1].map((preload) => ({ how, file, preload }))),
+    );
     silent = (path) => {
       const one = cases.find((_, at) => path.endsWith(`?case${at}`));
       return one && path.includes(one.file) ? (one.how as "never" | "half") : undefined;
@@ -234,12 +246,12 @@ test.describe("workers that are gone", () => {
     const sent = run(page, "sentiment", TEXT, { mode: "only-remote" });
     await expect.poll(() => faults.requests.filter((r) => r.startsWith("POST /hang"))).toHaveLength(1);
     await page.evaluate(() => {
-      const post = Worker.prototype.postMessage;
+      const post: (message: object, transfer: Transferable[]) => void = Worker.prototype.postMessage;
       window.pings = 0;
       Worker.prototype.postMessage = function (this: Worker, message: { type: string }, ...rest: [Transferable[]]) {
         if (message.type === "ping") window.pings++;
         post.call(this, message, ...rest);
-      } as typeof post;
+      } as typeof Worker.prototype.postMessage;
     });
     await end(page);
     // It may have been paid, so it is not sent again.

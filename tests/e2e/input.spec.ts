@@ -49,16 +49,28 @@ test("an option of the wrong kind is told by its name, and what it must be", asy
   const remote = { provider: "openai", baseUrl: "/llm/v1", model: "m" };
   const told: [object, string][] = [
     [{ risk: "0.05" }, `risk must be a number above 0 and below 1, for example 0.05, not the string "0.05"`],
-    [{ mode: "maybe" }, `mode must be "only-local", "prefer-local", "prefer-remote" or "only-remote", not the string "maybe"`],
-    [{ policy: { maxRetries: "2" } }, `policy.maxRetries must be a whole number from 0 to 4294967295, not the string "2"`],
+    [
+      { mode: "maybe" },
+      `mode must be "only-local", "prefer-local", "prefer-remote" or "only-remote", not the string "maybe"`,
+    ],
+    [
+      { policy: { maxRetries: "2" } },
+      `policy.maxRetries must be a whole number from 0 to 4294967295, not the string "2"`,
+    ],
     [{ budget: { requests: 5 } }, `budget: there is no option "requests"; the options are requestsPerMinute,`],
     [{ learn: { risk: "x" } }, `learn.risk must be a number above 0 and below 1, for example 0.05, not the string "x"`],
     [{ remote: { ...remote, temperature: "hot" } }, `remote.temperature must be a number, not the string "hot"`],
-    [{ remote: [remote, { ...remote, temperature: "hot" }] }, `remote[1].temperature must be a number, not the string "hot"`],
+    [
+      { remote: [remote, { ...remote, temperature: "hot" }] },
+      `remote[1].temperature must be a number, not the string "hot"`,
+    ],
   ];
   for (const [options, words] of told) {
     const error = await refused(page, options);
-    expect(error, JSON.stringify(options)).toMatchObject({ code: "invalid_option", message: expect.stringContaining(words) });
+    expect(error, JSON.stringify(options)).toMatchObject({
+      code: "invalid_option",
+      message: expect.stringContaining(words),
+    });
   }
   for (const [options, words] of [
     [{ risk: "0.05" }, `risk must be a number above 0 and below 1, for example 0.05, not the string "0.05"`],
@@ -66,7 +78,10 @@ test("an option of the wrong kind is told by its name, and what it must be", asy
     [{ labels: "spam" }, `labels cannot be the string "spam"`],
   ] as const) {
     const { error } = await run(page, "language", "text", options);
-    expect(error, JSON.stringify(options)).toMatchObject({ code: "invalid_option", message: expect.stringContaining(words) });
+    expect(error, JSON.stringify(options)).toMatchObject({
+      code: "invalid_option",
+      message: expect.stringContaining(words),
+    });
   }
 });
 
@@ -80,7 +95,10 @@ test("what is no address is refused, and not looked for under its name", async (
     [{ wasm: true }, "wasm must be an address, a string or a URL, not of type boolean"],
     [{ wasm: null }, "wasm must be an address, a string or a URL, not null"],
   ] as const) {
-    expect(await refused(page, options), JSON.stringify(options)).toMatchObject({ code: "invalid_option", message: words });
+    expect(await refused(page, options), JSON.stringify(options)).toMatchObject({
+      code: "invalid_option",
+      message: words,
+    });
   }
   // A URL of another frame is one; what is not there at all does not come through the protocol of the tests.
   const [missing, foreign] = await page.evaluate(async () => {
@@ -90,6 +108,9 @@ test("what is no address is refused, and not looked for under its name", async (
     const made = await window.create({ bundle: new Foreign("/models/", location.href) });
     return [missing, (await made.tasks()).length] as const;
   });
-  expect(missing).toMatchObject({ code: "invalid_option", message: "bundle must be an address, a string or a URL, not undefined" });
+  expect(missing).toMatchObject({
+    code: "invalid_option",
+    message: "bundle must be an address, a string or a URL, not undefined",
+  });
   expect(foreign).toBeGreaterThan(3);
 });

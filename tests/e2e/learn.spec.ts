@@ -9,10 +9,17 @@ function mails(n: number): { input: string; label: string }[] {
   const rows = lines.map((line) => JSON.parse(line) as { input: string; label: string });
   // Any order that is no order of the file: by a multiplicative hash of the place.
   const key = (at: number): number => Math.imul(at + 1, 0x9e3779b1) >>> 0;
-  return rows.map((row, at) => ({ row, key: key(at) })).sort((a, b) => a.key - b.key).slice(0, n).map(({ row }) => row);
+  return rows
+    .map((row, at) => ({ row, key: key(at) }))
+    .sort((a, b) => a.key - b.key)
+    .slice(0, n)
+    .map(({ row }) => row);
 }
 
-test("a task of the page's own comes to be answered on the device, also after a reload, until it is forgotten", async ({ page, harness }) => {
+test("a task of the page's own comes to be answered on the device, also after a reload, until it is forgotten", async ({
+  page,
+  harness,
+}) => {
   test.setTimeout(240_000);
   const stream = mails(420);
   await open(page, harness.address);
@@ -27,7 +34,11 @@ test("a task of the page's own comes to be answered on the device, also after a 
   }`;
   const seen = await page.evaluate(
     async ([stream, start]) => {
-      const w = window as unknown as { truth: Map<string, string>; asked: number; ask: (input: string) => Promise<import("./harness.js").Answer> };
+      const w = window as unknown as {
+        truth: Map<string, string>;
+        asked: number;
+        ask: (input: string) => Promise<import("./harness.js").Answer>;
+      };
       w.truth = new Map(stream.map(({ input, label }) => [input, label]));
       await (0, eval)(start)();
       const answers = [];
@@ -45,7 +56,14 @@ test("a task of the page's own comes to be answered on the device, also after a 
   expect(learned.filter((a) => !a.right).length / learned.length).toBeLessThan(0.2);
   expect(seen.answers.slice(0, 100).every((a) => a.reason === "unknown_task")).toBe(true);
   const { answer } = learned[0]!;
-  expect(answer).toMatchObject({ ranOn: "local", tier: "learned", guaranteed: false, degraded: false, calibrated: true, sent: [] });
+  expect(answer).toMatchObject({
+    ranOn: "local",
+    tier: "learned",
+    guaranteed: false,
+    degraded: false,
+    calibrated: true,
+    sent: [],
+  });
   expect(answer.confidence).toBeGreaterThanOrEqual(0.8);
   expect(answer.learned).toMatchObject({ risk: 0.2 });
   expect(answer.explanation).toContain("of the 5 most similar inputs");
@@ -54,15 +72,29 @@ test("a task of the page's own comes to be answered on the device, also after a 
   await open(page, harness.address);
   const later = await page.evaluate(
     async ([input, start]) => {
-      const w = window as unknown as { truth: Map<string, string>; asked: number; ask: (input: string) => Promise<import("./harness.js").Answer> };
+      const w = window as unknown as {
+        truth: Map<string, string>;
+        asked: number;
+        ask: (input: string) => Promise<import("./harness.js").Answer>;
+      };
       w.truth = new Map();
       await (0, eval)(start)();
-      const again = await window.ai.run("is-spam", input, { mode: "only-local", labels: ["ham", "spam"], instruction: "Is this mail spam?" });
+      const again = await window.ai.run("is-spam", input, {
+        mode: "only-local",
+        labels: ["ham", "spam"],
+        instruction: "Is this mail spam?",
+      });
       const report = await window.ai.learned();
       const rows = await window.ai.exportExamples("is-spam");
       const other = await window.ai.exportExamples("other");
       await window.ai.forgetExamples();
-      const gone = await window.outcome(window.ai.run("is-spam", input, { mode: "only-local", labels: ["ham", "spam"], instruction: "Is this mail spam?" }));
+      const gone = await window.outcome(
+        window.ai.run("is-spam", input, {
+          mode: "only-local",
+          labels: ["ham", "spam"],
+          instruction: "Is this mail spam?",
+        }),
+      );
       return { again, report, rows, other, gone, left: await window.ai.exportExamples() };
     },
     [stream[seen.answers.findIndex((a) => a.reason === "learned")]!.input, start] as const,
@@ -84,7 +116,13 @@ test("what to learn is checked", async ({ page, harness }) => {
         () => "fine",
         (thrown: unknown) => window.failure(thrown).code,
       );
-    return [await of({ examples: 3 }), await of({ audits: 1 }), await of("yes"), await of(false), await of({ keepInputs: false })];
+    return [
+      await of({ examples: 3 }),
+      await of({ audits: 1 }),
+      await of("yes"),
+      await of(false),
+      await of({ keepInputs: false }),
+    ];
   });
   expect(codes).toEqual(["invalid_option", "invalid_option", "invalid_option", "fine", "fine"]);
 });

@@ -4,7 +4,8 @@ import { expect, root, test } from "./fixtures.js";
 import { ready, run } from "./harness.js";
 
 const HAPPY = "I love this, what a wonderful day! Thank you so much";
-const OFFER = "Lower your mortgage payment today\n\nDear homeowner,\n\nInterest rates are at their lowest point in years, and you have been selected to receive a free quote with no obligation. Thousands of families have already saved hundreds of dollars every month. Bad credit is no problem. Click the link below, fill in the short form, and one of our lenders will call you within 24 hours.\n\nhttp://www.example.com/quote\n\nThis offer is limited. To be removed from our mailing list, reply with the word remove in the subject line.";
+const OFFER =
+  "Lower your mortgage payment today\n\nDear homeowner,\n\nInterest rates are at their lowest point in years, and you have been selected to receive a free quote with no obligation. Thousands of families have already saved hundreds of dollars every month. Bad credit is no problem. Click the link below, fill in the short form, and one of our lenders will call you within 24 hours.\n\nhttp://www.example.com/quote\n\nThis offer is limited. To be removed from our mailing list, reply with the word remove in the subject line.";
 const GERMAN = "Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig.";
 
 test("every task answers on the device, and says how sure it is", async ({ page, harness }) => {
@@ -32,7 +33,15 @@ test("every task answers on the device, and says how sure it is", async ({ page,
 test("tasks() tells what the bundle can do and what is loaded", async ({ page, harness }) => {
   await ready(page, harness.address);
   const before = await page.evaluate(() => window.ai.tasks());
-  expect(before.map((t) => t.id).sort()).toEqual(["answer", "file-type", "language", "rewrite", "sentiment", "spam", "summarise"]);
+  expect(before.map((t) => t.id).sort()).toEqual([
+    "answer",
+    "file-type",
+    "language",
+    "rewrite",
+    "sentiment",
+    "spam",
+    "summarise",
+  ]);
   expect(before.every((t) => t.tiers.every((tier) => !tier.loaded))).toBe(true);
   expect(before.find((t) => t.id === "language")!.labels).toHaveLength(50);
   await page.evaluate(() => window.ai.prepare(["language"]));
@@ -61,7 +70,7 @@ test("bytes may come as an array, a buffer or a file, and stay the caller's", as
     const bytes = new TextEncoder().encode(html);
     const inputs = [bytes, bytes.buffer, new Blob([bytes]), new File([bytes], "x.bin")];
     const labels: string[] = [];
-    for (const input of inputs) labels.push((await window.ai.run("file-type", input as Uint8Array)).output.label);
+    for (const input of inputs) labels.push((await window.ai.run("file-type", input)).output.label);
     return [...labels, String(bytes.length)];
   });
   expect(labels).toEqual(["html", "html", "html", "html", "89"]);
@@ -110,7 +119,10 @@ test("the page stays responsive while the worker works", async ({ page, harness 
     async ([german]) => {
       let ticks = 0;
       const timer = setInterval(() => ticks++, 5);
-      const items = await window.ai.runBatch("file-type", Array.from({ length: 60 }, () => new TextEncoder().encode(german)));
+      const items = await window.ai.runBatch(
+        "file-type",
+        Array.from({ length: 60 }, () => new TextEncoder().encode(german)),
+      );
       clearInterval(timer);
       return { ticks, done: items.filter((item) => item.ok).length };
     },

@@ -24,14 +24,29 @@ for (const [task, file] of [
   ["sentiment", "sentiment"],
 ] as const) {
   test(`${task}: the browser and the command line agree on ${INPUTS} real inputs`, async ({ page, harness }) => {
-    const data = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.test.jsonl`), "utf8").trim().split("\n");
+    const data = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.test.jsonl`), "utf8")
+      .trim()
+      .split("\n");
     const step = Math.floor(data.length / INPUTS);
     const lines = Array.from({ length: INPUTS }, (_, i) => data[i * step]!);
     const sample = join(mkdtempSync(join(tmpdir(), "smallfirst-parity-")), "sample.jsonl");
     writeFileSync(sample, `${lines.join("\n")}\n`);
-    const args = ["run", join(root, "models"), "--task", task, "--text", task === "file-type" ? "path" : "input", "--data", sample, "--all-scores"];
+    const args = [
+      "run",
+      join(root, "models"),
+      "--task",
+      task,
+      "--text",
+      task === "file-type" ? "path" : "input",
+      "--data",
+      sample,
+      "--all-scores",
+    ];
     const printed = execFileSync(process.env["SMALLFIRST_BIN"]!, args, { encoding: "utf8", maxBuffer: 1 << 28 });
-    const native = printed.trim().split("\n").map((line) => JSON.parse(line) as Result);
+    const native = printed
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Result);
     expect(native).toHaveLength(INPUTS);
 
     await ready(page, harness.address, { mode: "only-local" });
@@ -44,7 +59,8 @@ for (const [task, file] of [
     const browser = await page.evaluate(
       async ([task, inputs]) => {
         const given: (string | Blob)[] = [];
-        for (const input of inputs) given.push(typeof input === "string" ? input : await (await fetch(input.url)).blob());
+        for (const input of inputs)
+          given.push(typeof input === "string" ? input : await (await fetch(input.url)).blob());
         const items = await window.ai.runBatch(task, given, { topK: 1000 });
         return items.map((item) => (item.ok ? item.answer : { code: item.error.code }));
       },
@@ -71,7 +87,9 @@ for (const [task, file] of [
         if (!(difference < TOLERANCE)) expect(difference, `${label} of ${lines[i]}`).toBeLessThan(TOLERANCE);
       }
     }
-    console.log(`${task}: ${answered} answers equal, ${INPUTS - answered} refused alike, scores within ${largest.toExponential(1)}`);
+    console.log(
+      `${task}: ${answered} answers equal, ${INPUTS - answered} refused alike, scores within ${largest.toExponential(1)}`,
+    );
     expect(answered).toBeGreaterThanOrEqual(200);
   });
 }

@@ -99,9 +99,20 @@ test("nothing is fetched ahead by a manifest with impossible sizes, or without a
   expect(sized("-1")).not.toBe(manifest);
   expect(inHead("1")).not.toBe(manifest);
   await open(page, harness.address);
-  for (body of [sized("-1"), sized("1.5"), sized("1e300"), sized('"9"'), sized("300000000"), nested(2 * MIB - 1), inHead(nested(50_000))]) {
+  for (body of [
+    sized("-1"),
+    sized("1.5"),
+    sized("1e300"),
+    sized('"9"'),
+    sized("300000000"),
+    nested(2 * MIB - 1),
+    inHead(nested(50_000)),
+  ]) {
     server.requests = [];
-    const error = await refused(page, { bundle: `${server.address}/`, preload: ["file-type", "language", "sentiment", "spam"] });
+    const error = await refused(page, {
+      bundle: `${server.address}/`,
+      preload: ["file-type", "language", "sentiment", "spam"],
+    });
     expect(["bundle_invalid", "not_a_bundle", "file_size"]).toContain(error?.code);
     const files = server.requests.filter((r) => !r.endsWith("/manifest.json"));
     // What the depth has nothing to do with may be requested: the engine refuses the whole a moment later.
@@ -119,7 +130,8 @@ test("a file without an end is given up at its size", async ({ page, harness }) 
   await open(page, harness.address);
   const code = await page.evaluate(
     async ([bundle, german]) => {
-      const { createSmallFirst } = (await import("/pkg/index.js" as string)) as typeof import("../../pkg/dist/index.js");
+      const address: string = "/pkg/index.js";
+      const { createSmallFirst } = (await import(address)) as typeof import("../../pkg/dist/index.js");
       // Nobody is told of the progress, so the browser could take files in whole.
       const ai = await createSmallFirst({ bundle, preload: ["language"], mode: "only-local" });
       return (await window.outcome(ai.run("language", german))).error?.code;

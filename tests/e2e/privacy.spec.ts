@@ -9,7 +9,11 @@ test("personal data stays here, and the answer says what left", async ({ page, h
     if (request.method() === "POST") bodies.push(request.postData() ?? "");
   });
   const remote = { provider: "openai", baseUrl: `${faults.address}/echo`, model: "m" } as const;
-  await ready(page, harness.address, { remote, mode: "only-remote", privacy: { redact: { patterns: { FLIGHT: "flight" } } } });
+  await ready(page, harness.address, {
+    remote,
+    mode: "only-remote",
+    privacy: { redact: { patterns: { FLIGHT: "flight" } } },
+  });
   const { answer } = await run(page, "sentiment", UNSURE);
   expect(answer!.sent).toHaveLength(1);
   expect(answer!.sent[0]!.redactions).toEqual({ email: 1, flight: 1, phone: 1 });
@@ -27,27 +31,30 @@ test("personal data stays here, and the answer says what left", async ({ page, h
 test("the page may look, change, ask its user, and say no", async ({ page, harness, faults }) => {
   await open(page, harness.address);
   faults.requests = [];
-  const seen = await page.evaluate(async ([unsure, baseUrl]) => {
-    const remote = { provider: "openai", baseUrl, model: "m" };
-    const told: object[] = [];
-    const make = (privacy: object): Promise<typeof window.ai> =>
-      window.create({ mode: "only-remote", remote, privacy, answerCache: { entries: 0 } });
-    const changed = await make({ beforeRemote: (o: object) => (told.push(o), { text: "only this" }) });
-    const { answer } = await window.outcome(changed.run("sentiment", unsure));
-    const codes: (string | undefined)[] = [];
-    for (const privacy of [
-      { beforeRemote: () => false },
-      { beforeRemote: () => Promise.reject(new Error("closed")) },
-      { egress: "never" },
-      { egress: "ask" },
-      { egress: "ask", beforeRemote: () => undefined },
-      { egress: "allow", tasks: { sentiment: "never" } },
-    ]) {
-      codes.push((await window.outcome((await make(privacy)).run("sentiment", unsure))).error?.code);
-    }
-    const agreed = await make({ egress: "ask", beforeRemote: () => true });
-    return { told, body: answer!.sent[0]!.body, codes, agreed: (await agreed.run("sentiment", unsure)).ranOn };
-  }, [UNSURE, `${faults.address}/echo`] as const);
+  const seen = await page.evaluate(
+    async ([unsure, baseUrl]) => {
+      const remote = { provider: "openai", baseUrl, model: "m" };
+      const told: object[] = [];
+      const make = (privacy: object): Promise<typeof window.ai> =>
+        window.create({ mode: "only-remote", remote, privacy, answerCache: { entries: 0 } });
+      const changed = await make({ beforeRemote: (o: object) => (told.push(o), { text: "only this" }) });
+      const { answer } = await window.outcome(changed.run("sentiment", unsure));
+      const codes: (string | undefined)[] = [];
+      for (const privacy of [
+        { beforeRemote: () => false },
+        { beforeRemote: () => Promise.reject(new Error("closed")) },
+        { egress: "never" },
+        { egress: "ask" },
+        { egress: "ask", beforeRemote: () => undefined },
+        { egress: "allow", tasks: { sentiment: "never" } },
+      ]) {
+        codes.push((await window.outcome((await make(privacy)).run("sentiment", unsure))).error?.code);
+      }
+      const agreed = await make({ egress: "ask", beforeRemote: () => true });
+      return { told, body: answer!.sent[0]!.body, codes, agreed: (await agreed.run("sentiment", unsure)).ranOn };
+    },
+    [UNSURE, `${faults.address}/echo`] as const,
+  );
   expect(seen.told).toHaveLength(1);
   expect(seen.told[0]).toMatchObject({
     task: "sentiment",
@@ -58,7 +65,11 @@ test("the page may look, change, ask its user, and say no", async ({ page, harne
     redactions: {},
     ask: false,
   });
-  const { instruction, system, labels } = seen.told[0] as { instruction: string; system: string; labels: { id: string }[] };
+  const { instruction, system, labels } = seen.told[0] as {
+    instruction: string;
+    system: string;
+    labels: { id: string }[];
+  };
   expect(system).toContain(instruction);
   expect(labels.map((label) => label.id)).toContain("neutral");
   expect(seen.body).toContain("only this");
@@ -68,7 +79,11 @@ test("the page may look, change, ask its user, and say no", async ({ page, harne
   expect(faults.requests.filter((r) => r.startsWith("POST"))).toHaveLength(2);
 });
 
-test("every turn of a text is shown before it leaves, and a part cannot stand for the whole", async ({ page, harness, faults }) => {
+test("every turn of a text is shown before it leaves, and a part cannot stand for the whole", async ({
+  page,
+  harness,
+  faults,
+}) => {
   await open(page, harness.address);
   faults.requests = [];
   const seen = await page.evaluate(async (baseUrl) => {
@@ -76,7 +91,12 @@ test("every turn of a text is shown before it leaves, and a part cannot stand fo
     const told: { system: string; messages: object[] }[] = [];
     const write = async (say: (outgoing: { messages: { content: string }[] }) => unknown) => {
       const beforeRemote = (outgoing: never): unknown => (told.push(outgoing), say(outgoing));
-      const ai = await window.create({ remote, privacy: { beforeRemote }, policy: { maxRetries: 0 }, answerCache: { entries: 0 } });
+      const ai = await window.create({
+        remote,
+        privacy: { beforeRemote },
+        policy: { maxRetries: 0 },
+        answerCache: { entries: 0 },
+      });
       const history = [
         { role: "user" as const, content: "the first turn" },
         { role: "assistant" as const, content: "the reply" },
@@ -127,7 +147,11 @@ test("a key in a page needs a clear word", async ({ page, harness, faults }) => 
     expect(error!.message).toContain("dangerouslyAllowBrowser");
     expect(error!.message).not.toContain("sk-secret");
     await page.evaluate(async (remote) => {
-      const ai = await window.create({ mode: "only-remote", policy: { maxRetries: 0 }, remote: { ...remote, dangerouslyAllowBrowser: true } });
+      const ai = await window.create({
+        mode: "only-remote",
+        policy: { maxRetries: 0 },
+        remote: { ...remote, dangerouslyAllowBrowser: true },
+      });
       await window.outcome(ai.run("sentiment", "so so"));
     }, remote);
   }

@@ -19,22 +19,41 @@ test("it sends on what the package asks, of every provider and in every way", as
   try {
     for (const [provider, ways] of PROVIDERS) {
       for (const way of ways) {
-        const remote = { provider, baseUrl: proxy.address, model: "small", maxTokens: 20, ...(provider === "anthropic" && !("apiVersion" in way) ? {} : { temperature: 0.5 }), ...way };
+        const remote = {
+          provider,
+          baseUrl: proxy.address,
+          model: "small",
+          maxTokens: 20,
+          ...(provider === "anthropic" && !("apiVersion" in way) ? {} : { temperature: 0.5 }),
+          ...way,
+        };
         await ready(page, harness.address, { remote, policy: { maxRetries: 0 } } as never);
         const before = api.seen.length;
         const said = await page.evaluate(async (writes) => {
           const labels = ["red", "green"];
-          const run = await window.outcome(window.ai.run("colour", "The grass", { mode: "only-remote", labels, instruction: "Name the colour" }));
+          const run = await window.outcome(
+            window.ai.run("colour", "The grass", { mode: "only-remote", labels, instruction: "Name the colour" }),
+          );
           if (!writes) return [run];
           const history = [
             { role: "user", content: "Hello" },
             { role: "assistant", content: "Hello!" },
           ] as const;
-          const stream = window.ai.generate("continue", "And then?", { mode: "only-remote", instruction: "Go on: {{input}}", history: [...history] });
+          const stream = window.ai.generate("continue", "And then?", {
+            mode: "only-remote",
+            instruction: "Go on: {{input}}",
+            history: [...history],
+          });
           const read = async (): Promise<void> => {
             for await (const _ of stream);
           };
-          return [run, await read().then(() => ({}), (thrown) => ({ error: window.failure(thrown) }))];
+          return [
+            run,
+            await read().then(
+              () => ({}),
+              (thrown) => ({ error: window.failure(thrown) }),
+            ),
+          ];
         }, provider !== "openai-decisions");
         // What comes back is no answer of theirs; what matters is what went there.
         const refusals = JSON.stringify(said).match(/HTTP status 4\d\d[^"]*/g) ?? [];

@@ -25,7 +25,7 @@ test.afterEach(async () => {
 });
 
 async function proxy(options: Partial<ProxyOptions> = {}, upstream: Upstream | string = api): Promise<Listening> {
-  const server = await proxyTo(upstream, { perMinute: 10_000, ...options } as never);
+  const server = await proxyTo(upstream, { perMinute: 10_000, ...options });
   running.push(server);
   return server;
 }
@@ -45,32 +45,110 @@ test("what is sent upstream is what was checked, put together anew, with the lim
   const cases: [string, unknown, unknown][] = [
     [CHAT, chat, { ...chat, max_completion_tokens: 500 }],
     [CHAT, { ...chat, max_tokens: 9, n: 1, stop: null }, { ...chat, max_tokens: 9, n: 1 }],
-    [CHAT, '{"model":"large","model":"small","messages":[],"max_tokens":99999,"max_tokens":3}', { model: "small", messages: [], max_tokens: 3 }],
     [
       CHAT,
-      { ...chat, stream: true, stream_options: { include_usage: true }, temperature: 0, response_format: { type: "json_schema", json_schema: { name: "c", strict: true, schema } } },
-      { ...chat, stream: true, stream_options: { include_usage: true }, temperature: 0, response_format: { type: "json_schema", json_schema: { name: "c", strict: true, schema } }, max_completion_tokens: 500 },
+      '{"model":"large","model":"small","messages":[],"max_tokens":99999,"max_tokens":3}',
+      { model: "small", messages: [], max_tokens: 3 },
+    ],
+    [
+      CHAT,
+      {
+        ...chat,
+        stream: true,
+        stream_options: { include_usage: true },
+        temperature: 0,
+        response_format: { type: "json_schema", json_schema: { name: "c", strict: true, schema } },
+      },
+      {
+        ...chat,
+        stream: true,
+        stream_options: { include_usage: true },
+        temperature: 0,
+        response_format: { type: "json_schema", json_schema: { name: "c", strict: true, schema } },
+        max_completion_tokens: 500,
+      },
     ],
     [
       "/responses",
-      { model: "small", instructions: "i", input: [text("a"), { type: "message", role: "assistant", id: "msg_1", status: "completed", content: [{ type: "output_text", text: "b", annotations: [] }] }] },
-      { model: "small", instructions: "i", input: [text("a"), { type: "message", role: "assistant", id: "msg_1", status: "completed", content: [{ type: "output_text", text: "b", annotations: [] }] }], max_output_tokens: 500, store: false },
+      {
+        model: "small",
+        instructions: "i",
+        input: [
+          text("a"),
+          {
+            type: "message",
+            role: "assistant",
+            id: "msg_1",
+            status: "completed",
+            content: [{ type: "output_text", text: "b", annotations: [] }],
+          },
+        ],
+      },
+      {
+        model: "small",
+        instructions: "i",
+        input: [
+          text("a"),
+          {
+            type: "message",
+            role: "assistant",
+            id: "msg_1",
+            status: "completed",
+            content: [{ type: "output_text", text: "b", annotations: [] }],
+          },
+        ],
+        max_output_tokens: 500,
+        store: false,
+      },
     ],
     [
       "/decisions",
-      { model: "small", input: "x", questions: [{ type: "choice", name: "c", instructions: "i", choices: [{ value: "a", description: "A" }] }] },
-      { model: "small", input: "x", questions: [{ type: "choice", name: "c", instructions: "i", choices: [{ value: "a", description: "A" }] }] },
+      {
+        model: "small",
+        input: "x",
+        questions: [{ type: "choice", name: "c", instructions: "i", choices: [{ value: "a", description: "A" }] }],
+      },
+      {
+        model: "small",
+        input: "x",
+        questions: [{ type: "choice", name: "c", instructions: "i", choices: [{ value: "a", description: "A" }] }],
+      },
     ],
     [
       "/messages",
-      { model: "small", system: "s", messages: [text("a")], tools: [{ name: "c", description: "d", input_schema: schema }], tool_choice: { type: "tool", name: "c" } },
-      { model: "small", system: "s", messages: [text("a")], tools: [{ name: "c", description: "d", input_schema: schema }], tool_choice: { type: "tool", name: "c" }, max_tokens: 500 },
+      {
+        model: "small",
+        system: "s",
+        messages: [text("a")],
+        tools: [{ name: "c", description: "d", input_schema: schema }],
+        tool_choice: { type: "tool", name: "c" },
+      },
+      {
+        model: "small",
+        system: "s",
+        messages: [text("a")],
+        tools: [{ name: "c", description: "d", input_schema: schema }],
+        tool_choice: { type: "tool", name: "c" },
+        max_tokens: 500,
+      },
     ],
-    ["/api/chat", { model: "small", messages: [text("a")], stream: false, format: schema }, { model: "small", messages: [text("a")], stream: false, format: schema, options: { num_predict: 500 } }],
+    [
+      "/api/chat",
+      { model: "small", messages: [text("a")], stream: false, format: schema },
+      { model: "small", messages: [text("a")], stream: false, format: schema, options: { num_predict: 500 } },
+    ],
     [
       GEMINI,
-      { system_instruction: { parts: [{ text: "s" }] }, contents: [{ role: "user", parts: [{ text: "a" }] }], generation_config: { max_output_tokens: 7, response_json_schema: schema } },
-      { systemInstruction: { parts: [{ text: "s" }] }, contents: [{ role: "user", parts: [{ text: "a" }] }], generationConfig: { maxOutputTokens: 7, responseJsonSchema: schema } },
+      {
+        system_instruction: { parts: [{ text: "s" }] },
+        contents: [{ role: "user", parts: [{ text: "a" }] }],
+        generation_config: { max_output_tokens: 7, response_json_schema: schema },
+      },
+      {
+        systemInstruction: { parts: [{ text: "s" }] },
+        contents: [{ role: "user", parts: [{ text: "a" }] }],
+        generationConfig: { maxOutputTokens: 7, responseJsonSchema: schema },
+      },
     ],
     [GEMINI, { contents: [] }, { contents: [], generationConfig: { maxOutputTokens: 500 } }],
   ];
@@ -100,28 +178,91 @@ test("what it does not know is refused by name, and nothing goes upstream", asyn
     [CHAT, { ...chat, web_search_options: {} }, 400, "web_search_options"],
     [CHAT, content({ type: "image_url", image_url: { url: "http://127.0.0.1/x" } }), 400, "messages[0].content[0]"],
     [CHAT, content({ type: "file", file: { file_id: "file-1" } }), 400, "messages[0].content[0]"],
-    [CHAT, content({ type: "text", text: "a", image_url: "http://127.0.0.1" }), 400, "messages[0].content[0].image_url"],
+    [
+      CHAT,
+      content({ type: "text", text: "a", image_url: "http://127.0.0.1" }),
+      400,
+      "messages[0].content[0].image_url",
+    ],
     [CHAT, { ...chat, tools: [{ type: "custom", custom: { name: "x" } }] }, 400, "tools[0]"],
-    ["/responses", { model: "small", input: "a", tools: [{ type: "mcp", server_url: "http://127.0.0.1", server_label: "x" }] }, 400, "tools[0]"],
-    ["/responses", { model: "small", input: "a", tools: [{ type: "function", name: "f", server_url: "http://127.0.0.1" }] }, 400, "tools[0].server_url"],
-    ["/responses", { model: "small", input: "a", tools: [{ type: "file_search", vector_store_ids: ["vs_1"] }] }, 400, "tools[0]"],
+    [
+      "/responses",
+      { model: "small", input: "a", tools: [{ type: "mcp", server_url: "http://127.0.0.1", server_label: "x" }] },
+      400,
+      "tools[0]",
+    ],
+    [
+      "/responses",
+      { model: "small", input: "a", tools: [{ type: "function", name: "f", server_url: "http://127.0.0.1" }] },
+      400,
+      "tools[0].server_url",
+    ],
+    [
+      "/responses",
+      { model: "small", input: "a", tools: [{ type: "file_search", vector_store_ids: ["vs_1"] }] },
+      400,
+      "tools[0]",
+    ],
     ["/responses", { model: "small", input: "a", previous_response_id: "resp_1" }, 400, "previous_response_id"],
     ["/responses", { model: "small", input: "a", conversation: "conv_1" }, 400, "conversation"],
     ["/responses", { model: "small", input: "a", store: true }, 400, "store"],
     ["/responses", { model: "small", input: [{ type: "item_reference", id: "msg_1" }] }, 400, "input[0]"],
-    ["/responses", { model: "small", input: [{ role: "user", content: [{ type: "input_image", image_url: "http://127.0.0.1" }] }] }, 400, "input[0].content[0]"],
-    ["/messages", { model: "small", messages: [], mcp_servers: [{ type: "url", url: "http://127.0.0.1" }] }, 400, "mcp_servers"],
-    ["/messages", { model: "small", messages: [{ role: "user", content: [{ type: "image", source: { type: "url", url: "http://127.0.0.1" } }] }] }, 400, "messages[0].content[0]"],
-    ["/messages", { model: "small", messages: [], tools: [{ type: "web_search_20260101", name: "web_search" }] }, 400, "tools[0]"],
-    ["/api/chat", { model: "small", messages: [{ role: "user", content: "a", images: ["x"] }] }, 400, "messages[0].images"],
-    [GEMINI, { contents: [{ parts: [{ fileData: { fileUri: "http://127.0.0.1" } }] }] }, 400, "contents[0].parts[0].fileData"],
-    [GEMINI, { contents: [{ parts: [{ file_data: { file_uri: "http://127.0.0.1" } }] }] }, 400, "contents[0].parts[0].fileData"],
+    [
+      "/responses",
+      { model: "small", input: [{ role: "user", content: [{ type: "input_image", image_url: "http://127.0.0.1" }] }] },
+      400,
+      "input[0].content[0]",
+    ],
+    [
+      "/messages",
+      { model: "small", messages: [], mcp_servers: [{ type: "url", url: "http://127.0.0.1" }] },
+      400,
+      "mcp_servers",
+    ],
+    [
+      "/messages",
+      {
+        model: "small",
+        messages: [{ role: "user", content: [{ type: "image", source: { type: "url", url: "http://127.0.0.1" } }] }],
+      },
+      400,
+      "messages[0].content[0]",
+    ],
+    [
+      "/messages",
+      { model: "small", messages: [], tools: [{ type: "web_search_20260101", name: "web_search" }] },
+      400,
+      "tools[0]",
+    ],
+    [
+      "/api/chat",
+      { model: "small", messages: [{ role: "user", content: "a", images: ["x"] }] },
+      400,
+      "messages[0].images",
+    ],
+    [
+      GEMINI,
+      { contents: [{ parts: [{ fileData: { fileUri: "http://127.0.0.1" } }] }] },
+      400,
+      "contents[0].parts[0].fileData",
+    ],
+    [
+      GEMINI,
+      { contents: [{ parts: [{ file_data: { file_uri: "http://127.0.0.1" } }] }] },
+      400,
+      "contents[0].parts[0].fileData",
+    ],
     [GEMINI, { contents: [], tools: [{ googleSearch: {} }] }, 400, "tools[0].googleSearch"],
     [GEMINI, { contents: [], cachedContent: "cachedContents/1" }, 400, "cachedContent"],
     [GEMINI, { contents: [], model: "large" }, 400, "model"],
     [GEMINI, config({ candidateCount: 8 }), 400, "generationConfig.candidateCount"],
     [GEMINI, { contents: [], generation_config: { candidate_count: 8 } }, 400, "generationConfig.candidateCount"],
-    [GEMINI, { contents: [], generation_config: { max_output_tokens: 900_000 } }, 400, "generationConfig.maxOutputTokens"],
+    [
+      GEMINI,
+      { contents: [], generation_config: { max_output_tokens: 900_000 } },
+      400,
+      "generationConfig.maxOutputTokens",
+    ],
     [GEMINI, { contents: [], generation_config: {}, generationConfig: {} }, 400, "generationConfig"],
     ["/models/large:generateContent", { contents: [] }, 403, "model"],
     ["/models/small%2F..%2Flarge:generateContent", { contents: [] }, 403, "model"],
@@ -133,9 +274,17 @@ test("what it does not know is refused by name, and nothing goes upstream", asyn
     [CHAT, (value) => ({ ...chat, max_completion_tokens: value }), "max_completion_tokens"],
     ["/responses", (value) => ({ model: "small", input: "a", max_output_tokens: value }), "max_output_tokens"],
     ["/messages", (value) => ({ model: "small", messages: [], max_tokens: value }), "max_tokens"],
-    ["/api/chat", (value) => ({ model: "small", messages: [], options: { num_predict: value } }), "options.num_predict"],
+    [
+      "/api/chat",
+      (value) => ({ model: "small", messages: [], options: { num_predict: value } }),
+      "options.num_predict",
+    ],
     [GEMINI, (value) => config({ maxOutputTokens: value }), "generationConfig.maxOutputTokens"],
-    [GEMINI, (value) => ({ contents: [], generation_config: { max_output_tokens: value } }), "generationConfig.maxOutputTokens"],
+    [
+      GEMINI,
+      (value) => ({ contents: [], generation_config: { max_output_tokens: value } }),
+      "generationConfig.maxOutputTokens",
+    ],
   ];
   for (const [path, body, param] of spellings) {
     for (const value of [4097, "9", 1.5, -1, -2, 0, 1e300, [1], true, {}]) cases.push([path, body(value), 400, param]);
@@ -175,7 +324,11 @@ test("bodies that are no JSON object of a bearable size are refused", async () =
   ];
   for (const [body, status, code] of cases) {
     const answer = await fetch(address + CHAT, { method: "POST", headers: { origin: address }, body });
-    expect([String(body).slice(0, 40), answer.status, ((await answer.json()) as ErrorReply).error.code]).toEqual([String(body).slice(0, 40), status, code]);
+    expect([String(body).slice(0, 40), answer.status, ((await answer.json()) as ErrorReply).error.code]).toEqual([
+      String(body).slice(0, 40),
+      status,
+      code,
+    ]);
   }
   // Brackets in strings are no depth.
   const brackets = { ...chat, messages: [{ role: "user", content: '[[["\\'.repeat(500) }] };
@@ -188,7 +341,10 @@ test("bodies that are no JSON object of a bearable size are refused", async () =
 
 test("an option widens it, and only by what it names", async () => {
   const { address } = await proxy({
-    fields: { "/chat/completions": ["user", "messages.content"], "/models/{model}:generateContent": ["generation_config.thinking_config"] },
+    fields: {
+      "/chat/completions": ["user", "messages.content"],
+      "/models/{model}:generateContent": ["generation_config.thinking_config"],
+    },
     maxChoices: 3,
     calls: ["/chat/completions", "/models/{model}:generateContent"],
     tokensField: "max_tokens",
@@ -197,7 +353,9 @@ test("an option widens it, and only by what it names", async () => {
   const body = { model: "small", user: "u", n: 3, messages: [{ role: "user", content: image }] };
   expect((await post(address, CHAT, body)).status).toBe(200);
   expect(JSON.parse(api.seen[0]!.body)).toEqual({ ...body, max_tokens: 4096 });
-  expect((await post(address, GEMINI, { contents: [], generationConfig: { thinkingConfig: { thinkingBudget: 0 } } })).status).toBe(200);
+  expect(
+    (await post(address, GEMINI, { contents: [], generationConfig: { thinkingConfig: { thinkingBudget: 0 } } })).status,
+  ).toBe(200);
   expect((await post(address, CHAT, { ...chat, metadata: {} })).status).toBe(400);
   expect((await post(address, CHAT, { ...chat, n: 4 })).status).toBe(400);
   expect((await post(address, "/responses", { model: "small", input: "a" })).status).toBe(404);
@@ -248,17 +406,26 @@ test("options are checked at the start", () => {
     [{ authorize: true }, /authorize/],
   ];
   for (const [change, message] of wrong) {
-    const make = (): unknown => createProxy({ ...good, ...change } as never);
+    const make = (): unknown => createProxy({ ...good, ...change });
     expect(make, JSON.stringify(change)).toThrow(TypeError);
     expect(make, JSON.stringify(change)).toThrow(message);
   }
   expect(() => createProxy(undefined as never)).toThrow("upstream");
-  createProxy({ ...good, origins: ["https://app.example:8443", "capacitor://localhost"], hosts: ["app.example", "[2001:db8::1]:80"], prefix: "/llm/v1/" });
+  createProxy({
+    ...good,
+    origins: ["https://app.example:8443", "capacitor://localhost"],
+    hosts: ["app.example", "[2001:db8::1]:80"],
+    prefix: "/llm/v1/",
+  });
 });
 
 test("the command line is as strict", () => {
   const run = (...args: string[]): { status: number | null; said: string } => {
-    const { status, stderr, stdout } = spawnSync("node", ["pkg/dist/proxy/cli.js", ...args], { cwd: root, encoding: "utf8", timeout: 20_000 });
+    const { status, stderr, stdout } = spawnSync("node", ["pkg/dist/proxy/cli.js", ...args], {
+      cwd: root,
+      encoding: "utf8",
+      timeout: 20_000,
+    });
     return { status, said: stderr + stdout };
   };
   const good = ["--upstream", "http://127.0.0.1:1", "--models", "small"];
@@ -282,11 +449,18 @@ test("the command line is as strict", () => {
 });
 
 test("it is reached by names it knows, and asked by pages that may", async () => {
-  const { address, port } = await proxy({ hosts: ["app.example"], origins: ["https://page.example"], key: "sk-12345678" });
+  const { address, port } = await proxy({
+    hosts: ["app.example"],
+    origins: ["https://page.example"],
+    key: "sk-12345678",
+  });
   const body = JSON.stringify(chat);
   const ask = async (headers: string, method = "POST", path = CHAT): Promise<string> => {
     const text = method === "POST" ? body : "";
-    const answer = await raw(port, `${method} ${path} HTTP/1.1\r\n${headers}\r\ncontent-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`);
+    const answer = await raw(
+      port,
+      `${method} ${path} HTTP/1.1\r\n${headers}\r\ncontent-length: ${text.length}\r\nconnection: close\r\n\r\n${text}`,
+    );
     return answer.slice(9, 12);
   };
   const cases: [string, string][] = [
@@ -315,23 +489,35 @@ test("it is reached by names it knows, and asked by pages that may", async () =>
   ];
   for (const [headers, status] of cases) expect([headers, await ask(headers)]).toEqual([headers, status]);
   // In the absolute form, that host is the one that counts.
-  expect(await ask(`Host: 127.0.0.1:${port}\r\nOrigin: http://evil.example`, "POST", `http://evil.example${CHAT}`)).toBe("421");
-  expect(await ask(`Host: evil.example\r\nOrigin: http://app.example`, "POST", `http://app.example${CHAT}`)).toBe("200");
+  expect(
+    await ask(`Host: 127.0.0.1:${port}\r\nOrigin: http://evil.example`, "POST", `http://evil.example${CHAT}`),
+  ).toBe("421");
+  expect(await ask(`Host: evil.example\r\nOrigin: http://app.example`, "POST", `http://app.example${CHAT}`)).toBe(
+    "200",
+  );
 
   const behind = await proxy({ hosts: ["app.example"], scheme: "https" });
   const tls = (origin: string): Promise<string> =>
-    raw(behind.port, `POST ${CHAT} HTTP/1.1\r\nhost: app.example\r\norigin: ${origin}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`);
+    raw(
+      behind.port,
+      `POST ${CHAT} HTTP/1.1\r\nhost: app.example\r\norigin: ${origin}\r\ncontent-length: ${body.length}\r\nconnection: close\r\n\r\n${body}`,
+    );
   expect((await tls("https://app.example")).slice(9, 12)).toBe("200");
   expect((await tls("http://app.example")).slice(9, 12)).toBe("403");
 });
 
 test("CORS is for pages that may ask, and says so on errors, too", async () => {
   const { address } = await proxy({ origins: ["https://page.example"], perMinute: 2 });
-  const cors = (answer: Response): (string | null)[] => ["access-control-allow-origin", "vary"].map((name) => answer.headers.get(name));
+  const cors = (answer: Response): (string | null)[] =>
+    ["access-control-allow-origin", "vary"].map((name) => answer.headers.get(name));
   const origin = "https://page.example";
   const preflight = await fetch(address + CHAT, {
     method: "OPTIONS",
-    headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "content-type, x-stainless-os, x-evil" },
+    headers: {
+      origin,
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "content-type, x-stainless-os, x-evil",
+    },
   });
   expect([preflight.status, ...cors(preflight)]).toEqual([204, origin, "origin, access-control-request-headers"]);
   expect(preflight.headers.get("access-control-allow-headers")).toMatch(/content-type.*x-stainless-os$/);
@@ -385,42 +571,68 @@ test("paths, methods and queries are those it knows", async () => {
 
 test("nothing of the visitor's goes upstream but what is needed there", async () => {
   const { address } = await proxy({ key: "sk-12345678" });
-  const headers = { cookie: "session=1", authorization: "Bearer visitor", "x-api-key": "v", referer: "https://x", "idempotency-key": "k", "anthropic-version": "2023-06-01" };
+  const headers = {
+    cookie: "session=1",
+    authorization: "Bearer visitor",
+    "x-api-key": "v",
+    referer: "https://x",
+    "idempotency-key": "k",
+    "anthropic-version": "2023-06-01",
+  };
   await post(address, CHAT, chat, headers);
   const seen = api.seen[0]!.headers;
-  expect(seen).toMatchObject({ authorization: "Bearer sk-12345678", "idempotency-key": "k", "anthropic-version": "2023-06-01", "content-type": "application/json" });
-  for (const name of ["cookie", "x-api-key", "referer", "origin", "x-forwarded-for"]) expect([name, seen[name]]).toEqual([name, undefined]);
+  expect(seen).toMatchObject({
+    authorization: "Bearer sk-12345678",
+    "idempotency-key": "k",
+    "anthropic-version": "2023-06-01",
+    "content-type": "application/json",
+  });
+  for (const name of ["cookie", "x-api-key", "referer", "origin", "x-forwarded-for"])
+    expect([name, seen[name]]).toEqual([name, undefined]);
 });
 
 test("each address may ask so often, counted from the trusted hops", async () => {
   const { address } = await proxy({ trustedHops: 1, perMinute: 2 });
   const statuses: number[] = [];
-  for (let i = 0; i < 4; i++) statuses.push((await post(address, CHAT, chat, { "x-forwarded-for": `6.6.6.${i}, 9.9.9.9` })).status);
+  for (let i = 0; i < 4; i++)
+    statuses.push((await post(address, CHAT, chat, { "x-forwarded-for": `6.6.6.${i}, 9.9.9.9` })).status);
   expect(statuses).toEqual([200, 200, 429, 429]);
   const over = await post(address, CHAT, chat, { "x-forwarded-for": "9.9.9.9" });
   expect(Number(over.headers.get("retry-after-ms"))).toBeGreaterThan(1000);
   // Others are not touched by it, and neither are addresses of another /64.
-  const six = async (last: string): Promise<number> => (await post(address, CHAT, chat, { "x-forwarded-for": last })).status;
-  expect([await six("2001:db8::1"), await six("2001:db8::ffff:2"), await six("2001:db8:0:0:9::3"), await six("2001:db8:0:1::1")]).toEqual([200, 200, 429, 200]);
-  expect([await six("::ffff:9.9.9.9"), await six("9.9.9.9:4711"), await six("[::ffff:0909:0909]:1")]).toEqual([429, 429, 429]);
+  const six = async (last: string): Promise<number> =>
+    (await post(address, CHAT, chat, { "x-forwarded-for": last })).status;
+  expect([
+    await six("2001:db8::1"),
+    await six("2001:db8::ffff:2"),
+    await six("2001:db8:0:0:9::3"),
+    await six("2001:db8:0:1::1"),
+  ]).toEqual([200, 200, 429, 200]);
+  expect([await six("::ffff:9.9.9.9"), await six("9.9.9.9:4711"), await six("[::ffff:0909:0909]:1")]).toEqual([
+    429, 429, 429,
+  ]);
 
   const direct = await proxy({ perMinute: 2 });
   const spoofed: number[] = [];
-  for (let i = 0; i < 3; i++) spoofed.push((await post(direct.address, CHAT, chat, { "x-forwarded-for": `6.6.6.${i}` })).status);
+  for (let i = 0; i < 3; i++)
+    spoofed.push((await post(direct.address, CHAT, chat, { "x-forwarded-for": `6.6.6.${i}` })).status);
   expect(spoofed).toEqual([200, 200, 429]);
 
   const all = await proxy({ trustedHops: 1, totalPerMinute: 2 });
   const together: number[] = [];
-  for (let i = 0; i < 3; i++) together.push((await post(all.address, CHAT, chat, { "x-forwarded-for": `6.6.6.${i}` })).status);
+  for (let i = 0; i < 3; i++)
+    together.push((await post(all.address, CHAT, chat, { "x-forwarded-for": `6.6.6.${i}` })).status);
   expect(together).toEqual([200, 200, 429]);
 });
 
 test("requests of other sites are refused before they count, and GETs do not spend what may be POSTed", async () => {
   const { address } = await proxy({ perMinute: 1, key: "sk-12345678" });
-  const get = async (headers: Record<string, string>): Promise<number> => (await fetch(`${address}/models`, { headers })).status;
+  const get = async (headers: Record<string, string>): Promise<number> =>
+    (await fetch(`${address}/models`, { headers })).status;
   for (const site of ["cross-site", "same-site", "same-site"]) expect(await get({ "sec-fetch-site": site })).toBe(403);
   for (let i = 0; i < 3; i++) expect(await get({ origin: "https://evil.example" })).toBe(403);
-  for (let i = 0; i < 3; i++) expect((await post(address, CHAT, chat, { origin: "https://evil.example" })).status).toBe(403);
+  for (let i = 0; i < 3; i++)
+    expect((await post(address, CHAT, chat, { origin: "https://evil.example" })).status).toBe(403);
   expect(api.seen).toEqual([]);
   expect([await get({ "sec-fetch-site": "same-origin" }), await get({})]).toEqual([200, 429]);
   expect((await post(address, CHAT, chat)).status).toBe(200);
@@ -443,7 +655,14 @@ test("addresses are told apart by household, and their table is bounded", () => 
   ];
   for (const [address, house] of cases) expect([address, neighbourhood(address)]).toEqual([address, house]);
   expect(neighbourhood("x".repeat(10_000))).toHaveLength(64);
-  expect([askedFrom("a, b, c", 1, "d"), askedFrom("a, b, c", 3, "d"), askedFrom("a, b, c", 4, "d"), askedFrom("a,", 1, "d"), askedFrom(null, 1, "d"), askedFrom("a", 0, "d")]).toEqual(["c", "a", "d", "d", "d", "d"]);
+  expect([
+    askedFrom("a, b, c", 1, "d"),
+    askedFrom("a, b, c", 3, "d"),
+    askedFrom("a, b, c", 4, "d"),
+    askedFrom("a,", 1, "d"),
+    askedFrom(null, 1, "d"),
+    askedFrom("a", 0, "d"),
+  ]).toEqual(["c", "a", "d", "d", "d", "d"]);
 
   let now = 0;
   const buckets = new Buckets(60, 100, () => now);
@@ -462,30 +681,62 @@ test("addresses are told apart by household, and their table is bounded", () => 
 test("of the API's errors comes back what helps, and nothing that names the owner", async () => {
   const key = "sk-proj-AbCdEfGhIjKlMnOp";
   const { address } = await proxy({ key });
-  const secret = "Incorrect API key provided: sk-proj-****MnOp. See https://platform.example/account in organization org-AbC123xyz";
-  const json = (status: number, error: unknown, headers = {}) => async (): Promise<[Response, ErrorReply]> => {
-    api.answer = (response) => response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(error));
-    const answer = await post(address, CHAT, chat);
-    return [answer, (await answer.json()) as ErrorReply];
-  };
+  const secret =
+    "Incorrect API key provided: sk-proj-****MnOp. See https://platform.example/account in organization org-AbC123xyz";
+  const json =
+    (status: number, error: unknown, headers = {}) =>
+    async (): Promise<[Response, ErrorReply]> => {
+      api.answer = (response) =>
+        response.writeHead(status, { "content-type": "application/json", ...headers }).end(JSON.stringify(error));
+      const answer = await post(address, CHAT, chat);
+      return [answer, (await answer.json()) as ErrorReply];
+    };
   for (const status of [401, 403]) {
-    const [answer, { error }] = await json(status, { error: { message: secret, type: "invalid_request_error", code: "invalid_api_key" } })();
+    const [answer, { error }] = await json(status, {
+      error: { message: secret, type: "invalid_request_error", code: "invalid_api_key" },
+    })();
     expect([answer.status, error.code]).toEqual([status, "upstream_refused"]);
     expect(error.message).toContain("access");
     expect(JSON.stringify(error)).not.toMatch(/sk-|MnOp|org-|platform/);
   }
-  const [limited, { error: limit }] = await json(429, { error: { message: `Rate limit for gpt in organization org-AbC123xyz`, type: "tokens", code: "insufficient_quota" } }, { "retry-after": "7", "x-should-retry": "false" })();
-  expect([limited.status, limited.headers.get("retry-after"), limited.headers.get("x-should-retry"), limit.code, limit.type]).toEqual([429, "7", "false", "insufficient_quota", "tokens"]);
+  const [limited, { error: limit }] = await json(
+    429,
+    {
+      error: {
+        message: `Rate limit for gpt in organization org-AbC123xyz`,
+        type: "tokens",
+        code: "insufficient_quota",
+      },
+    },
+    { "retry-after": "7", "x-should-retry": "false" },
+  )();
+  expect([
+    limited.status,
+    limited.headers.get("retry-after"),
+    limited.headers.get("x-should-retry"),
+    limit.code,
+    limit.type,
+  ]).toEqual([429, "7", "false", "insufficient_quota", "tokens"]);
   expect(limit.message).not.toContain("org-");
-  const [google] = await json(429, [{ error: { code: 429, status: "RESOURCE_EXHAUSTED", message: "projects/123456", details: [{ retryDelay: "46s" }] } }])();
+  const [google] = await json(429, [
+    {
+      error: { code: 429, status: "RESOURCE_EXHAUSTED", message: "projects/123456", details: [{ retryDelay: "46s" }] },
+    },
+  ])();
   expect([google.status, google.headers.get("retry-after-ms")]).toEqual([429, "46000"]);
   const [broken, { error: own }] = await json(500, { error: { message: secret } })();
   expect([broken.status, own.type, own.message.includes("org-")]).toEqual([500, "api_error", false]);
   const [bad, { error: why }] = await json(400, {
-    error: { message: `Unsupported value for temperature by ${key.slice(3, 15)} of org-AbC123xyz (me@corp.example), see https://x.example/y`, param: "temperature", code: "unsupported_value" },
+    error: {
+      message: `Unsupported value for temperature by ${key.slice(3, 15)} of org-AbC123xyz (me@corp.example), see https://x.example/y`,
+      param: "temperature",
+      code: "unsupported_value",
+    },
   })();
   expect([bad.status, why.param, why.code]).toEqual([400, "temperature", "unsupported_value"]);
-  expect(why.message).toBe("the API refused the request with status 400: Unsupported value for temperature by [removed] of [removed] ([removed]), see [removed]");
+  expect(why.message).toBe(
+    "the API refused the request with status 400: Unsupported value for temperature by [removed] of [removed] ([removed]), see [removed]",
+  );
 
   const odd: [number, Record<string, string>, string, number, string][] = [
     [200, { "content-type": "text/html" }, "<script>alert(1)</script>", 502, "upstream_not_json"],
@@ -500,7 +751,11 @@ test("of the API's errors comes back what helps, and nothing that names the owne
     const answer = await post(address, CHAT, chat);
     const { error } = (await answer.json()) as ErrorReply;
     expect([status, answer.status, error.code ?? ""]).toEqual([status, expected, code]);
-    expect(["content-type", "x-content-type-options", "cache-control", "set-cookie", "server"].map((name) => answer.headers.get(name))).toEqual(["application/json", "nosniff", "no-store, no-transform", null, null]);
+    expect(
+      ["content-type", "x-content-type-options", "cache-control", "set-cookie", "server"].map((name) =>
+        answer.headers.get(name),
+      ),
+    ).toEqual(["application/json", "nosniff", "no-store, no-transform", null, null]);
   }
 });
 
@@ -516,18 +771,28 @@ test("no reply carries the key, however it is cut", async () => {
     response.end();
   };
   const hidden = "*".repeat(key.length);
-  expect(await (await post(address, CHAT, chat)).text()).toBe(`data: {"error":"${hidden} sk-sk-secret-${hidden}"}\n\ndata: sk-se`);
+  expect(await (await post(address, CHAT, chat)).text()).toBe(
+    `data: {"error":"${hidden} sk-sk-secret-${hidden}"}\n\ndata: sk-se`,
+  );
   // Whatever is not the key passes at once.
   const veil = new Veil("abcab");
   const through = (piece: string): string => new TextDecoder().decode(veil.next(new TextEncoder().encode(piece)));
-  expect([through("xyz"), through("ab"), through("x"), through("abca"), through("bcab"), through("ab")]).toEqual(["xyz", "", "abx", "", "*****c", "ab"]);
+  expect([through("xyz"), through("ab"), through("x"), through("abca"), through("bcab"), through("ab")]).toEqual([
+    "xyz",
+    "",
+    "abx",
+    "",
+    "*****c",
+    "ab",
+  ]);
   expect(new TextDecoder().decode(veil.rest())).toBe("ab");
   expect(scrubbed("x".repeat(5000), key).length).toBeLessThan(600);
 });
 
 test("the list of models is of those that may be asked", async () => {
   const { address } = await proxy({ models: ["small", "large"] });
-  api.answer = (response) => response.writeHead(200, { "content-type": "application/json" }).end('{"data":[{"id":"ft:gpt:corp::secret"}]}');
+  api.answer = (response) =>
+    response.writeHead(200, { "content-type": "application/json" }).end('{"data":[{"id":"ft:gpt:corp::secret"}]}');
   const answer = (await (await fetch(`${address}/models`)).json()) as { data: { id: string }[] };
   expect(answer.data.map(({ id }) => id)).toEqual(["small", "large"]);
   expect(api.seen.map(({ url }) => url)).toEqual(["/models"]);
@@ -553,11 +818,17 @@ test("replies are bounded, in bytes and in time", async () => {
   // Nobody reads what is sent.
   const { port, server } = running[0]!;
   const deaf = connect(port, "127.0.0.1").pause();
-  api.answer = (response) => void response.writeHead(200, { "content-type": "text/event-stream" }).write("x".repeat(90_000));
+  api.answer = (response) =>
+    void response.writeHead(200, { "content-type": "text/event-stream" }).write("x".repeat(90_000));
   const body = JSON.stringify(stream);
-  for (let i = 0; i < 100; i++) deaf.write(`POST ${CHAT} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\norigin: ${address}\r\ncontent-length: ${body.length}\r\n\r\n${body}`);
+  for (let i = 0; i < 100; i++)
+    deaf.write(
+      `POST ${CHAT} HTTP/1.1\r\nhost: 127.0.0.1:${port}\r\norigin: ${address}\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    );
   deaf.on("error", () => {});
-  await expect.poll(() => new Promise((resolve) => server.getConnections((_, open) => resolve(open))), { timeout: 20_000 }).toBe(0);
+  await expect
+    .poll(() => new Promise((resolve) => server.getConnections((_, open) => resolve(open))), { timeout: 20_000 })
+    .toBe(0);
   deaf.destroy();
   const nowhere = await proxy({}, "http://127.0.0.1:1");
   expect((await post(nowhere.address, CHAT, chat)).status).toBe(502);
@@ -567,7 +838,12 @@ test("whoever goes away ends the request upstream, before its headers and in its
   const { address } = await proxy();
   const streaming = new AbortController();
   api.answer = (response) => response.writeHead(200, { "content-type": "text/event-stream" }).write("data: x\n\n");
-  const answer = await fetch(address + CHAT, { method: "POST", headers: { origin: address }, body: JSON.stringify(chat), signal: streaming.signal });
+  const answer = await fetch(address + CHAT, {
+    method: "POST",
+    headers: { origin: address },
+    body: JSON.stringify(chat),
+    signal: streaming.signal,
+  });
   // The first piece is here although the reply is not over.
   const piece = await answer.body!.getReader().read();
   expect(new TextDecoder().decode(piece.value)).toBe("data: x\n\n");
@@ -576,7 +852,12 @@ test("whoever goes away ends the request upstream, before its headers and in its
 
   api.answer = () => {};
   const waiting = new AbortController();
-  const asked = fetch(address + CHAT, { method: "POST", headers: { origin: address }, body: JSON.stringify(chat), signal: waiting.signal });
+  const asked = fetch(address + CHAT, {
+    method: "POST",
+    headers: { origin: address },
+    body: JSON.stringify(chat),
+    signal: waiting.signal,
+  });
   await expect.poll(() => api.seen.length).toBe(2);
   waiting.abort();
   await expect(asked).rejects.toThrow();
@@ -584,7 +865,9 @@ test("whoever goes away ends the request upstream, before its headers and in its
 });
 
 test("it asks who is there", async () => {
-  const { address } = await proxy({ authorize: ({ headers, context }) => headers.get("x-user") === "ann" && (context as { url: string }).url === CHAT });
+  const { address } = await proxy({
+    authorize: ({ headers, context }) => headers.get("x-user") === "ann" && (context as { url: string }).url === CHAT,
+  });
   expect((await post(address, CHAT, chat)).status).toBe(401);
   expect((await post(address, CHAT, chat, { "x-user": "ann" })).status).toBe(200);
   const errors: unknown[] = [];
@@ -622,7 +905,10 @@ test("it speaks HTTP/2, and keeps connections that are whole", async () => {
     };
     expect(await ask({})).toEqual([200, expect.stringContaining("choices")]);
     expect(await ask({ origin: "https://evil.example" })).toEqual([403, expect.stringContaining("unknown_origin")]);
-    expect(await ask({ ":authority": "evil.example", origin: "http://evil.example" })).toEqual([421, expect.stringContaining("unknown_host")]);
+    expect(await ask({ ":authority": "evil.example", origin: "http://evil.example" })).toEqual([
+      421,
+      expect.stringContaining("unknown_host"),
+    ]);
   } finally {
     session.close();
     server.close();
@@ -633,17 +919,40 @@ test("it speaks HTTP/2, and keeps connections that are whole", async () => {
     await body?.cancel();
     return headers.get("connection");
   };
-  expect([await kept(fetch(`${own}/models`)), await kept(post(own, CHAT, chat)), await kept(post(own, CHAT, { ...chat, n: 9 }))]).toEqual(["keep-alive", "keep-alive", "keep-alive"]);
+  expect([
+    await kept(fetch(`${own}/models`)),
+    await kept(post(own, CHAT, chat)),
+    await kept(post(own, CHAT, { ...chat, n: 9 })),
+  ]).toEqual(["keep-alive", "keep-alive", "keep-alive"]);
 });
 
 test("the core needs nothing but a Request", async () => {
-  const ask = createProxy({ upstream: api.address, models: ["small"], prefix: "/llm", hosts: ["app.example"], perMinute: 2 });
+  const ask = createProxy({
+    upstream: api.address,
+    models: ["small"],
+    prefix: "/llm",
+    hosts: ["app.example"],
+    perMinute: 2,
+  });
   const request = (): Request =>
-    new Request("https://app.example/llm/chat/completions", { method: "POST", headers: { origin: "https://app.example" }, body: JSON.stringify(chat) });
+    new Request("https://app.example/llm/chat/completions", {
+      method: "POST",
+      headers: { origin: "https://app.example" },
+      body: JSON.stringify(chat),
+    });
   expect([(await ask(request())).status, (await ask(request())).status]).toEqual([200, 200]);
   // Without an address, all callers share what one may ask.
   expect((await ask(request())).status).toBe(429);
   expect((await ask(request(), { address: "192.0.2.1" })).status).toBe(200);
-  expect((await ask(new Request("https://evil.example/llm/chat/completions", { method: "POST", headers: { origin: "https://evil.example" }, body: "{}" }))).status).toBe(421);
+  expect(
+    (
+      await ask(
+        new Request("https://evil.example/llm/chat/completions", {
+          method: "POST",
+          headers: { origin: "https://evil.example" },
+          body: "{}",
+        }),
+      )
+    ).status,
+  ).toBe(421);
 });
-

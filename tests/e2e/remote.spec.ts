@@ -85,7 +85,12 @@ test.describe("a failing remote", () => {
   ];
   for (const [fault, code] of FAULTS) {
     test(`(${fault}) leaves the best local answer, or a clear error`, async ({ page, harness, faults }) => {
-      const remote = { provider: "openai", baseUrl: `${faults.address}/${fault}`, model: "m", timeoutMs: 1500 } as const;
+      const remote = {
+        provider: "openai",
+        baseUrl: `${faults.address}/${fault}`,
+        model: "m",
+        timeoutMs: 1500,
+      } as const;
       await ready(page, harness.address, { remote, policy: { maxRetries: 0 } });
       faults.requests = [];
       const { answer } = await run(page, "sentiment", UNSURE);
@@ -118,7 +123,10 @@ test("headers come from the page's callback, before every request", async ({ pag
     async ([unsure, baseUrl]) => {
       let n = 0;
       const remote = { provider: "openai", baseUrl, model: "m" };
-      const ai = await window.create({ mode: "only-remote", remote: { ...remote, headers: async () => ({ authorization: `Bearer ${++n}` }) } });
+      const ai = await window.create({
+        mode: "only-remote",
+        remote: { ...remote, headers: async () => ({ authorization: `Bearer ${++n}` }) },
+      });
       await ai.run("sentiment", unsure);
       await ai.run("sentiment", `${unsure}!`);
       const failing = async (): Promise<never> => {
@@ -159,9 +167,18 @@ test("offline, the remote is not even tried", async ({ page, context, harness })
   expect(answer!.attempts.at(-1)).toMatchObject({ on: "remote", outcome: "skipped", code: "offline" });
 });
 
-test("offline, with neither the model nor the remote to be had, the file is named that is missing", async ({ page, context, harness, faults, expected }) => {
+test("offline, with neither the model nor the remote to be had, the file is named that is missing", async ({
+  page,
+  context,
+  harness,
+  faults,
+  expected,
+}) => {
   expected.push(/ERR_INTERNET_DISCONNECTED|ERR_FAILED/);
-  await ready(page, harness.address, { cache: "none", remote: { provider: "openai", baseUrl: "https://llm.example/v1", model: "m" } });
+  await ready(page, harness.address, {
+    cache: "none",
+    remote: { provider: "openai", baseUrl: "https://llm.example/v1", model: "m" },
+  });
   await context.setOffline(true);
   const offline = (await run(page, "spam", "Win money now, in ten easy steps!")).error!;
   expect(offline).toMatchObject({ code: "bundle_unreachable" });
@@ -172,7 +189,12 @@ test("offline, with neither the model nor the remote to be had, the file is name
   await open(page, harness.address);
   await page.evaluate(
     async ([address, policy]) => {
-      window.ai = await window.create({ bundle: "/broken/missing-file/", cache: "none", policy, remote: { provider: "openai", baseUrl: `${address}/500`, model: "m" } });
+      window.ai = await window.create({
+        bundle: "/broken/missing-file/",
+        cache: "none",
+        policy,
+        remote: { provider: "openai", baseUrl: `${address}/500`, model: "m" },
+      });
     },
     [faults.address, { maxRetries: 0, breakerFailures: 1, breakerOpenMs: 60_000 }] as const,
   );

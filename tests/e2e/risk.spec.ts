@@ -58,7 +58,7 @@ test("a task's card comes with its evaluation", async ({ page, harness }) => {
   const card = await page.evaluate(() => window.ai.card("spam"));
   expect(card.task).toBe("spam");
   expect(card.markdown).toContain("model-index:");
-  expect(card.evaluation).toMatchObject({ task: "spam", accuracy: { n: expect.any(Number) as number } });
+  expect(card.evaluation).toMatchObject({ task: "spam", accuracy: { n: expect.any(Number) as unknown } });
   const code = await page.evaluate(() => window.ai.card("nothing").catch((e: { code: string }) => e.code));
   expect(code).toBe("unknown_task");
 });
@@ -71,7 +71,10 @@ test("drifting inputs and broken promises raise an event, and end the guarantee"
       const ai = await window.create({ mode: "only-local", onDrift: (e: (typeof events)[0]) => events.push(e) });
       const before = await ai.run("language", german);
       // The same sure input over and over is nothing like the calibration data.
-      await ai.runBatch("language", Array.from({ length: 400 }, () => german));
+      await ai.runBatch(
+        "language",
+        Array.from({ length: 400 }, () => german),
+      );
       const after = await ai.run("language", german);
       const status = await ai.drift("language");
       // Another instance, whose audited answers are all wrong.

@@ -23,7 +23,7 @@ export class Child {
   static start(program: string, args: string[]): Promise<Child> {
     const child = spawn(program, args, { cwd: root, stdio: ["pipe", "pipe", "inherit"] });
     return new Promise((resolve, reject) => {
-      createInterface({ input: child.stdout! }).on("line", (line) => {
+      createInterface({ input: child.stdout }).on("line", (line) => {
         const address = /^listening on (\S+)/.exec(line)?.[1];
         if (address) resolve(new Child(address, child));
       });
@@ -121,7 +121,9 @@ const HARNESS = "<!doctype html><meta charset=utf-8><title>harness</title><link 
  * a test's own texts and folders.
  */
 export async function startHarness(pkg: string, llm: string): Promise<Local> {
-  const { createNodeProxy } = (await import(join(pkg, "proxy/node.js"))) as typeof import("../../pkg/dist/proxy/node.js");
+  const { createNodeProxy } = (await import(
+    join(pkg, "proxy/node.js")
+  )) as typeof import("../../pkg/dist/proxy/node.js");
   const proxy = createNodeProxy({ upstream: llm, models: ["smollm2-135m"], prefix: "/llm/v1", perMinute: 1000 });
   return Local.start((request, response, path, local) => {
     const folder = [...local.folders].find(([under]) => path.startsWith(under));
@@ -133,9 +135,11 @@ export async function startHarness(pkg: string, llm: string): Promise<Local> {
     else if (path.startsWith("/pkg/")) sendFile(response, join(pkg, path.slice(5)));
     else if (path.startsWith("/held/")) void local.gate.then(() => sendFile(response, join(pkg, path.slice(6))));
     else if (path.startsWith("/models/")) sendFile(response, join(root, path));
-    else if (path.startsWith("/nest")) sendFile(response, join(root, "models", path.replace(/^\/nest(-old)?\/(v2\/)?/, "")));
+    else if (path.startsWith("/nest"))
+      sendFile(response, join(root, "models", path.replace(/^\/nest(-old)?\/(v2\/)?/, "")));
     else if (path === "/onnx/manifest.json") response.setHeader("content-type", "application/json").end(onnxManifest());
-    else if (path.startsWith("/onnx/")) sendFile(response, join(root, "models", path.endsWith(".onnx") ? path : path.replace("/onnx/", "")));
+    else if (path.startsWith("/onnx/"))
+      sendFile(response, join(root, "models", path.endsWith(".onnx") ? path : path.replace("/onnx/", "")));
     else if (path.startsWith("/files/")) sendFile(response, local.files[Number(path.slice(7))] ?? "");
     else if (path.startsWith("/broken/")) breakage(response, path);
     else response.writeHead(404).end("not found");
@@ -234,10 +238,20 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     seen.set(path, count);
     const parts: Buffer[] = [];
     request.on("data", (part: Buffer) => parts.push(part));
-    request.on("end", () => void pass(fault, count, `/${rest.join("/")}`, Buffer.concat(parts), response).catch(() => response.destroy()));
+    request.on(
+      "end",
+      () =>
+        void pass(fault, count, `/${rest.join("/")}`, Buffer.concat(parts), response).catch(() => response.destroy()),
+    );
   });
 
-  async function pass(fault: string, count: number, path: string, body: Buffer, response: ServerResponse): Promise<void> {
+  async function pass(
+    fault: string,
+    count: number,
+    path: string,
+    body: Buffer,
+    response: ServerResponse,
+  ): Promise<void> {
     response.setHeader("access-control-expose-headers", "retry-after, retry-after-ms");
     const gone = new AbortController();
     response.once("close", () => gone.abort());
@@ -252,7 +266,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     if (fault === "latency") await wait(400);
     const answer = await fetch(state.upstream + path, {
       method: "POST",
-      body,
+      body: new Uint8Array(body),
       headers: { "content-type": "application/json", "anthropic-version": "2023-06-01" },
       signal: gone.signal,
     });
@@ -260,7 +274,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     state.open += 1;
     response.once("close", () => (state.open -= 1));
     let given = 0;
-    for await (const part of answer.body!) {
+    for await (const part of answer.body as unknown as AsyncIterable<Uint8Array>) {
       switch (fault) {
         // One byte at a time: characters, frames and JSON are cut everywhere.
         case "bytes":

@@ -9,7 +9,13 @@ test("its policy is in the page and in the header, which binds workers and frame
   const header = answer!.headers()["content-security-policy"]!;
   const meta = await page.locator('meta[http-equiv="Content-Security-Policy"]').getAttribute("content");
   expect(header).toBe(`${meta}; frame-ancestors 'none'`);
-  for (const rule of ["base-uri 'none'", "form-action 'none'", "object-src 'none'", "script-src 'self' 'wasm-unsafe-eval'"]) expect(meta).toContain(rule);
+  for (const rule of [
+    "base-uri 'none'",
+    "form-action 'none'",
+    "object-src 'none'",
+    "script-src 'self' 'wasm-unsafe-eval'",
+  ])
+    expect(meta).toContain(rule);
   for (const path of ["sw.js", "models/manifest.json"]) {
     expect((await fetch(site.address + path)).headers.get("content-security-policy")).toBe(header);
   }
@@ -26,11 +32,19 @@ test("paths that are none are refused, and it lives", async ({ site }) => {
   const port = Number(new URL(site.address).port);
   for (const target of ["//", "//evil.example/%2e%2e", "/%E0%A4%A", "*"]) {
     const answer = await raw(port, `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n`);
-    expect([target, answer.slice(9, 12), /content-type: application\/json/i.test(answer)]).toEqual([target, "400", true]);
+    expect([target, answer.slice(9, 12), /content-type: application\/json/i.test(answer)]).toEqual([
+      target,
+      "400",
+      true,
+    ]);
   }
   for (const path of ["nothing-here", "models/", "models", "..%2f..%2fpackage.json", ".git/config"]) {
     const answer = await fetch(site.address + path);
-    expect([path, answer.status, answer.headers.get("content-type")]).toEqual([path, expect.any(Number), "application/json"]);
+    expect([path, answer.status, answer.headers.get("content-type")]).toEqual([
+      path,
+      expect.any(Number),
+      "application/json",
+    ]);
     expect([400, 403, 404]).toContain(answer.status);
   }
   expect((await fetch(site.address, { method: "POST" })).status).toBe(405);
@@ -46,7 +60,11 @@ test("a token goes only to the address beside which it was typed", async ({ page
   try {
     await page.goto(site.address);
     await expect(page.locator("#fallback-status")).toContainText("smollm2-135m");
-    const [address, token, status] = [page.locator("#base-url"), page.locator("#token"), page.locator("#fallback-status")];
+    const [address, token, status] = [
+      page.locator("#base-url"),
+      page.locator("#token"),
+      page.locator("#fallback-status"),
+    ];
     await address.fill(`${other.address}/first`);
     await token.fill("secret-1");
     await page.locator("#test").click();

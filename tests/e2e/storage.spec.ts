@@ -54,20 +54,26 @@ test("instances with different names share nothing", async ({ page, harness, fau
       await two.forgetExamples();
       const third = await make("one");
       codes.one.push(await code(third, text));
-      const report = async (ai: SmallFirst) => ({ usage: (await ai.usage()).total.requests, rows: (await ai.exportExamples()).length });
+      const report = async (ai: SmallFirst) => ({
+        usage: (await ai.usage()).total.requests,
+        rows: (await ai.exportExamples()).length,
+      });
       await third.prepare(["language"]);
       await two.prepare(["language"]);
       return {
         codes,
         one: await report(third),
         two: await report(two),
-        databases: (await indexedDB.databases()).map((database) => database.name).sort(),
+        databases: (await indexedDB.databases()).map((database) => database.name ?? "").sort(),
         caches: (await caches.keys()).map((name) => name.replace(location.origin, "")).sort(),
       };
     },
     [remoteOf(faults.address), TEXT] as const,
   );
-  expect(seen.codes).toEqual({ one: ["false", "true", "false", "over_budget", "true", "true"], two: ["false", "true"] });
+  expect(seen.codes).toEqual({
+    one: ["false", "true", "false", "over_budget", "true", "true"],
+    two: ["false", "true"],
+  });
   expect(seen.one).toEqual({ usage: 2, rows: 2 });
   expect(seen.two).toEqual({ usage: 1, rows: 0 });
   expect(seen.databases).toEqual(["smallfirst-one", "smallfirst-two"]);
@@ -77,7 +83,7 @@ test("instances with different names share nothing", async ({ page, harness, fau
 test("the name is checked, and there is a usual one", async ({ page, harness }) => {
   await open(page, harness.address);
   for (const storage of ["", "Upper", "two words", "a/b", "ä", "x".repeat(65), 7, null, {}]) {
-    expect(await refused(page, { storage }), String(storage)).toMatchObject({ code: "invalid_option" });
+    expect(await refused(page, { storage }), JSON.stringify(storage)).toMatchObject({ code: "invalid_option" });
   }
   expect(await refused(page, { cache: "no" })).toMatchObject({ code: "invalid_option" });
   expect(await page.evaluate(() => caches.keys())).toEqual([]);
@@ -92,7 +98,11 @@ test("the name is checked, and there is a usual one", async ({ page, harness }) 
 test("a kept answer that was altered is none", async ({ page, harness, faults }) => {
   faults.requests = [];
   const posts = (): number => faults.requests.filter((r) => r.startsWith("POST")).length;
-  const options = { remote: remoteOf(faults.address), mode: "only-remote", answerCache: { persist: true, days: 7 } } as const;
+  const options = {
+    remote: remoteOf(faults.address),
+    mode: "only-remote",
+    answerCache: { persist: true, days: 7 },
+  } as const;
   const ask = async () => {
     await ready(page, harness.address, options);
     return (await run(page, "sentiment", TEXT)).answer;
@@ -131,7 +141,12 @@ test("a kept answer that was altered is none", async ({ page, harness, faults })
 
 test("a budget whose book cannot be read is spent, for the day", async ({ page, harness, faults }) => {
   faults.requests = [];
-  const options = { remote: remoteOf(faults.address), mode: "only-remote", budget: { requestsPerDay: 5 }, answerCache: { entries: 0 } } as const;
+  const options = {
+    remote: remoteOf(faults.address),
+    mode: "only-remote",
+    budget: { requestsPerDay: 5 },
+    answerCache: { entries: 0 },
+  } as const;
   const ask = async () => {
     await ready(page, harness.address, options);
     return run(page, "sentiment", TEXT);
@@ -160,12 +175,16 @@ test("examples that were altered are not shown", async ({ page, harness, faults 
     opened.result.close();
     return keys.result.map(String).find((key) => key.startsWith("learned/"))!;
   });
-  expect(await alter(page, key, '"label":"positive"', '"label":"<img src=x onerror=alert(1)>"')).toContain('"label":"positive"');
+  expect(await alter(page, key, '"label":"positive"', '"label":"<img src=x onerror=alert(1)>"')).toContain(
+    '"label":"positive"',
+  );
   await ready(page, harness.address);
   expect(await page.evaluate(() => window.ai.exportExamples())).toEqual([]);
   await alter(page, key, "<img src=x onerror=alert(1)>", "positive");
   await ready(page, harness.address);
-  expect(await page.evaluate(() => window.ai.exportExamples())).toMatchObject([{ task: "sentiment", label: "positive", input: TEXT }]);
+  expect(await page.evaluate(() => window.ai.exportExamples())).toMatchObject([
+    { task: "sentiment", label: "positive", input: TEXT },
+  ]);
   // An index that says there are more pieces than any number of reads would find.
   await alter(page, "learned", '"pieces":', '"pieces":18446744073709');
   await ready(page, harness.address);

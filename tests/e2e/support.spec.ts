@@ -15,7 +15,8 @@ async function lacking(page: Page, harness: Local, script: string): Promise<void
   await open(page, harness.address);
   await page.evaluate(() => {
     const create = window.create;
-    window.create = (options) => create({ worker: () => new Worker("/lacking/worker.js", { type: "module" }), ...options });
+    window.create = (options) =>
+      create({ worker: () => new Worker("/lacking/worker.js", { type: "module" }), ...options });
   });
 }
 

@@ -85,9 +85,15 @@ test("an alarm outlives the worker, and so do audits", async ({ page, harness })
   const before = await page.evaluate(
     async ([german]) => {
       window.drifts = [];
-      window.ai = await window.create({ mode: "only-local", onDrift: (drift: (typeof window.drifts)[0]) => window.drifts.push(drift) });
+      window.ai = await window.create({
+        mode: "only-local",
+        onDrift: (drift: (typeof window.drifts)[0]) => window.drifts.push(drift),
+      });
       const first = await window.ai.run("language", german);
-      await window.ai.runBatch("language", Array.from({ length: 400 }, () => german));
+      await window.ai.runBatch(
+        "language",
+        Array.from({ length: 400 }, () => german),
+      );
       for (const correct of [true, false, true]) await window.ai.audit(first, correct);
       return { guaranteed: first.guaranteed, told: window.drifts.length, drift: await window.ai.drift("language") };
     },
@@ -103,7 +109,10 @@ test("an alarm outlives the worker, and so do audits", async ({ page, harness })
   await crash(page);
   const { answer } = await run(page, "language", GERMAN);
   expect(answer).toMatchObject({ reason: "confident", guaranteed: false });
-  const after = await page.evaluate(async () => ({ told: window.drifts.length, drift: await window.ai.drift("language") }));
+  const after = await page.evaluate(async () => ({
+    told: window.drifts.length,
+    drift: await window.ai.drift("language"),
+  }));
   expect(after.drift).toMatchObject([{ alarmed: true, observed: 402 }, { observed: 3 }]);
   expect(after.drift[1]).toEqual(before.drift[1]);
   expect(after.told).toBe(1);
@@ -120,20 +129,27 @@ test("with another bundle at the same address, monitors begin anew", async ({ pa
   expect(await page.evaluate(() => window.ai.drift("language"))).toEqual([]);
 });
 
-test("a worker too busy to hear of an abort is replaced, and the other calls are answered", async ({ page, harness }) => {
+test("a worker too busy to hear of an abort is replaced, and the other calls are answered", async ({
+  page,
+  harness,
+}) => {
   await ready(page, harness.address, { mode: "only-local" });
   await run(page, "language", GERMAN);
   const inputs = [...new TextEncoder().encode("<!doctype html><html><body><p>Hello</p></body></html>")];
   await occupy(page);
   const others = Promise.all([run(page, "language", GERMAN), run(page, "file-type", inputs)]);
   const aborted = await page.evaluate(async (german) => {
-    const reason = await window.ai.run("language", german, { signal: AbortSignal.timeout(300) }).catch((thrown: Error) => thrown.name);
+    const reason = await window.ai
+      .run("language", german, { signal: AbortSignal.timeout(300) })
+      .catch((thrown: Error) => thrown.name);
     return reason;
   }, GERMAN);
   expect(aborted).toBe("TimeoutError");
   expect((await others).map(({ answer }) => answer?.output.label)).toEqual(["deu", "html"]);
   await expect.poll(() => page.workers().length).toBe(1);
-  expect(await page.evaluate(async () => (await window.ai.drift("language")).map((drift) => drift.observed))).toEqual([2]);
+  expect(await page.evaluate(async () => (await window.ai.drift("language")).map((drift) => drift.observed))).toEqual([
+    2,
+  ]);
 });
 
 test("a worker that hears of an abort goes on", async ({ page, harness }) => {
@@ -170,7 +186,10 @@ test.describe("an input that kills its worker", () => {
         window.ai = await window.create({ mode: "only-local", worker });
         await window.ai.prepare(["language", "file-type"]);
         const code = async (promise: Promise<{ output: { label: string } }>): Promise<string> =>
-          promise.then((answer) => answer.output.label, (thrown: unknown) => window.failure(thrown).code);
+          promise.then(
+            (answer) => answer.output.label,
+            (thrown: unknown) => window.failure(thrown).code,
+          );
         const calls = [
           code(window.ai.run("language", german)),
           code(window.ai.run("file-type", new Uint8Array(bytes))),
@@ -198,6 +217,9 @@ test("a call whose large input moved is not run again, and says so", async ({ pa
     await window.ai.run("language", text, { signal: AbortSignal.timeout(100) }).catch(() => {});
     return large;
   }, TEXT);
-  expect(seen.error).toMatchObject({ code: "worker_failed", message: expect.stringContaining("the next call starts a fresh worker") });
+  expect(seen.error).toMatchObject({
+    code: "worker_failed",
+    message: expect.stringContaining("the next call starts a fresh worker"),
+  });
   expect((await run(page, "language", GERMAN)).answer?.output.label).toBe("deu");
 });

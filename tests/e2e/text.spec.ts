@@ -51,7 +51,17 @@ for (const [provider, more] of [
   ["anthropic", { apiVersion: "2023-06-01" }],
 ] as const) {
   test(`a real LLM writes piece by piece, through the proxy (${provider})`, async ({ page, harness }) => {
-    const remote = { provider, baseUrl: "/llm/v1", model: "smollm2-135m", temperature: 0, maxTokens: 24, timeoutMs: 90_000, firstByteMs: 90_000, connectMs: 90_000, ...more };
+    const remote = {
+      provider,
+      baseUrl: "/llm/v1",
+      model: "smollm2-135m",
+      temperature: 0,
+      maxTokens: 24,
+      timeoutMs: 90_000,
+      firstByteMs: 90_000,
+      connectMs: 90_000,
+      ...more,
+    };
     await ready(page, harness.address, { remote });
     const written = await write(page, "rewrite", STORY);
     expect(written.pieces.length).toBeGreaterThan(3);
@@ -64,7 +74,9 @@ for (const [provider, more] of [
     const again = await write(page, "rewrite", STORY);
     expect(again.answer).toMatchObject({ cached: true, output: { text: written.answer!.output.text }, sent: [] });
 
-    const { answer, error } = await run(page, "sentiment", "I guess the flight was okay but the seat was small", { mode: "only-remote" });
+    const { answer, error } = await run(page, "sentiment", "I guess the flight was okay but the seat was small", {
+      mode: "only-remote",
+    });
     if (provider !== "openai") {
       // This server's Responses and Messages bind a reply neither to a schema nor to a tool, so the small model may say anything: then it is
       // asked once more, and what is still no label is a typed failure.
@@ -78,7 +90,14 @@ for (const [provider, more] of [
 }
 
 test("a question about a text, with what was said before", async ({ page, harness, spoiled }) => {
-  const remote = { provider: "openai", baseUrl: `${spoiled.address}/pass/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 24, timeoutMs: 90_000 } as const;
+  const remote = {
+    provider: "openai",
+    baseUrl: `${spoiled.address}/pass/v1`,
+    model: "smollm2-135m",
+    temperature: 0,
+    maxTokens: 24,
+    timeoutMs: 90_000,
+  } as const;
   await ready(page, harness.address, { remote });
   const { error } = await write(page, "answer", STORY);
   expect(error).toMatchObject({ code: "invalid_option" });
@@ -87,7 +106,10 @@ test("a question about a text, with what was said before", async ({ page, harnes
     { role: "user", content: "Hello {{input}}" },
     { role: "assistant", content: "Hello!" },
   ];
-  const { answer } = await write(page, "answer", STORY, { variables: { question: "How many seats {{input}}?" }, history });
+  const { answer } = await write(page, "answer", STORY, {
+    variables: { question: "How many seats {{input}}?" },
+    history,
+  });
   const body = JSON.parse(answer!.sent[0]!.body) as { messages: { role: string; content: string }[] };
   expect(body.messages.map((m) => m.role)).toEqual(["system", "user", "assistant", "user"]);
   // What a caller says is never a part of the template.
@@ -101,19 +123,35 @@ test.describe("spoiled on the way", () => {
 
   for (const fault of ["latency", "bytes", "busy-once", "html-once"]) {
     test(`(${fault}) the text arrives whole`, async ({ page, harness, spoiled }) => {
-      const remote = { provider: "openai", baseUrl: `${spoiled.address}/${fault}/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 24, timeoutMs: 90_000 } as const;
+      const remote = {
+        provider: "openai",
+        baseUrl: `${spoiled.address}/${fault}/v1`,
+        model: "smollm2-135m",
+        temperature: 0,
+        maxTokens: 24,
+        timeoutMs: 90_000,
+      } as const;
       await ready(page, harness.address, { remote });
       const instruction = "Answer with three emoji and the word Köln.";
       const { pieces, answer } = await write(page, "emoji", "Köln 🦀", { instruction });
       expect(answer).toMatchObject({ ranOn: "remote", reason: "unknown_task" });
       expect(pieces.join("")).toBe(answer!.output.text);
       expect(answer!.output.text).not.toContain("\u{fffd}");
-      expect(answer!.attempts.map((a) => a.outcome)).toEqual(fault.endsWith("-once") ? ["failed", "answered"] : ["answered"]);
+      expect(answer!.attempts.map((a) => a.outcome)).toEqual(
+        fault.endsWith("-once") ? ["failed", "answered"] : ["answered"],
+      );
     });
   }
 
   test("(reset-mid-stream) what was given cannot be begun anew", async ({ page, harness, spoiled }) => {
-    const remote = { provider: "openai", baseUrl: `${spoiled.address}/reset-mid-stream/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 48, timeoutMs: 90_000 } as const;
+    const remote = {
+      provider: "openai",
+      baseUrl: `${spoiled.address}/reset-mid-stream/v1`,
+      model: "smollm2-135m",
+      temperature: 0,
+      maxTokens: 48,
+      timeoutMs: 90_000,
+    } as const;
     await ready(page, harness.address, { remote });
     const { error } = await write(page, "rewrite", STORY);
     expect(error).toMatchObject({ code: "remote_interrupted" });
@@ -121,7 +159,14 @@ test.describe("spoiled on the way", () => {
   });
 
   test("(slow-loris) nobody waits for ever", async ({ page, harness, spoiled }) => {
-    const remote = { provider: "openai", baseUrl: `${spoiled.address}/slow-loris/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 24, firstByteMs: 1500 } as const;
+    const remote = {
+      provider: "openai",
+      baseUrl: `${spoiled.address}/slow-loris/v1`,
+      model: "smollm2-135m",
+      temperature: 0,
+      maxTokens: 24,
+      firstByteMs: 1500,
+    } as const;
     await ready(page, harness.address, { remote, policy: { maxRetries: 0 } });
     const { error } = await write(page, "rewrite", STORY);
     expect(error).toMatchObject({ code: "remote_timeout" });
@@ -131,8 +176,19 @@ test.describe("spoiled on the way", () => {
   });
 });
 
-test("whoever stops reading ends the call, and a reader who pauses slows it down", async ({ page, harness, spoiled }) => {
-  const remote = { provider: "openai", baseUrl: `${spoiled.address}/pass/v1`, model: "smollm2-135m", temperature: 0, maxTokens: 200, timeoutMs: 90_000 } as const;
+test("whoever stops reading ends the call, and a reader who pauses slows it down", async ({
+  page,
+  harness,
+  spoiled,
+}) => {
+  const remote = {
+    provider: "openai",
+    baseUrl: `${spoiled.address}/pass/v1`,
+    model: "smollm2-135m",
+    temperature: 0,
+    maxTokens: 200,
+    timeoutMs: 90_000,
+  } as const;
   await ready(page, harness.address, { remote });
   const ended = await page.evaluate(async (story) => {
     const stream = window.ai.generate("rewrite", story);
@@ -178,21 +234,50 @@ test("the page's own function stands for a remote, whole or in pieces", async ({
     const pieces: string[] = [];
     const stream = ai.generate("rewrite", "helo wrld");
     for await (const piece of stream) pieces.push(piece);
-    const hanging = await window.create({ mode: "only-remote", policy: { maxRetries: 0 }, remote: { provider: "custom", timeoutMs: 300, run: () => new Promise(() => {}) } });
+    const hanging = await window.create({
+      mode: "only-remote",
+      policy: { maxRetries: 0 },
+      remote: { provider: "custom", timeoutMs: 300, run: () => new Promise(() => {}) },
+    });
     const late = await window.outcome(hanging.run("sentiment", "x"));
-    const throwing = await window.create({ mode: "only-remote", remote: { provider: "custom", run: () => Promise.reject(new Error("signed out")) } });
+    const throwing = await window.create({
+      mode: "only-remote",
+      remote: { provider: "custom", run: () => Promise.reject(new Error("signed out")) },
+    });
     const failed = await window.outcome(throwing.run("sentiment", "x"));
-    return { requests, choice, pieces, text: (await stream.answer).output.text, late: late.error?.code, failed: failed.error?.message };
+    return {
+      requests,
+      choice,
+      pieces,
+      text: (await stream.answer).output.text,
+      late: late.error?.code,
+      failed: failed.error?.message,
+    };
   });
-  expect(seen.choice).toMatchObject({ ranOn: "remote", tier: "custom", confidence: 0.7, calibrated: false, output: { label: "positive" } });
-  expect(seen.requests[0]).toMatchObject({ task: "sentiment", input: "I guess it was okay", signal: true, stream: false });
+  expect(seen.choice).toMatchObject({
+    ranOn: "remote",
+    tier: "custom",
+    confidence: 0.7,
+    calibrated: false,
+    output: { label: "positive" },
+  });
+  expect(seen.requests[0]).toMatchObject({
+    task: "sentiment",
+    input: "I guess it was okay",
+    signal: true,
+    stream: false,
+  });
   expect([seen.pieces, seen.text]).toEqual([["Hello, ", "world"], "Hello, world"]);
   expect(seen.late).toBe("remote_timeout");
   expect(seen.failed).toContain("signed out");
 });
 
 // No browser here has a language model of its own: this one has its interface and a simple mind.
-test("the browser's own model is asked where it is available, and nothing leaves", async ({ page, harness, faults }) => {
+test("the browser's own model is asked where it is available, and nothing leaves", async ({
+  page,
+  harness,
+  faults,
+}) => {
   await open(page, harness.address);
   faults.requests = [];
   const seen = await page.evaluate(async (address) => {
@@ -215,11 +300,13 @@ test("the browser's own model is asked where it is available, and nothing leaves
         },
       },
     });
-    const remote = [
-      { provider: "prompt-api" },
-      { provider: "openai", baseUrl: `${address}/echo`, model: "m" },
-    ];
-    const ai = await window.create({ mode: "prefer-remote", remote, privacy: { tasks: { spam: "never" } }, answerCache: { entries: 0 } });
+    const remote = [{ provider: "prompt-api" }, { provider: "openai", baseUrl: `${address}/echo`, model: "m" }];
+    const ai = await window.create({
+      mode: "prefer-remote",
+      remote,
+      privacy: { tasks: { spam: "never" } },
+      answerCache: { entries: 0 },
+    });
     const without = await ai.run("sentiment", "so so");
     availability = "available";
     const withIt = await ai.run("sentiment", "so so");

@@ -18,14 +18,22 @@ test.describe("a page that wants Trusted Types", () => {
     const state = await page.evaluate(async (text) => {
       // A second instance, and workers beside the first, are of the one policy.
       const other = await window.create({ engine: "onnx" });
-      const batch = await window.ai.runBatch("language", Array.from({ length: 8 }, () => text));
+      const batch = await window.ai.runBatch(
+        "language",
+        Array.from({ length: 8 }, () => text),
+      );
       let enforced = "no";
       try {
-        new Worker("/pkg/worker.js");
+        void new Worker("/pkg/worker.js");
       } catch {
         enforced = "yes";
       }
-      return { other: (await other.run("language", text)).output.label, ok: batch.filter((item) => item.ok).length, enforced, global: Worker.toString() };
+      return {
+        other: (await other.run("language", text)).output.label,
+        ok: batch.filter((item) => item.ok).length,
+        enforced,
+        global: Worker.toString(),
+      };
     }, GERMAN);
     expect(state).toEqual({ other: "deu", ok: 8, enforced: "yes", global: "function Worker() { [native code] }" });
   });

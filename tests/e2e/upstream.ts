@@ -52,7 +52,12 @@ export class Upstream {
         response.once("close", () => upstream.closed++);
         const parts: Buffer[] = [];
         for await (const part of request) parts.push(part as Buffer);
-        const seen = { method: request.method!, url: request.url!, headers: request.headers, body: Buffer.concat(parts).toString() };
+        const seen = {
+          method: request.method!,
+          url: request.url!,
+          headers: request.headers,
+          body: Buffer.concat(parts).toString(),
+        };
         upstream.seen.push(seen);
         upstream.answer(response, seen);
       }),
@@ -75,7 +80,12 @@ export function through(llm: string): Answer {
     const gone = new AbortController();
     response.once("close", () => gone.abort());
     try {
-      const answer = await fetch(new URL(url, llm), { method, body: method === "GET" ? null : body, headers: { "content-type": "application/json" }, signal: gone.signal });
+      const answer = await fetch(new URL(url, llm), {
+        method,
+        body: method === "GET" ? null : body,
+        headers: { "content-type": "application/json" },
+        signal: gone.signal,
+      });
       response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
       const reader = answer.body!.getReader();
       for (;;) {
@@ -97,7 +107,12 @@ export function proxyTo(upstream: Upstream | string, options: Partial<NodeProxyO
 }
 
 /** POSTs as a page of the proxy's own origin does. */
-export function post(address: string, path: string, body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+export function post(
+  address: string,
+  path: string,
+  body: unknown,
+  headers: Record<string, string> = {},
+): Promise<Response> {
   return fetch(address + path, {
     method: "POST",
     headers: { origin: address, "content-type": "application/json", ...headers },

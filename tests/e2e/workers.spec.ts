@@ -36,14 +36,18 @@ declare global {
 /** Real inputs of a task, and some that are none. */
 function real(task: "sentiment" | "file-type", count: number, harness: Local): Given[] {
   const file = task === "sentiment" ? "sentiment" : "filetype";
-  const lines = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.test.jsonl`), "utf8").trim().split("\n");
+  const lines = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.test.jsonl`), "utf8")
+    .trim()
+    .split("\n");
   const step = Math.floor(lines.length / count);
   const inputs = Array.from({ length: count }, (_, i): Given => {
     // All over the file, whose rows lie together by their kinds: in that order they are a drift.
     const { input, path } = JSON.parse(lines[((i * 67) % count) * step]!) as { input?: string; path?: string };
     return input ?? { url: `/files/${harness.files.push(path!) - 1}` };
   });
-  ["", "\ud800", "Das ist ein deutscher Satz, den hier niemand versteht."].forEach((bad, i) => inputs.splice(7 + 20 * i, 0, bad));
+  ["", "\ud800", "Das ist ein deutscher Satz, den hier niemand versteht."].forEach((bad, i) =>
+    inputs.splice(7 + 20 * i, 0, bad),
+  );
   return inputs;
 }
 
@@ -55,7 +59,9 @@ async function start(page: Page, address: string, workers: number, inputs: Given
       Object.assign(window, { made: [], wanted: workers, drifts: [], inputs: [], asked: [], most: 0 });
       for (const [i, input] of inputs.entries()) {
         const given = typeof input === "string" ? input : await (await fetch(input.url)).blob();
-        window.inputs.push(typeof given === "string" || i % 2 === 0 ? given : new Uint8Array(await given.arrayBuffer()));
+        window.inputs.push(
+          typeof given === "string" || i % 2 === 0 ? given : new Uint8Array(await given.arrayBuffer()),
+        );
       }
       const worker = (): Worker => {
         const worker = new Worker("/pkg/worker.js", { type: "module" });
@@ -178,7 +184,8 @@ test("helpers start when a batch needs them, and not before", async ({ page, har
 
 test("monitors count each input once", async ({ page, harness }) => {
   const inputs = real("sentiment", 150, harness);
-  const observed = (): Promise<number[]> => page.evaluate(async () => (await window.ai.drift("sentiment")).map((drift) => drift.observed));
+  const observed = (): Promise<number[]> =>
+    page.evaluate(async () => (await window.ai.drift("sentiment")).map((drift) => drift.observed));
   await start(page, harness.address, 1, inputs);
   await batch(page, "sentiment");
   const [alone] = await observed();
@@ -205,7 +212,14 @@ test("an alarm is told once, and no worker's answer is guaranteed after it", asy
       const first = await guaranteed();
       const parts = helper.batches;
       const second = await guaranteed();
-      return { first, second, parts, later: helper.batches - parts, drifts: window.drifts, status: await window.ai.drift("language") };
+      return {
+        first,
+        second,
+        parts,
+        later: helper.batches - parts,
+        drifts: window.drifts,
+        status: await window.ai.drift("language"),
+      };
     },
     [GERMAN] as const,
   );
@@ -234,7 +248,15 @@ test("what no worker is sure of is asked of the remote, once and one at a time",
     const after = await now();
     const each = (key: "requests" | "inputTokens" | "costUsd"): number => (after[key] - before[key]) / rounds;
     expect(before.asked).toEqual([]);
-    return { items, rounds, calm, ...after, requests: each("requests"), inputTokens: each("inputTokens"), costUsd: each("costUsd") };
+    return {
+      items,
+      rounds,
+      calm,
+      ...after,
+      requests: each("requests"),
+      inputTokens: each("inputTokens"),
+      costUsd: each("costUsd"),
+    };
   };
   const alone = await told(1);
   const remotely = alone.items.filter((item) => item.ranOn === "remote").length;
@@ -274,7 +296,10 @@ test("where helpers cannot start, the first worker does all", async ({ page, har
   const labels = (): Promise<string[]> =>
     page.evaluate(
       async ([german]) => {
-        const items = await window.ai.runBatch("language", Array.from({ length: 10 }, () => german));
+        const items = await window.ai.runBatch(
+          "language",
+          Array.from({ length: 10 }, () => german),
+        );
         return items.map((item) => (item.ok ? item.answer.output.label : item.error.code));
       },
       [GERMAN] as const,
@@ -285,7 +310,9 @@ test("where helpers cannot start, the first worker does all", async ({ page, har
   });
   // By then the server has another bundle: answers of two are not mixed.
   const manifest = readFileSync(join(root, "models/manifest.json"), "utf8");
-  await page.route("**/models/manifest.json", (route) => route.fulfill({ body: `${manifest}\n`, contentType: "application/json" }));
+  await page.route("**/models/manifest.json", (route) =>
+    route.fulfill({ body: `${manifest}\n`, contentType: "application/json" }),
+  );
   const asked = page.waitForRequest("**/models/manifest.json");
   expect(await labels()).toEqual(all);
   await asked;
@@ -321,11 +348,20 @@ test("an abort ends a shared batch at once, and the workers go on", async ({ pag
       const started = performance.now();
       const items = await window.ai.runBatch("language", many.slice(0, 10));
       const ms = performance.now() - started;
-      return { already, during, ms, labels: items.map((item) => (item.ok ? item.answer.output.label : item.error.code)) };
+      return {
+        already,
+        during,
+        ms,
+        labels: items.map((item) => (item.ok ? item.answer.output.label : item.error.code)),
+      };
     },
     [GERMAN] as const,
   );
-  expect(seen).toMatchObject({ already: "AbortError", during: "AbortError", labels: Array.from({ length: 10 }, () => "deu") });
+  expect(seen).toMatchObject({
+    already: "AbortError",
+    during: "AbortError",
+    labels: Array.from({ length: 10 }, () => "deu"),
+  });
   // What was aborted is not run to its end.
   expect(seen.ms).toBeLessThan(1000);
   expect(page.workers()).toHaveLength(2);
@@ -338,7 +374,12 @@ test("dispose ends all workers, and the batch they are at", async ({ page, harne
   const codes = await page.evaluate(
     async ([german]) => {
       const code = (thrown: unknown): string => (thrown as { code: string }).code;
-      const running = window.ai.runBatch("language", Array.from({ length: 20_000 }, () => german)).catch(code);
+      const running = window.ai
+        .runBatch(
+          "language",
+          Array.from({ length: 20_000 }, () => german),
+        )
+        .catch(code);
       await new Promise((resolve) => setTimeout(resolve, 50));
       window.ai.dispose();
       return [await running, await window.ai.runBatch("language", [german, german]).catch(code)];

@@ -10,7 +10,8 @@ export function showAnswer(answer: Answer, task: TaskInfo): void {
   shown("label-id").textContent = output.title === null ? "" : output.label;
   const promise = shown<HTMLElement>("guaranteed");
   promise.hidden = answer.ranOn !== "local" || answer.degraded;
-  promise.textContent = answer.guaranteed && answer.risk !== null ? `Guaranteed at ${percent(answer.risk)}` : "Not guaranteed";
+  promise.textContent =
+    answer.guaranteed && answer.risk !== null ? `Guaranteed at ${percent(answer.risk)}` : "Not guaranteed";
   showConfidence(answer);
   byId("scores").replaceChildren(
     ...output.scores.map(({ label, score }) => {
@@ -57,7 +58,9 @@ function showTrace(answer: Answer | TextAnswer): void {
   shown("ran-on").textContent = answer.ranOn === "remote" ? `Remote: ${answer.tier}` : PLACES[answer.ranOn];
   shown("reason").textContent = answer.reason;
   shown<HTMLElement>("degraded").hidden = !answer.degraded;
-  shown("explanation").textContent = answer.cached ? `${answer.explanation} It is kept from an earlier call.` : answer.explanation;
+  shown("explanation").textContent = answer.cached
+    ? `${answer.explanation} It is kept from an earlier call.`
+    : answer.explanation;
 
   const { totalMs, loadMs, inferMs, remoteMs } = answer.timing;
   const times: [string, number][] = [
@@ -67,7 +70,10 @@ function showTrace(answer: Answer | TextAnswer): void {
     ["Remote", remoteMs],
   ];
   const tokens = answer.usage ? [pair("Tokens", `${answer.usage.inputTokens} + ${answer.usage.outputTokens}`)] : [];
-  shown("timing").replaceChildren(...times.map(([name, ms]) => pair(name, `${ms.toFixed(ms < 10 ? 1 : 0)} ms`)), ...tokens);
+  shown("timing").replaceChildren(
+    ...times.map(([name, ms]) => pair(name, `${ms.toFixed(ms < 10 ? 1 : 0)} ms`)),
+    ...tokens,
+  );
 
   byId("attempts").replaceChildren(
     ...answer.attempts.map((a) => {

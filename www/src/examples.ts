@@ -14,18 +14,30 @@ export const EXAMPLES: Record<string, { name: string; input: string }[]> = {
   spam: [
     {
       name: "Offer",
-      input: "Lower your mortgage payment today\n\nDear homeowner,\n\nInterest rates are at their lowest point in years, and you have been selected to receive a free quote with no obligation. Thousands of families have already saved hundreds of dollars every month. Bad credit is no problem. Click the link below, fill in the short form, and one of our lenders will call you within 24 hours.\n\nhttp://www.example.com/quote\n\nThis offer is limited. To be removed from our mailing list, reply with the word remove in the subject line.",
+      input:
+        "Lower your mortgage payment today\n\nDear homeowner,\n\nInterest rates are at their lowest point in years, and you have been selected to receive a free quote with no obligation. Thousands of families have already saved hundreds of dollars every month. Bad credit is no problem. Click the link below, fill in the short form, and one of our lenders will call you within 24 hours.\n\nhttp://www.example.com/quote\n\nThis offer is limited. To be removed from our mailing list, reply with the word remove in the subject line.",
     },
     {
       name: "Patch",
-      input: "Re: build fails on 2.4 kernel\n\nOn Tue, Aug 13, 2002 at 10:12:44AM +0100, Martin wrote:\n> The module does not compile here with gcc 3.1, it stops in the driver.\n> Is that a known problem?\n\nYes, the header was moved in the last release. The patch you sent last week works for me, I have tried it on two machines with the Debian packages. Could you commit it to CVS, or should I do it at the weekend? Then we can close the bug and send an announcement to the list.\n\nCheers,\nAnna",
+      input:
+        "Re: build fails on 2.4 kernel\n\nOn Tue, Aug 13, 2002 at 10:12:44AM +0100, Martin wrote:\n> The module does not compile here with gcc 3.1, it stops in the driver.\n> Is that a known problem?\n\nYes, the header was moved in the last release. The patch you sent last week works for me, I have tried it on two machines with the Debian packages. Could you commit it to CVS, or should I do it at the weekend? Then we can close the bug and send an announcement to the list.\n\nCheers,\nAnna",
     },
     { name: "A few words (hard)", input: "Hi\n\nare you there?" },
-    { name: "Another language (hard)", input: "Rechnung\n\nSehr geehrte Damen und Herren, anbei erhalten Sie unsere Rechnung." },
+    {
+      name: "Another language (hard)",
+      input: "Rechnung\n\nSehr geehrte Damen und Herren, anbei erhalten Sie unsere Rechnung.",
+    },
   ],
   "file-type": [
-    { name: "Python", input: "import sys\n\ndef main(argv):\n    for line in open(argv[1]):\n        print(line.strip())\n\nmain(sys.argv)\n" },
-    { name: "HTML", input: "<!doctype html><html><head><title>Hello</title></head><body><p>Hello, world</p></body></html>" },
+    {
+      name: "Python",
+      input:
+        "import sys\n\ndef main(argv):\n    for line in open(argv[1]):\n        print(line.strip())\n\nmain(sys.argv)\n",
+    },
+    {
+      name: "HTML",
+      input: "<!doctype html><html><head><title>Hello</title></head><body><p>Hello, world</p></body></html>",
+    },
     { name: "A few words (hard)", input: "to be, or not to be" },
   ],
   summarise: [
@@ -36,12 +48,16 @@ export const EXAMPLES: Record<string, { name: string; input: string }[]> = {
     },
   ],
   rewrite: [
-    { name: "Note", input: "hi, me and him was going too the libary yesterday but it were closed, can you call me at +49 30 901820" },
+    {
+      name: "Note",
+      input: "hi, me and him was going too the libary yesterday but it were closed, can you call me at +49 30 901820",
+    },
   ],
   answer: [
     {
       name: "Library",
-      input: "The town library opened a new reading room on Monday. It has sixty seats and large windows to the park. The room was paid for by gifts of readers.",
+      input:
+        "The town library opened a new reading room on Monday. It has sixty seats and large windows to the park. The room was paid for by gifts of readers.",
     },
   ],
 };

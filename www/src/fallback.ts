@@ -103,7 +103,10 @@ export class Fallback {
     this.#status.textContent = "Asking…";
     try {
       const address = new URL(`${this.#url.value.replace(/\/$/, "")}/models`, document.baseURI);
-      const response = await fetch(address, { headers: authorization(this.#token.value), signal: AbortSignal.timeout(10_000) });
+      const response = await fetch(address, {
+        headers: authorization(this.#token.value),
+        signal: AbortSignal.timeout(10_000),
+      });
       this.#status.textContent = response.ok
         ? `It answers at ${address.href}`
         : `It answers with status ${response.status}`;

@@ -54,7 +54,10 @@ function prepare(made: SmallFirst): void {
 }
 
 function onDrift({ task, watched }: Drift): void {
-  const what = watched === "inputs" ? "inputs no longer look like those it was calibrated on" : "audited answers are wrong too often";
+  const what =
+    watched === "inputs"
+      ? "inputs no longer look like those it was calibrated on"
+      : "audited answers are wrong too often";
   error.textContent = `The task "${task}": ${what}; its answers are not guaranteed any more.`;
   error.hidden = false;
 }
@@ -71,7 +74,8 @@ function onProgress(event: Progress): void {
   bar.max = total || 1;
   bar.value = loaded;
   // A model card that is opened later is no news.
-  if (!bar.hidden && status.dataset["state"] !== "offline-ready") status.textContent = `Loading ${event.file}: ${bytes(loaded)} of ${bytes(total)}`;
+  if (!bar.hidden && status.dataset["state"] !== "offline-ready")
+    status.textContent = `Loading ${event.file}: ${bytes(loaded)} of ${bytes(total)}`;
 }
 
 function say(state: string, words: string): void {
@@ -92,7 +96,12 @@ function showTasks(): void {
       radio.checked = t.id === chosen;
       radio.addEventListener("change", () => choose(t));
       const size = t.tiers.reduce((sum, tier) => sum + tier.bytes, 0);
-      const what = t.kind === "classify" ? `${t.labels.length} labels, ${bytes(size)}` : t.extracts ? "text, here or by the remote" : "text, by the remote";
+      const what =
+        t.kind === "classify"
+          ? `${t.labels.length} labels, ${bytes(size)}`
+          : t.extracts
+            ? "text, here or by the remote"
+            : "text, by the remote";
       label.append(radio, ` ${t.title}`, element("small", what));
       return label;
     }),
@@ -137,7 +146,10 @@ function choose(chosen: TaskInfo): void {
 /** The risks that calibration tried for a task, and what each would answer here. */
 function showRisks(of: TaskInfo): void {
   const before = risk.value;
-  const own = element("option", of.risk === null ? "as the model's authors say" : `the task's own (${percent(of.risk)})`);
+  const own = element(
+    "option",
+    of.risk === null ? "as the model's authors say" : `the task's own (${percent(of.risk)})`,
+  );
   own.value = "";
   const others = of.risks.map((r) => {
     const what = r.certified ? `${percent(r.coverage)} answered here in calibration` : "not certified";
@@ -192,7 +204,10 @@ async function ask(): Promise<void> {
   } finally {
     if (controller === current) {
       byId("result").removeAttribute("aria-busy");
-      made.usage().then((report) => fallback.showUsage(report), () => {});
+      made.usage().then(
+        (report) => fallback.showUsage(report),
+        () => {},
+      );
     }
   }
 }
@@ -232,7 +247,11 @@ fileInput.addEventListener("change", () => {
   if (chosen) take(chosen, chosen.name);
 });
 const drop = byId("file-input");
-for (const [type, over] of [["dragover", true], ["dragleave", false], ["drop", false]] as const) {
+for (const [type, over] of [
+  ["dragover", true],
+  ["dragleave", false],
+  ["drop", false],
+] as const) {
   drop.addEventListener(type, (event) => {
     event.preventDefault();
     drop.classList.toggle("over", over);

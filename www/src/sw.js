@@ -2,7 +2,7 @@
 // remote is never touched. The build fills in the version and the list.
 
 const CACHE = "smallfirst-demo-__VERSION__";
-const FILES = [] /* __FILES__ */;
+const FILES = ["__FILES__"];
 
 self.addEventListener("install", (event) => {
   event.waitUntil(

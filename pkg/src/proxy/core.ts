@@ -127,7 +127,7 @@ async function checkedBody(request: Request, call: Call, checked: Settings): Pro
     throw new Refusal(415, "encoded_body", "send the body without Content-Encoding", { param: "content-encoding" });
   }
   if (Number(request.headers.get("content-length")) > maxBytes) throw tooLarge();
-  const bytes = await readAll(request.body as ReadableStream<Uint8Array> | null, maxBytes, checked.bodyTimeoutMs);
+  const bytes = await readAll(request.body, maxBytes, checked.bodyTimeoutMs);
   if (bytes === "large") throw tooLarge();
   if (bytes === "late") throw new Refusal(408, "slow_body", `the body took longer than ${checked.bodyTimeoutMs} ms`);
   if (bytes === "broken")
@@ -208,7 +208,7 @@ async function forward(request: Request, call: Call, body: string | undefined, c
     }
     const key = checked.key !== undefined && checked.key.length >= 8 ? checked.key : undefined;
     going = true;
-    return success(answer, type, stream(answer.body as ReadableStream<Uint8Array>, checked.maxReplyBytes, key, end));
+    return success(answer, type, stream(answer.body, checked.maxReplyBytes, key, end));
   } catch (error) {
     if (error instanceof Refusal) throw error;
     if (late) throw new Refusal(504, "upstream_timeout", `the API did not answer within ${checked.timeoutMs} ms`);

@@ -144,7 +144,7 @@ export function record(
   return (value, place) => {
     if (!isObject(value)) return place.refuse("invalid_value", "must be an object");
     // Without a prototype, a field named __proto__ is one like any other.
-    const built: Record<string, unknown> = Object.create(null);
+    const built = Object.create(null) as Record<string, unknown>;
     for (const [written, item] of Object.entries(value)) {
       const name = spelling(written);
       const at = place.field(name);

@@ -131,6 +131,7 @@ export function scrubbed(message: string, key: string | undefined): string {
     .replace(/\bAIza[\w*-]{4,}/g, REMOVED)
     .replace(/\b(?:org|proj|user|acct|account|organization|project|workspace)s?[-_/][A-Za-z0-9][\w-]{3,}/gi, REMOVED)
     .replace(/[\w.+-]{1,64}@[\w.-]{1,255}/g, REMOVED)
+    // oxlint-disable-next-line no-control-regex -- these are what is taken out
     .replace(/[\u0000-\u001f\u007f]+/g, " ");
   return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE)}…` : text;
 }

@@ -2,7 +2,19 @@
 // `./wasm/lean.js` of the sources resolves to, so that the types can be checked before the
 // WebAssembly is built. The module itself is put in dist/wasm/.
 
-import type { Answer, Card, Drift, LearnedExample, LearnedTask, Outgoing, Progress, Sent, TaskInfo, TextOutput, UsageReport } from "../types.js";
+import type {
+  Answer,
+  Card,
+  Drift,
+  LearnedExample,
+  LearnedTask,
+  Outgoing,
+  Progress,
+  Sent,
+  TaskInfo,
+  TextOutput,
+  UsageReport,
+} from "../types.js";
 import type { Consent, EngineOptions, EngineRunOptions, EngineTextOptions, Monitors } from "../protocol.js";
 import type { Files } from "../store.js";
 
@@ -41,7 +53,13 @@ export class Engine {
   learned(signal: AbortSignal): Promise<LearnedTask[]>;
   examples(task: string | undefined, signal: AbortSignal): Promise<LearnedExample[]>;
   forgetExamples(task: string | undefined, signal: AbortSignal): Promise<void>;
-  adopt(task: string, confidence: number | undefined, guaranteed: boolean, bytes: number, signal: AbortSignal): Promise<boolean>;
+  adopt(
+    task: string,
+    confidence: number | undefined,
+    guaranteed: boolean,
+    bytes: number,
+    signal: AbortSignal,
+  ): Promise<boolean>;
   alarmed(task: string): boolean;
   changes(): Monitors[];
   resume(monitors: Monitors[]): void;

@@ -30,13 +30,40 @@ interface Target {
 }
 
 const options = (upstream: string): string =>
-  JSON.stringify({ upstream, models: ["small"], perMinute: 1_000_000, bodyTimeoutMs: 1500, timeoutMs: 5000, key: "sk-12345678" });
+  JSON.stringify({
+    upstream,
+    models: ["small"],
+    perMinute: 1_000_000,
+    bodyTimeoutMs: 1500,
+    timeoutMs: 5000,
+    key: "sk-12345678",
+  });
 const node = (env: Record<string, string>) => (upstream: string) =>
   App.start("node", ["apps/node.mjs"], { env: { PROXY_OPTIONS: options(upstream), ...env } });
 // As a test, since it prints each error otherwise; and it parses addresses in a way that Node warns of.
-const express = (upstream: string): Promise<App> => App.start("node", ["apps/express.mjs"], { env: { PROXY_OPTIONS: options(upstream), NODE_ENV: "test", NODE_NO_WARNINGS: "1" } });
+const express = (upstream: string): Promise<App> =>
+  App.start("node", ["apps/express.mjs"], {
+    env: { PROXY_OPTIONS: options(upstream), NODE_ENV: "test", NODE_NO_WARNINGS: "1" },
+  });
 const demo = (upstream: string): Promise<App> =>
-  App.start("node", ["www/server.mjs", "--port", "0", "--root", "www/dist", "--watch-stdin", "--llm", upstream, "--llm-model", "small", "--per-minute", "1000000"], { cwd: root });
+  App.start(
+    "node",
+    [
+      "www/server.mjs",
+      "--port",
+      "0",
+      "--root",
+      "www/dist",
+      "--watch-stdin",
+      "--llm",
+      upstream,
+      "--llm-model",
+      "small",
+      "--per-minute",
+      "1000000",
+    ],
+    { cwd: root },
+  );
 
 const TARGETS: Target[] = [
   { name: "the package's server", prefix: "/llm/v1", ours: true, start: node({}) },
@@ -83,7 +110,11 @@ function replies(text: string, ours: boolean): number[] {
     rest = rest.slice(head[0].length);
     const status = Number(head[1]);
     if (status === 100) continue;
-    const headers = new Map(head[2]!.split("\r\n").map((line) => [line.split(":")[0]!.toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]));
+    const headers = new Map(
+      head[2]!
+        .split("\r\n")
+        .map((line) => [line.split(":")[0]!.toLowerCase(), line.slice(line.indexOf(":") + 1).trim()]),
+    );
     let body = "";
     if (headers.get("transfer-encoding") === "chunked") {
       for (;;) {
@@ -114,7 +145,8 @@ for (const { name, prefix, ours, start } of TARGETS) {
     const server = (app = await start(api.address));
     const head = (length: number | string, more = ""): string =>
       `POST ${prefix}/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nOrigin: ${server.address}\r\nContent-Type: application/json\r\nConnection: close\r\n${more}Content-Length: ${length}\r\n\r\n`;
-    const get = (target: string): string => `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: close\r\n\r\n`;
+    const get = (target: string): string =>
+      `GET ${target} HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: close\r\n\r\n`;
 
     // At every byte, the connection breaks: in order, or by a reset.
     const whole = head(BODY.length) + BODY;
@@ -151,22 +183,61 @@ for (const { name, prefix, ours, start } of TARGETS) {
       ["a length that is none", head("x"), [400]],
       ["two lengths", head(2, "Content-Length: 3\r\n") + "{}", [400]],
       ["chunks and a length", head(2, "Transfer-Encoding: chunked\r\n") + "0\r\n\r\n", [400]],
-      ["chunks that are none", head(2, "Transfer-Encoding: chunked\r\n").replace("Content-Length: 2\r\n", "") + "zz\r\n{}\r\n0\r\n\r\n", [400]],
-      ["good chunks", head(2, "Transfer-Encoding: chunked\r\n").replace("Content-Length: 2\r\n", "") + `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n`, [200]],
+      [
+        "chunks that are none",
+        head(2, "Transfer-Encoding: chunked\r\n").replace("Content-Length: 2\r\n", "") + "zz\r\n{}\r\n0\r\n\r\n",
+        [400],
+      ],
+      [
+        "good chunks",
+        head(2, "Transfer-Encoding: chunked\r\n").replace("Content-Length: 2\r\n", "") +
+          `${BODY.length.toString(16)}\r\n${BODY}\r\n0\r\n\r\n`,
+        [200],
+      ],
       ["huge headers", head(2, `X-Large: ${"x".repeat(40_000)}\r\n`), [431]],
       ["no HTTP", "\u0016\u0003\u0001\u0002\u0000\u0001\u0000\u0001\r\n\r\n", [400]],
-      ["an upgrade", `GET ${prefix}/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n`, [405]],
+      [
+        "an upgrade",
+        `GET ${prefix}/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n`,
+        [405],
+      ],
       ["a tunnel", `CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\n\r\n`, ours ? [405] : []],
-      ["an escape that is none", head(2).replace("/chat/completions", "/models/%E0%A4%A:generateContent") + "{}", [400]],
+      [
+        "an escape that is none",
+        head(2).replace("/chat/completions", "/models/%E0%A4%A:generateContent") + "{}",
+        [400],
+      ],
       ["a trace", head(2).replace("POST", "TRACE") + "{}", [405]],
       ["another method", head(2).replace("POST", "PROPFIND") + "{}", [405]],
     ];
     if (ours) {
       const kept = whole.replace("Connection: close\r\n", "");
       cases.push(["no HTTP behind a request", `${kept}\u0000\r\n\r\n`, [200]]);
-      cases.push(["a body behind a request without one", `${whole.slice(0, whole.indexOf("\r\n\r\n")).replace("1.1", "1.0").replace(/Content-Length: .*/, "X: y")}\r\n\r\n[]`, [400]]);
-      cases.push(["a tunnel behind a request", `${kept}CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`, [200, 405]]);
-      for (const target of ["//", "//evil.example/x", "/%E0%A4%A", "/%00", "/..%2f..%2fetc/passwd", "http://evil.example//", "/llm/v1/%", "/llm/", "/?%", "/llm"]) {
+      cases.push([
+        "a body behind a request without one",
+        `${whole
+          .slice(0, whole.indexOf("\r\n\r\n"))
+          .replace("1.1", "1.0")
+          .replace(/Content-Length: .*/, "X: y")}\r\n\r\n[]`,
+        [400],
+      ]);
+      cases.push([
+        "a tunnel behind a request",
+        `${kept}CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`,
+        [200, 405],
+      ]);
+      for (const target of [
+        "//",
+        "//evil.example/x",
+        "/%E0%A4%A",
+        "/%00",
+        "/..%2f..%2fetc/passwd",
+        "http://evil.example//",
+        "/llm/v1/%",
+        "/llm/",
+        "/?%",
+        "/llm",
+      ]) {
         cases.push([`GET ${target}`, get(target), [expect.any(Number) as never]]);
       }
       cases.push(["OPTIONS *", get("*").replace("GET", "OPTIONS"), [expect.any(Number) as never]]);
@@ -195,51 +266,174 @@ interface Sending {
 function sendings(prefix: string, port: number): FastCheck.Arbitrary<Sending> {
   const token = fc.stringMatching(/^[A-Za-z-]{1,12}$/);
   const junk = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes).toString("latin1"));
-  const method = fc.oneof({ weight: 6, arbitrary: fc.constant("POST") }, fc.constantFrom("GET", "OPTIONS", "PUT", "HEAD", "DELETE", "PATCH", "TRACE", "CONNECT", "get", ""), token);
+  const method = fc.oneof(
+    { weight: 6, arbitrary: fc.constant("POST") },
+    fc.constantFrom("GET", "OPTIONS", "PUT", "HEAD", "DELETE", "PATCH", "TRACE", "CONNECT", "get", ""),
+    token,
+  );
   const segment = fc.oneof(
-    fc.constantFrom("chat", "completions", "models", "small", "small:generateContent", "small:streamGenerateContent?alt=sse", "responses", "messages", "..", ".", "", "%2e%2e", "%E0%A4%A", "%", "%00", "\\", "@", "?", "#", "*"),
+    fc.constantFrom(
+      "chat",
+      "completions",
+      "models",
+      "small",
+      "small:generateContent",
+      "small:streamGenerateContent?alt=sse",
+      "responses",
+      "messages",
+      "..",
+      ".",
+      "",
+      "%2e%2e",
+      "%E0%A4%A",
+      "%",
+      "%00",
+      "\\",
+      "@",
+      "?",
+      "#",
+      "*",
+    ),
     fc.string({ maxLength: 12 }),
   );
   const target = fc.oneof(
-    { weight: 4, arbitrary: fc.constantFrom("/chat/completions", "/responses", "/decisions", "/messages", "/api/chat", "/models/small:generateContent", "/models/small:streamGenerateContent?alt=sse", "/models").map((path) => prefix + path) },
+    {
+      weight: 4,
+      arbitrary: fc
+        .constantFrom(
+          "/chat/completions",
+          "/responses",
+          "/decisions",
+          "/messages",
+          "/api/chat",
+          "/models/small:generateContent",
+          "/models/small:streamGenerateContent?alt=sse",
+          "/models",
+        )
+        .map((path) => prefix + path),
+    },
     fc.array(segment, { maxLength: 5 }).map((parts) => `${prefix}/${parts.join("/")}`),
     fc.array(segment, { maxLength: 5 }).map((parts) => `/${parts.join("/")}`),
-    fc.constantFrom("//", "*", "", "http://", `http://127.0.0.1:${port}${prefix}/models`, "http://evil.example/", "https://[::1/", "ftp://x", `${prefix}`, "/?x", "/%E0%A4%A", "/index.html", "/demo.json"),
+    fc.constantFrom(
+      "//",
+      "*",
+      "",
+      "http://",
+      `http://127.0.0.1:${port}${prefix}/models`,
+      "http://evil.example/",
+      "https://[::1/",
+      "ftp://x",
+      prefix,
+      "/?x",
+      "/%E0%A4%A",
+      "/index.html",
+      "/demo.json",
+    ),
     junk,
   );
   const json = fc.oneof(
     { weight: 3, arbitrary: fc.constant(BODY) },
     fc.json({ maxDepth: 5 }),
-    fc.dictionary(fc.constantFrom("model", "messages", "Model", "n", "max_tokens", "stream", "tools", "contents", "generationConfig", "options", "input", "__proto__", "toJSON", "constructor"), fc.jsonValue({ maxDepth: 3 })).map((fields) => JSON.stringify({ model: "small", ...fields })),
-    fc.constantFrom("[".repeat(50_000), '{"a":'.repeat(20_000), `"${"\\".repeat(1001)}`, `{"model":"small","x":"${"y".repeat(300_000)}"}`),
+    fc
+      .dictionary(
+        fc.constantFrom(
+          "model",
+          "messages",
+          "Model",
+          "n",
+          "max_tokens",
+          "stream",
+          "tools",
+          "contents",
+          "generationConfig",
+          "options",
+          "input",
+          "__proto__",
+          "toJSON",
+          "constructor",
+        ),
+        fc.jsonValue({ maxDepth: 3 }),
+      )
+      .map((fields) => JSON.stringify({ model: "small", ...fields })),
+    fc.constantFrom(
+      "[".repeat(50_000),
+      '{"a":'.repeat(20_000),
+      `"${"\\".repeat(1001)}`,
+      `{"model":"small","x":"${"y".repeat(300_000)}"}`,
+    ),
     junk,
   );
   const header = fc.oneof(
     fc.constantFrom(
-      "Origin: null", "Origin: http://evil.example", "Host: evil.example", "Host: a b", "Host:", "Sec-Fetch-Site: cross-site", "Expect: 100-continue", "Expect: x", "Connection: keep-alive, close", "Upgrade: h2c",
-      "Connection: Upgrade", "Content-Encoding: gzip", "Content-Type: text/plain", "Content-Type: application/json; charset=utf-7", "X-Forwarded-For: ,,, ,", "Cookie: \u00ff", "Transfer-Encoding: chunked", "Transfer-Encoding: gzip",
-      "Content-Length: 5", "Content-Length: -1", "Content-Length: 99999999999999999999", "Range: bytes=-", "If-None-Match: \"", "Accept-Encoding: \u0000", "Idempotency-Key: \u0080", " folded",
+      "Origin: null",
+      "Origin: http://evil.example",
+      "Host: evil.example",
+      "Host: a b",
+      "Host:",
+      "Sec-Fetch-Site: cross-site",
+      "Expect: 100-continue",
+      "Expect: x",
+      "Connection: keep-alive, close",
+      "Upgrade: h2c",
+      "Connection: Upgrade",
+      "Content-Encoding: gzip",
+      "Content-Type: text/plain",
+      "Content-Type: application/json; charset=utf-7",
+      "X-Forwarded-For: ,,, ,",
+      "Cookie: \u00ff",
+      "Transfer-Encoding: chunked",
+      "Transfer-Encoding: gzip",
+      "Content-Length: 5",
+      "Content-Length: -1",
+      "Content-Length: 99999999999999999999",
+      "Range: bytes=-",
+      'If-None-Match: "',
+      "Accept-Encoding: \u0000",
+      "Idempotency-Key: \u0080",
+      " folded",
     ),
     fc.tuple(token, junk).map(([name, value]) => `${name}: ${value}`),
   );
   const framing = fc.constantFrom("right", "right", "right", "longer", "shorter", "chunked", "bad chunks", "none");
   const request = fc
-    .record({ method, target, json, headers: fc.array(header, { maxLength: 3 }), framing, known: fc.boolean(), version: fc.oneof({ weight: 9, arbitrary: fc.constant("HTTP/1.1") }, fc.constantFrom("HTTP/1.0", "HTTP/9", "", "XYZ")) })
+    .record({
+      method,
+      target,
+      json,
+      headers: fc.array(header, { maxLength: 3 }),
+      framing,
+      known: fc.boolean(),
+      version: fc.oneof(
+        { weight: 9, arbitrary: fc.constant("HTTP/1.1") },
+        fc.constantFrom("HTTP/1.0", "HTTP/9", "", "XYZ"),
+      ),
+    })
     .map(({ method, target, json, headers, framing, known, version }) => {
       const body = Buffer.from(json, "utf8");
       const lines = [`${method} ${target} ${version}`];
-      if (known) lines.push(`Host: 127.0.0.1:${port}`, `Origin: http://127.0.0.1:${port}`, "Content-Type: application/json");
+      if (known)
+        lines.push(`Host: 127.0.0.1:${port}`, `Origin: http://127.0.0.1:${port}`, "Content-Type: application/json");
       lines.push(...headers);
       let payload: Buffer = body;
-      if (framing === "chunked") payload = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from("\r\n0\r\n\r\n")]);
+      if (framing === "chunked")
+        payload = Buffer.concat([Buffer.from(`${body.length.toString(16)}\r\n`), body, Buffer.from("\r\n0\r\n\r\n")]);
       if (framing === "bad chunks") payload = Buffer.concat([Buffer.from("5;x\r\n"), body, Buffer.from("\r\nzz\r\n")]);
       if (framing.includes("chunk")) lines.push("Transfer-Encoding: chunked");
-      else if (framing !== "none") lines.push(`Content-Length: ${body.length + (framing === "longer" ? 10 : framing === "shorter" ? -Math.min(3, body.length) : 0)}`);
+      else if (framing !== "none")
+        lines.push(
+          `Content-Length: ${body.length + (framing === "longer" ? 10 : framing === "shorter" ? -Math.min(3, body.length) : 0)}`,
+        );
       return Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), payload]);
     });
   return fc
     .record({
-      requests: fc.array(fc.oneof({ weight: 8, arbitrary: request }, fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))), { minLength: 1, maxLength: 3 }),
+      requests: fc.array(
+        fc.oneof(
+          { weight: 8, arbitrary: request },
+          fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
+        ),
+        { minLength: 1, maxLength: 3 },
+      ),
       cuts: fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 4 }),
       until: fc.oneof(fc.constant(1), fc.double({ min: 0, max: 1, noNaN: true })),
       end: fc.constantFrom<Sending["end"]>("wait", "wait", "close", "destroy", "reset"),
@@ -276,7 +470,8 @@ async function sendSo(port: number, { bytes, cuts, end }: Sending): Promise<stri
   // Until it is closed, or nothing more comes.
   const began = Date.now();
   const quiet = (async () => {
-    while (!socket.destroyed && Date.now() - Math.max(last, began) < 40) await new Promise((resolve) => setTimeout(resolve, 5));
+    while (!socket.destroyed && Date.now() - Math.max(last, began) < 40)
+      await new Promise((resolve) => setTimeout(resolve, 5));
   })();
   await Promise.race([closed, quiet]);
   socket.destroy();

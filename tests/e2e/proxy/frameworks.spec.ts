@@ -27,7 +27,11 @@ const blocks: Block[] = (() => {
   const section = /\n## 1\. [^]*?(?=\n## 2\. )/.exec(page)![0];
   return section.split(/\n### /).flatMap((part) => {
     const heading = part.slice(0, part.indexOf("\n"));
-    return [...part.matchAll(/```(\w+)\n([^]*?)```/g)].map(([, language, code]) => ({ heading, language: language!, code: code! }));
+    return [...part.matchAll(/```(\w+)\n([^]*?)```/g)].map(([, language, code]) => ({
+      heading,
+      language: language!,
+      code: code!,
+    }));
   });
 })();
 
@@ -41,7 +45,10 @@ function block(heading: string): string {
 function here(code: string, upstream: string, port: number, page: string): string {
   const changed = code
     .replace(`"https://api.example/v1"`, JSON.stringify(`${upstream}/v1`))
-    .replace(`models: ["small"]`, `models: [${JSON.stringify(MODEL)}], origins: [${JSON.stringify(page)}], perMinute: 1000`)
+    .replace(
+      `models: ["small"]`,
+      `models: [${JSON.stringify(MODEL)}], origins: [${JSON.stringify(page)}], perMinute: 1000`,
+    )
     .replace("8787", String(port));
   expect(changed).toContain(upstream);
   expect(changed).toContain(MODEL);
@@ -75,7 +82,10 @@ function compiled(heading: string): Start {
     const port = await freePort();
     const cwd = work();
     writeFileSync(join(cwd, "server.ts"), here(block(heading), upstream, port, page));
-    execFileSync(bin("esbuild"), ["server.ts", "--outfile=server.mjs", "--log-level=warning"], { cwd, stdio: "inherit" });
+    execFileSync(bin("esbuild"), ["server.ts", "--outfile=server.mjs", "--log-level=warning"], {
+      cwd,
+      stdio: "inherit",
+    });
     return App.start("node", ["server.mjs"], { cwd, env, port });
   };
 }
@@ -97,7 +107,18 @@ const worker: Start = async (upstream, page) => {
   const cwd = work();
   writeFileSync(join(cwd, "source.ts"), here(block("Cloudflare Workers"), upstream, port, page));
   // As wrangler does it.
-  execFileSync(bin("esbuild"), ["source.ts", "--bundle", "--format=esm", "--conditions=workerd,worker,browser", "--outfile=worker.js", "--log-level=warning"], { cwd, stdio: "inherit" });
+  execFileSync(
+    bin("esbuild"),
+    [
+      "source.ts",
+      "--bundle",
+      "--format=esm",
+      "--conditions=workerd,worker,browser",
+      "--outfile=worker.js",
+      "--log-level=warning",
+    ],
+    { cwd, stdio: "inherit" },
+  );
   writeFileSync(
     join(cwd, "config.capnp"),
     `using Workerd = import "/workerd/workerd.capnp";
@@ -134,12 +155,24 @@ const next: Start = async (upstream, page) => {
   writeFileSync(join(cwd, "next.config.mjs"), `export default ${JSON.stringify(config)};\n`);
   const quiet = { ...process.env, ...env, NEXT_TELEMETRY_DISABLED: "1", CI: "1" };
   execFileSync(bin("next"), ["build"], { cwd, env: quiet, stdio: ["ignore", "ignore", "inherit"] });
-  return App.start(bin("next"), ["start", "--port", String(port), "--hostname", "127.0.0.1"], { cwd, env: { ...env, NEXT_TELEMETRY_DISABLED: "1" }, port });
+  return App.start(bin("next"), ["start", "--port", String(port), "--hostname", "127.0.0.1"], {
+    cwd,
+    env: { ...env, NEXT_TELEMETRY_DISABLED: "1" },
+    port,
+  });
 };
 
 const express: Start = (upstream, page) =>
   App.start("node", ["apps/express.mjs"], {
-    env: { PROXY_OPTIONS: JSON.stringify({ upstream: `${upstream}/v1`, models: [MODEL], key: env.LLM_API_KEY, origins: [page], perMinute: 1000 }) },
+    env: {
+      PROXY_OPTIONS: JSON.stringify({
+        upstream: `${upstream}/v1`,
+        models: [MODEL],
+        key: env.LLM_API_KEY,
+        origins: [page],
+        perMinute: 1000,
+      }),
+    },
   });
 
 interface Framework {
@@ -165,7 +198,11 @@ const FRAMEWORKS: Framework[] = [
   },
   { name: "Hono", start: compiled("Hono"), mounts: ["/llm/v1"] },
   { name: "Cloudflare Workers", start: worker, mounts: ["/llm/v1"], seesAtWrite: true },
-  { name: "Deno", start: file("Deno", "server.ts", bin("deno"), ["run", "--allow-net", "--allow-env", "--no-prompt"]), mounts: ["/llm/v1"] },
+  {
+    name: "Deno",
+    start: file("Deno", "server.ts", bin("deno"), ["run", "--allow-net", "--allow-env", "--no-prompt"]),
+    mounts: ["/llm/v1"],
+  },
   { name: "Bun", start: file("Bun", "server.ts", bin("bun"), ["run"]), mounts: ["/llm/v1"] },
   { name: "Next", start: next, mounts: ["/llm/v1", "/api/llm"], parses: ["/api/llm"] },
 ];
@@ -177,9 +214,15 @@ test.beforeAll(install);
 test.afterAll(() => rmSync(join(folder, "run"), { recursive: true, force: true }));
 
 for (const { name, start, mounts, parses = [], seesAtWrite = false } of FRAMEWORKS) {
-  test(`${name}: a real LLM writes through it, and it refuses and ends what it must`, async ({ page, harness, llm }) => {
+  test(`${name}: a real LLM writes through it, and it refuses and ends what it must`, async ({
+    page,
+    harness,
+    llm,
+  }) => {
     test.setTimeout(600_000);
-    const { default: Client } = (await import(pathToFileURL(createRequire(join(folder, "x.js")).resolve("openai")).href)) as { default: typeof OpenAI };
+    const { default: Client } = (await import(
+      pathToFileURL(createRequire(join(folder, "x.js")).resolve("openai")).href
+    )) as { default: typeof OpenAI };
     const api = await Upstream.start();
     const app = await start(api.address, harness.address);
     try {
@@ -190,23 +233,53 @@ for (const { name, start, mounts, parses = [], seesAtWrite = false } of FRAMEWOR
 
         // The official client.
         const client = new Client({ apiKey: "none", baseURL, defaultHeaders: { origin: app.address }, maxRetries: 0 });
-        const stream = await client.chat.completions.create({ model: MODEL, messages: MESSAGES, stream: true, max_tokens: 10, temperature: 0 });
+        const stream = await client.chat.completions.create({
+          model: MODEL,
+          messages: MESSAGES,
+          stream: true,
+          max_tokens: 10,
+          temperature: 0,
+        });
         const pieces: string[] = [];
-        for await (const chunk of stream) if (chunk.choices[0]?.delta.content) pieces.push(chunk.choices[0].delta.content);
+        for await (const chunk of stream)
+          if (chunk.choices[0]?.delta.content) pieces.push(chunk.choices[0].delta.content);
         expect(pieces.length, `${mount}: ${pieces.join("|")}`).toBeGreaterThan(5);
-        const whole = await client.chat.completions.create({ model: MODEL, messages: MESSAGES, max_completion_tokens: 10, temperature: 0 });
+        const whole = await client.chat.completions.create({
+          model: MODEL,
+          messages: MESSAGES,
+          max_completion_tokens: 10,
+          temperature: 0,
+        });
         expect(whole.choices[0]!.message.content!.trim()).toBe(pieces.join("").trim());
         expect(await client.models.list().then(({ data }) => data.map(({ id }) => id))).toEqual([MODEL]);
         const seen = api.seen[asked]!;
         expect(seen.headers.authorization).toBe(`Bearer ${env.LLM_API_KEY}`);
-        expect(JSON.parse(seen.body)).toEqual({ model: MODEL, messages: MESSAGES, stream: true, max_tokens: 10, temperature: 0 });
+        expect(JSON.parse(seen.body)).toEqual({
+          model: MODEL,
+          messages: MESSAGES,
+          stream: true,
+          max_tokens: 10,
+          temperature: 0,
+        });
 
         // The package, in a page of another origin.
-        const remote = { provider: "openai", baseUrl: baseURL, model: MODEL, temperature: 0, maxTokens: 8, timeoutMs: 90_000, firstByteMs: 90_000, connectMs: 90_000 };
+        const remote = {
+          provider: "openai",
+          baseUrl: baseURL,
+          model: MODEL,
+          temperature: 0,
+          maxTokens: 8,
+          timeoutMs: 90_000,
+          firstByteMs: 90_000,
+          connectMs: 90_000,
+        };
         await ready(page, harness.address, { remote } as never);
         const written = await page.evaluate(async () => {
           const pieces: string[] = [];
-          const stream = window.ai.generate("rewrite", "The town library opened a new reading room on Monday. It has sixty seats.");
+          const stream = window.ai.generate(
+            "rewrite",
+            "The town library opened a new reading room on Monday. It has sixty seats.",
+          );
           for await (const piece of stream) pieces.push(piece);
           const { output, ranOn } = await stream.answer;
           return { pieces, text: output.text, ranOn };
@@ -221,11 +294,18 @@ for (const { name, start, mounts, parses = [], seesAtWrite = false } of FRAMEWOR
           [{ ...good, user: "x" }, {}, 400, "field_not_allowed"],
           [{ ...good, model: "large" }, {}, 403, "model_not_allowed"],
           [good, { origin: "https://evil.example" }, 403, "unknown_origin"],
-          ...(parses.includes(mount) ? [] : [["{broken", {}, 400, "invalid_json"] as [unknown, Record<string, string>, number, string]]),
+          ...(parses.includes(mount)
+            ? []
+            : [["{broken", {}, 400, "invalid_json"] as [unknown, Record<string, string>, number, string]]),
         ];
         for (const [body, headers, status, code] of refusals) {
           const answer = await post(app.address, `${mount}/chat/completions`, body, headers);
-          expect([mount, answer.status, answer.headers.get("content-type"), ((await answer.json()) as { error: { code: string } }).error.code]).toEqual([mount, status, "application/json", code]);
+          expect([
+            mount,
+            answer.status,
+            answer.headers.get("content-type"),
+            ((await answer.json()) as { error: { code: string } }).error.code,
+          ]).toEqual([mount, status, "application/json", code]);
         }
         const body = JSON.stringify(good);
         const rebound = await raw(
@@ -245,7 +325,12 @@ for (const { name, start, mounts, parses = [], seesAtWrite = false } of FRAMEWOR
         };
         api.answer = endless;
         const ask = (signal: AbortSignal): Promise<Response> =>
-          fetch(`${baseURL}/chat/completions`, { method: "POST", headers: { origin: app.address, "content-type": "application/json" }, body: JSON.stringify({ ...good, stream: true }), signal });
+          fetch(`${baseURL}/chat/completions`, {
+            method: "POST",
+            headers: { origin: app.address, "content-type": "application/json" },
+            body: JSON.stringify({ ...good, stream: true }),
+            signal,
+          });
         const closed = api.closed;
         const streaming = new AbortController();
         const answer = await ask(streaming.signal);
@@ -285,7 +370,8 @@ test("every block of the page is run, and those of TypeScript and JavaScript are
     ["Bun", "ts"],
   ]);
   const installed = join(folder, "node_modules/smallfirst");
-  const bins = (JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { bin: Record<string, string> }).bin;
+  const bins = (JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { bin: Record<string, string> })
+    .bin;
   expect(Object.keys(bins)).toEqual(["smallfirst-proxy"]);
   expect(readFileSync(join(installed, bins["smallfirst-proxy"]!), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
   const cwd = work();
@@ -293,12 +379,31 @@ test("every block of the page is run, and those of TypeScript and JavaScript are
     // Deno has types of its own, and checks by itself.
     if (language !== "sh" && heading !== "Deno") writeFileSync(join(cwd, `block${at}.mts`), code);
   });
-  const compilerOptions = { strict: true, exactOptionalPropertyTypes: true, noUncheckedIndexedAccess: true, module: "nodenext", target: "es2022", lib: ["es2023", "dom", "dom.iterable"], types: ["node", "bun"], noEmit: true, skipLibCheck: true };
+  const compilerOptions = {
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    module: "nodenext",
+    target: "es2022",
+    lib: ["es2023", "dom", "dom.iterable"],
+    types: ["node", "bun"],
+    noEmit: true,
+    skipLibCheck: true,
+  };
   writeFileSync(join(cwd, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.mts"] }));
   execFileSync(bin("tsc"), ["-p", "."], { cwd, stdio: "inherit" });
   // The package's own declarations, without what is let pass in others'.
-  writeFileSync(join(cwd, "own.mts"), 'export * from "smallfirst/proxy";\nexport { createNodeProxy } from "smallfirst/proxy/node";\n');
-  writeFileSync(join(cwd, "tsconfig.json"), JSON.stringify({ compilerOptions: { ...compilerOptions, skipLibCheck: false, types: ["node"], lib: ["es2023", "dom"] }, files: ["own.mts"] }));
+  writeFileSync(
+    join(cwd, "own.mts"),
+    'export * from "smallfirst/proxy";\nexport { createNodeProxy } from "smallfirst/proxy/node";\n',
+  );
+  writeFileSync(
+    join(cwd, "tsconfig.json"),
+    JSON.stringify({
+      compilerOptions: { ...compilerOptions, skipLibCheck: false, types: ["node"], lib: ["es2023", "dom"] },
+      files: ["own.mts"],
+    }),
+  );
   execFileSync(bin("tsc"), ["-p", "."], { cwd, stdio: "inherit" });
   writeFileSync(join(cwd, "deno.ts"), block("Deno"));
   execFileSync(bin("deno"), ["check", "--quiet", "deno.ts"], { cwd, stdio: "inherit" });

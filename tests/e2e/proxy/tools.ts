@@ -16,7 +16,10 @@ let installed = false;
 export function install(): void {
   if (installed) return;
   const packed = mkdtempSync(join(tmpdir(), "smallfirst-proxy-"));
-  const name = execFileSync("npm", ["pack", "--silent", "--pack-destination", packed], { cwd: join(root, "pkg"), encoding: "utf8" }).trim();
+  const name = execFileSync("npm", ["pack", "--silent", "--pack-destination", packed], {
+    cwd: join(root, "pkg"),
+    encoding: "utf8",
+  }).trim();
   const target = join(folder, "node_modules/smallfirst");
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
@@ -56,7 +59,11 @@ export class App {
   }
 
   /** Starts a command and waits until it listens: on the port it prints, or on the one it was told. */
-  static async start(command: string, args: readonly string[], more: { cwd?: string; env?: Record<string, string>; port?: number; ms?: number } = {}): Promise<App> {
+  static async start(
+    command: string,
+    args: readonly string[],
+    more: { cwd?: string; env?: Record<string, string>; port?: number; ms?: number } = {},
+  ): Promise<App> {
     const child = spawn(command, args, {
       cwd: more.cwd ?? folder,
       stdio: ["pipe", "pipe", "pipe"],
@@ -67,7 +74,7 @@ export class App {
     const app = new App(child, more.port ?? 0);
     child.once("error", (error) => (app.ended ??= String(error)));
     let said = "";
-    child.stdout!.on("data", (part: Buffer) => (said = (said + part.toString()).slice(-20_000)));
+    child.stdout.on("data", (part: Buffer) => (said = (said + part.toString()).slice(-20_000)));
     const until = Date.now() + (more.ms ?? 60_000);
     while (Date.now() < until) {
       if (app.ended !== undefined) throw new Error(`${command} ${args.join(" ")}: ${app.ended}\n${said}${app.log}`);
