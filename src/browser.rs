@@ -8,18 +8,18 @@
 #[cfg(feature = "bench")]
 mod bench;
 mod convert;
-mod engine;
 mod fetch;
 mod host;
 mod model;
+mod runtime;
 mod scope;
 mod source;
 mod store;
 
 #[cfg(feature = "bench")]
 pub use bench::{KernelBench, kernel_cases};
-pub use engine::Engine;
 pub use model::Model;
+pub use runtime::WasmRuntime;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -8,7 +8,7 @@ mod rows;
 mod split;
 mod table;
 
-pub use duplicates::{Overlap, Prints};
+pub use duplicates::{Fingerprints, Overlap};
 pub use read::{read, read_within};
 pub use rows::Rows;
 pub use split::split;

@@ -36,7 +36,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use array::{Array, Data};
 pub use dim::Dim;
-pub use program::{Given, MAGIC};
+pub use program::{InputSpec, MAGIC};
 pub use smallfirst_kernels as kernels;
 pub use tensor::{Element, Shape, Tensor};
 
@@ -155,7 +155,7 @@ impl Model {
     }
 
     /// The inputs, in the order in which [`Model::infer`] takes them.
-    pub fn inputs(&self) -> &[Given] {
+    pub fn inputs(&self) -> &[InputSpec] {
         self.engine.inputs()
     }
 
@@ -282,7 +282,7 @@ impl Engine {
         ))
     }
 
-    fn inputs(&self) -> &[Given] {
+    fn inputs(&self) -> &[InputSpec] {
         match self {
             Engine::Prepared(runner) => runner.inputs(),
             #[cfg(feature = "onnx")]
@@ -309,7 +309,7 @@ impl Engine {
 /// The error of a program that did not come to its end, or was not begun.
 fn failed(name: &str, failure: Failure) -> Error {
     match failure {
-        Failure::Given(fault) => unusable(name, fault),
+        Failure::Inputs(fault) => unusable(name, fault),
         Failure::Step(at, fault) => unusable(name, &format!("{fault} in step {at}")),
         Failure::TooMuch(cost) => too_much(name, cost),
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::attempt::Attempt;
 
 #[cfg(any(test, target_arch = "wasm32"))]
-pub(crate) mod told;
+pub(crate) mod option_fault;
 
 /// What kind of thing went wrong. The text form ([`Code::as_str`]) is part of the public interface:
 /// it is the `code` of the JavaScript `Error` and does not change between minor versions.

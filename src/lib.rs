@@ -43,8 +43,8 @@ pub mod error;
 #[cfg(feature = "cli")]
 pub mod evaluate;
 pub mod host;
-pub mod learn;
 pub mod monitor;
+pub mod neighbours;
 pub mod remote;
 pub mod route;
 pub mod runtime;

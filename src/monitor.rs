@@ -32,7 +32,7 @@ pub const FALSE_ALARM_RATE: f64 = 0.01;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
-pub enum Watched {
+pub enum MonitorKind {
     /// Whether inputs look like the calibration data.
     Inputs,
     /// Whether audited answers keep the promised error rate.
@@ -49,7 +49,7 @@ pub struct Drift {
     /// The task.
     pub task: String,
     /// What is watched.
-    pub watched: Watched,
+    pub watched: MonitorKind,
     /// The evidence that something changed; 1 at the start.
     pub evidence: f64,
     /// The evidence from which there is an alarm: 1 / `falseAlarmRate`.

@@ -26,14 +26,14 @@ pub use cache::AnswerCache;
 pub use client::{People, Remote, RemoteOptions, Unnamed};
 pub use egress::{Egress, EgressReport, HttpRequest, Privacy, Role, Turn};
 pub use endpoint::{Endpoint, Price, ProviderKind, Structured};
-pub use exchange::{Deliver, Nowhere};
+pub use exchange::{Deliver, DiscardSink};
 pub use failure::Failure;
 pub use host::{
-    Body, Consent, FullBody, Head, Host, Message, Network, OfflineHost, Outgoing, Page,
+    Body, Consent, ConsentRequest, FullBody, Head, Host, Message, Network, OfflineHost, Page,
     READ_HEADERS, TransportError,
 };
 pub use policy::{Admission, Breaker, Policy};
-pub use question::{Question, Wanted};
+pub use question::{Question, ResponseFormat};
 pub use redact::{Found, PersonalData, RedactOptions, Redacted, Redactor, Restorer};
 pub use trace::Trace;
 

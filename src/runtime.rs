@@ -5,41 +5,41 @@
 mod by_example;
 mod call;
 mod encoder;
-mod examine;
 mod features;
 mod generate;
 mod head;
 mod language;
-mod learned;
 mod limits;
 mod local;
 mod models;
+mod monitors;
 mod names;
+mod neighbours;
 mod once_map;
 mod path;
 mod progress;
+mod scoring;
 mod tagger;
 mod unanswered;
-mod watch;
 
 use std::future::Future;
 
-pub use examine::Examined;
 pub use generate::TextCall;
 pub use head::Scored;
+pub use monitors::Monitors;
 pub use path::Call;
-pub use watch::Monitors;
+pub use scoring::TierScores;
 
 use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo};
 use crate::error::{Code, Error, Result};
-use crate::learn::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::monitor::Drift;
+use crate::neighbours::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::remote::{EgressReport, Host, Remote, RemoteOptions, UsageReport};
 use crate::route::Mode;
 use crate::task::{Sent, risk};
 
 use models::Models;
-use watch::Watch;
+use monitors::RuntimeMonitors;
 
 /// What another runtime answered, as far as it is remembered.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,7 +59,7 @@ pub struct Runtime<S> {
     mode: Mode,
     risk: Option<f64>,
     remote: Remote,
-    watch: Watch,
+    watch: RuntimeMonitors,
     learner: Learner,
     /// Whether it learns. What was learned before may be seen and forgotten where it does not.
     learns: bool,
@@ -88,7 +88,7 @@ impl<S: Source> Runtime<S> {
             models: Models::new(source),
             mode,
             risk: None,
-            watch: Watch::default(),
+            watch: RuntimeMonitors::default(),
             learner: Learner::default(),
             learns: false,
         })
@@ -147,7 +147,7 @@ impl<S: Source> Runtime<S> {
     ///
     /// # Errors
     /// [`Code::UnknownTask`], or [`Code::InvalidOption`] for a risk that is none.
-    pub fn audit(&self, task: &str, risk: f64, correct: bool) -> Result<()> {
+    pub fn report_outcome(&self, task: &str, risk: f64, correct: bool) -> Result<()> {
         self.bundle.task(task)?;
         risk::check(Some(risk))?;
         self.watch.audited(task, risk, correct);
@@ -254,7 +254,7 @@ impl<S: Source> Runtime<S> {
     }
 
     /// Forgets the remotes' answers that are kept.
-    pub async fn forget_answers(&self, host: &impl Host) {
+    pub async fn clear_answer_cache(&self, host: &impl Host) {
         self.remote.forget(host).await;
     }
 
@@ -278,7 +278,7 @@ impl<S: Source> Runtime<S> {
     ///
     /// # Errors
     /// [`Code::UnknownTask`], or why a model could not be loaded.
-    pub async fn prepare<F>(&self, tasks: Option<&[String]>, between: impl Fn() -> F) -> Result<()>
+    pub async fn preload<F>(&self, tasks: Option<&[String]>, between: impl Fn() -> F) -> Result<()>
     where
         F: Future<Output = Result<()>>,
     {

@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use crate::host::{Clock, Storage};
-use crate::remote::{Body, Consent, Head, HttpRequest, Network, Outgoing, Page, TransportError};
+use crate::remote::{
+    Body, Consent, ConsentRequest, Head, HttpRequest, Network, Page, TransportError,
+};
 
 /// A small random generator (SplitMix64), so that simulations are the same everywhere.
 pub(crate) struct Random(u64);
@@ -41,7 +43,7 @@ pub(crate) struct World {
     pub(crate) requests: RefCell<Vec<HttpRequest>>,
     script: Box<Answers>,
     pub(crate) consent: RefCell<std::result::Result<Consent, TransportError>>,
-    pub(crate) outgoing: RefCell<Vec<Outgoing>>,
+    pub(crate) outgoing: RefCell<Vec<ConsentRequest>>,
     pub(crate) given: RefCell<String>,
     /// How long the reader takes for each piece, in milliseconds.
     pub(crate) reader_ms: Cell<f64>,
@@ -263,7 +265,10 @@ impl Page for World {
         self.now() >= self.time.abort_at.get()
     }
 
-    async fn consent(&self, outgoing: &Outgoing) -> std::result::Result<Consent, TransportError> {
+    async fn consent(
+        &self,
+        outgoing: &ConsentRequest,
+    ) -> std::result::Result<Consent, TransportError> {
         self.outgoing.borrow_mut().push(outgoing.clone());
         self.consent.borrow().clone()
     }

@@ -2,7 +2,7 @@
 
 use ts_rs::{Config, TS};
 
-use crate::{bundle, learn, monitor, remote, route, task};
+use crate::{bundle, monitor, neighbours, remote, route, task};
 
 /// One declaration with its documentation.
 fn declared<T: TS>(config: &Config) -> String {
@@ -39,7 +39,7 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<bundle::TierInfo>(&config),
         declared::<bundle::RiskInfo>(&config),
         declared::<bundle::Card>(&config),
-        declared::<monitor::Watched>(&config),
+        declared::<monitor::MonitorKind>(&config),
         declared::<monitor::Drift>(&config),
         declared::<bundle::TaskInfo>(&config),
         declared::<bundle::ProgressStatus>(&config),
@@ -59,10 +59,10 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<remote::EgressReport>(&config),
         declared::<remote::Role>(&config),
         declared::<remote::Message>(&config),
-        declared::<remote::Outgoing>(&config),
-        declared::<learn::LearnOptions>(&config),
-        declared::<learn::LearnedTask>(&config),
-        declared::<learn::LearnedExample>(&config),
+        declared::<remote::ConsentRequest>(&config),
+        declared::<neighbours::LearnOptions>(&config),
+        declared::<neighbours::LearnedTask>(&config),
+        declared::<neighbours::LearnedExample>(&config),
     ];
     let codes: Vec<String> = crate::Code::ALL
         .iter()

@@ -41,7 +41,11 @@ fn decision(confidence: f64, in_distribution: bool) -> Decision {
 fn all_that_decide_decide_alike() {
     for (confidence, in_distribution, threshold, accepted) in TABLE {
         let row = (confidence, in_distribution, threshold);
-        assert_eq!(accepts(confidence, in_distribution, threshold), accepted, "{row:?}");
+        assert_eq!(
+            accepts(confidence, in_distribution, threshold),
+            accepted,
+            "{row:?}"
+        );
         let verdict = judge(confidence, Some(threshold), in_distribution);
         assert_eq!(verdict == Verdict::Trust, accepted, "{row:?}");
         let certified = decision(confidence, in_distribution).answered(&[threshold]);
@@ -58,7 +62,11 @@ fn all_that_decide_decide_alike() {
             })],
             remote: None,
         };
-        assert_eq!(observed.answered(&[threshold]).is_some(), accepted, "{row:?}");
+        assert_eq!(
+            observed.answered(&[threshold]).is_some(),
+            accepted,
+            "{row:?}"
+        );
     }
 }
 
@@ -75,7 +83,9 @@ fn a_certificate_counts_what_is_accepted_at_its_thresholds() {
     };
     let certificate = certifier.certify(&rows, 0.05);
     let thresholds = certificate.thresholds.unwrap();
-    let answered = rows.iter().filter(|row| row.answered(&thresholds).is_some());
+    let answered = rows
+        .iter()
+        .filter(|row| row.answered(&thresholds).is_some());
     assert_eq!(certificate.n, answered.count() as u64);
     assert!(certificate.n > 1000);
 }
@@ -113,12 +123,20 @@ fn calls_accept_what_evaluation_says_is_accepted() {
                 let entry = runtime.bundle().task(task).unwrap();
                 let thresholds = runtime.bundle().thresholds(entry, Some(risk)).values;
                 let expected = scored.refused.is_none()
-                    && scored.tiers.iter().zip(thresholds).any(|((tier, _), threshold)| {
-                        let (Ok(tier), Some(threshold)) = (tier, threshold) else {
-                            return false;
-                        };
-                        accepts(tier.calibrated.confidence, tier.in_distribution(), threshold)
-                    });
+                    && scored
+                        .tiers
+                        .iter()
+                        .zip(thresholds)
+                        .any(|((tier, _), threshold)| {
+                            let (Ok(tier), Some(threshold)) = (tier, threshold) else {
+                                return false;
+                            };
+                            accepts(
+                                tier.calibrated.confidence,
+                                tier.in_distribution(),
+                                threshold,
+                            )
+                        });
                 let call = Call {
                     risk: Some(risk),
                     ..Call::new(task, input)

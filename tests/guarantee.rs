@@ -49,7 +49,7 @@ fn pool(task: &str) -> Vec<Decision> {
             .all()
             .unwrap()
         {
-            let seen = runtime.examine(task, Input::Text(&row.text), &FixedClock);
+            let seen = runtime.score_tiers(task, Input::Text(&row.text), &FixedClock);
             let tiers = pollster::block_on(seen).unwrap().tiers;
             let says = tiers.into_iter().next().and_then(|(scored, _)| scored.ok());
             decisions.push(Decision {

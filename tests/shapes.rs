@@ -13,8 +13,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 use smallfirst::host::{Clock, Storage};
 use smallfirst::remote::{
-    Consent, FullBody, Head, HttpRequest, Network, Outgoing, Page, Question, Remote, RemoteOptions,
-    Role, Trace, TransportError, Turn, Unnamed, Wanted,
+    Consent, ConsentRequest, FullBody, Head, HttpRequest, Network, Page, Question, Remote,
+    RemoteOptions, ResponseFormat, Role, Trace, TransportError, Turn, Unnamed,
 };
 use smallfirst::task::{Input, Label};
 
@@ -40,7 +40,7 @@ impl Network for Kept {
 }
 
 impl Page for Kept {
-    async fn consent(&self, _: &Outgoing) -> Result<Consent, TransportError> {
+    async fn consent(&self, _: &ConsentRequest) -> Result<Consent, TransportError> {
         Ok(Consent::default())
     }
 }
@@ -81,8 +81,8 @@ fn bodies(endpoint: Value) -> [Value; 2] {
         text: text.into(),
     });
     let wanted = [
-        Wanted::Choice(&labels),
-        Wanted::Text {
+        ResponseFormat::Choice(&labels),
+        ResponseFormat::Text {
             system: "Be brief.",
             text: "Again",
             history: &history,
@@ -99,8 +99,10 @@ fn bodies(endpoint: Value) -> [Value; 2] {
         };
         let trace = Trace::default();
         let result = match wanted {
-            Wanted::Choice(_) => pollster::block_on(remote.ask(&question, &Unnamed, &kept, &trace)),
-            Wanted::Text { .. } => {
+            ResponseFormat::Choice(_) => {
+                pollster::block_on(remote.ask(&question, &Unnamed, &kept, &trace))
+            }
+            ResponseFormat::Text { .. } => {
                 pollster::block_on(remote.stream(&question, &Unnamed, &kept, &trace))
             }
         };

@@ -40,7 +40,7 @@ function preparedOnly(): Plugin {
     resolveId: (source) => (source.endsWith("/wasm/onnx.js") ? without : undefined),
     load: (id) =>
       id === without
-        ? 'export default () => { throw new Error("this site was built without the engine for ONNX: cargo xtask build"); };\nexport class Engine {}'
+        ? 'export default () => { throw new Error("this site was built without the engine for ONNX: cargo xtask build"); };\nexport class Runtime {}'
         : undefined,
   };
 }

@@ -14,7 +14,7 @@ import type {
   LearnOptions,
   Mode,
   Message,
-  Outgoing,
+  ConsentRequest,
   Policy,
   Price,
   Progress,
@@ -26,7 +26,7 @@ import type {
   UsageReport,
 } from "./types.js";
 
-export type { Message, Outgoing } from "./types.js";
+export type { Message, ConsentRequest } from "./types.js";
 
 /** What a task can be asked about. Bytes are copied; the caller's array stays usable. */
 export type Input = string | Uint8Array | ArrayBuffer | Blob;
@@ -142,7 +142,7 @@ export interface Privacy {
    * `{ system }` replaces the rules of a text. What comes back is redacted like the input. Where the task's egress is `ask`,
    * only `true` or `{ allow: true }` lets it go. If it throws, nothing leaves.
    */
-  beforeRemote?: ((outgoing: Outgoing) => BeforeRemote | Promise<BeforeRemote>) | undefined;
+  beforeRemote?: ((outgoing: ConsentRequest) => BeforeRemote | Promise<BeforeRemote>) | undefined;
 }
 
 /** What `beforeRemote` may say. */
@@ -280,7 +280,7 @@ export interface TextStream extends AsyncIterable<string> {
 }
 
 /** How models are loaded ahead. */
-export interface PrepareOptions {
+export interface PreloadOptions {
   /** Aborts the call: it rejects at once with the signal's reason. What was loaded stays. */
   signal?: AbortSignal | undefined;
 }
@@ -317,7 +317,7 @@ export interface SmallFirst {
   /** Everything that left the device since the instance was made, what is under way included. */
   egress(): Promise<EgressReport>;
   /** Forgets the answers of remotes that are kept, also those that an earlier visit persisted. */
-  forgetAnswers(): Promise<void>;
+  clearAnswerCache(): Promise<void>;
   /** The tasks that examples were made of, with `learn`. */
   learned(): Promise<LearnedTask[]>;
   /** The examples of a task, or of all, the oldest first: labelled rows, for training a model of your own. */
@@ -332,7 +332,7 @@ export interface SmallFirst {
    *
    * @throws SmallFirstError - with a `code`, for example `unknown_task` or `bundle_unreachable`.
    */
-  prepare(tasks?: string[], options?: PrepareOptions): Promise<void>;
+  preload(tasks?: string[], options?: PreloadOptions): Promise<void>;
   /**
    * The model card of a task, with its measured evaluation. Fetched when asked for.
    *
@@ -344,7 +344,7 @@ export interface SmallFirst {
    * answers count: it is their error rate that was promised. Audit a random sample, or all; picking
    * the suspicious ones raises false alarms.
    */
-  audit(answer: Answer, correct: boolean): Promise<void>;
+  reportOutcome(answer: Answer, correct: boolean): Promise<void>;
   /** How the monitors of a task stand; empty before its first call. They start anew with each instance. */
   drift(task: string): Promise<Drift[]>;
   /** Ends the workers. What is under way, and every later call, rejects with the code `disposed`. */

@@ -4,7 +4,7 @@ export type {
   GenerateOptions,
   Input,
   Options,
-  PrepareOptions,
+  PreloadOptions,
   Privacy,
   RemoteFunction,
   RemoteOptions,

@@ -3,10 +3,10 @@
 import type { GenerateOptions, Options, RunOptions } from "./api.js";
 import type {
   EngineName,
-  EngineOptions,
-  EngineRemote,
-  EngineRunOptions,
-  EngineTextOptions,
+  RuntimeOptions,
+  RuntimeRemote,
+  RuntimeRunOptions,
+  RuntimeTextOptions,
   Modules,
   Storage,
 } from "./protocol.js";
@@ -59,13 +59,13 @@ export function checkOptions(options: Options): void {
 }
 
 /** Checks the options of `createSmallFirst` and gives the engine's. */
-export function engineOptions(options: Options, remotes: Remotes): EngineOptions {
+export function engineOptions(options: Options, remotes: Remotes): RuntimeOptions {
   checkFunction("onProgress", options.onProgress);
   checkFunction("onDrift", options.onDrift);
   checkFunction("worker", options.worker);
   const { mode, risk, policy, budget, answerCache, manifestSha256, maxBundleBytes } = options;
   const learn = options.learn === true ? {} : options.learn === false ? undefined : options.learn;
-  const remote = defined({ ...remotes.engine(absolute), policy, budget, answerCache }) as EngineRemote;
+  const remote = defined({ ...remotes.engine(absolute), policy, budget, answerCache }) as RuntimeRemote;
   return defined({
     bundle: manifestUrl(options.bundle),
     mode,
@@ -74,7 +74,7 @@ export function engineOptions(options: Options, remotes: Remotes): EngineOptions
     learn,
     manifestSha256,
     maxBundleBytes,
-  }) as EngineOptions;
+  }) as RuntimeOptions;
 }
 
 /** Checks under which name things are kept, and whether files are. */
@@ -134,17 +134,17 @@ export function workers(count: Options["workers"]): number {
 }
 
 /** Checks the options of a call and gives the engine's. */
-export function engineRunOptions(what: string, options: RunOptions): EngineRunOptions {
+export function engineRunOptions(what: string, options: RunOptions): RuntimeRunOptions {
   checkKeys(what, options, RUN_OPTIONS);
   const { mode, risk, topK, labels, instruction } = options;
-  return defined({ mode, risk, topK, labels, instruction }) as EngineRunOptions;
+  return defined({ mode, risk, topK, labels, instruction }) as RuntimeRunOptions;
 }
 
 /** Checks the options of a call that wants text and gives the engine's. */
-export function engineTextOptions(options: GenerateOptions): EngineTextOptions {
+export function engineTextOptions(options: GenerateOptions): RuntimeTextOptions {
   checkKeys("generate", options, GENERATE_OPTIONS);
   const { mode, instruction, variables, history } = options;
-  return defined({ mode, instruction, variables, history }) as EngineTextOptions;
+  return defined({ mode, instruction, variables, history }) as RuntimeTextOptions;
 }
 
 /** Checks that there is nothing but a signal. */

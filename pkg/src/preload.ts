@@ -1,6 +1,6 @@
 // What the worker fetches while the WebAssembly is still compiled: the manifest, and the files of some tasks.
 
-import type { EngineOptions } from "./protocol.js";
+import type { RuntimeOptions } from "./protocol.js";
 import type { Files, PatientCache } from "./store.js";
 import { MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES } from "./types.js";
 
@@ -30,7 +30,7 @@ const DEEPEST = 8;
 
 /** Requests that were made before the engine could make them. Each is handed out once. */
 export class Preload {
-  readonly #options: EngineOptions;
+  readonly #options: RuntimeOptions;
   readonly #files: Files | undefined;
   readonly #watched: boolean;
   readonly #waiting = new Map<string, Promise<Response | undefined>>();
@@ -41,7 +41,7 @@ export class Preload {
    * Begins to fetch the manifest, and then those of the files of `tasks` that are not kept in `files`. Whether the page hears
    * of their progress: `watched`.
    */
-  constructor(options: EngineOptions, tasks: string[], files: Files | undefined, watched: boolean) {
+  constructor(options: RuntimeOptions, tasks: string[], files: Files | undefined, watched: boolean) {
     this.#options = options;
     this.#files = files;
     this.#watched = watched;

@@ -11,19 +11,19 @@ import type {
   LearnOptions,
   Message,
   Mode,
-  Outgoing,
+  ConsentRequest,
   Policy,
   Progress,
   RedactOptions,
   Sent,
 } from "./types.js";
 
-/** An endpoint as `Engine.create` takes it. Absent keys are left out: the engine has the defaults. */
-export type EngineEndpoint = Pick<Endpoint, "provider"> & Partial<Endpoint>;
+/** An endpoint as `Runtime.create` takes it. Absent keys are left out: the engine has the defaults. */
+export type RuntimeEndpoint = Pick<Endpoint, "provider"> & Partial<Endpoint>;
 
 /** What the engine knows of remotes. */
-export interface EngineRemote {
-  endpoints?: EngineEndpoint[];
+export interface RuntimeRemote {
+  endpoints?: RuntimeEndpoint[];
   policy?: Partial<Policy>;
   budget?: Partial<Budget>;
   privacy?: {
@@ -36,13 +36,13 @@ export interface EngineRemote {
   answerCache?: Partial<AnswerCache>;
 }
 
-/** What `Engine.create` takes. Absent keys are left out: the engine has the defaults. */
-export interface EngineOptions {
+/** What `Runtime.create` takes. Absent keys are left out: the engine has the defaults. */
+export interface RuntimeOptions {
   /** The manifest's absolute address. */
   bundle: string;
   mode?: Mode;
   risk?: number;
-  remote?: EngineRemote;
+  remote?: RuntimeRemote;
   learn?: Partial<LearnOptions>;
   manifestSha256?: string;
   maxBundleBytes?: number;
@@ -68,8 +68,8 @@ export interface Legacy {
   monitors: Monitors[];
 }
 
-/** What `Engine.run` takes. */
-export interface EngineRunOptions {
+/** What `Runtime.run` takes. */
+export interface RuntimeRunOptions {
   mode?: Mode;
   risk?: number;
   topK?: number;
@@ -79,8 +79,8 @@ export interface EngineRunOptions {
   alarmed?: boolean;
 }
 
-/** What `Engine.generate` takes. */
-export interface EngineTextOptions {
+/** What `Runtime.generate` takes. */
+export interface RuntimeTextOptions {
   mode?: Mode;
   instruction?: string;
   variables?: Record<string, string>;
@@ -100,7 +100,7 @@ export interface Consent {
 export type WireInput = string | Uint8Array | Blob | { error: WireError };
 
 /** In place of an input that another worker answered: what the first one is to know of it. */
-export interface Elsewhere {
+export interface Delegated {
   /** The first tier's confidence, where the monitors are to see it. */
   confidence: number | undefined;
   /** Whether the answer is guaranteed. */
@@ -136,7 +136,7 @@ export type EngineName = "prepared" | "onnx";
 export type Request =
   | {
       type: "start";
-      options: EngineOptions;
+      options: RuntimeOptions;
       storage: Storage;
       wasm: Modules | undefined;
       preload: string[];
@@ -144,25 +144,25 @@ export type Request =
       /** Of the worker before this one. */
       legacy: Legacy | undefined;
     }
-  | { type: "run"; task: string; input: WireInput; options: EngineRunOptions }
-  | { type: "runBatch"; task: string; inputs: (WireInput | Elsewhere)[]; options: EngineRunOptions }
-  | { type: "generate"; task: string; input: WireInput; options: EngineTextOptions }
+  | { type: "run"; task: string; input: WireInput; options: RuntimeRunOptions }
+  | { type: "runBatch"; task: string; inputs: (WireInput | Delegated)[]; options: RuntimeRunOptions }
+  | { type: "generate"; task: string; input: WireInput; options: RuntimeTextOptions }
   | { type: "tasks" }
   | { type: "card"; task: string }
   | { type: "drift"; task: string }
-  | { type: "audit"; task: string; risk: number; correct: boolean }
+  | { type: "reportOutcome"; task: string; risk: number; correct: boolean }
   | { type: "usage" }
-  | { type: "forgetAnswers" }
+  | { type: "clearAnswerCache" }
   | { type: "learned" }
   | { type: "examples"; task: string | undefined }
   | { type: "forgetExamples"; task: string | undefined }
-  | { type: "prepare"; tasks: string[] | undefined }
+  | { type: "preload"; tasks: string[] | undefined }
   | { type: "share"; task: string };
 
 /** What the worker asks the page. */
 export type Question =
   | { what: "headers"; endpoint: number }
-  | { what: "consent"; outgoing: Outgoing }
+  | { what: "consent"; outgoing: ConsentRequest }
   /** To write down what is about to leave. */
   | { what: "sent"; requests: Sent[] };
 

@@ -1,9 +1,9 @@
 // The caller's remotes: checked, brought into the engine's form, and asked for what only the page has.
 
-import type { BeforeRemote, Outgoing, Privacy, RemoteFunction, RemoteOptions } from "./api.js";
+import type { BeforeRemote, ConsentRequest, Privacy, RemoteFunction, RemoteOptions } from "./api.js";
 import { askBuiltin } from "./builtin.js";
 import { SmallFirstError } from "./errors.js";
-import type { Consent, EngineEndpoint, EngineRemote, PageCall } from "./protocol.js";
+import type { Consent, RuntimeEndpoint, RuntimeRemote, PageCall } from "./protocol.js";
 import type { ProviderKind } from "./types.js";
 
 /** Every key of a type: a missing one does not compile. */
@@ -65,9 +65,9 @@ export class Remotes {
   }
 
   /** What the engine is told of them. */
-  engine(absolute: (name: string, address: string | URL) => URL): EngineRemote {
+  engine(absolute: (name: string, address: string | URL) => URL): RuntimeRemote {
     const { egress, tasks, ownTasks, redact, beforeRemote } = this.#privacy;
-    const privacy: NonNullable<EngineRemote["privacy"]> = {};
+    const privacy: NonNullable<RuntimeRemote["privacy"]> = {};
     if (egress !== undefined) privacy.egress = egress;
     if (tasks !== undefined) privacy.tasks = tasks;
     if (ownTasks !== undefined) privacy.ownTasks = ownTasks;
@@ -96,7 +96,7 @@ export class Remotes {
   }
 
   /** What the page says to something that is about to leave. */
-  async consent(outgoing: Outgoing): Promise<Consent> {
+  async consent(outgoing: ConsentRequest): Promise<Consent> {
     const said = await this.#privacy.beforeRemote?.(outgoing);
     if (said === false) return { allow: false };
     if (typeof said === "object" && said !== null) {
@@ -143,7 +143,7 @@ function check(remote: RemoteOptions): void {
     throw invalid('remote.run is for the provider "custom" only');
 }
 
-function endpoint(remote: RemoteOptions, absolute: (name: string, address: string | URL) => URL): EngineEndpoint {
+function endpoint(remote: RemoteOptions, absolute: (name: string, address: string | URL) => URL): RuntimeEndpoint {
   const {
     headers: _headers,
     apiKey,
@@ -160,7 +160,7 @@ function endpoint(remote: RemoteOptions, absolute: (name: string, address: strin
     throw invalid("remote.baseUrl is missing: the address of your proxy, or of the server itself");
   }
   const given = Object.entries(rest).filter(([, value]) => value !== undefined);
-  const engine = Object.fromEntries(given) as unknown as EngineEndpoint;
+  const engine = Object.fromEntries(given) as unknown as RuntimeEndpoint;
   if (address !== undefined && !isPage) engine.baseUrl = absolute("remote.baseUrl", address).href;
   return engine;
 }

@@ -6,8 +6,8 @@ import { Holder } from "./life.js";
 import { Preload } from "./preload.js";
 import type {
   Consent,
-  Elsewhere,
-  EngineRunOptions,
+  Delegated,
+  RuntimeRunOptions,
   FromWorker,
   Modules,
   PageCall,
@@ -21,8 +21,8 @@ import type {
 } from "./protocol.js";
 import { Files, Strings } from "./store.js";
 import { hasRelaxedSimd } from "./support.js";
-import type initEngine from "./wasm/lean.js";
-import type { Engine, EngineHooks } from "./wasm/lean.js";
+import type initEngine from "./wasm/prepared.js";
+import type { Runtime, RuntimeHooks } from "./wasm/prepared.js";
 
 /** The part of the worker's global scope that is used; the DOM library types describe a page's. */
 interface Scope {
@@ -35,18 +35,18 @@ const scope = globalThis as unknown as Scope;
 /** The engine of a worker, and where its modules are. */
 export interface Build {
   init: typeof initEngine;
-  Engine: typeof Engine;
+  Runtime: typeof Runtime;
   baseline: URL;
   relaxed: URL;
 }
 
 /** The engine that is started on demand, and its name in files. */
-let build: (Build & { name: "lean" | "onnx" }) | undefined;
+let build: (Build & { name: "prepared" | "onnx" }) | undefined;
 
 /** What the page sees that this worker is there by. */
 const holder = new Holder(() => scope.postMessage({ type: "held" }));
 /** The engine, once it was started. */
-let engine: Engine | undefined;
+let engine: Runtime | undefined;
 /** The calls that run, by id. */
 const running = new Map<number, AbortController>();
 /** The readers of texts who have not asked for more yet, by the call's id. */
@@ -58,7 +58,7 @@ const pages = new Map<number, ReadableStreamDefaultController<Uint8Array>>();
 let asks = 0;
 
 /** Makes this worker answer calls. */
-export function serve(name: "lean" | "onnx", made: Build): void {
+export function serve(name: "prepared" | "onnx", made: Build): void {
   build = { name, ...made };
   scope.addEventListener("message", receive);
   // A trap inside a Rust future surfaces here, or as an uncaught error (which the page sees by
@@ -143,8 +143,8 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
       );
     case "usage":
       return engine.usage(signal);
-    case "forgetAnswers":
-      return engine.forgetAnswers(signal);
+    case "clearAnswerCache":
+      return engine.clearAnswerCache(signal);
     case "learned":
       return engine.learned(signal);
     case "examples":
@@ -157,12 +157,12 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
       return engine.card(request.task);
     case "drift":
       return engine.drift(request.task);
-    case "audit":
-      return engine.audit(request.task, request.risk, request.correct);
-    case "prepare":
-      return engine.prepare(request.tasks, signal);
+    case "reportOutcome":
+      return engine.reportOutcome(request.task, request.risk, request.correct);
+    case "preload":
+      return engine.preload(request.tasks, signal);
     case "share":
-      await engine.prepare([request.task], signal);
+      await engine.preload([request.task], signal);
       return { manifest: engine.manifestSha256(), alarmed: engine.alarmed(request.task) } satisfies Sharing;
   }
 }
@@ -180,7 +180,7 @@ async function start(request: Extract<Request, { type: "start" }>): Promise<void
     throw fromWire({ code: "worker_failed", message: error, attempts: [] });
   }
   const strings = new Strings(storage.name);
-  const hooks: EngineHooks = {
+  const hooks: RuntimeHooks = {
     sent: (requests) => ask({ what: "sent", requests }),
     update: (key, change) => strings.update(key, change),
     fetch: (url) => preload.take(url),
@@ -197,7 +197,7 @@ async function start(request: Extract<Request, { type: "start" }>): Promise<void
     handOver();
     if (there.drift) scope.postMessage({ type: "drift", event });
   };
-  const made = await build.Engine.create(options, hooks);
+  const made = await build.Runtime.create(options, hooks);
   if (legacy?.manifest === made.manifestSha256()) made.resume(legacy.monitors);
   prepare(made, request.preload);
   engine = made;
@@ -212,7 +212,7 @@ async function moduleOf(build: Build & { name: string }, given: Modules | undefi
 }
 
 /** Loads the models whose files were fetched ahead. Nobody waits for it; the first call that needs them tells what fails. */
-function prepare(engine: Engine, tasks: string[]): void {
+function prepare(engine: Runtime, tasks: string[]): void {
   if (tasks.length === 0) return;
   const unknown = tasks.find((task) => !engine.knows(task));
   if (unknown !== undefined) {
@@ -223,7 +223,7 @@ function prepare(engine: Engine, tasks: string[]): void {
   // It may keep this worker busy for long.
   holder.begin();
   engine
-    .prepare(tasks, new AbortController().signal)
+    .preload(tasks, new AbortController().signal)
     .catch((thrown: unknown) => {
       if (isTrap(thrown)) dead(thrown);
     })
@@ -267,10 +267,10 @@ function deliver(id: number, text: string): Promise<void> {
  * those that does need one: the page has its input.
  */
 async function runBatch(
-  engine: Engine,
+  engine: Runtime,
   task: string,
-  inputs: (WireInput | Elsewhere)[],
-  options: EngineRunOptions,
+  inputs: (WireInput | Delegated)[],
+  options: RuntimeRunOptions,
   signal: AbortSignal,
 ): Promise<(WireItem | null)[]> {
   const items: (WireItem | null)[] = [];

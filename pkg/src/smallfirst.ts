@@ -3,7 +3,7 @@ import type {
   GenerateOptions,
   Input,
   Options,
-  PrepareOptions,
+  PreloadOptions,
   RunOptions,
   SmallFirst,
   TextAnswer,
@@ -12,7 +12,7 @@ import type {
 import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
-import { Helpers } from "./helpers.js";
+import { WorkerPool } from "./worker-pool.js";
 import { transfers, wireInput, wireItem } from "./input.js";
 import { Ledger } from "./ledger.js";
 import {
@@ -82,19 +82,19 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
     connection.close();
     throw thrown;
   }
-  return new Instance(connection, new Helpers(connection, setup, count - 1), setup.ledger);
+  return new Instance(connection, new WorkerPool(connection, setup, count - 1), setup.ledger);
 }
 
 class Instance implements SmallFirst {
   /** To the first worker, which does all but what helpers take off it. */
   readonly #connection: Connection;
-  readonly #helpers: Helpers;
+  readonly #helpers: WorkerPool;
   readonly #ledger: Ledger;
   // Defined below, and only where the symbols exist.
   declare [Symbol.dispose]: () => void;
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
-  constructor(connection: Connection, helpers: Helpers, ledger: Ledger) {
+  constructor(connection: Connection, helpers: WorkerPool, ledger: Ledger) {
     this.#connection = connection;
     this.#helpers = helpers;
     this.#ledger = ledger;
@@ -151,8 +151,8 @@ class Instance implements SmallFirst {
     return this.#ledger.report();
   }
 
-  async forgetAnswers(): Promise<void> {
-    await this.#connection.call({ type: "forgetAnswers" }, [], undefined);
+  async clearAnswerCache(): Promise<void> {
+    await this.#connection.call({ type: "clearAnswerCache" }, [], undefined);
   }
 
   async learned(): Promise<LearnedTask[]> {
@@ -173,22 +173,22 @@ class Instance implements SmallFirst {
     return (await this.#connection.call({ type: "tasks" }, [], undefined)) as TaskInfo[];
   }
 
-  async prepare(tasks?: string[], options: PrepareOptions = {}): Promise<void> {
-    checkSignalOnly("prepare", options);
-    await this.#connection.call({ type: "prepare", tasks }, [], options.signal);
+  async preload(tasks?: string[], options: PreloadOptions = {}): Promise<void> {
+    checkSignalOnly("preload", options);
+    await this.#connection.call({ type: "preload", tasks }, [], options.signal);
   }
 
   async card(task: string): Promise<Card> {
     return (await this.#connection.call({ type: "card", task: checkTask(task) }, [], undefined)) as Card;
   }
 
-  async audit(answer: Answer, correct: boolean): Promise<void> {
+  async reportOutcome(answer: Answer, correct: boolean): Promise<void> {
     if (typeof answer !== "object" || answer === null || typeof correct !== "boolean") {
-      throw new SmallFirstError("invalid_option", "audit takes an answer, and whether it is correct");
+      throw new SmallFirstError("invalid_option", "reportOutcome takes an answer, and whether it is correct");
     }
     this.#connection.assertOpen();
     if (!answer.guaranteed || answer.risk === null) return;
-    const request = { type: "audit", task: checkTask(answer.task), risk: answer.risk, correct } as const;
+    const request = { type: "reportOutcome", task: checkTask(answer.task), risk: answer.risk, correct } as const;
     await this.#connection.call(request, [], undefined);
   }
 

@@ -408,7 +408,7 @@ evaluation: unknown, };
 /**
  * What a monitor watches.
  */
-export type Watched = "inputs" | "errors" | "examples";
+export type MonitorKind = "inputs" | "errors" | "examples";
 
 /**
  * How a monitor stands.
@@ -421,7 +421,7 @@ task: string,
 /**
  * What is watched.
  */
-watched: Watched, 
+watched: MonitorKind, 
 /**
  * The evidence that something changed; 1 at the start.
  */
@@ -815,7 +815,7 @@ content: string, };
  * What is about to leave the device, as the page's hooks see it: all of it, after redaction. The wire format and
  * the model's name come on top.
  */
-export type Outgoing = { 
+export type ConsentRequest = { 
 /**
  * The task.
  */

@@ -2,12 +2,12 @@
 
 import { serve } from "./serve.js";
 // Not `import()`: bundlers whose workers are one script (Vite by default) cannot split it off.
-import init, { Engine } from "./wasm/lean.js";
+import init, { Runtime } from "./wasm/prepared.js";
 
 // Literal addresses, so that bundlers find the modules.
-serve("lean", {
+serve("prepared", {
   init,
-  Engine,
-  baseline: new URL("./wasm/lean.wasm", import.meta.url),
-  relaxed: new URL("./wasm/lean-relaxed.wasm", import.meta.url),
+  Runtime,
+  baseline: new URL("./wasm/prepared.wasm", import.meta.url),
+  relaxed: new URL("./wasm/prepared-relaxed.wasm", import.meta.url),
 });

@@ -5,7 +5,7 @@ import { Connection, type Setup } from "../src/connection.js";
 import { SmallFirstError } from "../src/errors.js";
 import type { Request, ToWorker } from "../src/protocol.js";
 import { Remotes } from "../src/remotes.js";
-import type { Drift, Outgoing, Progress, Sent } from "../src/types.js";
+import type { Drift, ConsentRequest, Progress, Sent } from "../src/types.js";
 import { type FakeWorker, isSettled, never, setup, settle, until, workers } from "./fakes.js";
 
 type Answer = (request: Request, worker: FakeWorker, id: number) => unknown;
@@ -424,7 +424,7 @@ test("the worker's questions are answered by the page, and what it throws is tol
   const { connection, made } = connected(t, never, { remotes: new Remotes(remote, { beforeRemote }) });
   await connection.ready(undefined);
   made[0]!.say({ type: "ask", ask: 1, question: { what: "headers", endpoint: 0 } });
-  made[0]!.say({ type: "ask", ask: 2, question: { what: "consent", outgoing: {} as Outgoing } });
+  made[0]!.say({ type: "ask", ask: 2, question: { what: "consent", outgoing: {} as ConsentRequest } });
   await until(() => told(made[0]!, "reply").length === 2);
   assert.deepEqual(
     told(made[0]!, "reply").sort((a, b) => a.ask - b.ask),

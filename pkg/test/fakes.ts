@@ -6,7 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Setup } from "../src/connection.js";
 import { SmallFirstError, toWire } from "../src/errors.js";
 import { Ledger } from "../src/ledger.js";
-import type { EngineName, EngineOptions, FromWorker, Request, ToWorker } from "../src/protocol.js";
+import type { EngineName, RuntimeOptions, FromWorker, Request, ToWorker } from "../src/protocol.js";
 import { Remotes } from "../src/remotes.js";
 import type { Answer } from "../src/types.js";
 
@@ -145,7 +145,7 @@ export function never(): Promise<never> {
 }
 
 /** What a connection is made of. */
-export function setup(spawn: (engine: EngineName) => Worker, options: Partial<EngineOptions> = {}): Setup {
+export function setup(spawn: (engine: EngineName) => Worker, options: Partial<RuntimeOptions> = {}): Setup {
   return {
     spawn,
     engine: undefined,

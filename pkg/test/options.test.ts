@@ -84,7 +84,7 @@ const WRONG: Record<string, [options: unknown, message: string]> = {
     "wasm must be an address, a string or a URL, not of type boolean",
   ],
   "wasm that is null": [{ bundle: BUNDLE, wasm: null }, "wasm must be an address, a string or a URL, not null"],
-  "one module for both engines": [{ bundle: BUNDLE, wasm: "https://site.example/lean.wasm" }, ONE_ENGINE],
+  "one module for both engines": [{ bundle: BUNDLE, wasm: "https://site.example/prepared.wasm" }, ONE_ENGINE],
   "two modules for both engines": [
     { bundle: BUNDLE, wasm: { baseline: "https://site.example/a.wasm", relaxed: "https://site.example/b.wasm" } },
     ONE_ENGINE,
@@ -192,11 +192,11 @@ const WRONG_CALLS: Record<string, [call: () => unknown, message: string]> = {
     "generate: signal must be an AbortSignal",
   ],
   "prepare refuses all but a signal": [
-    () => checkSignalOnly("prepare", { mode: "only-local" } as object),
+    () => checkSignalOnly("preload", { mode: "only-local" } as object),
     'prepare: there is no option "mode"; the options are signal',
   ],
   "prepare refuses a signal that is none": [
-    () => checkSignalOnly("prepare", { signal: {} } as unknown as { signal: AbortSignal }),
+    () => checkSignalOnly("preload", { signal: {} } as unknown as { signal: AbortSignal }),
     "prepare: signal must be an AbortSignal",
   ],
 };
@@ -359,6 +359,6 @@ test("a call's options reach the engine without the signal, and without what is 
       history: [],
     },
   );
-  checkSignalOnly("prepare", { signal });
-  checkSignalOnly("prepare", {});
+  checkSignalOnly("preload", { signal });
+  checkSignalOnly("preload", {});
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { type TestContext, test } from "node:test";
 import { Preload } from "../src/preload.js";
-import type { EngineOptions } from "../src/protocol.js";
+import type { RuntimeOptions } from "../src/protocol.js";
 import type { Files } from "../src/store.js";
 import { isSettled, never, settle, stub } from "./fakes.js";
 
@@ -53,7 +53,7 @@ function site(t: TestContext, manifest: unknown, more: { status?: number } = {})
   return requested;
 }
 
-function preload(tasks: string[], options: Partial<EngineOptions> = {}, files?: Files): Preload {
+function preload(tasks: string[], options: Partial<RuntimeOptions> = {}, files?: Files): Preload {
   return new Preload({ bundle: BUNDLE, ...options }, tasks, files, false);
 }
 

@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { BeforeRemote, RemoteFunction, RemoteOptions } from "../src/api.js";
 import { absolute } from "../src/options.js";
 import { Remotes } from "../src/remotes.js";
-import type { Outgoing } from "../src/types.js";
+import type { ConsentRequest } from "../src/types.js";
 import { stub } from "./fakes.js";
 
 const PROXY: RemoteOptions = { provider: "openai", baseUrl: "https://site.example/llm/v1", model: "m" };
@@ -100,7 +100,7 @@ test("headers are strings, also in the browser's own kind of list", async () => 
 test("what the page says to a departure is a clear word", async () => {
   const said = async (beforeRemote: (() => unknown) | undefined, ask: boolean): Promise<unknown> => {
     const remotes = new Remotes(undefined, { beforeRemote: beforeRemote as () => BeforeRemote });
-    return remotes.consent({ ask } as Outgoing);
+    return remotes.consent({ ask } as ConsentRequest);
   };
   // What it says, and whether it may leave where nobody need be asked, and where somebody must.
   const cases: [unknown, boolean, boolean][] = [

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SmallFirstError } from "../src/errors.js";
-import type { Elsewhere, FromWorker, Modules, Monitors, Request, ToWorker } from "../src/protocol.js";
+import type { Delegated, FromWorker, Modules, Monitors, Request, ToWorker } from "../src/protocol.js";
 import { hasRelaxedSimd } from "../src/support.js";
-import type { Engine, EngineHooks } from "../src/wasm/lean.js";
+import type { Runtime, RuntimeHooks } from "../src/wasm/prepared.js";
 import { answer, isSettled, never, settle, stub, until } from "./fakes.js";
 
 let copies = 0;
@@ -26,7 +26,7 @@ const START: Start = {
 };
 
 /** A worker whose engine the test plays. */
-async function worker(t: TestContext, engine: Partial<Engine> = {}, init: () => Promise<unknown> = async () => {}) {
+async function worker(t: TestContext, engine: Partial<Runtime> = {}, init: () => Promise<unknown> = async () => {}) {
   t.mock.timers.enable({ apis: ["setTimeout"] });
   const said: FromWorker[] = [];
   const listeners = new Map<string, (event: object) => void>();
@@ -34,22 +34,22 @@ async function worker(t: TestContext, engine: Partial<Engine> = {}, init: () => 
   stub(t, "addEventListener", (type: string, listener: (event: object) => void) => listeners.set(type, listener));
   stub(t, "fetch", async () => new Response("the manifest"));
   const modules: unknown[] = [];
-  const created: { options: object; hooks: EngineHooks }[] = [];
-  const played = { changes: () => [], manifestSha256: () => "m1", ...engine } as unknown as Engine;
+  const created: { options: object; hooks: RuntimeHooks }[] = [];
+  const played = { changes: () => [], manifestSha256: () => "m1", ...engine } as unknown as Runtime;
   const { serve } = await fresh();
-  serve("lean", {
+  serve("prepared", {
     init: (given) => {
       modules.push(given?.module_or_path);
       return init();
     },
-    Engine: {
-      create: async (options: object, hooks: EngineHooks) => {
+    Runtime: {
+      create: async (options: object, hooks: RuntimeHooks) => {
         created.push({ options, hooks });
         return played;
       },
-    } as unknown as typeof Engine,
-    baseline: new URL("https://site.example/lean.wasm"),
-    relaxed: new URL("https://site.example/lean-relaxed.wasm"),
+    } as unknown as typeof Runtime,
+    baseline: new URL("https://site.example/prepared.wasm"),
+    relaxed: new URL("https://site.example/prepared-relaxed.wasm"),
   });
   const tell = (message: ToWorker): void => listeners.get("message")!({ data: structuredClone(message) });
   let ids = 0;
@@ -134,8 +134,8 @@ test("the module is the one that suits the browser, wherever they are", async (t
   ];
   for (const wasm of [undefined, ...given]) await ask({ ...START, wasm });
   assert.deepEqual(modules.map(String), [
-    relaxed ? "https://site.example/lean-relaxed.wasm" : "https://site.example/lean.wasm",
-    relaxed ? "https://cdn.example/wasm/lean-relaxed.wasm" : "https://cdn.example/wasm/lean.wasm",
+    relaxed ? "https://site.example/prepared-relaxed.wasm" : "https://site.example/prepared.wasm",
+    relaxed ? "https://cdn.example/wasm/prepared-relaxed.wasm" : "https://cdn.example/wasm/prepared.wasm",
     "https://cdn.example/own.wasm",
     relaxed ? "https://cdn.example/r.wasm" : "https://cdn.example/b.wasm",
   ]);
@@ -161,7 +161,7 @@ test("models that are fetched ahead are loaded without anybody waiting, and what
   let fail = (_error: Error): void => {};
   const { ask, said } = await worker(t, {
     knows: () => true,
-    prepare: (tasks) => {
+    preload: (tasks) => {
       prepared.push(tasks);
       return new Promise((_, reject) => (fail = reject));
     },
@@ -177,14 +177,14 @@ test("models that are fetched ahead are loaded without anybody waiting, and what
 });
 
 test("a trap while models are loaded ahead ends the worker", async (t) => {
-  const { ask, of } = await worker(t, { knows: () => true, prepare: () => Promise.reject(trap()) });
+  const { ask, of } = await worker(t, { knows: () => true, preload: () => Promise.reject(trap()) });
   await ask({ ...START, preload: ["spam"] });
   await settle();
   assert.deepEqual(of("dead"), [{ type: "dead", message: "the engine stopped: unreachable" }]);
 });
 
 test("a task to fetch ahead that the bundle does not have is refused, with those that it has", async (t) => {
-  const tasks = [{ id: "spam" }, { id: "mood" }] as ReturnType<Engine["tasks"]>;
+  const tasks = [{ id: "spam" }, { id: "mood" }] as ReturnType<Runtime["tasks"]>;
   const { ask } = await worker(t, { knows: (task) => task === "spam", tasks: () => tasks });
   const why = 'preload: the bundle has no task "spma"; its tasks are spam, mood';
   assert.deepEqual(await ask({ ...START, preload: ["spam", "spma"] }), failure("unknown_task", why));
@@ -218,7 +218,7 @@ test("what another worker answered is taken over, up to the first that is not", 
     adopt: async (...given) => adopted.push(given.slice(0, 4)) < 3,
   });
   await ask(START);
-  const elsewhere = (bytes: number): Elsewhere => ({ confidence: undefined, guaranteed: true, bytes });
+  const elsewhere = (bytes: number): Delegated => ({ confidence: undefined, guaranteed: true, bytes });
   const inputs = [elsewhere(1), "a", elsewhere(2), elsewhere(3), "b"];
   assert.deepEqual(await ask({ ...BATCH, inputs }), [null, { ok: true, answer: answer("a") }, null]);
   assert.deepEqual(adopted, [
@@ -313,7 +313,7 @@ test("monitors that changed are handed over before the answer that changed them"
 
 test("a drift is told after the monitors that saw it, where the page wants to hear of it", async (t) => {
   const { ask, said, created } = await worker(t, { changes: () => [{ task: "spam" }] });
-  const event = { task: "spam", watched: "inputs" } as Parameters<NonNullable<EngineHooks["drift"]>>[0];
+  const event = { task: "spam", watched: "inputs" } as Parameters<NonNullable<RuntimeHooks["drift"]>>[0];
   await ask({ ...START, hooks: { ...START.hooks, drift: true } });
   said.length = 0;
   created[0]!.hooks.drift!(event);
@@ -390,7 +390,7 @@ test("what a function of the page says is a body of lines, which ends, fails, or
 test("before a batch is shared, its models are loaded", async (t) => {
   const done: string[] = [];
   const { ask } = await worker(t, {
-    prepare: async (tasks) => void done.push(`prepared ${tasks?.join()}`),
+    preload: async (tasks) => void done.push(`prepared ${tasks?.join()}`),
     alarmed: (task) => done.push(`alarmed ${task}`) > 0,
   });
   await ask(START);
@@ -426,33 +426,43 @@ test("every other call reaches the engine as it is", async (t) => {
       seen.push([name, ...given.filter((one) => !(one instanceof AbortSignal))]);
       return `of ${name}`;
     };
-  const names = ["usage", "forgetAnswers", "learned", "examples", "forgetExamples", "tasks", "card", "drift", "audit"];
+  const names = [
+    "usage",
+    "clearAnswerCache",
+    "learned",
+    "examples",
+    "forgetExamples",
+    "tasks",
+    "card",
+    "drift",
+    "reportOutcome",
+  ];
   const engine = Object.fromEntries(names.map((name) => [name, note(name)]));
-  const { ask } = await worker(t, { ...engine, prepare: note("prepare") as Engine["prepare"] });
+  const { ask } = await worker(t, { ...engine, preload: note("preload") as Runtime["preload"] });
   await ask(START);
   const requests: Request[] = [
     { type: "usage" },
-    { type: "forgetAnswers" },
+    { type: "clearAnswerCache" },
     { type: "learned" },
     { type: "examples", task: undefined },
     { type: "forgetExamples", task: "spam" },
     { type: "tasks" },
     { type: "card", task: "spam" },
     { type: "drift", task: "spam" },
-    { type: "audit", task: "spam", risk: 0.1, correct: false },
-    { type: "prepare", tasks: ["spam"] },
+    { type: "reportOutcome", task: "spam", risk: 0.1, correct: false },
+    { type: "preload", tasks: ["spam"] },
   ];
   for (const request of requests) assert.equal(await ask(request), `of ${request.type}`);
   assert.deepEqual(seen, [
     ["usage"],
-    ["forgetAnswers"],
+    ["clearAnswerCache"],
     ["learned"],
     ["examples", undefined],
     ["forgetExamples", "spam"],
     ["tasks"],
     ["card", "spam"],
     ["drift", "spam"],
-    ["audit", "spam", 0.1, false],
-    ["prepare", ["spam"]],
+    ["reportOutcome", "spam", 0.1, false],
+    ["preload", ["spam"]],
   ]);
 });

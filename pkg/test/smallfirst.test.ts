@@ -116,11 +116,15 @@ test("what is wrong with a call is refused before anything is sent", async (t) =
     [ai.card(5 as unknown as string), "invalid_option", "the task must be a string"],
     [ai.exportExamples(5 as unknown as string), "invalid_option", "the task must be a string"],
     [
-      ai.audit(answer("x"), "yes" as unknown as boolean),
+      ai.reportOutcome(answer("x"), "yes" as unknown as boolean),
       "invalid_option",
-      "audit takes an answer, and whether it is correct",
+      "reportOutcome takes an answer, and whether it is correct",
     ],
-    [ai.audit(null as unknown as Answer, true), "invalid_option", "audit takes an answer, and whether it is correct"],
+    [
+      ai.reportOutcome(null as unknown as Answer, true),
+      "invalid_option",
+      "reportOutcome takes an answer, and whether it is correct",
+    ],
   ];
   for (const [call, code, message] of wrong) await assert.rejects(call, { name: "SmallFirstError", code, message });
   const aborted = AbortSignal.abort(new Error("the user left"));
@@ -176,11 +180,13 @@ test("a text comes in pieces, and whoever stops reading aborts its call", async 
 
 test("an audit is of answers that were guaranteed, for the risk that they were", async (t) => {
   const { ai, made } = await instance(t);
-  await ai.audit(answer("x", { guaranteed: false }), true);
-  await ai.audit(answer("x", { risk: null }), true);
-  assert.equal(made[0]!.requests("audit").length, 0);
-  await ai.audit(answer("x"), false);
-  assert.deepEqual(made[0]!.requests("audit"), [{ type: "audit", task: "spam", risk: 0.05, correct: false }]);
+  await ai.reportOutcome(answer("x", { guaranteed: false }), true);
+  await ai.reportOutcome(answer("x", { risk: null }), true);
+  assert.equal(made[0]!.requests("reportOutcome").length, 0);
+  await ai.reportOutcome(answer("x"), false);
+  assert.deepEqual(made[0]!.requests("reportOutcome"), [
+    { type: "reportOutcome", task: "spam", risk: 0.05, correct: false },
+  ]);
 });
 
 test("what an instance is asked about itself is asked of its worker, and what left it knows itself", async (t) => {
@@ -194,12 +200,12 @@ test("what an instance is asked about itself is asked of its worker, and what le
     await ai.drift("spam"),
   ];
   assert.deepEqual(given, ["of usage", "of learned", "of examples", "of tasks", "of card", "of drift"]);
-  await ai.forgetAnswers();
+  await ai.clearAnswerCache();
   await ai.forgetExamples();
-  await ai.prepare(["spam"]);
-  assert.deepEqual(made[0]!.requests("forgetAnswers"), [{ type: "forgetAnswers" }]);
+  await ai.preload(["spam"]);
+  assert.deepEqual(made[0]!.requests("clearAnswerCache"), [{ type: "clearAnswerCache" }]);
   assert.deepEqual(made[0]!.requests("forgetExamples"), [{ type: "forgetExamples", task: undefined }]);
-  assert.deepEqual(made[0]!.requests("prepare"), [{ type: "prepare", tasks: ["spam"] }]);
+  assert.deepEqual(made[0]!.requests("preload"), [{ type: "preload", tasks: ["spam"] }]);
   assert.deepEqual(await ai.egress(), { requests: 0, bytes: 0, sent: [] });
 });
 

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::error::told::told;
+use crate::error::option_fault::option_fault;
 use crate::error::{Code, Error, Result};
 
 /// The longest input that is copied into wasm memory at all, in bytes. Limits of tasks are lower;
@@ -49,7 +49,7 @@ pub(super) fn options<T: DeserializeOwned>(
             let read = serde_wasm_bindgen::from_value::<T>(options);
             read.err().map(|e| e.to_string())
         };
-        wrong(told("", &given, &fault).unwrap_or_else(|| e.to_string()))
+        wrong(option_fault("", &given, &fault).unwrap_or_else(|| e.to_string()))
     })
 }
 
@@ -59,7 +59,7 @@ pub(super) fn inner<T: DeserializeOwned>(
     value: Value,
 ) -> std::result::Result<T, String> {
     let read = |value: &Value| T::deserialize(value).map_err(|e| e.to_string());
-    read(&value).map_err(|e| told(under, &value, &|part| read(part).err()).unwrap_or(e))
+    read(&value).map_err(|e| option_fault(under, &value, &|part| read(part).err()).unwrap_or(e))
 }
 
 pub(super) fn input(value: &JsValue) -> Result<OwnedInput> {

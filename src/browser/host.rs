@@ -21,7 +21,7 @@ use super::scope::{self, scope};
 use super::source::WebSource;
 use crate::host::{Clock, Storage};
 use crate::remote::{
-    Body, Consent, Head, HttpRequest, Network, Outgoing, Page, READ_HEADERS, TransportError,
+    Body, Consent, ConsentRequest, Head, HttpRequest, Network, Page, READ_HEADERS, TransportError,
 };
 use crate::runtime::Runtime;
 
@@ -268,7 +268,7 @@ impl Page for PageHost<'_> {
         self.signal.aborted()
     }
 
-    async fn consent(&self, outgoing: &Outgoing) -> Result<Consent, TransportError> {
+    async fn consent(&self, outgoing: &ConsentRequest) -> Result<Consent, TransportError> {
         let Some(callback) = &self.hooks.consent else {
             return Err(TransportError::Page(
                 "the page gave no function that allows it".into(),

@@ -24,7 +24,7 @@ const MOST_COMPARED: usize = 50;
 
 /// Fingerprints of some texts, kept so that other data can be compared with them later.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Prints {
+pub struct Fingerprints {
     /// A hash of each normalised text.
     exact: Vec<u64>,
     /// The MinHash signature of each; empty for short ones.
@@ -40,10 +40,10 @@ pub struct Overlap {
     pub near: Vec<(usize, usize)>,
 }
 
-impl Prints {
+impl Fingerprints {
     /// The fingerprints of `texts`.
     pub fn new<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut prints = Prints::default();
+        let mut prints = Fingerprints::default();
         for text in texts {
             let normal: Vec<char> = text
                 .chars()
@@ -67,7 +67,7 @@ impl Prints {
     }
 
     /// Which of these texts are in `other` too: for each at most one, an equal one if there is.
-    pub fn overlap(&self, other: &Prints) -> Overlap {
+    pub fn overlap(&self, other: &Fingerprints) -> Overlap {
         let equal: HashMap<u64, usize> = other.exact.iter().copied().zip(0..).collect();
         let bands = other.bands();
         let mut overlap = Overlap::default();
@@ -198,8 +198,8 @@ mod tests {
         let changed = LETTER.replace("million", "billion");
         let other =
             "The meeting about the new release of the compiler is moved to Thursday, ten o'clock.";
-        let train = Prints::new([other, LETTER]);
-        let test = Prints::new([
+        let train = Fingerprints::new([other, LETTER]);
+        let test = Fingerprints::new([
             "Unrelated words that are long enough to have shingles.",
             &changed,
             "DEAR FRIEND",
@@ -210,13 +210,13 @@ mod tests {
         assert_eq!(overlap.near, [(1, 1)]);
         // Short texts are equal or not.
         assert_eq!(
-            Prints::new(["so good!"])
-                .overlap(&Prints::new(["So, good"]))
+            Fingerprints::new(["so good!"])
+                .overlap(&Fingerprints::new(["So, good"]))
                 .exact,
             [(0, 0)]
         );
         assert_eq!(
-            Prints::new(["so good"]).overlap(&Prints::new(["so goo"])),
+            Fingerprints::new(["so good"]).overlap(&Fingerprints::new(["so goo"])),
             Overlap::default()
         );
     }
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn groups_join_copies() {
         let changed = LETTER.replace("three", "two");
-        let prints = Prints::new([
+        let prints = Fingerprints::new([
             LETTER,
             "something else altogether, and long enough",
             &changed,
@@ -233,20 +233,20 @@ mod tests {
             "x",
         ]);
         assert_eq!(prints.groups(), [0, 1, 0, 2, 0, 2]);
-        assert!(Prints::new([]).groups().is_empty());
+        assert!(Fingerprints::new([]).groups().is_empty());
     }
 
     #[test]
     fn many_copies_are_no_trouble() {
-        let prints = Prints::new(std::iter::repeat_n(LETTER, 5_000));
+        let prints = Fingerprints::new(std::iter::repeat_n(LETTER, 5_000));
         assert!(prints.groups().iter().all(|&group| group == 0));
         assert_eq!(prints.overlap(&prints).exact.len(), 5_000);
     }
 
     #[test]
     fn fingerprints_are_kept_as_they_are() {
-        let prints = Prints::new([LETTER, "short"]);
+        let prints = Fingerprints::new([LETTER, "short"]);
         let json = serde_json::to_string(&prints).unwrap();
-        assert_eq!(serde_json::from_str::<Prints>(&json).unwrap(), prints);
+        assert_eq!(serde_json::from_str::<Fingerprints>(&json).unwrap(), prints);
     }
 }

@@ -1,7 +1,7 @@
 //! Which input of a bundle's model is given what.
 
 use super::dim::Dim;
-use super::program::Given;
+use super::program::InputSpec;
 use super::tensor::{Element, Shape};
 use crate::error::{Code, Error, Result};
 
@@ -32,7 +32,7 @@ impl Role {
 /// What each input of a bundle's model is given.
 pub(super) fn roles(
     name: &str,
-    given: &[Given],
+    given: &[InputSpec],
     element: Element,
     shape: Shape,
 ) -> Result<Vec<Role>> {
@@ -55,7 +55,7 @@ pub(super) fn roles(
 }
 
 /// Whether an input takes a row.
-pub(super) fn takes(input: &Given, element: Element, shape: Shape) -> bool {
+pub(super) fn takes(input: &InputSpec, element: Element, shape: Shape) -> bool {
     let kind = (input.element == Element::F32) == (element == Element::F32);
     let [batch, len] = &input.dims[..] else {
         return false;

@@ -30,7 +30,7 @@ use tract_onnx::prelude::*;
 use super::array::{Array, Data};
 use super::cost::Cost;
 use super::inputs::Role;
-use super::program::Given;
+use super::program::InputSpec;
 use super::tensor::{Element, Shape};
 use crate::error::{Code, Error, Result, excerpt};
 use graph::Symbols;
@@ -39,7 +39,7 @@ use graph::Symbols;
 pub struct Source {
     name: String,
     model: TypedModel,
-    inputs: Vec<Given>,
+    inputs: Vec<InputSpec>,
     /// The inputs' lengths, as tract names them.
     shapes: Vec<TVec<TDim>>,
     /// Whether its products are of int8.
@@ -56,7 +56,7 @@ pub enum Form {
 
 /// A model that tract runs.
 pub struct TractModel {
-    inputs: Vec<Given>,
+    inputs: Vec<InputSpec>,
     shapes: Vec<TVec<TDim>>,
     terms: cost::Terms,
     plan: Arc<TypedRunnableModel>,
@@ -188,7 +188,7 @@ impl Source {
             .flat_map(|(_, _, shape)| shape)
             .for_each(|dim| symbols.add(dim));
         let shapes = inputs.iter().map(|(_, _, shape)| shape.clone()).collect();
-        let inputs = inputs.into_iter().map(|(name, element, shape)| Given {
+        let inputs = inputs.into_iter().map(|(name, element, shape)| InputSpec {
             name,
             element,
             dims: symbols.dims(&shape).unwrap_or_default(),
@@ -203,7 +203,7 @@ impl Source {
     }
 
     /// Its inputs, in order.
-    pub fn inputs(&self) -> &[Given] {
+    pub fn inputs(&self) -> &[InputSpec] {
         &self.inputs
     }
 
@@ -251,7 +251,7 @@ impl Source {
 
 impl TractModel {
     /// Its inputs, in order.
-    pub fn inputs(&self) -> &[Given] {
+    pub fn inputs(&self) -> &[InputSpec] {
         &self.inputs
     }
 

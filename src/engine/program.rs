@@ -38,7 +38,7 @@ const MAX_PARTS: usize = 1 << 16;
 
 /// An input of a program.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Given {
+pub struct InputSpec {
     /// Its name in the model it was made of.
     pub name: String,
     /// Its elements.
@@ -86,7 +86,7 @@ pub struct Program {
     /// How many symbols the lengths have.
     pub symbols: u32,
     /// What it is given.
-    pub inputs: Vec<Given>,
+    pub inputs: Vec<InputSpec>,
     /// The weights.
     pub weights: Vec<Weight>,
     /// The steps, each after those whose results it needs.

@@ -10,7 +10,7 @@ use super::dim::Dim;
 use super::eval;
 use super::op::{Conv, Op};
 use super::operand::Operand;
-use super::program::{Given, Prepared, Step};
+use super::program::{InputSpec, Prepared, Step};
 use super::tensor::Element;
 
 /// What is kept between runs.
@@ -31,7 +31,7 @@ pub(crate) struct Runner {
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// With what was given, or what came out.
-    Given(Fault),
+    Inputs(Fault),
     /// In a step.
     Step(usize, Fault),
     /// It was not begun.
@@ -65,7 +65,7 @@ impl Runner {
         }
     }
 
-    pub(crate) fn inputs(&self) -> &[Given] {
+    pub(crate) fn inputs(&self) -> &[InputSpec] {
         &self.prepared.program.inputs
     }
 
@@ -95,7 +95,7 @@ impl Runner {
     ) -> Result<Array, Failure> {
         let program = &self.prepared.program;
         let mut symbols = vec![0; program.symbols as usize];
-        bind(&program.inputs, &given, &mut symbols).map_err(Failure::Given)?;
+        bind(&program.inputs, &given, &mut symbols).map_err(Failure::Inputs)?;
         if workspace.checked.as_ref() != Some(&symbols) {
             cost::check(&self.prepared, &symbols)?;
             workspace.checked = Some(symbols.clone());
@@ -132,7 +132,7 @@ impl Runner {
         }
         values[program.output as usize]
             .take()
-            .ok_or(Failure::Given("nothing came out"))
+            .ok_or(Failure::Inputs("nothing came out"))
     }
 
     fn step(
@@ -206,7 +206,7 @@ impl Runner {
 }
 
 /// Holds the inputs against what the program takes, and learns the symbols' lengths.
-fn bind(inputs: &[Given], given: &[Array], symbols: &mut [usize]) -> Result<(), Fault> {
+fn bind(inputs: &[InputSpec], given: &[Array], symbols: &mut [usize]) -> Result<(), Fault> {
     if inputs.len() != given.len() {
         return Err("it takes another number of inputs");
     }

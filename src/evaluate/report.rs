@@ -166,7 +166,8 @@ pub struct PolicyFigures {
     /// Answered by each tier.
     pub by_tier: Vec<Share>,
     /// Whether the measured error is within the risk.
-    pub kept: bool,
+    #[serde(rename = "kept")]
+    pub within_risk: bool,
 }
 
 /// A point of the risk-coverage curve.
@@ -370,7 +371,7 @@ fn policy_figures(measured: &Measured, risk: f64, thresholds: Option<&[f64]>) ->
             .into_iter()
             .map(|n| Share::of(n, rows.len() as u64))
             .collect(),
-        kept: error.value <= risk,
+        within_risk: error.value <= risk,
     }
 }
 

@@ -1,7 +1,7 @@
 //! The e-process over audited answers.
 
 use super::capital::Capital;
-use super::{Drift, FALSE_ALARM_RATE, Watched};
+use super::{Drift, FALSE_ALARM_RATE, MonitorKind};
 
 /// The shares of its capital that each strategy puts on "wrong". The best share at a true error
 /// rate `q` is `(q - risk) / (1 - risk)`.
@@ -58,7 +58,7 @@ impl ErrorMonitor {
     pub fn status(&self, task: &str) -> Drift {
         Drift {
             task: task.to_owned(),
-            watched: Watched::Errors,
+            watched: MonitorKind::Errors,
             evidence: self.capital.evidence(),
             alarm_at: 1.0 / FALSE_ALARM_RATE,
             false_alarm_rate: FALSE_ALARM_RATE,

@@ -1,7 +1,7 @@
 //! The conformal test martingale over confidences.
 
 use super::capital::Capital;
-use super::{Drift, FALSE_ALARM_RATE, Watched};
+use super::{Drift, FALSE_ALARM_RATE, MonitorKind};
 use crate::bundle::Reference;
 
 /// The bets: each strategy multiplies by `1 + epsilon (p - 1/2)`. With the jumps between them this
@@ -79,7 +79,7 @@ impl InputMonitor {
     pub fn status(&self, task: &str) -> Drift {
         Drift {
             task: task.to_owned(),
-            watched: Watched::Inputs,
+            watched: MonitorKind::Inputs,
             evidence: self.capital.evidence(),
             alarm_at: 1.0 / FALSE_ALARM_RATE,
             false_alarm_rate: FALSE_ALARM_RATE,

@@ -6,7 +6,7 @@ use super::budget::{Bill, Book, Budget, Refusal, Spent, UsageReport};
 use super::endpoint::Endpoint;
 use super::failure::Failure;
 use super::host::Host;
-use super::provider::Said;
+use super::provider::Completion;
 use crate::error::{Code, Error, Result};
 
 /// Where the book is kept.
@@ -136,7 +136,7 @@ impl Accounts {
         &self,
         lease: &Lease,
         endpoint: &Endpoint,
-        result: &std::result::Result<Said, Failure>,
+        result: &std::result::Result<Completion, Failure>,
         host: &impl Host,
     ) {
         let Some(id) = &lease.id else { return };
@@ -167,7 +167,7 @@ impl Accounts {
 
 impl Lease {
     /// Tokens of the request and of the reply, and US dollars: as stated, or else estimated.
-    pub fn spent(&self, endpoint: &Endpoint, said: &Said) -> (u64, u64, f64) {
+    pub fn spent(&self, endpoint: &Endpoint, said: &Completion) -> (u64, u64, f64) {
         let input = said.input_tokens.unwrap_or(self.estimate.input_tokens);
         let written = said.text.len() as u64 / TOKEN_BYTES + 1;
         let output = said.output_tokens.unwrap_or(written);

@@ -9,9 +9,9 @@ use super::failover::Failover;
 use super::failure::Failure;
 use super::host::{Host, TransportError};
 use super::policy::Admission;
-use super::provider::Said;
+use super::provider::Completion;
 use super::provider::finish::Finish;
-use super::question::{Wanted, too_long};
+use super::question::{ResponseFormat, too_long};
 use super::redact::Restorer;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{LabelScore, Usage, parse_output};
@@ -115,7 +115,7 @@ impl<H: Host> Failover<'_, H> {
         conversation: &Conversation<'_>,
         deliver: &mut impl Deliver,
         stream: bool,
-    ) -> (std::result::Result<Said, Failure>, bool) {
+    ) -> (std::result::Result<Completion, Failure>, bool) {
         let mut guarded = Guarded {
             given: false,
             restorer: Restorer::new(conversation.redacted()),
@@ -146,7 +146,7 @@ impl<H: Host> Failover<'_, H> {
         &self,
         endpoint: &Endpoint,
         departure: &Departure,
-        result: &std::result::Result<Said, Failure>,
+        result: &std::result::Result<Completion, Failure>,
     ) {
         let Ok(said) = result else { return };
         if !endpoint.is_on_device() || said.input_tokens.is_some() {
@@ -160,7 +160,7 @@ impl<H: Host> Failover<'_, H> {
     fn judged(
         &self,
         at: usize,
-        result: std::result::Result<Said, Failure>,
+        result: std::result::Result<Completion, Failure>,
         conversation: &Conversation<'_>,
     ) -> std::result::Result<Reply, Failure> {
         match result {
@@ -185,7 +185,7 @@ impl<H: Host> Failover<'_, H> {
     fn judge(
         &self,
         endpoint: &Endpoint,
-        said: Said,
+        said: Completion,
         conversation: &Conversation<'_>,
     ) -> std::result::Result<Reply, Failure> {
         if let Some(words) = &said.refusal {
@@ -206,7 +206,7 @@ impl<H: Host> Failover<'_, H> {
             )));
         }
         let output = match self.question.wanted {
-            Wanted::Choice(_) => {
+            ResponseFormat::Choice(_) => {
                 if said.finish == Finish::Length {
                     return Err(Failure::bad_reply(
                         "the reply was cut off at the token limit; raise remote.maxTokens",
@@ -233,10 +233,10 @@ impl<H: Host> Failover<'_, H> {
                 output.score = said.confidence;
                 Some(output)
             }
-            Wanted::Text { .. } if said.text.trim().is_empty() => {
+            ResponseFormat::Text { .. } if said.text.trim().is_empty() => {
                 return Err(Failure::bad_reply("the reply is empty"));
             }
-            Wanted::Text { .. } => None,
+            ResponseFormat::Text { .. } => None,
         };
         let (input, out, cost) = self.spent.get();
         Ok(Reply {

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::budget::DAY_MS;
 use super::endpoint::Endpoint;
 use super::host::Host;
-use super::question::Wanted;
+use super::question::ResponseFormat;
 use super::{MAX_REPLY_BYTES, Reply};
 use crate::error::{Code, Error, Result};
 
@@ -73,12 +73,12 @@ const MOST_SCORES: usize = 20;
 
 /// Whether a kept answer may be the answer to what is asked now. All scripts of the site can write where it was kept, so
 /// it is held against everything that is known of the question, as a reply of a remote is.
-pub fn fits(reply: &Reply, wanted: Wanted<'_>, endpoints: &[Endpoint]) -> bool {
+pub fn fits(reply: &Reply, wanted: ResponseFormat<'_>, endpoints: &[Endpoint]) -> bool {
     let share = |p: &f64| (0.0..=1.0).contains(p);
     let mut endpoints = endpoints.iter();
     let asked = endpoints.any(|e| e.model() == reply.model && e.is_on_device() == reply.on_device);
     let answers = match (wanted, &reply.output) {
-        (Wanted::Choice(labels), Some(output)) => {
+        (ResponseFormat::Choice(labels), Some(output)) => {
             let chosen = labels.iter().find(|label| label.id == output.label);
             chosen.is_some_and(|label| label.title == output.title)
                 && reply.text.is_empty()
@@ -89,7 +89,7 @@ pub fn fits(reply: &Reply, wanted: Wanted<'_>, endpoints: &[Endpoint]) -> bool {
                     .iter()
                     .all(|s| share(&s.score) && labels.iter().any(|l| l.id == s.label))
         }
-        (Wanted::Text { .. }, None) => {
+        (ResponseFormat::Text { .. }, None) => {
             !reply.text.trim().is_empty() && reply.text.len() <= MAX_REPLY_BYTES
         }
         _ => false,
@@ -276,7 +276,7 @@ mod tests {
         vec![serde_json::from_value(endpoint).unwrap()]
     }
 
-    const TEXT: Wanted<'_> = Wanted::Text {
+    const TEXT: ResponseFormat<'_> = ResponseFormat::Text {
         system: "",
         text: "",
         history: &[],
@@ -309,7 +309,12 @@ mod tests {
     }
 
     /// What a new worker finds under `key`.
-    async fn found(key: &str, now: f64, wanted: Wanted<'_>, world: &World) -> Option<Reply> {
+    async fn found(
+        key: &str,
+        now: f64,
+        wanted: ResponseFormat<'_>,
+        world: &World,
+    ) -> Option<Reply> {
         let endpoints = endpoints();
         let fits = |reply: &Reply| fits(reply, wanted, &endpoints);
         let cache = cache(json!({"persist": true, "days": 3}));
@@ -323,7 +328,7 @@ mod tests {
         world.block_on(async {
             let persists = cache(json!({"persist": true}));
             persists.put("k", &reply(choice()), NOW, &world).await;
-            let wanted = Wanted::Choice(&labels);
+            let wanted = ResponseFormat::Choice(&labels);
             assert!(found("k", NOW, wanted, &world).await.is_some());
             cache(json!({"persist": false})).clear(&world).await;
             assert_eq!(found("k", NOW, wanted, &world).await, None);
@@ -338,7 +343,7 @@ mod tests {
     fn an_answer_is_kept_for_some_days_in_memory_too() {
         let world = world();
         let labels = labels();
-        let wanted = Wanted::Choice(&labels);
+        let wanted = ResponseFormat::Choice(&labels);
         let fits = |_: &Reply| true;
         world.block_on(async {
             let cache = cache(json!({"persist": true, "days": 3}));
@@ -405,7 +410,7 @@ mod tests {
             &|e| e["reply"]["text"] = "x".repeat(10 << 20).into(),
             &|e| e["reply"] = choice(),
         ];
-        let choices = choices.map(|change| (Wanted::Choice(&labels), choice(), change));
+        let choices = choices.map(|change| (ResponseFormat::Choice(&labels), choice(), change));
         let texts = texts.map(|change| (TEXT, text(), change));
         for (at, (wanted, kept, change)) in choices.into_iter().chain(texts).enumerate() {
             let world = world();
@@ -424,7 +429,7 @@ mod tests {
         world.block_on(async {
             let cache = cache(json!({"persist": true}));
             cache.put("k", &reply(choice()), NOW, &world).await;
-            let others = Wanted::Choice(&labels[1..]);
+            let others = ResponseFormat::Choice(&labels[1..]);
             assert_eq!(found("k", NOW, others, &world).await, None);
         });
     }

@@ -15,7 +15,7 @@ use super::failure::Failure;
 use super::host::{Body, Head, Host, TransportError};
 use super::provider::finish::Finish;
 use super::provider::reading::{self, Shape, Step};
-use super::provider::{Framing, Provider, Said, provider};
+use super::provider::{Completion, Framing, Provider, provider};
 use super::{MAX_REPLY_BYTES, MAX_STREAM_BYTES};
 use crate::error::Code;
 
@@ -32,9 +32,9 @@ pub trait Deliver {
 }
 
 /// For replies that are wanted whole.
-pub struct Nowhere;
+pub struct DiscardSink;
 
-impl Deliver for Nowhere {
+impl Deliver for DiscardSink {
     async fn deliver(&mut self, _: &str) -> Result<(), TransportError> {
         Ok(())
     }
@@ -50,10 +50,10 @@ pub async fn exchange<H: Host>(
     stream: bool,
     host: &H,
     deliver: &mut impl Deliver,
-) -> Result<Said, Failure> {
+) -> Result<Completion, Failure> {
     let provider = provider(endpoint.provider);
     let pieces = stream && provider.framing() != Framing::Whole;
-    let watch = Watch {
+    let watch = Deadline {
         endpoint,
         host,
         ends: Cell::new(host.now_ms() + f64::from(endpoint.timeout_ms)),
@@ -85,9 +85,9 @@ pub async fn exchange<H: Host>(
         ));
     }
     let beginning = reader.beginning().await?;
-    let mut said = Said {
+    let mut said = Completion {
         handed_over: stream,
-        ..Said::default()
+        ..Completion::default()
     };
     match Shape::of(&beginning) {
         Some(Shape::Events) => {
@@ -162,14 +162,14 @@ fn broken(error: sse_stream::Error) -> Failure {
 }
 
 /// The times of one try.
-struct Watch<'a, H> {
+struct Deadline<'a, H> {
     endpoint: &'a Endpoint,
     host: &'a H,
     /// When the try is over, in the clock's milliseconds.
     ends: Cell<f64>,
 }
 
-impl<H: Host> Watch<'_, H> {
+impl<H: Host> Deadline<'_, H> {
     /// Waits for something, but at most `ms`, and not beyond the end of the try.
     async fn within<F: Future>(&self, ms: u32, what: &str, work: F) -> Result<F::Output, Failure> {
         let left = (self.ends.get() - self.host.now_ms()).max(0.0);
@@ -198,7 +198,7 @@ impl<H: Host> Watch<'_, H> {
 
 /// A body that is read within the times and not beyond its limit.
 struct Reader<'a, H: Host> {
-    watch: &'a Watch<'a, H>,
+    watch: &'a Deadline<'a, H>,
     body: RefCell<H::Body>,
     provider: &'a dyn Provider,
     read: Cell<usize>,
@@ -289,7 +289,7 @@ impl<H: Host> Reader<'_, H> {
         head: &Head,
         name: Option<&str>,
         data: &str,
-        said: &mut Said,
+        said: &mut Completion,
         deliver: &mut impl Deliver,
     ) -> Result<bool, Failure> {
         let new = match reading::event(self.provider, head, name, data, said) {

@@ -10,9 +10,9 @@ use super::Reply;
 use super::client::Remote;
 use super::egress::clearance::Clearance;
 use super::egress::departure::Door;
-use super::exchange::{Deliver, Nowhere};
+use super::exchange::{Deliver, DiscardSink};
 use super::host::Host;
-use super::question::{Question, Wanted};
+use super::question::{Question, ResponseFormat};
 use super::trace::Trace;
 use crate::error::{Code, Error, Result};
 
@@ -48,7 +48,7 @@ impl<'a, H: Host> Failover<'a, H> {
                 trace,
                 host,
                 task: question.task,
-                text: matches!(question.wanted, Wanted::Text { .. }),
+                text: matches!(question.wanted, ResponseFormat::Text { .. }),
                 patience_ms: f64::from(remote.options.policy.deadline_ms),
                 key: format!("{:016x}", (host.uniform() * 2f64.powi(53)) as u64),
                 tries: Cell::new(0),
@@ -70,13 +70,13 @@ impl<'a, H: Host> Failover<'a, H> {
         let work = async {
             let hedge = self.remote.options.policy.hedge_after_ms;
             let Some(after) = hedge.filter(|_| self.several) else {
-                return self.walk(&mut Nowhere, false).await;
+                return self.walk(&mut DiscardSink, false).await;
             };
             let second = async {
                 host.sleep(f64::from(after)).await;
-                self.walk(&mut Nowhere, false).await
+                self.walk(&mut DiscardSink, false).await
             };
-            let mut nowhere = Nowhere;
+            let mut nowhere = DiscardSink;
             let first = self.walk(&mut nowhere, false);
             match select(pin!(first), pin!(second)).await {
                 Either::Left((Err(error), second)) if !self.order.borrow().is_empty() => {

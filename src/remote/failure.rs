@@ -130,7 +130,7 @@ impl Failure {
 
     /// An error that arrives inside a good status: what it is by the status that it names.
     pub fn inside(head: &Head, body: &Value) -> Self {
-        let said = Said::of(body.clone());
+        let said = Completion::of(body.clone());
         let named = Head {
             status: said.status(),
             headers: head.headers.clone(),
@@ -154,10 +154,10 @@ impl Failure {
     /// date), or Google's `RetryInfo`.
     pub fn status(head: &Head, body: &str, wall_ms: f64) -> Self {
         let body = serde_json::from_str(body).unwrap_or_default();
-        Failure::of(head, &Said::of(body), wall_ms, "with")
+        Failure::of(head, &Completion::of(body), wall_ms, "with")
     }
 
-    fn of(head: &Head, said: &Said, wall_ms: f64, how: &str) -> Self {
+    fn of(head: &Head, said: &Completion, wall_ms: f64, how: &str) -> Self {
         let status = head.status;
         let exhausted = said.exhausted();
         let retry = match head.header("x-should-retry") {
@@ -193,7 +193,7 @@ impl Failure {
 
 /// What the body of an error says, in the shapes of all providers.
 #[derive(Default)]
-struct Said {
+struct Completion {
     message: Option<String>,
     /// All words that name the error, in lower case.
     code: String,
@@ -202,7 +202,7 @@ struct Said {
     retry_delay_ms: Option<f64>,
 }
 
-impl Said {
+impl Completion {
     fn of(body: Value) -> Self {
         // Gemini without `alt=sse` puts it into a list.
         let body = match body {
@@ -210,7 +210,7 @@ impl Said {
             other => other,
         };
         let Value::Object(body) = body else {
-            return Said::default();
+            return Completion::default();
         };
         // AWS names the message at the top, in either case.
         let mut body: Map<String, Value> = body
@@ -232,9 +232,9 @@ impl Said {
             .or_else(|| inner(&["choices"]));
         let object = match error {
             Some(Value::String(message)) => {
-                return Said {
+                return Completion {
                     message: Some(message),
-                    ..Said::default()
+                    ..Completion::default()
                 };
             }
             Some(Value::Object(object)) => object,
@@ -255,7 +255,7 @@ impl Said {
         let words = ["code", "type", "status", "errorcode", "__type"]
             .into_iter()
             .filter_map(text);
-        Said {
+        Completion {
             retry_delay_ms: retry_delay(&details),
             code: words
                 .map(str::to_lowercase)

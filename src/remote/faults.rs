@@ -206,13 +206,13 @@ fn every_call_ends_once_in_time_and_is_paid_once() {
             let (remote, world, labels) = (&remote, &world, &labels);
             async move {
                 let wanted = if stream {
-                    Wanted::Text {
+                    ResponseFormat::Text {
                         system: "s",
                         text: &text,
                         history: &[],
                     }
                 } else {
-                    Wanted::Choice(labels)
+                    ResponseFormat::Choice(labels)
                 };
                 let question = Question {
                     bundled: true,

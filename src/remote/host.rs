@@ -70,7 +70,7 @@ pub struct Message {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
-pub struct Outgoing {
+pub struct ConsentRequest {
     /// The task.
     pub task: String,
     /// The addresses it may go to, in the order in which they are tried.
@@ -140,7 +140,7 @@ pub trait Page {
     }
 
     /// Asks the page whether something may leave the device.
-    fn consent(&self, _: &Outgoing) -> impl Future<Output = Result<Consent, TransportError>> {
+    fn consent(&self, _: &ConsentRequest) -> impl Future<Output = Result<Consent, TransportError>> {
         ready(Err(TransportError::Page("there is no page here".into())))
     }
 

@@ -19,7 +19,7 @@ pub(super) mod tests;
 
 use super::endpoint::ProviderKind;
 
-pub use format::{Framing, Provider, Said};
+pub use format::{Completion, Framing, Provider};
 
 /// The provider of that kind.
 pub fn provider(kind: ProviderKind) -> &'static dyn Provider {

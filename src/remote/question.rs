@@ -12,7 +12,7 @@ const SHOWN_BYTES: usize = 512;
 
 /// What is wanted of a remote.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Wanted<'a> {
+pub enum ResponseFormat<'a> {
     /// One of these labels.
     Choice(&'a [Label]),
     /// Text.
@@ -36,7 +36,7 @@ pub struct Question<'a> {
     /// What to do it with.
     pub input: Input<'a>,
     /// What is wanted.
-    pub wanted: Wanted<'a>,
+    pub wanted: ResponseFormat<'a>,
     /// Whether the instruction and the labels are the bundle's, which name nobody. A caller's own are looked through for
     /// people's names, as texts are.
     pub bundled: bool,
@@ -50,12 +50,12 @@ impl Question<'_> {
             text,
         };
         let (rules, turns, labels) = match self.wanted {
-            Wanted::Choice(labels) => (
+            ResponseFormat::Choice(labels) => (
                 String::new(),
                 vec![user(shown(self.input))],
                 Some(labels.to_vec()),
             ),
-            Wanted::Text {
+            ResponseFormat::Text {
                 system,
                 text,
                 history,

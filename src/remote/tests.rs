@@ -56,7 +56,7 @@ async fn ask_about(remote: &Remote, world: &World, text: &str) -> Told {
         task: "spam",
         instruction: "Is it spam?",
         input: Input::Text(text),
-        wanted: Wanted::Choice(&labels),
+        wanted: ResponseFormat::Choice(&labels),
     };
     let trace = Trace::default();
     let result = remote.ask(&question, &Unnamed, world, &trace).await;
@@ -74,7 +74,7 @@ async fn write_about(remote: &Remote, world: &World, text: &str) -> Told {
         task: "summary",
         instruction: "Summarise.",
         input: Input::Text(text),
-        wanted: Wanted::Text {
+        wanted: ResponseFormat::Text {
             system: "Be brief.",
             text,
             history: &[],
@@ -375,7 +375,7 @@ fn rules_and_earlier_turns_are_redacted_together_with_the_text() {
         task: "t",
         instruction: "i",
         input: Input::Text("x"),
-        wanted: Wanted::Text {
+        wanted: ResponseFormat::Text {
             system: "Write for a@b.example.",
             text: "To b@c.example",
             history: &history,
@@ -459,7 +459,7 @@ fn a_file_is_not_sent_where_texts_are_redacted() {
         task: "type",
         instruction: "?",
         input: Input::Bytes(b"ann@mail.example"),
-        wanted: Wanted::Choice(&labels),
+        wanted: ResponseFormat::Choice(&labels),
     };
     let trace = Trace::default();
     let error = world

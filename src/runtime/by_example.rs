@@ -1,6 +1,6 @@
 //! Answers by example in a call's path: the last local tier.
 
-use super::learned::Asked;
+use super::neighbours::Query;
 use super::path::Path;
 use crate::bundle::Source;
 use crate::error::{Code, Error, Result};
@@ -23,7 +23,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             return false;
         }
         let (instruction, labels) = self.question();
-        let asked = Asked {
+        let asked = Query {
             task: self.call.task,
             entry: self.task,
             instruction: &instruction,

@@ -13,7 +13,7 @@ use super::progress::origin;
 use super::unanswered::neither;
 use crate::bundle::Source;
 use crate::error::{Code, Error, Result};
-use crate::remote::{Host, Question, Reply, Trace, Wanted};
+use crate::remote::{Host, Question, Reply, ResponseFormat, Trace};
 use crate::route::{self, Facts, Mode, Obstacle, Plan};
 use crate::task::{Answer, Output, RanOn, Reason};
 
@@ -173,7 +173,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             task: self.call.task,
             instruction: &instruction,
             input: self.call.input,
-            wanted: Wanted::Choice(&labels),
+            wanted: ResponseFormat::Choice(&labels),
         };
         let trace = Trace::default();
         let from = self.host.now_ms();

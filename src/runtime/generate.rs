@@ -8,7 +8,7 @@ use super::progress::{Progress, origin};
 use super::unanswered::neither;
 use crate::bundle::{Extract, Source, TaskEntry};
 use crate::error::{Code, Error, Result};
-use crate::remote::{Host, Question, Reply, Trace, Turn, Wanted};
+use crate::remote::{Host, Question, Reply, ResponseFormat, Trace, Turn};
 use crate::route::{self, Facts, Mode, Obstacle, Plan};
 use crate::task::{
     Answer, Attempt, Input, InputKind, Outcome, RanOn, Reason, TaskKind, TextOutput,
@@ -245,7 +245,7 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             task: self.call.task,
             instruction: &self.instruction,
             input: Input::Text(self.call.input),
-            wanted: Wanted::Text {
+            wanted: ResponseFormat::Text {
                 system: &self.system,
                 text: &self.text,
                 history: &self.call.history,

@@ -7,7 +7,7 @@ use futures_util::future::{LocalBoxFuture, MaybeDone};
 
 use super::Runtime;
 use super::head::LoadedHead;
-use super::learned::Lookup;
+use super::neighbours::Lookup;
 use super::progress::Progress;
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};

@@ -595,7 +595,7 @@ fn models_are_loaded_once_and_only_when_needed() {
     let first = runtime.models_read();
     run(&runtime, "language", "bbbb", &remote).unwrap();
     assert_eq!(runtime.models_read(), first);
-    pollster::block_on(runtime.prepare(None, || async { Ok(()) })).unwrap();
+    pollster::block_on(runtime.preload(None, || async { Ok(()) })).unwrap();
     assert!(
         runtime
             .tasks()
@@ -605,7 +605,7 @@ fn models_are_loaded_once_and_only_when_needed() {
     let all = runtime.models_read();
     run(&runtime, "mood", UNSURE, &remote).unwrap();
     assert_eq!(runtime.models_read(), all);
-    let error = pollster::block_on(runtime.prepare(Some(&["nope".into()]), || async { Ok(()) }))
+    let error = pollster::block_on(runtime.preload(Some(&["nope".into()]), || async { Ok(()) }))
         .unwrap_err();
     assert_eq!(error.code(), Code::UnknownTask);
 }
@@ -757,12 +757,12 @@ fn monitors_see_what_calibration_saw_and_end_the_guarantee() {
 
     let runtime = guaranteed(Mode::OnlyLocal).runtime();
     for _ in 0..10 {
-        runtime.audit("mood", 0.05, false).unwrap();
+        runtime.report_outcome("mood", 0.05, false).unwrap();
     }
     assert_eq!(runtime.take_alarms().len(), 1);
     assert!(!ask(&runtime, SURE, None).unwrap().guaranteed);
-    assert!(runtime.audit("nope", 0.05, true).is_err());
-    assert!(runtime.audit("mood", 0.0, true).is_err());
+    assert!(runtime.report_outcome("nope", 0.05, true).is_err());
+    assert!(runtime.report_outcome("mood", 0.0, true).is_err());
 }
 
 /// Lets a runtime take in an answer that another gave.
@@ -860,7 +860,7 @@ fn after_an_alarm_nothing_from_elsewhere_is_guaranteed() {
     // What audits found counts, too. Whoever is told keeps no monitors.
     let runtime = guaranteed(Mode::OnlyLocal).runtime();
     for _ in 0..10 {
-        runtime.audit("mood", 0.05, false).unwrap();
+        runtime.report_outcome("mood", 0.05, false).unwrap();
         told(false);
     }
     assert!(other.drift("mood").unwrap().is_empty());
@@ -892,6 +892,6 @@ fn a_card_is_read_when_asked_for() {
     );
 }
 
-mod learned;
+mod by_example;
 mod leaving;
 mod names;

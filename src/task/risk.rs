@@ -32,7 +32,7 @@ pub(crate) fn check(risk: Option<f64>) -> Result<()> {
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<f64, D::Error> {
-    deserializer.deserialize_f64(Wanted)
+    deserializer.deserialize_f64(RiskVisitor)
 }
 
 /// Reads an option `risk` that may be absent.
@@ -51,9 +51,9 @@ pub(crate) fn optional<'de, D: Deserializer<'de>>(
     Ok(Option::<Given>::deserialize(deserializer)?.map(|Given(risk)| risk))
 }
 
-struct Wanted;
+struct RiskVisitor;
 
-impl Visitor<'_> for Wanted {
+impl Visitor<'_> for RiskVisitor {
     type Value = f64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

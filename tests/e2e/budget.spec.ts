@@ -60,7 +60,7 @@ test("the same question is sent once, and kept where that is asked for", async (
   await ready(page, harness.address, options);
   expect((await run(page, "sentiment", "so so")).answer).toMatchObject({ cached: true, ranOn: "remote", usage: null });
   expect(posts()).toBe(1);
-  await page.evaluate(() => window.ai.forgetAnswers());
+  await page.evaluate(() => window.ai.clearAnswerCache());
   expect((await run(page, "sentiment", "so so")).answer).toMatchObject({ cached: false });
   expect(posts()).toBe(2);
 });

@@ -6,7 +6,7 @@ const GERMAN = "Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig.";
 
 /** Waits until what was fetched is stored: answers do not. */
 function stored(page: Page): Promise<void> {
-  return page.evaluate(() => window.ai.prepare(["language"]));
+  return page.evaluate(() => window.ai.preload(["language"]));
 }
 
 /** The statuses told of one file, without the repeated "progress". */
@@ -108,7 +108,7 @@ test.describe("bundles one within another", () => {
     await page.evaluate(async (bundles) => {
       for (const bundle of bundles) {
         const ai = await window.create({ bundle });
-        await ai.prepare(["language"]);
+        await ai.preload(["language"]);
         ai.dispose();
       }
     }, bundles);
@@ -131,7 +131,7 @@ test.describe("bundles one within another", () => {
     const visit = async (query: string): Promise<void> => {
       await page.evaluate(async (bundle) => {
         const ai = await window.create({ bundle });
-        await ai.prepare(["language"]);
+        await ai.preload(["language"]);
         ai.dispose();
       }, `/nest/manifest.json?${query}`);
     };
@@ -168,7 +168,7 @@ test.describe("without a network", () => {
 
   test("what was prepared still answers, also from a fresh instance", async ({ page, context, harness }) => {
     await ready(page, harness.address);
-    await page.evaluate(() => window.ai.prepare());
+    await page.evaluate(() => window.ai.preload());
     // The models' server is gone; the page's own scripts are the page's concern (the demo has a
     // service worker for them).
     await context.route("**/models/**", (route) => route.abort("internetdisconnected"));

@@ -117,7 +117,7 @@ export function isScript(block: Block): boolean {
   return ["js", "ts"].includes(block.language) && !isType(block) && !isAboutProxies(block);
 }
 
-/** The configuration of a bundler: a module whose default is an object. Elsewhere there is none. */
+/** The configuration of a bundler: a module whose default is an object. Delegated there is none. */
 export function isConfig(block: Block): boolean {
   return isScript(block) && block.file === "pkg/README.md" && block.code.startsWith("export default {");
 }
@@ -127,7 +127,7 @@ export function isType({ language, code }: Block): boolean {
   return language === "ts" && /^\{\n {2}\w+: \w+;/.test(code);
 }
 
-/** A header of a site's answers. Elsewhere there is none. */
+/** A header of a site's answers. Delegated there is none. */
 export function isPolicy({ file, language, code }: Block): boolean {
   return file === "pkg/README.md" && language === "http" && /^Content-Security-Policy: .*\n$/.test(code);
 }

@@ -21,7 +21,7 @@ function modules(requests: string[]): string[] {
 test("the module with relaxed SIMD is taken where it runs, and only that", async ({ page, harness }) => {
   harness.requests = [];
   await ready(page, harness.address, { mode: "only-local" });
-  expect(modules(harness.requests)).toEqual(["lean-relaxed.wasm"]);
+  expect(modules(harness.requests)).toEqual(["prepared-relaxed.wasm"]);
   expect((await run(page, "language", TEXTS[0]!)).answer?.output.label).toBe("deu");
 });
 
@@ -30,10 +30,10 @@ test("both modules of an engine give the same answers", async ({ page, harness }
   calls.push(["sentiment", "What a wonderful, lovely film, I enjoyed every minute of it."]);
   calls.push(["spam", "WIN CASH NOW\n\nClick here to claim your free prize, limited offer!!!"]);
   const answers = [];
-  for (const wasm of [undefined, "/pkg/wasm/lean.wasm"]) {
+  for (const wasm of [undefined, "/pkg/wasm/prepared.wasm"]) {
     harness.requests = [];
     await ready(page, harness.address, { mode: "only-local", engine: "prepared", wasm });
-    expect(modules(harness.requests)).toEqual([wasm ? "lean.wasm" : "lean-relaxed.wasm"]);
+    expect(modules(harness.requests)).toEqual([wasm ? "prepared.wasm" : "prepared-relaxed.wasm"]);
     const given = [];
     for (const [task, input] of calls) given.push((await run(page, task, input, { topK: 100 })).answer!);
     answers.push(given);
@@ -50,7 +50,7 @@ test("both modules of an engine give the same answers", async ({ page, harness }
 test("a bundle with ONNX models gets the engine that runs them", async ({ page, harness }) => {
   harness.requests = [];
   await ready(page, harness.address, { mode: "only-local", bundle: "/onnx/" });
-  expect(modules(harness.requests)).toEqual(["lean-relaxed.wasm", "onnx-relaxed.wasm"]);
+  expect(modules(harness.requests)).toEqual(["prepared-relaxed.wasm", "onnx-relaxed.wasm"]);
   expect(page.workers()).toHaveLength(1);
   expect((await run(page, "language", TEXTS[0]!)).answer?.output.label).toBe("deu");
 });
@@ -78,7 +78,10 @@ test("a folder of modules, and a worker of the page's own", async ({ page, harne
     return asked;
   });
   expect(asked).toEqual(["prepared", "onnx"]);
-  expect(modules(harness.requests)).toEqual(["GET /held/wasm/lean-relaxed.wasm", "GET /held/wasm/onnx-relaxed.wasm"]);
+  expect(modules(harness.requests)).toEqual([
+    "GET /held/wasm/prepared-relaxed.wasm",
+    "GET /held/wasm/onnx-relaxed.wasm",
+  ]);
   expect((await run(page, "language", TEXTS[0]!)).answer?.output.label).toBe("deu");
 });
 
@@ -109,7 +112,7 @@ test("what is preloaded comes while the module does, once, and is kept", async (
   await open(page, harness.address);
   await page.evaluate(async (options) => {
     window.ai = await window.create(options);
-    await window.ai.prepare(["spam"]);
+    await window.ai.preload(["spam"]);
   }, options);
   expect(harness.requests.filter((request) => request.startsWith("GET /models/"))).toEqual([
     "GET /models/manifest.json",

@@ -276,8 +276,8 @@ test("every example is run, and listed in the table of examples", () => {
   const names = readdirSync(join(root, "examples"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
   expect(names.map(({ name }) => name).sort()).toEqual(Object.keys(EXAMPLES).sort());
   const page = readFileSync(join(root, "examples/README.md"), "utf8");
-  const listed = [...page.matchAll(/^\| \[([\w-]+)\]\(\1\/README\.md\)/gm)].map(([, name]) => name);
-  expect(listed.sort()).toEqual(Object.keys(EXAMPLES).sort());
+  const listed = [...page.matchAll(/^\| \[([\w-]+)\]\(\1\/README\.md\)/gm)].map(([, name = ""]) => name);
+  expect(listed.toSorted()).toEqual(Object.keys(EXAMPLES).toSorted());
 });
 
 test("the examples in JavaScript have the package's types, strictly", () => {

@@ -196,7 +196,7 @@ test.describe("servers", () => {
         async ([bundle, german]) => {
           const ai = await window.create({ bundle, mode: "only-local" });
           const { answer } = await window.outcome(ai.run("language", german));
-          await ai.prepare(["language"]);
+          await ai.preload(["language"]);
           ai.dispose();
           return answer?.output.label;
         },

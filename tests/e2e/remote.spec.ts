@@ -160,7 +160,7 @@ test("in only-local nothing but the bundle is ever asked for", async ({ page, ha
 
 test("offline, the remote is not even tried", async ({ page, context, harness }) => {
   await ready(page, harness.address, { remote: { provider: "openai", baseUrl: "https://llm.example/v1", model: "m" } });
-  await page.evaluate(() => window.ai.prepare());
+  await page.evaluate(() => window.ai.preload());
   await context.setOffline(true);
   const { answer } = await run(page, "sentiment", UNSURE);
   expect(answer).toMatchObject({ ranOn: "local", degraded: true, reason: "low_confidence" });

@@ -80,8 +80,8 @@ test("drifting inputs and broken promises raise an event, and end the guarantee"
       // Another instance, whose audited answers are all wrong.
       const other = await window.create({ mode: "only-local", onDrift: (e: (typeof events)[0]) => events.push(e) });
       const answer = await other.run("language", german);
-      for (let i = 0; i < 20; i++) await other.audit(answer, false);
-      await other.audit({ ...answer, guaranteed: false }, false);
+      for (let i = 0; i < 20; i++) await other.reportOutcome(answer, false);
+      await other.reportOutcome({ ...answer, guaranteed: false }, false);
       const audited = (await other.drift("language")).find((d) => d.watched === "errors");
       return { events, before: before.guaranteed, after: after.guaranteed, status, audited };
     },

@@ -50,7 +50,7 @@ test("instances with different names share nothing", async ({ page, harness, fau
       for (const input of [text, text]) codes.two.push(await code(two, input));
       const again = await make("one");
       codes.one.push(await code(again, text));
-      await two.forgetAnswers();
+      await two.clearAnswerCache();
       await two.forgetExamples();
       const third = await make("one");
       codes.one.push(await code(third, text));
@@ -58,8 +58,8 @@ test("instances with different names share nothing", async ({ page, harness, fau
         usage: (await ai.usage()).total.requests,
         rows: (await ai.exportExamples()).length,
       });
-      await third.prepare(["language"]);
-      await two.prepare(["language"]);
+      await third.preload(["language"]);
+      await two.preload(["language"]);
       return {
         codes,
         one: await report(third),
@@ -89,8 +89,8 @@ test("the name is checked, and there is a usual one", async ({ page, harness }) 
   expect(await page.evaluate(() => caches.keys())).toEqual([]);
   await page.evaluate(async (long) => {
     window.ai = await window.create({ storage: long, cache: "none" });
-    await window.ai.prepare(["language"]);
-    await (await window.create({})).prepare(["language"]);
+    await window.ai.preload(["language"]);
+    await (await window.create({})).preload(["language"]);
   }, "x-9".repeat(21));
   expect(await page.evaluate(() => caches.keys())).toEqual([`smallfirst ${harness.address}/models/manifest.json`]);
 });
@@ -135,7 +135,7 @@ test("a kept answer that was altered is none", async ({ page, harness, faults })
 
   // Who persists nothing forgets what others persisted.
   await ready(page, harness.address, { ...options, answerCache: { persist: false } });
-  await page.evaluate(() => window.ai.forgetAnswers());
+  await page.evaluate(() => window.ai.clearAnswerCache());
   expect(await ask()).toMatchObject({ cached: false });
 });
 

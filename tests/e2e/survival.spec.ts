@@ -94,7 +94,7 @@ test("an alarm outlives the worker, and so do audits", async ({ page, harness })
         "language",
         Array.from({ length: 400 }, () => german),
       );
-      for (const correct of [true, false, true]) await window.ai.audit(first, correct);
+      for (const correct of [true, false, true]) await window.ai.reportOutcome(first, correct);
       return { guaranteed: first.guaranteed, told: window.drifts.length, drift: await window.ai.drift("language") };
     },
     [GERMAN] as const,
@@ -184,7 +184,7 @@ test.describe("an input that kills its worker", () => {
           return worker;
         };
         window.ai = await window.create({ mode: "only-local", worker });
-        await window.ai.prepare(["language", "file-type"]);
+        await window.ai.preload(["language", "file-type"]);
         const code = async (promise: Promise<{ output: { label: string } }>): Promise<string> =>
           promise.then(
             (answer) => answer.output.label,

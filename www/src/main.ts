@@ -42,7 +42,7 @@ async function start(): Promise<void> {
 
 function prepare(made: SmallFirst): void {
   made
-    .prepare()
+    .preload()
     .then(async () => {
       await navigator.serviceWorker?.ready;
       if (made === ai) say("offline-ready", "Ready, also without a network.");

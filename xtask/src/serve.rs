@@ -19,7 +19,7 @@ pub fn demo(port: u16, no_llm: bool) -> Result<()> {
         "The engine, as WebAssembly",
         "about 3 minutes the first time, on two cores",
     );
-    wasm::build(&[Set::Lean])?;
+    wasm::build(&[Set::Prepared])?;
     steps.begin("The package", "half a minute the first time");
     package::build()?;
     steps.begin("The site", "half a minute the first time");

@@ -121,7 +121,7 @@ pub fn text() -> Result<String> {
 }
 
 fn crates_of_lean_alone(onnx: &BTreeSet<Crate>) -> Result<Vec<Crate>> {
-    Ok(crates(Set::Lean)?.difference(onnx).cloned().collect())
+    Ok(crates(Set::Prepared)?.difference(onnx).cloned().collect())
 }
 
 /// What cargo knows of these crates.
@@ -343,7 +343,7 @@ pub fn check_npm() -> Result<usize> {
 pub fn check(file: &Path) -> Result<()> {
     let text =
         fs::read_to_string(file).with_context(|| format!("{} is missing", file.display()))?;
-    for set in [Set::Lean, Set::Onnx] {
+    for set in [Set::Prepared, Set::Onnx] {
         for of in crates(set)? {
             let name = format!("{} {}", of.name, of.version);
             let named = text.contains(&format!("\n  {name}: "));

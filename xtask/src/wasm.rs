@@ -20,7 +20,7 @@ use crate::tools::{self, Stamp, WASM_TARGET, npm_ci};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Set {
     /// Prepared models only.
-    Lean,
+    Prepared,
     /// Any ONNX model, too.
     Onnx,
 }
@@ -42,20 +42,20 @@ pub struct Module {
 }
 
 /// Both sets of features.
-pub const SETS: [Set; 2] = [Set::Lean, Set::Onnx];
+pub const SETS: [Set; 2] = [Set::Prepared, Set::Onnx];
 
 /// All modules, those of the same instructions together: they share what cargo builds.
 pub const MODULES: [Module; 4] = [
-    Module::new(Set::Lean, Instructions::Baseline),
+    Module::new(Set::Prepared, Instructions::Baseline),
     Module::new(Set::Onnx, Instructions::Baseline),
-    Module::new(Set::Lean, Instructions::Relaxed),
+    Module::new(Set::Prepared, Instructions::Relaxed),
     Module::new(Set::Onnx, Instructions::Relaxed),
 ];
 
 impl Set {
     pub fn name(self) -> &'static str {
         match self {
-            Set::Lean => "lean",
+            Set::Prepared => "prepared",
             Set::Onnx => "onnx",
         }
     }

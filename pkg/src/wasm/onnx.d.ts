@@ -1,3 +1,3 @@
 // The same class, of the module that runs ONNX models, too.
 
-export { Engine, default } from "./lean.js";
+export { Runtime, default } from "./prepared.js";

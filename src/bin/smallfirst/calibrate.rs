@@ -9,14 +9,14 @@ use smallfirst::calibrate::{
     Certifier, Decision, OodScorer, OodScores, OodSelection, OodTrial, RawRow, RawScores, TierRule,
     choose_default, decisions, fit_temperature, select_ood, sgr,
 };
-use smallfirst::data::{self, Prints, Row};
+use smallfirst::data::{self, Fingerprints, Row};
 use smallfirst::engine::{Element, Shape};
 use smallfirst::monitor::reference;
 use smallfirst::runtime::Runtime;
 
 use crate::draft::BundleDraft;
 use crate::folder::{Folder, Stopwatch, open, the_task};
-use crate::rows::{ColumnArgs, for_all, places, prints, report_overlap, with_input};
+use crate::rows::{ColumnArgs, fingerprints, for_all, places, report_overlap, with_input};
 
 /// The share of the rows that tune, where no --tune is given.
 const TUNE_SHARE: f64 = 0.3;
@@ -90,18 +90,23 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let mut draft = BundleDraft::open(&args.bundle)?;
     let runtime = open(&args.bundle)?;
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
-    pollster::block_on(runtime.prepare(Some(std::slice::from_ref(&task)), || async { Ok(()) }))?;
+    pollster::block_on(runtime.preload(Some(std::slice::from_ref(&task)), || async { Ok(()) }))?;
 
     let (tune_rows, cal_rows) = rows(args)?;
     warn_of_leaks(args, &draft, &task, &cal_rows)?;
-    let mut tune = examine(&runtime, &task, &tune_rows, "tuning rows")?;
-    let mut cal = examine(&runtime, &task, &cal_rows, "calibration rows")?;
+    let mut tune = score_tiers(&runtime, &task, &tune_rows, "tuning rows")?;
+    let mut cal = score_tiers(&runtime, &task, &cal_rows, "calibration rows")?;
     let mut out_of_scope = 0;
     if let Some(path) = &args.out_of_scope {
         let (to_tune, to_cal) = halves(args.columns.read_out_of_scope(path)?);
         out_of_scope = to_cal.len() as u64;
-        tune.extend(examine(&runtime, &task, &to_tune, "out of scope, tuning")?);
-        cal.extend(examine(&runtime, &task, &to_cal, "out of scope")?);
+        tune.extend(score_tiers(
+            &runtime,
+            &task,
+            &to_tune,
+            "out of scope, tuning",
+        )?);
+        cal.extend(score_tiers(&runtime, &task, &to_cal, "out of scope")?);
     }
 
     let names = runtime.bundle().task(&task)?.tiers.clone();
@@ -157,7 +162,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     });
     // What was measured was another rule.
     entry.evaluation = None;
-    let prints = prints(&cal_rows);
+    let prints = fingerprints(&cal_rows);
     draft.stash(&format!("{task}.cal.json"), &serde_json::to_vec(&prints)?)?;
     draft.save()?;
     println!(
@@ -175,7 +180,7 @@ fn rows(args: &CalibrateArgs) -> Result<(Vec<Row>, Vec<Row>)> {
     }
     let labels: Vec<Option<String>> = data.iter().map(|row| row.label.clone()).collect();
     let shares = [TUNE_SHARE, 1.0 - TUNE_SHARE];
-    let parts = data::split(&prints(&data).groups(), &labels, &shares, 0);
+    let parts = data::split(&fingerprints(&data).groups(), &labels, &shares, 0);
     let mut parts = parts.into_iter();
     let (tune, cal) = data.into_iter().partition(|_| parts.next() == Some(0));
     Ok((tune, cal))
@@ -197,15 +202,20 @@ fn warn_of_leaks(
     rows: &[Row],
 ) -> Result<()> {
     if let Some(kept) = draft.stashed(&format!("{task}.train.json")) {
-        let trained: Prints = serde_json::from_slice(&kept)?;
-        let overlap = prints(rows).overlap(&trained);
+        let trained: Fingerprints = serde_json::from_slice(&kept)?;
+        let overlap = fingerprints(rows).overlap(&trained);
         let name = args.data.display().to_string();
         report_overlap(&name, &overlap, |at| rows[at].line, rows.len());
     }
     Ok(())
 }
 
-fn examine(runtime: &Runtime<Folder>, task: &str, rows: &[Row], what: &str) -> Result<Vec<RawRow>> {
+fn score_tiers(
+    runtime: &Runtime<Folder>,
+    task: &str,
+    rows: &[Row],
+    what: &str,
+) -> Result<Vec<RawRow>> {
     let entry = runtime.bundle().task(task)?;
     let places = places(&entry.labels);
     for row in rows {
@@ -221,7 +231,7 @@ fn examine(runtime: &Runtime<Folder>, task: &str, rows: &[Row], what: &str) -> R
     for_all(rows, what, |row| {
         let clock = Stopwatch::start();
         let seen = with_input(row, entry.input, |input| {
-            pollster::block_on(runtime.examine(task, input, &clock))
+            pollster::block_on(runtime.score_tiers(task, input, &clock))
         })??;
         let tiers = seen.tiers.into_iter().map(|(scored, _)| {
             let raw = |s: smallfirst::runtime::Scored| RawScores {

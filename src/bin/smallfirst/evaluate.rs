@@ -6,13 +6,15 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
-use smallfirst::data::{Prints, Row};
+use smallfirst::data::{Fingerprints, Row};
 use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
     Measured, Observation, Policy, Prediction, RemoteOutcome, Report, card, html, text,
 };
 use smallfirst::host::Clock;
-use smallfirst::remote::{AnswerCache, Question, Remote, RemoteOptions, Trace, Unnamed, Wanted};
+use smallfirst::remote::{
+    AnswerCache, Question, Remote, RemoteOptions, ResponseFormat, Trace, Unnamed,
+};
 use smallfirst::runtime::{Runtime, Scored};
 use smallfirst::task::Input;
 
@@ -20,7 +22,7 @@ use crate::draft::BundleDraft;
 use crate::fingerprint::fingerprint;
 use crate::folder::{Folder, Stopwatch, open, the_task};
 use crate::http::Http;
-use crate::rows::{ColumnArgs, bar, for_all, places, prints, with_input};
+use crate::rows::{ColumnArgs, bar, fingerprints, for_all, places, with_input};
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -116,7 +118,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
             Some(at.with_context(|| format!("--positive: the task has no label \"{label}\""))?)
         }
     };
-    pollster::block_on(runtime.prepare(Some(&[task.to_owned()]), || async { Ok(()) }))?;
+    pollster::block_on(runtime.preload(Some(&[task.to_owned()]), || async { Ok(()) }))?;
     let mut rows = args.columns.read(&args.data)?;
     // Data may hold rows without a label for other uses.
     let all = rows.len();
@@ -221,8 +223,8 @@ fn duplicates(draft: &BundleDraft, task: &str, rows: &[Row]) -> Result<Option<(u
     let mut found = None;
     for split in ["train", "cal"] {
         if let Some(kept) = draft.stashed(&format!("{task}.{split}.json")) {
-            let earlier: Prints = serde_json::from_slice(&kept)?;
-            let overlap = prints(rows).overlap(&earlier);
+            let earlier: Fingerprints = serde_json::from_slice(&kept)?;
+            let overlap = fingerprints(rows).overlap(&earlier);
             let (exact, near) = found.unwrap_or((0, 0));
             found = Some((exact + overlap.exact.len(), near + overlap.near.len()));
         }
@@ -243,7 +245,7 @@ fn observe(runtime: &Runtime<Folder>, task: &str, rows: &[Row]) -> Result<Vec<Ob
     for_all(rows, "evaluating", |row| {
         let clock = Stopwatch::start();
         let seen = with_input(row, entry.input, |input| {
-            pollster::block_on(runtime.examine(task, input, &clock))
+            pollster::block_on(runtime.score_tiers(task, input, &clock))
         })??;
         let tiers = seen.tiers.into_iter();
         let mut tiers: Vec<Option<Prediction>> = tiers
@@ -331,7 +333,7 @@ fn remote_outcomes(
             task,
             instruction: &entry.instruction,
             input: Input::Text(&row.text),
-            wanted: Wanted::Choice(&entry.labels),
+            wanted: ResponseFormat::Choice(&entry.labels),
         };
         let started = host.now_ms();
         let trace = Trace::default();

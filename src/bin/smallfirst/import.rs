@@ -132,7 +132,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     // Loading it shows whether it runs here.
     let runtime = open(&args.out)?;
     pollster::block_on(
-        runtime.prepare(Some(std::slice::from_ref(&args.task)), || async { Ok(()) }),
+        runtime.preload(Some(std::slice::from_ref(&args.task)), || async { Ok(()) }),
     )?;
     println!(
         "imported {name} as the task \"{}\": {} from the output \"{}\"; next: smallfirst calibrate {} --task {0} --data <labelled rows>",

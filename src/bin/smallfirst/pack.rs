@@ -81,7 +81,7 @@ pub fn pack(args: &PackArgs) -> Result<()> {
             }
         }
     }
-    pollster::block_on(runtime.prepare(None, || async { Ok(()) }))?;
+    pollster::block_on(runtime.preload(None, || async { Ok(()) }))?;
     if !faults.is_empty() {
         bail!(
             "the bundle is not fit to be shipped:\n  {}",

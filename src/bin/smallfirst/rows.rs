@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use smallfirst::data::{self, Columns, Prints, Row, Rows};
+use smallfirst::data::{self, Columns, Fingerprints, Row, Rows};
 use smallfirst::task::{Input, InputKind, Label};
 
 use crate::folder::read_most;
@@ -103,8 +103,8 @@ pub fn with_input<T>(row: &Row, kind: InputKind, then: impl FnOnce(Input<'_>) ->
 }
 
 /// Fingerprints of the rows' texts.
-pub fn prints(rows: &[Row]) -> Prints {
-    Prints::new(rows.iter().map(|row| row.text.as_str()))
+pub fn fingerprints(rows: &[Row]) -> Fingerprints {
+    Fingerprints::new(rows.iter().map(|row| row.text.as_str()))
 }
 
 /// Says how much of a file is in the training data, and where.

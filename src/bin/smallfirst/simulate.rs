@@ -17,7 +17,7 @@ use smallfirst::bundle::Bundle;
 use smallfirst::data::Row;
 use smallfirst::evaluate::{Growth, growth};
 use smallfirst::host::{Clock, Storage};
-use smallfirst::learn::LearnOptions;
+use smallfirst::neighbours::LearnOptions;
 use smallfirst::remote::{
     FullBody, Head, HttpRequest, Network, Page, RemoteOptions, TransportError,
 };

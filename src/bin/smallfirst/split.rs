@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use clap::Args;
 use smallfirst::data;
 
-use crate::rows::{ColumnArgs, prints, stem};
+use crate::rows::{ColumnArgs, fingerprints, stem};
 
 #[derive(Args)]
 pub struct SplitArgs {
@@ -36,7 +36,12 @@ pub fn split(args: &SplitArgs) -> Result<()> {
     }
     let rows = args.columns.read(&args.data)?;
     let labels: Vec<Option<String>> = rows.iter().map(|row| row.label.clone()).collect();
-    let parts = data::split(&prints(&rows).groups(), &labels, &args.shares, args.seed);
+    let parts = data::split(
+        &fingerprints(&rows).groups(),
+        &labels,
+        &args.shares,
+        args.seed,
+    );
     fs::create_dir_all(&args.out)?;
     for (part, name) in PARTS.iter().enumerate() {
         let mut lines = String::new();

@@ -8,7 +8,7 @@ use clap::Args;
 use smallfirst::Code;
 use smallfirst::bundle::{Addend, Features, Head, Limits, ModelOutput};
 use smallfirst::calibrate::ood;
-use smallfirst::data::Prints;
+use smallfirst::data::Fingerprints;
 use smallfirst::engine::onnx::writer;
 use smallfirst::runtime::Runtime;
 use smallfirst::task::{Input, InputKind, Label};
@@ -17,7 +17,7 @@ use smallfirst::train::{self, Options, Samples, Trained};
 use crate::draft::BundleDraft;
 use crate::encoders::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
 use crate::folder::{Folder, check_name, open};
-use crate::rows::{ColumnArgs, bar, for_all, places, prints, report_overlap, stem};
+use crate::rows::{ColumnArgs, bar, fingerprints, for_all, places, report_overlap, stem};
 use crate::task_args::{self, TaskArgs};
 
 #[derive(Args)]
@@ -92,7 +92,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
         rows.len(),
         labels.len()
     );
-    let own = prints(&rows);
+    let own = fingerprints(&rows);
     report_duplicates(args, &own)?;
 
     let mut draft = BundleDraft::open_or_new(&args.out)?;
@@ -204,7 +204,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     Ok(())
 }
 
-fn report_duplicates(args: &TrainArgs, own: &Prints) -> Result<()> {
+fn report_duplicates(args: &TrainArgs, own: &Fingerprints) -> Result<()> {
     let groups = own.groups();
     let distinct = groups.iter().max().map_or(0, |most| most + 1);
     if distinct < own.len() {
@@ -215,7 +215,7 @@ fn report_duplicates(args: &TrainArgs, own: &Prints) -> Result<()> {
     }
     for path in &args.against {
         let other = args.columns.read(path)?;
-        let overlap = prints(&other).overlap(own);
+        let overlap = fingerprints(&other).overlap(own);
         report_overlap(
             &path.display().to_string(),
             &overlap,

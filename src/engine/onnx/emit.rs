@@ -6,7 +6,7 @@ use super::graph::{Graph, Id, Symbols, What, floats};
 use super::graph::{Lowered, Unsupported, unsupported};
 use crate::engine::kernels::{self, Matrix};
 use crate::engine::op::{Conv, MatMul, Op, Right};
-use crate::engine::program::{Given, Program, Step, WeightKind};
+use crate::engine::program::{InputSpec, Program, Step, WeightKind};
 
 /// From how many rows and columns on a weight is worth int8: below, its rounding costs more than it saves.
 const INT8_FROM: usize = 64;
@@ -25,7 +25,7 @@ struct Emitter<'a> {
 pub(super) fn emit(
     graph: &Graph,
     symbols: &Symbols,
-    inputs: Vec<Given>,
+    inputs: Vec<InputSpec>,
     int8: bool,
 ) -> Lowered<Vec<u8>> {
     let mut emitter = Emitter {

@@ -89,7 +89,7 @@ fn what_a_risk_delivers_counts_every_row() {
     // Answered: four labelled rows and the out-of-scope one, which is wrong; one is refused.
     assert_eq!((p.coverage.value, p.coverage.n), (5.0 / 6.0, 6));
     assert_eq!((p.error.value, p.error.n), (0.4, 5));
-    assert!(!p.kept);
+    assert!(!p.within_risk);
     // The third row and the out-of-scope one go on to the large tier.
     assert_eq!(
         (p.by_tier[0].value, p.by_tier[1].value),

@@ -9,7 +9,7 @@ use super::prompt::{Payload, Prompt, Role, Turn};
 use super::{Egress, Privacy};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::remote::endpoint::Endpoint;
-use crate::remote::host::{Consent, Host, Message, Outgoing, TransportError};
+use crate::remote::host::{Consent, ConsentRequest, Host, Message, TransportError};
 use crate::remote::redact::{Redacted, Redactor};
 use crate::task::Label;
 
@@ -276,7 +276,7 @@ impl Away<'_> {
     }
 
     /// All of it, as the page is to see it.
-    fn shown(&self, task: String, endpoints: &[&Endpoint], ask: bool) -> Outgoing {
+    fn shown(&self, task: String, endpoints: &[&Endpoint], ask: bool) -> ConsentRequest {
         let payload = &self.payload;
         let extra = endpoints
             .iter()
@@ -285,7 +285,7 @@ impl Away<'_> {
                 let fields = without_personal_data(&e.extra_body, self.redactor, &self.redacted);
                 (e.name().to_owned(), fields)
             });
-        Outgoing {
+        ConsentRequest {
             task,
             endpoints: endpoints.iter().map(|e| e.name().to_owned()).collect(),
             instruction: payload.instruction.clone(),
@@ -354,7 +354,7 @@ impl Away<'_> {
 }
 
 /// Asks the page.
-async fn consent(outgoing: &Outgoing, host: &impl Host) -> Result<Consent> {
+async fn consent(outgoing: &ConsentRequest, host: &impl Host) -> Result<Consent> {
     let consent = match host.consent(outgoing).await {
         Ok(consent) => consent,
         Err(TransportError::Aborted) => {

@@ -11,7 +11,7 @@ use crate::remote::accounts::{self, Accounts, Lease};
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
 use crate::remote::host::Host;
-use crate::remote::provider::{Said, provider};
+use crate::remote::provider::{Completion, provider};
 use crate::remote::trace::Trace;
 use crate::task::Sent;
 
@@ -133,7 +133,7 @@ impl<H: Host> Door<'_, H> {
         &self,
         departure: &Departure,
         endpoint: &Endpoint,
-        result: &std::result::Result<Said, Failure>,
+        result: &std::result::Result<Completion, Failure>,
     ) {
         self.accounts
             .settle(&departure.lease, endpoint, result, self.host)

@@ -47,7 +47,7 @@ enum Call {
 struct Left {
     result: crate::error::Result<Reply>,
     requests: Vec<HttpRequest>,
-    shown: Vec<Outgoing>,
+    shown: Vec<ConsentRequest>,
     ledger: Vec<String>,
     sent: Vec<String>,
 }
@@ -95,12 +95,12 @@ fn leave(provider: &str, bound: Option<&str>, call: Call, privacy: &Value, hook:
             _ => Input::Text(&input),
         },
         wanted: match call {
-            Call::Text => Wanted::Text {
+            Call::Text => ResponseFormat::Text {
                 system: &system,
                 text: &input,
                 history: &history,
             },
-            _ => Wanted::Choice(&labels),
+            _ => ResponseFormat::Choice(&labels),
         },
     };
     let trace = Trace::default();
@@ -326,7 +326,7 @@ fn a_text_that_is_too_long_is_not_looked_at() {
         instruction: "?",
         bundled: true,
         input: Input::Text(&text),
-        wanted: Wanted::Choice(&labels),
+        wanted: ResponseFormat::Choice(&labels),
     };
     let people = Looking(false.into());
     let trace = Trace::default();

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::finish::Finish;
-use super::format::{Provider, SCHEMA_NAME, Said, Wire, object};
+use super::format::{Completion, Provider, SCHEMA_NAME, Wire, object};
 use super::json::Json;
 use crate::error::Error;
 use crate::remote::egress::Prompt;
@@ -59,7 +59,7 @@ impl Provider for Anthropic {
         "message"
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         // Thinking is not the answer.
         said.text = reply.get("content").words();
         for block in reply.get("content").list() {
@@ -76,7 +76,7 @@ impl Provider for Anthropic {
         &self,
         name: Option<&str>,
         event: Json<'_>,
-        said: &mut Said,
+        said: &mut Completion,
     ) -> Result<String, Failure> {
         let delta = event.get("delta");
         match event.get("type").text().or(name) {
@@ -100,7 +100,7 @@ impl Provider for Anthropic {
     }
 }
 
-fn stop(said: &mut Said, message: Json<'_>) {
+fn stop(said: &mut Completion, message: Json<'_>) {
     let reason = message.get("stop_reason").text();
     said.finish = said.finish.then(Finish::of(reason));
     if reason == Some("refusal") {
@@ -109,7 +109,7 @@ fn stop(said: &mut Said, message: Json<'_>) {
     }
 }
 
-fn count(said: &mut Said, message: Json<'_>) {
+fn count(said: &mut Completion, message: Json<'_>) {
     let usage = message.get("usage");
     let cached = ["cache_creation_input_tokens", "cache_read_input_tokens"]
         .map(|name| usage.get(name).count().unwrap_or(0));

@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use super::finish::Finish;
-use super::format::{Framing, Provider, SCHEMA_NAME, Said, Wire, object, segment};
+use super::format::{Completion, Framing, Provider, SCHEMA_NAME, Wire, object, segment};
 use super::json::Json;
 use crate::error::Error;
 use crate::remote::egress::Prompt;
@@ -65,7 +65,7 @@ impl Provider for Bedrock {
         "Converse reply"
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         for block in reply.at(&["output", "message", "content"]).list() {
             if let Some(arguments) = block.at(&["toolUse", "input"]).arguments() {
                 said.arguments = arguments;
@@ -83,7 +83,7 @@ impl Provider for Bedrock {
         Ok(())
     }
 
-    fn event(&self, _: Option<&str>, _: Json<'_>, _: &mut Said) -> Result<String, Failure> {
+    fn event(&self, _: Option<&str>, _: Json<'_>, _: &mut Completion) -> Result<String, Failure> {
         Err(Failure::bad_reply("Converse replies are not streamed"))
     }
 }

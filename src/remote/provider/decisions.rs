@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::finish::Finish;
-use super::format::{Framing, Provider, SCHEMA_NAME, Said, Wire, object};
+use super::format::{Completion, Framing, Provider, SCHEMA_NAME, Wire, object};
 use super::json::Json;
 use crate::error::{Code, Error};
 use crate::remote::egress::Prompt;
@@ -53,7 +53,7 @@ impl Provider for Decisions {
         "decision"
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         let usage = reply.get("usage");
         said.count(
             usage.get("input_tokens").count(),
@@ -80,7 +80,7 @@ impl Provider for Decisions {
         Ok(())
     }
 
-    fn event(&self, _: Option<&str>, _: Json<'_>, _: &mut Said) -> Result<String, Failure> {
+    fn event(&self, _: Option<&str>, _: Json<'_>, _: &mut Completion) -> Result<String, Failure> {
         Err(Failure::bad_reply("decisions are not streamed"))
     }
 }

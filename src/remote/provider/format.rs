@@ -1,4 +1,4 @@
-//! What all wire formats have in common: a request is made of a prompt, a reply is read into [`Said`].
+//! What all wire formats have in common: a request is made of a prompt, a reply is read into [`Completion`].
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
@@ -28,7 +28,7 @@ pub(super) const SCHEMA_NAME: &str = "classification";
 
 /// What came back, whatever the wire format.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Said {
+pub struct Completion {
     /// The text, or the JSON as text.
     pub text: String,
     /// The arguments of a tool's call, as JSON.
@@ -49,7 +49,7 @@ pub struct Said {
     pub scores: Vec<LabelScore>,
 }
 
-impl Said {
+impl Completion {
     /// Whether there is anything of an answer.
     pub fn says_something(&self) -> bool {
         !self.text.is_empty() || !self.arguments.is_empty() || self.refusal.is_some()
@@ -90,7 +90,7 @@ pub trait Provider {
     ///
     /// # Errors
     /// When it says that it is not finished.
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure>;
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure>;
 
     /// Reads one event (or line) of a streamed reply into `said`, except for the text that is new, which it gives.
     ///
@@ -100,7 +100,7 @@ pub trait Provider {
         &self,
         name: Option<&str>,
         event: Json<'_>,
-        said: &mut Said,
+        said: &mut Completion,
     ) -> Result<String, Failure>;
 }
 

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::finish::Finish;
-use super::format::{Provider, SCHEMA_NAME, Said, Wire, object, segment};
+use super::format::{Completion, Provider, SCHEMA_NAME, Wire, object, segment};
 use super::json::Json;
 use crate::error::{Error, excerpt};
 use crate::remote::egress::{Prompt, Role};
@@ -71,18 +71,23 @@ impl Provider for Gemini {
         "Gemini reply"
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         said.text = take(said, reply);
         Ok(())
     }
 
-    fn event(&self, _: Option<&str>, event: Json<'_>, said: &mut Said) -> Result<String, Failure> {
+    fn event(
+        &self,
+        _: Option<&str>,
+        event: Json<'_>,
+        said: &mut Completion,
+    ) -> Result<String, Failure> {
         Ok(take(said, event))
     }
 }
 
 /// Takes in one reply, which is a whole one or a piece of one, and gives the new text.
-fn take(said: &mut Said, reply: Json<'_>) -> String {
+fn take(said: &mut Completion, reply: Json<'_>) -> String {
     let mut new = String::new();
     if let Some(reason) = reply.at(&["promptFeedback", "blockReason"]).text() {
         said.finish = Finish::Filter;

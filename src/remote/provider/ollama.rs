@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::finish::Finish;
-use super::format::{Framing, Provider, Said, Wire, object};
+use super::format::{Completion, Framing, Provider, Wire, object};
 use super::json::Json;
 use crate::error::Error;
 use crate::remote::egress::Prompt;
@@ -50,7 +50,7 @@ impl Provider for Ollama {
         "chat reply of Ollama"
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         said.text = take(said, reply);
         if reply.get("done").0 == false {
             return Err(Failure::bad_reply("the reply says that it is not done"));
@@ -58,13 +58,18 @@ impl Provider for Ollama {
         Ok(())
     }
 
-    fn event(&self, _: Option<&str>, event: Json<'_>, said: &mut Said) -> Result<String, Failure> {
+    fn event(
+        &self,
+        _: Option<&str>,
+        event: Json<'_>,
+        said: &mut Completion,
+    ) -> Result<String, Failure> {
         Ok(take(said, event))
     }
 }
 
 /// Takes in one reply, which is a whole one or a piece of one, and gives the new text.
-fn take(said: &mut Said, reply: Json<'_>) -> String {
+fn take(said: &mut Completion, reply: Json<'_>) -> String {
     if reply.get("done").0 == true {
         let why = Finish::of(reply.get("done_reason").text());
         said.finish = said.finish.then(why).then(Finish::Stop);

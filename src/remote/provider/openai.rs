@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use super::finish::Finish;
-use super::format::{Provider, SCHEMA_NAME, Said, Wire, object};
+use super::format::{Completion, Provider, SCHEMA_NAME, Wire, object};
 use super::json::Json;
 use crate::error::Error;
 use crate::remote::egress::Prompt;
@@ -29,7 +29,7 @@ impl Provider for OpenAi {
         "chat completion"
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         let choice = reply.get("choices").first();
         let message = choice.get("message");
         said.text = message.get("content").words();
@@ -47,7 +47,12 @@ impl Provider for OpenAi {
         Ok(())
     }
 
-    fn event(&self, _: Option<&str>, event: Json<'_>, said: &mut Said) -> Result<String, Failure> {
+    fn event(
+        &self,
+        _: Option<&str>,
+        event: Json<'_>,
+        said: &mut Completion,
+    ) -> Result<String, Failure> {
         let choice = event.get("choices").first();
         let mut message = choice.get("delta");
         // Some servers send a whole reply as the only event; others repeat it as the last one.
@@ -61,7 +66,7 @@ impl Provider for OpenAi {
 }
 
 /// Takes in all of a message, or of a piece of one, but its text.
-fn take(said: &mut Said, choice: Json<'_>, message: Json<'_>) {
+fn take(said: &mut Completion, choice: Json<'_>, message: Json<'_>) {
     if let Some(refusal) = message.get("refusal").text() {
         said.refusal.get_or_insert_default().push_str(refusal);
     }
@@ -110,7 +115,7 @@ pub(super) fn body(endpoint: &Endpoint, prompt: &Prompt) -> Value {
     body
 }
 
-fn count(said: &mut Said, reply: Json<'_>) {
+fn count(said: &mut Completion, reply: Json<'_>) {
     let usage = reply.get("usage");
     said.count(
         usage.get("prompt_tokens").count(),

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::finish::Finish;
-use super::format::{Framing, Provider, Said, Wire, object};
+use super::format::{Completion, Framing, Provider, Wire, object};
 use super::json::Json;
 use crate::error::Error;
 use crate::remote::egress::Prompt;
@@ -67,18 +67,23 @@ impl Provider for Page {
         "reply of the page's function"
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         said.text = take(said, reply)?;
         Ok(())
     }
 
-    fn event(&self, _: Option<&str>, event: Json<'_>, said: &mut Said) -> Result<String, Failure> {
+    fn event(
+        &self,
+        _: Option<&str>,
+        event: Json<'_>,
+        said: &mut Completion,
+    ) -> Result<String, Failure> {
         take(said, event)
     }
 }
 
 /// Takes in one line and gives the new text. Written by this page's own program, it is read strictly.
-fn take(said: &mut Said, line: Json<'_>) -> Result<String, Failure> {
+fn take(said: &mut Completion, line: Json<'_>) -> Result<String, Failure> {
     let line = Line::deserialize(line.0).map_err(|error| {
         Failure::bad_reply(format!(
             "the page's function did not give a reply as it should be: {error}"

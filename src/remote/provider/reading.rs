@@ -3,7 +3,7 @@
 use serde_json::{Deserializer, Value};
 
 use super::finish::Finish;
-use super::format::{Provider, Said};
+use super::format::{Completion, Provider};
 use super::json::Json;
 use crate::error::excerpt;
 use crate::remote::failure::Failure;
@@ -68,7 +68,7 @@ pub fn event(
     head: &Head,
     name: Option<&str>,
     data: &str,
-    said: &mut Said,
+    said: &mut Completion,
 ) -> Result<Step, Failure> {
     let data = data.trim();
     if data.eq_ignore_ascii_case("[done]") {
@@ -99,7 +99,7 @@ fn take_in(
     head: &Head,
     name: Option<&str>,
     value: Json<'_>,
-    said: &mut Said,
+    said: &mut Completion,
 ) -> Result<String, Failure> {
     if is_fault(name, value) {
         return Err(Failure::inside(head, value.0));
@@ -129,7 +129,7 @@ fn is_sign_of_life(data: &str) -> bool {
 ///
 /// # Errors
 /// When it is no JSON, says that something went wrong, or is no finished reply.
-pub fn whole(provider: &dyn Provider, head: &Head, body: &str) -> Result<Said, Failure> {
+pub fn whole(provider: &dyn Provider, head: &Head, body: &str) -> Result<Completion, Failure> {
     let body = body.trim_start_matches(BYTE_ORDER_MARK).trim();
     let mut values = Deserializer::from_str(body).into_iter::<Value>();
     let first = match values.next() {
@@ -145,7 +145,7 @@ pub fn whole(provider: &dyn Provider, head: &Head, body: &str) -> Result<Said, F
     if let Some(event) = events.iter().find(|event| is_fault(None, Json(event))) {
         return Err(Failure::inside(head, event));
     }
-    let mut said = Said::default();
+    let mut said = Completion::default();
     let outcome = match events.first() {
         Some(reply) => provider.whole(Json(reply), &mut said),
         None => Ok(()),
@@ -156,7 +156,7 @@ pub fn whole(provider: &dyn Provider, head: &Head, body: &str) -> Result<Said, F
         return ended(said);
     }
     // Not an answer by itself: perhaps the first piece of one.
-    let mut pieces = Said::default();
+    let mut pieces = Completion::default();
     for value in &events {
         take_in(provider, head, None, Json(value), &mut pieces)?;
     }
@@ -175,7 +175,7 @@ pub fn whole(provider: &dyn Provider, head: &Head, body: &str) -> Result<Said, F
 ///
 /// # Errors
 /// When it did.
-pub fn ended(mut said: Said) -> Result<Said, Failure> {
+pub fn ended(mut said: Completion) -> Result<Completion, Failure> {
     if said.finish == Finish::Failed {
         return Err(Failure::broke_off());
     }

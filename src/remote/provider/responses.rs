@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::finish::Finish;
-use super::format::{Provider, SCHEMA_NAME, Said, Wire, object};
+use super::format::{Completion, Provider, SCHEMA_NAME, Wire, object};
 use super::json::Json;
 use crate::error::{Error, excerpt};
 use crate::remote::egress::{Prompt, Role};
@@ -55,7 +55,7 @@ impl Provider for Responses {
         "response object"
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         for item in reply.get("output").list() {
             match item.get("type").text() {
                 Some("function_call") => {
@@ -88,7 +88,7 @@ impl Provider for Responses {
         &self,
         name: Option<&str>,
         event: Json<'_>,
-        said: &mut Said,
+        said: &mut Completion,
     ) -> Result<String, Failure> {
         let delta = event.get("delta").text().unwrap_or_default();
         match event.get("type").text().or(name) {
@@ -119,7 +119,7 @@ fn input(prompt: &Prompt) -> Vec<Value> {
         .collect()
 }
 
-fn end(said: &mut Said, response: Json<'_>) {
+fn end(said: &mut Completion, response: Json<'_>) {
     let why = Finish::of(response.at(&["incomplete_details", "reason"]).text());
     let status = match response.get("status").text() {
         Some("in_progress" | "queued") => Finish::Unfinished,

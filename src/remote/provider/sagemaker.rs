@@ -2,7 +2,7 @@
 //! `POST {baseUrl}/endpoints/{model}/invocations`, behind a proxy of the caller's that signs. The model's name
 //! is the endpoint's. Its streams are in AWS's own binary framing, so replies come whole.
 
-use super::format::{Framing, Provider, Said, Wire, object, segment};
+use super::format::{Completion, Framing, Provider, Wire, object, segment};
 use super::json::Json;
 use super::openai;
 use crate::error::Error;
@@ -38,7 +38,7 @@ impl Provider for SageMaker {
         openai::OpenAi.reply()
     }
 
-    fn whole(&self, reply: Json<'_>, said: &mut Said) -> Result<(), Failure> {
+    fn whole(&self, reply: Json<'_>, said: &mut Completion) -> Result<(), Failure> {
         openai::OpenAi.whole(reply, said)
     }
 
@@ -46,7 +46,7 @@ impl Provider for SageMaker {
         &self,
         name: Option<&str>,
         event: Json<'_>,
-        said: &mut Said,
+        said: &mut Completion,
     ) -> Result<String, Failure> {
         openai::OpenAi.event(name, event, said)
     }

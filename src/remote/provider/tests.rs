@@ -64,13 +64,13 @@ fn asked(endpoint: &Endpoint, prompt: &Prompt) -> (String, Vec<(&'static str, St
 }
 
 /// A whole reply.
-fn whole(kind: &str, body: &str) -> Result<Said, Failure> {
+fn whole(kind: &str, body: &str) -> Result<Completion, Failure> {
     let provider = provider(endpoint(kind, json!({})).provider);
     reading::whole(provider, &Head::default(), body)
 }
 
 /// One event of a stream.
-fn event(kind: &str, data: &str, said: &mut Said) -> Result<String, Failure> {
+fn event(kind: &str, data: &str, said: &mut Completion) -> Result<String, Failure> {
     let provider = provider(endpoint(kind, json!({})).provider);
     Ok(
         match reading::event(provider, &Head::default(), None, data, said)? {
@@ -551,7 +551,7 @@ fn streams_are_read_event_by_event() {
         ),
     ];
     for (kind, events, tokens) in cases {
-        let mut said = Said::default();
+        let mut said = Completion::default();
         let mut pieces = String::new();
         for (at, event) in events.iter().enumerate() {
             assert!(
@@ -598,7 +598,7 @@ fn errors_inside_streams_are_errors() {
         ),
         ("ollama", r#"{"error":"overloaded"}"#),
     ] {
-        let failure = event(kind, data, &mut Said::default()).unwrap_err();
+        let failure = event(kind, data, &mut Completion::default()).unwrap_err();
         assert_eq!(failure.error.code(), Code::RemoteStatus, "{kind}");
         assert!(
             failure.retry && failure.error.to_string().contains("overloaded"),

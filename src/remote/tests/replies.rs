@@ -85,8 +85,8 @@ fn sent(
         title: None,
     });
     let wanted = match fixture.ask {
-        Ask::Choice => Wanted::Choice(&labels),
-        Ask::Text => Wanted::Text {
+        Ask::Choice => ResponseFormat::Choice(&labels),
+        Ask::Text => ResponseFormat::Text {
             system: "s",
             text: "x",
             history: &[],

@@ -47,7 +47,7 @@ export async function batches(site: Site, options: Options, results: Results): P
       browser.page.evaluate(([task, workers, inputs, samples]) => window.api.batches(task, workers, inputs, samples), [task, workers, INPUTS, samples] as const);
     const taken = tasks.flatMap((task) => WORKERS.map((workers) => ({ task, workers, samples: 1, ms: [] as number[] })));
     for (const entry of taken) {
-      // Helpers start, and load their models, while the first worker does all.
+      // WorkerPool start, and load their models, while the first worker does all.
       const until = Date.now() + 3000;
       let last = 0;
       do last = Math.min(...(await run(entry.task, entry.workers, 2)));

@@ -116,7 +116,7 @@ export function contenders(site: Site, model: Model, natives: Natives): Contende
   list.push(new Native("tract native", ({ file }, of, samples, inner) => timed(file, of, samples * inner, ["--tract"])));
   list.push(
     new Native("onnxruntime native", (_, of, samples, inner) => [
-      ...[python, "models/recipe/bench.py", "--out", out, "time", "--case", of.id],
+      ...[python, "tests/bench/models/models.py", "--out", out, "time", "--case", of.id],
       ...["--samples", `${samples}`, "--inner", `${inner}`],
     ]),
   );

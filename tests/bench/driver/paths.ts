@@ -34,7 +34,7 @@ const module = (set: string, instructions: string): Module => ({
 
 /** The modules that read a model's file, as contenders; the one that this browser would get is first. */
 export function modules(prepared: boolean): { id: string; module: Module }[] {
-  const set = prepared ? "lean" : "onnx";
+  const set = prepared ? "prepared" : "onnx";
   return [
     { id: "smallfirst", module: module(set, "-relaxed") },
     { id: "smallfirst, no relaxed SIMD", module: module(set, "") },

@@ -60,7 +60,7 @@ export interface Sent {
 export class Site {
   /** What was sent, since someone emptied this. */
   sent: Sent[] = [];
-  /** Whether bodies are compressed: in the cold runs they are. Elsewhere it would take minutes and tell nothing. */
+  /** Whether bodies are compressed: in the cold runs they are. Delegated it would take minutes and tell nothing. */
   compress = false;
   private readonly bodies = new Map<string, Buffer>();
 

@@ -1,4 +1,4 @@
-// What models/recipe/bench.py writes into cases.json.
+// What tests/bench/models/models.py writes into cases.json.
 
 /** A raw tensor in a file, little-endian. */
 export interface TensorFile {

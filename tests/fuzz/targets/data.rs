@@ -7,7 +7,7 @@ use parquet::data_type::{ByteArray, ByteArrayType, Int32Type};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::parser::parse_message_type;
-use smallfirst::data::{Columns, Limits, Prints, Rows, read_within, split};
+use smallfirst::data::{Columns, Fingerprints, Limits, Rows, read_within, split};
 
 use super::Target;
 
@@ -61,7 +61,7 @@ fn judged(rows: smallfirst::Result<Rows>) {
     for row in &rows {
         assert!(row.line > 0 && !row.text.trim().is_empty());
     }
-    let prints = Prints::new(rows.iter().map(|row| row.text.as_str()));
+    let prints = Fingerprints::new(rows.iter().map(|row| row.text.as_str()));
     let groups = prints.groups();
     let labels: Vec<Option<String>> = rows.into_iter().map(|row| row.label).collect();
     let parts = split(&groups, &labels, &[0.7, 0.3], 1);

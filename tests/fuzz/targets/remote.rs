@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use serde_json::json;
 use smallfirst::host::{Clock, Storage};
 use smallfirst::remote::{
-    Body, Consent, Head, HttpRequest, Network, Outgoing, Page, Question, Remote, RemoteOptions,
-    Trace, TransportError, Unnamed, Wanted,
+    Body, Consent, ConsentRequest, Head, HttpRequest, Network, Page, Question, Remote,
+    RemoteOptions, ResponseFormat, Trace, TransportError, Unnamed,
 };
 use smallfirst::task::{Input, Label};
 
@@ -159,7 +159,7 @@ impl Network for Sent<'_> {
 }
 
 impl Page for Sent<'_> {
-    async fn consent(&self, _: &Outgoing) -> Result<Consent, TransportError> {
+    async fn consent(&self, _: &ConsentRequest) -> Result<Consent, TransportError> {
         Ok(Consent::default())
     }
 
@@ -220,7 +220,7 @@ fn stream(data: &[u8]) {
         task: "t",
         instruction: "i",
         input: Input::Text(text),
-        wanted: Wanted::Text {
+        wanted: ResponseFormat::Text {
             system: "s",
             text,
             history: &[],
@@ -247,7 +247,7 @@ fn reply(data: &[u8]) {
         task: "t",
         instruction: "i",
         input: Input::Text("x"),
-        wanted: Wanted::Choice(&labels),
+        wanted: ResponseFormat::Choice(&labels),
     };
     let trace = Trace::default();
     let result = pollster::block_on(remote.ask(&question, &Unnamed, &sent, &trace));

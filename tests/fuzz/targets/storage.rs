@@ -4,8 +4,8 @@
 use std::sync::OnceLock;
 
 use serde_json::json;
-use smallfirst::learn::{LearnOptions, Learner, Subject};
-use smallfirst::remote::{Question, Remote, RemoteOptions, Trace, Unnamed, Wanted};
+use smallfirst::neighbours::{LearnOptions, Learner, QuestionKey};
+use smallfirst::remote::{Question, Remote, RemoteOptions, ResponseFormat, Trace, Unnamed};
 use smallfirst::task::{Input, Label};
 
 use super::Target;
@@ -37,7 +37,7 @@ pub const STORAGE: Target = Target {
 };
 
 /// The key of the subject, which stands for `KEY` in what is kept.
-fn key(learner: &Learner, subject: &Subject) -> &'static str {
+fn key(learner: &Learner, subject: &QuestionKey) -> &'static str {
     static KEY: OnceLock<String> = OnceLock::new();
     KEY.get_or_init(|| {
         let empty = Sent::new(b"", 1, None);
@@ -54,7 +54,7 @@ fn read(kept: &[u8]) {
         id: id.into(),
         title: None,
     });
-    let subject = Subject::new("t", "i", &labels, "e");
+    let subject = QuestionKey::new("t", "i", &labels, "e");
     let key = key(&learner(), &subject);
     let kept = String::from_utf8_lossy(kept).replace("KEY", key);
     let server = Sent::new(
@@ -74,14 +74,14 @@ fn read(kept: &[u8]) {
         task: "t",
         instruction: "i",
         input: Input::Text("x"),
-        wanted: Wanted::Choice(&labels),
+        wanted: ResponseFormat::Choice(&labels),
     };
     let trace = Trace::default();
     let _ = pollster::block_on(remote.ask(&question, &Unnamed, &server, &trace));
     let _ = pollster::block_on(remote.usage(&server));
 
     let learner = learner();
-    let advice = pollster::block_on(learner.consult(&subject, &[1, 2], None, &server));
+    let advice = pollster::block_on(learner.suggest(&subject, &[1, 2], None, &server));
     assert!(advice.is_none_or(|advice| labels.iter().any(|l| l.id == advice.label)));
     pollster::block_on(learner.take(&subject, vec![1, 2], "a", "x", 0.0, &server));
     for task in pollster::block_on(learner.report(&server)) {

@@ -33,8 +33,8 @@ pub fn make() -> Result<PathBuf> {
     let python = tools::venv("bench-venv", PACKAGES, WEIGHTS)?;
     let mut input = PACKAGES.join(" ").into_bytes();
     let recipe = [
-        "models/recipe/bench.py",
-        "models/recipe/bench_graphs.py",
+        "tests/bench/models/models.py",
+        "tests/bench/models/graphs.py",
         "models/manifest.json",
     ];
     for file in recipe {
@@ -42,7 +42,7 @@ pub fn make() -> Result<PathBuf> {
     }
     let stamp = Stamp::new(&root().join(OUT).join("models.stamp"), &input);
     if !stamp.is_fresh() {
-        run(command(&python).args(["models/recipe/bench.py", "--out", OUT, "make"]))?;
+        run(command(&python).args(["tests/bench/models/models.py", "--out", OUT, "make"]))?;
         stamp.set()?;
     }
     Ok(python)
@@ -66,8 +66,8 @@ pub fn native() -> Result<PathBuf> {
 /// Has smallfirst prepare every model, and lists the cases with what came of it. Gives the list's place.
 pub fn prepare(native: &Path) -> Result<PathBuf> {
     let out = root().join(OUT);
-    let listed =
-        fs::read(out.join("cases.json")).context("models/recipe/bench.py wrote no cases.json")?;
+    let listed = fs::read(out.join("cases.json"))
+        .context("tests/bench/models/models.py wrote no cases.json")?;
     let mut listed: Value = serde_json::from_slice(&listed)?;
     let models = listed["models"]
         .as_array_mut()

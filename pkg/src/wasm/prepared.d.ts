@@ -1,5 +1,5 @@
 // The part of the generated module that the worker uses. It stands here, where the import
-// `./wasm/lean.js` of the sources resolves to, so that the types can be checked before the
+// `./wasm/prepared.js` of the sources resolves to, so that the types can be checked before the
 // WebAssembly is built. The module itself is put in dist/wasm/.
 
 import type {
@@ -8,20 +8,20 @@ import type {
   Drift,
   LearnedExample,
   LearnedTask,
-  Outgoing,
+  ConsentRequest,
   Progress,
   Sent,
   TaskInfo,
   TextOutput,
   UsageReport,
 } from "../types.js";
-import type { Consent, EngineOptions, EngineRunOptions, EngineTextOptions, Monitors } from "../protocol.js";
+import type { Consent, RuntimeOptions, RuntimeRunOptions, RuntimeTextOptions, Monitors } from "../protocol.js";
 import type { Files } from "../store.js";
 
 /** What the engine may ask of its surroundings. */
-export interface EngineHooks {
+export interface RuntimeHooks {
   headers?: (endpoint: number) => Promise<Record<string, string>>;
-  consent?: (outgoing: Outgoing) => Promise<Consent>;
+  consent?: (outgoing: ConsentRequest) => Promise<Consent>;
   page?: (endpoint: number, body: string, signal: AbortSignal) => ReadableStream<Uint8Array>;
   /** Writes down what is about to leave. */
   sent?: (requests: Sent[]) => Promise<unknown>;
@@ -34,22 +34,22 @@ export interface EngineHooks {
   drift?: (event: Drift) => void;
 }
 
-export class Engine {
+export class Runtime {
   private constructor();
-  static create(options: EngineOptions, hooks: EngineHooks): Promise<Engine>;
+  static create(options: RuntimeOptions, hooks: RuntimeHooks): Promise<Runtime>;
   tasks(): TaskInfo[];
   /** Whether the bundle has a task. */
   knows(task: string): boolean;
-  run(task: string, input: string | Uint8Array, options: EngineRunOptions, signal: AbortSignal): Promise<Answer>;
+  run(task: string, input: string | Uint8Array, options: RuntimeRunOptions, signal: AbortSignal): Promise<Answer>;
   generate(
     task: string,
     input: string | Uint8Array,
-    options: EngineTextOptions,
+    options: RuntimeTextOptions,
     signal: AbortSignal,
     deliver: (text: string) => Promise<void>,
   ): Promise<Answer<TextOutput>>;
   usage(signal: AbortSignal): Promise<UsageReport>;
-  forgetAnswers(signal: AbortSignal): Promise<void>;
+  clearAnswerCache(signal: AbortSignal): Promise<void>;
   learned(signal: AbortSignal): Promise<LearnedTask[]>;
   examples(task: string | undefined, signal: AbortSignal): Promise<LearnedExample[]>;
   forgetExamples(task: string | undefined, signal: AbortSignal): Promise<void>;
@@ -64,10 +64,10 @@ export class Engine {
   changes(): Monitors[];
   resume(monitors: Monitors[]): void;
   manifestSha256(): string;
-  prepare(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
+  preload(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
   drift(task: string): Drift[];
-  audit(task: string, risk: number, correct: boolean): void;
+  reportOutcome(task: string, risk: number, correct: boolean): void;
   free(): void;
 }
 

@@ -3,11 +3,11 @@ import { type TestContext, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { Connection } from "../src/connection.js";
 import { SmallFirstError } from "../src/errors.js";
-import { Helpers } from "../src/helpers.js";
+import { WorkerPool } from "../src/worker-pool.js";
 import type {
-  Elsewhere,
-  EngineOptions,
-  EngineRunOptions,
+  Delegated,
+  RuntimeOptions,
+  RuntimeRunOptions,
   Request,
   Sharing,
   WireInput,
@@ -16,11 +16,11 @@ import type {
 import type { Answer } from "../src/types.js";
 import { type FakeWorker, answer, never, settle, setup, until, workers } from "./fakes.js";
 
-type Told = WireInput | Elsewhere;
+type Told = WireInput | Delegated;
 
 /** How the workers of a test behave. The first one is number 0. */
 interface Behaviour {
-  options?: Partial<EngineOptions>;
+  options?: Partial<RuntimeOptions>;
   /** How many helpers there are. */
   count?: number;
   /** What the first worker says before a batch is shared. */
@@ -30,10 +30,10 @@ interface Behaviour {
   /** Comes before whatever a worker does. */
   before?: (request: Request, worker: number, made: FakeWorker[]) => unknown;
   /** Whether the first worker takes an answer over. */
-  adopts?: (told: Elsewhere) => boolean;
+  adopts?: (told: Delegated) => boolean;
 }
 
-function isElsewhere(input: Told): input is Elsewhere {
+function isElsewhere(input: Told): input is Delegated {
   return typeof input === "object" && "confidence" in input;
 }
 
@@ -56,14 +56,14 @@ function team(t: TestContext, behaviour: Behaviour = {}) {
   });
   const given = setup(spawn, options);
   const first = new Connection(given);
-  const helpers = new Helpers(first, given, count);
+  const helpers = new WorkerPool(first, given, count);
   t.after(() => {
     first.close();
     helpers.close();
   });
   const share = (
     inputs: WireInput[],
-    how: EngineRunOptions = {},
+    how: RuntimeRunOptions = {},
     signal?: AbortSignal,
   ): Promise<WireItem[] | undefined> => helpers.share({ type: "runBatch", task: "spam", inputs, options: how }, signal);
   return { made, share, helpers, first };
@@ -91,7 +91,7 @@ function parts(worker: FakeWorker | undefined): Told[][] {
 }
 
 /** What the first worker was told of others' answers. */
-function elsewhere(made: FakeWorker[]): Elsewhere[] {
+function elsewhere(made: FakeWorker[]): Delegated[] {
   return parts(made[0]).flat().filter(isElsewhere);
 }
 
@@ -103,7 +103,7 @@ function patient(helpers: number): NonNullable<Behaviour["before"]> {
   };
 }
 
-const REMOTE: Partial<EngineOptions> = { remote: { endpoints: [{ provider: "openai" }] } };
+const REMOTE: Partial<RuntimeOptions> = { remote: { endpoints: [{ provider: "openai" }] } };
 
 test("every worker has a part of a batch, and its items come in the order of its inputs", async (t) => {
   const { made, share } = team(t, { before: patient(3) });
@@ -172,7 +172,7 @@ test("helpers know the bundle by its hash, and neither remotes nor examples nor 
         legacy: undefined,
       },
     ]);
-    assert.deepEqual(helper.requests("prepare"), [{ type: "prepare", tasks: ["spam"] }]);
+    assert.deepEqual(helper.requests("preload"), [{ type: "preload", tasks: ["spam"] }]);
   }
 });
 
@@ -195,9 +195,9 @@ test("helpers have the engine that the first worker turned out to need", async (
 });
 
 for (const [what, { options = {}, how, asked }] of Object.entries<{
-  options?: Partial<EngineOptions>;
-  how: EngineRunOptions;
-  asked: EngineRunOptions;
+  options?: Partial<RuntimeOptions>;
+  how: RuntimeRunOptions;
+  asked: RuntimeRunOptions;
 }>({
   "as they were asked for, where nobody else could answer": {
     how: { topK: 2 },
@@ -274,7 +274,7 @@ test("an input that helpers fail at is run by the first worker, too, and has its
   });
   const given = setup(spawn);
   const first = new Connection(given);
-  const helpers = new Helpers(first, given, 1);
+  const helpers = new WorkerPool(first, given, 1);
   t.after(() => {
     first.close();
     helpers.close();
@@ -292,9 +292,9 @@ test("an input that helpers fail at is run by the first worker, too, and has its
 async function toldOf(
   t: TestContext,
   given: Answer,
-  options: Partial<EngineOptions> = {},
+  options: Partial<RuntimeOptions> = {},
   input: WireInput = "x",
-): Promise<Elsewhere> {
+): Promise<Delegated> {
   const { made, share } = team(t, { options, count: 1, before: patient(1), answers: () => given });
   await share([input, input]);
   return elsewhere(made)[0]!;
@@ -515,7 +515,7 @@ test("the same helpers serve the next batch, until there is another bundle", asy
 for (const [what, { behaviour = {}, inputs = numbers(10), how = {} }] of Object.entries<{
   behaviour?: Behaviour;
   inputs?: string[];
-  how?: EngineRunOptions;
+  how?: RuntimeRunOptions;
 }>({
   "there are no helpers": { behaviour: { count: 0 } },
   "it has one input": { inputs: ["0"] },

@@ -5,7 +5,7 @@ import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { transfers } from "./input.js";
 import { Ledger } from "./ledger.js";
-import type { Elsewhere, EngineRunOptions, Sharing, WireInput, WireItem } from "./protocol.js";
+import type { Delegated, RuntimeRunOptions, Sharing, WireInput, WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import type { Answer } from "./types.js";
 
@@ -17,7 +17,7 @@ interface Batch {
   type: "runBatch";
   task: string;
   inputs: WireInput[];
-  options: EngineRunOptions;
+  options: RuntimeRunOptions;
 }
 
 /** A part of a batch. */
@@ -31,7 +31,7 @@ interface Part {
 
 /** What a batch's helpers are asked, and which of their answers count. */
 interface Terms {
-  options: EngineRunOptions;
+  options: RuntimeRunOptions;
   /** Whether all of their answers count, because the first worker could say no more. Else those that are sure. */
   all: boolean;
   /** Whether the first worker counts what was saved. */
@@ -39,7 +39,7 @@ interface Terms {
 }
 
 /** The helpers of an instance. */
-export class Helpers {
+export class WorkerPool {
   readonly #first: Connection;
   readonly #setup: Setup;
   readonly #count: number;
@@ -72,7 +72,7 @@ export class Helpers {
     const all = learn === undefined && (mode === "only-local" || !remotes);
     const terms: Terms = { options: { ...options, mode: all ? mode : "only-local", alarmed }, all, counts: remotes };
     const helpers = this.#of(manifest).slice(0, inputs.length - 1);
-    return new Shared(batch, terms, this.#first, helpers).run(signal);
+    return new BatchRun(batch, terms, this.#first, helpers).run(signal);
   }
 
   /** Ends the helpers. */
@@ -116,7 +116,7 @@ export class Helpers {
 }
 
 /** One batch that is shared. */
-class Shared {
+class BatchRun {
   readonly #batch: Batch;
   readonly #terms: Terms;
   readonly #first: Connection;
@@ -130,7 +130,7 @@ class Shared {
   /** Tells the first worker's loop of one that came back. */
   #wake = (): void => {};
   /** False once the first worker has to see for itself. */
-  #dealing = true;
+  #dispatching = true;
   readonly #end = new AbortController();
 
   constructor(batch: Batch, terms: Terms, first: Connection, helpers: Connection[]) {
@@ -155,7 +155,7 @@ class Shared {
    */
   async #lead(): Promise<WireItem[]> {
     for (;;) {
-      const part = this.#back.shift() ?? this.#deal(!this.#dealing);
+      const part = this.#back.shift() ?? this.#dispatch(!this.#dispatching);
       if (part) await this.#settle(part);
       else if (this.#out > 0) await new Promise<void>((resolve) => (this.#wake = resolve));
       else return this.#items;
@@ -166,9 +166,9 @@ class Shared {
   async #help(helper: Connection): Promise<void> {
     const { type, task } = this.#batch;
     const { options } = this.#terms;
-    await helper.call({ type: "prepare", tasks: [task] }, [], this.#end.signal);
+    await helper.call({ type: "preload", tasks: [task] }, [], this.#end.signal);
     for (;;) {
-      const part = this.#dealing ? this.#deal(false) : undefined;
+      const part = this.#dispatching ? this.#dispatch(false) : undefined;
       if (!part) return;
       this.#out++;
       try {
@@ -187,7 +187,7 @@ class Shared {
   }
 
   /** The next inputs: many at first, for few messages, and few in the end, so that all workers end at about the same time. */
-  #deal(rest: boolean): Part | undefined {
+  #dispatch(rest: boolean): Part | undefined {
     const { inputs } = this.#batch;
     const at = this.#dealt;
     const left = inputs.length - at;
@@ -214,12 +214,12 @@ class Shared {
     for (const [i, item] of done.entries()) this.#items[at + i] = item ?? items[i]!;
     if (done.length === inputs.length) return;
     // There is an alarm, or the next input raises it: from there on, nothing is guaranteed as the helpers say.
-    this.#dealing = false;
+    this.#dispatching = false;
     this.#back.unshift({ at: at + done.length, inputs: inputs.slice(done.length), items: [] });
   }
 
   /** What the first worker is to know of a helper's answer; undefined where it has to answer itself. */
-  #told(input: WireInput, item: WireItem | undefined): Elsewhere | undefined {
+  #told(input: WireInput, item: WireItem | undefined): Delegated | undefined {
     const { all, counts } = this.#terms;
     if (!item?.ok || !(all || item.answer.reason === "confident")) return undefined;
     const { guaranteed } = item.answer;

@@ -1,8 +1,8 @@
-//! Answers by example: what a call's path asks of the [`Learner`](crate::learn::Learner), and tells it.
+//! Answers by example: what a call's path asks of the [`Learner`](crate::neighbours::Learner), and tells it.
 
 use super::Runtime;
 use crate::bundle::{Bundle, Encoder, Limits, Source, TaskEntry};
-use crate::learn::{Advice, Subject, quantise};
+use crate::neighbours::{QuestionKey, Suggestion, quantise};
 use crate::remote::{Host, Reply};
 use crate::task::{Input, Label, Timing};
 
@@ -12,23 +12,23 @@ const MOST_BYTES: usize = 100_000;
 /// An input, as the learner knows it, and what it says of it.
 #[derive(Debug)]
 pub(super) struct Lookup {
-    subject: Subject,
+    subject: QuestionKey,
     vector: Vec<i8>,
     /// Nothing while there are no examples.
-    pub(super) advice: Option<Advice>,
+    pub(super) advice: Option<Suggestion>,
     /// Whether the remote is to be asked all the same, as a check.
     pub(super) audit: bool,
 }
 
 impl Lookup {
     /// The advice, where it may be the answer.
-    pub(super) fn trusted(&self) -> Option<&Advice> {
+    pub(super) fn trusted(&self) -> Option<&Suggestion> {
         self.advice.as_ref().filter(|advice| advice.trusted)
     }
 }
 
 /// What is asked.
-pub(super) struct Asked<'a> {
+pub(super) struct Query<'a> {
     pub(super) task: &'a str,
     pub(super) entry: Option<&'a TaskEntry>,
     pub(super) instruction: &'a str,
@@ -41,7 +41,7 @@ impl<S: Source> Runtime<S> {
     /// Looks an input up among the examples; nothing where nothing is learned or no encoder reads it.
     pub(super) async fn look_up(
         &self,
-        asked: &Asked<'_>,
+        asked: &Query<'_>,
         host: &impl Host,
         timing: &mut Timing,
     ) -> Option<Lookup> {
@@ -64,9 +64,9 @@ impl<S: Source> Runtime<S> {
             .entry
             .map_or_else(any_text, |entry| entry.limits.clone());
         let vector = encoder.and_then(|encoder| encoder.run(asked.input, &limits));
-        let subject = Subject::new(asked.task, asked.instruction, asked.labels, &file.sha256);
+        let subject = QuestionKey::new(asked.task, asked.instruction, asked.labels, &file.sha256);
         let vector = vector.ok().and_then(|vector| quantise(&vector))?;
-        let advice = self.learner.consult(&subject, &vector, asked.risk, host);
+        let advice = self.learner.suggest(&subject, &vector, asked.risk, host);
         let advice = advice.await;
         timing.infer_ms += host.now_ms() - loaded;
         Some(Lookup {

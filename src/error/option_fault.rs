@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// Says which part of `options` is at fault and what it must be, where serde finds a `fault`. The options are those `under` a
 /// name, or all.
-pub(crate) fn told(
+pub(crate) fn option_fault(
     under: &str,
     options: &Value,
     fault: &dyn Fn(&Value) -> Option<String>,
@@ -227,22 +227,22 @@ mod tests {
             let mut whole = options.clone();
             whole["bundle"] = "x".into();
             assert_eq!(
-                told("", &whole, &fault).as_deref(),
+                option_fault("", &whole, &fault).as_deref(),
                 Some(words),
                 "{options}"
             );
         }
         assert_eq!(
-            told("", &json!({ "bundle": "x", "risk": 0.1 }), &fault),
+            option_fault("", &json!({ "bundle": "x", "risk": 0.1 }), &fault),
             None
         );
-        let all = told("", &json!("x"), &fault);
+        let all = option_fault("", &json!("x"), &fault);
         assert_eq!(
             all.as_deref(),
             Some("the options must be an object, not the string \"x\"")
         );
         let other = json!({ "bundle": "x", "tries": 1 });
-        let words = told("learn", &other, &fault);
+        let words = option_fault("learn", &other, &fault);
         assert!(
             words.is_some_and(|words| words.starts_with("learn: there is no option \"tries\""))
         );

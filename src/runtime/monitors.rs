@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Reference;
-use crate::monitor::{Drift, ErrorMonitor, InputMonitor, Watched as What};
+use crate::monitor::{Drift, ErrorMonitor, InputMonitor, MonitorKind};
 
 /// The monitors of one task, as numbers that are kept where they outlive this runtime.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,17 +20,17 @@ pub struct Monitors {
 
 /// All monitors, and the alarms nobody has heard of yet.
 #[derive(Debug, Default)]
-pub(super) struct Watch(Mutex<Watched>);
+pub(super) struct RuntimeMonitors(Mutex<State>);
 
 #[derive(Debug, Default)]
-struct Watched {
+struct State {
     tasks: BTreeMap<String, TaskMonitors>,
     /// The tasks whose monitors have seen something that nobody has taken yet.
     changed: BTreeSet<String>,
     alarms: Vec<Drift>,
 }
 
-impl Watched {
+impl State {
     /// The monitors of a task, to be changed.
     fn of(&mut self, task: &str) -> &mut TaskMonitors {
         self.changed.insert(task.to_owned());
@@ -46,7 +46,7 @@ struct TaskMonitors {
     examples: Vec<ErrorMonitor>,
 }
 
-impl Watch {
+impl RuntimeMonitors {
     /// Takes in the first tier's confidence for one input.
     pub(super) fn seen(&self, task: &str, reference: &Reference, confidence: f64, uniform: f64) {
         let mut watched = self.lock();
@@ -62,7 +62,7 @@ impl Watch {
         }
     }
 
-    /// As [`Watch::seen`], unless that would raise the alarm: then nothing is taken in, and this is false.
+    /// As [`RuntimeMonitors::seen`], unless that would raise the alarm: then nothing is taken in, and this is false.
     pub(super) fn seen_calmly(
         &self,
         task: &str,
@@ -87,7 +87,7 @@ impl Watch {
         let mut watched = self.lock();
         let monitors = watched.of(task);
         if observe(&mut monitors.errors, risk, correct) {
-            let alarms = status(&monitors.errors, task, What::Errors);
+            let alarms = status(&monitors.errors, task, MonitorKind::Errors);
             let alarms: Vec<Drift> = alarms.filter(|a| a.risk == Some(risk)).collect();
             watched.alarms.extend(alarms);
         }
@@ -99,7 +99,7 @@ impl Watch {
         let monitors = watched.of(task);
         let alarmed = observe(&mut monitors.examples, risk, correct);
         if alarmed {
-            let alarms = status(&monitors.examples, task, What::Examples);
+            let alarms = status(&monitors.examples, task, MonitorKind::Examples);
             let alarms: Vec<Drift> = alarms.filter(|a| a.risk == Some(risk)).collect();
             watched.alarms.extend(alarms);
         }
@@ -118,7 +118,7 @@ impl Watch {
 
     /// Whether a monitor of the bundle's own answers has raised an alarm.
     pub(super) fn alarmed(&self, task: &str) -> bool {
-        let own = |drift: &Drift| drift.watched != What::Examples;
+        let own = |drift: &Drift| drift.watched != MonitorKind::Examples;
         self.status(task).iter().any(|d| d.alarmed && own(d))
     }
 
@@ -128,8 +128,8 @@ impl Watch {
             return Vec::new();
         };
         let inputs = monitors.inputs.iter().map(|m| m.status(task));
-        let errors = status(&monitors.errors, task, What::Errors);
-        let examples = status(&monitors.examples, task, What::Examples);
+        let errors = status(&monitors.errors, task, MonitorKind::Errors);
+        let examples = status(&monitors.examples, task, MonitorKind::Examples);
         inputs.chain(errors).chain(examples).collect()
     }
 
@@ -170,7 +170,7 @@ impl Watch {
         std::mem::take(&mut self.lock().alarms)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Watched> {
+    fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -193,7 +193,7 @@ fn observe(monitors: &mut Vec<ErrorMonitor>, risk: f64, correct: bool) -> bool {
 fn status<'a>(
     monitors: &'a [ErrorMonitor],
     task: &'a str,
-    watched: What,
+    watched: MonitorKind,
 ) -> impl Iterator<Item = Drift> + 'a {
     monitors.iter().map(move |monitor| Drift {
         watched,
@@ -213,8 +213,8 @@ mod tests {
     }
 
     /// One who has seen a drift of inputs and audits.
-    fn seen() -> Watch {
-        let watch = Watch::default();
+    fn seen() -> RuntimeMonitors {
+        let watch = RuntimeMonitors::default();
         for n in 0..300 {
             watch.seen("drifts", &reference(), 0.1, 0.5);
             watch.audited("drifts", 0.05, n % 7 > 0);
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(before.take_changes(), []);
         let crossed = serde_json::to_value(&kept).unwrap();
         let kept: Vec<Monitors> = serde_json::from_value(crossed).unwrap();
-        let after = Watch::default();
+        let after = RuntimeMonitors::default();
         for kept in &kept {
             after.resume(kept, Some(&reference()));
         }
@@ -259,7 +259,7 @@ mod tests {
         let kept = seen().take_changes();
         let drifts = kept.iter().find(|m| m.task == "drifts").unwrap();
         let status = |kept: &Monitors, reference: Option<&Reference>| {
-            let watch = Watch::default();
+            let watch = RuntimeMonitors::default();
             watch.resume(kept, reference);
             watch.status("drifts").len()
         };

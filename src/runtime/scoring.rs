@@ -12,7 +12,7 @@ use crate::text::buckets;
 
 /// What every tier of a task makes of one input.
 #[derive(Debug)]
-pub struct Examined {
+pub struct TierScores {
     /// Why the task's limits refuse the input, where they do. No tier was run then.
     pub refused: Option<Error>,
     /// One entry a tier, in the tiers' order, with the milliseconds it took.
@@ -24,19 +24,19 @@ impl<S: Source> Runtime<S> {
     ///
     /// # Errors
     /// [`Code::UnknownTask`], or why a model could not be loaded.
-    pub async fn examine(
+    pub async fn score_tiers(
         &self,
         task: &str,
         input: Input<'_>,
         clock: &impl Clock,
-    ) -> Result<Examined> {
+    ) -> Result<TierScores> {
         let entry = self.bundle.task(task)?;
         let refused = match limit_violation(entry, input) {
             Some((_, refused)) => Some(refused),
             None => self.foreign_language(task, input, clock).await.0,
         };
         if let Some(refused) = refused {
-            return Ok(Examined {
+            return Ok(TierScores {
                 refused: Some(refused),
                 tiers: Vec::new(),
             });
@@ -48,7 +48,7 @@ impl<S: Source> Runtime<S> {
             let scored = head.run(input, &entry.limits);
             tiers.push((scored, clock.now_ms() - from));
         }
-        Ok(Examined {
+        Ok(TierScores {
             refused: None,
             tiers,
         })

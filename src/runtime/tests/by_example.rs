@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::*;
-use crate::learn::LearnOptions;
-use crate::monitor::Watched;
+use crate::monitor::MonitorKind;
+use crate::neighbours::LearnOptions;
 use crate::testing::Random;
 
 /// A remote that answers a task of the caller's own by the letters in the text; the other way round every so many times,
@@ -154,7 +154,7 @@ fn too_many_checks_that_fail_end_the_trust() {
     assert_eq!(alarms.len(), 1);
     assert_eq!(
         (alarms[0].watched, alarms[0].task.as_str()),
-        (Watched::Examples, "tone")
+        (MonitorKind::Examples, "tone")
     );
     assert_eq!(stream(&runtime, &remote, 100, &mut random), (0, 0));
     let world = &remote.0;

@@ -2,12 +2,12 @@
 //! under the same risk as everything else that is answered here. No I/O here: the [`Storage`] keeps things.
 //!
 //! What stays away from a remote in this way is decided in three steps. [`Examples`] suggests a label and a score;
-//! [`rule`] says from which score on such suggestions may answer at a risk, by answering each example from the others;
+//! [`certify_leave_one_out`] says from which score on such suggestions may answer at a risk, by answering each example from the others;
 //! and a share of those answers is checked with the remote all the same, so that a promise that does not hold is found out.
 
 mod examples;
-mod kept;
-mod ruling;
+mod leave_one_out;
+mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,12 +16,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use examples::{Example, Examples, Vote, quantise};
-pub use ruling::{Ruling, look, rule};
+pub use leave_one_out::{ThresholdEstimate, certify_leave_one_out, interim_look};
 
 use crate::error::{Code, Error, Result};
 use crate::host::Storage;
 use crate::task::{Label, Learned, risk};
-use kept::{Entry, KEY_LEN, MOST_EXAMPLES, MOST_INPUT_BYTES, MOST_NAME_BYTES};
+use store::{Entry, KEY_LEN, MOST_EXAMPLES, MOST_INPUT_BYTES, MOST_NAME_BYTES};
 
 /// How examples are made of remotes' answers, and used.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,14 +71,14 @@ fn distinct(labels: &[String]) -> BTreeSet<&str> {
 /// A question whose answers belong together: the same task, asked in the same words, of the same labels, read by the same
 /// encoder. Whatever of it changes, examples of before say nothing any more.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct QuestionKey {
     /// The task.
     pub task: String,
     key: String,
     labels: Vec<String>,
 }
 
-impl Subject {
+impl QuestionKey {
     /// The subject of a task. `encoder` is the hash of the encoder's file.
     pub fn new(task: &str, instruction: &str, labels: &[Label], encoder: &str) -> Self {
         let labels: Vec<String> = labels.iter().map(|label| label.id.clone()).collect();
@@ -89,7 +89,7 @@ impl Subject {
             hash.update(part);
         }
         let digest = hash.finalize();
-        Subject {
+        QuestionKey {
             task: task.to_owned(),
             key: digest
                 .iter()
@@ -103,7 +103,7 @@ impl Subject {
 
 /// What examples suggest for an input, and whether that may be its answer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Advice {
+pub struct Suggestion {
     /// The label.
     pub label: String,
     /// Its share of the vote, and the least that may answer.
@@ -162,13 +162,13 @@ struct Set {
     entry: Entry,
     examples: Examples,
     /// The rulings of the latest look, one a risk.
-    rulings: Vec<Ruling>,
+    rulings: Vec<ThresholdEstimate>,
     look: Option<u32>,
 }
 
 impl Set {
-    fn ruling(&mut self, risk: f64) -> Option<Ruling> {
-        let due = look(self.entry.total)?;
+    fn ruling(&mut self, risk: f64) -> Option<ThresholdEstimate> {
+        let due = interim_look(self.entry.total)?;
         if self.look != Some(due) {
             self.look = Some(due);
             self.rulings.clear();
@@ -176,7 +176,7 @@ impl Set {
         if let Some(known) = self.rulings.iter().find(|r| r.risk == risk) {
             return Some(*known);
         }
-        let ruling = rule(self.examples.leave_one_out(), risk, due);
+        let ruling = certify_leave_one_out(self.examples.leave_one_out(), risk, due);
         self.rulings.push(ruling);
         Some(ruling)
     }
@@ -201,13 +201,13 @@ impl Learner {
     }
 
     /// What the examples suggest for an input with this vector; nothing while there are none.
-    pub async fn consult(
+    pub async fn suggest(
         &self,
-        subject: &Subject,
+        subject: &QuestionKey,
         vector: &[i8],
         risk: Option<f64>,
         storage: &impl Storage,
-    ) -> Option<Advice> {
+    ) -> Option<Suggestion> {
         let risk = risk.unwrap_or(self.options.risk);
         self.load(subject, vector.len(), storage).await;
         let mut sets = self.lock();
@@ -217,7 +217,7 @@ impl Learner {
         let threshold = ruling
             .and_then(|r| r.threshold)
             .filter(|_| !set.entry.distrusted);
-        Some(Advice {
+        Some(Suggestion {
             trusted: threshold.is_some_and(|least| vote.score >= least),
             label: vote.label,
             score: vote.score,
@@ -237,7 +237,7 @@ impl Learner {
     /// Takes in what a remote answered.
     pub async fn take(
         &self,
-        subject: &Subject,
+        subject: &QuestionKey,
         vector: Vec<i8>,
         label: &str,
         input: &str,
@@ -259,10 +259,10 @@ impl Learner {
         self.load(subject, example.vector.len(), storage).await;
         let most = self.options.examples as usize;
         let new = self.entry(subject);
-        let entry = kept::change(&subject.key, new, storage, |entry| entry.total += 1).await;
+        let entry = store::change(&subject.key, new, storage, |entry| entry.total += 1).await;
         let Some(entry) = entry else { return };
         example.number = entry.total - 1;
-        kept::put(&subject.key, &entry, &example, storage).await;
+        store::put(&subject.key, &entry, &example, storage).await;
         if let Some(set) = self.lock().get_mut(&subject.key) {
             set.entry = entry;
             // The text is not needed to answer.
@@ -275,20 +275,20 @@ impl Learner {
     }
 
     /// Trusts these examples no more.
-    pub async fn distrust(&self, subject: &Subject, storage: &impl Storage) {
+    pub async fn distrust(&self, subject: &QuestionKey, storage: &impl Storage) {
         let new = self.entry(subject);
         let distrust = |entry: &mut Entry| entry.distrusted = true;
-        let entry = kept::change(&subject.key, new, storage, distrust).await;
+        let entry = store::change(&subject.key, new, storage, distrust).await;
         if let (Some(set), Some(entry)) = (self.lock().get_mut(&subject.key), entry) {
             set.entry = entry;
         }
     }
 
     /// What is known of a subject without examples.
-    fn entry(&self, subject: &Subject) -> Entry {
+    fn entry(&self, subject: &QuestionKey) -> Entry {
         Entry {
             task: subject.task.clone(),
-            pieces: kept::pieces(self.options.examples as usize),
+            pieces: store::pieces(self.options.examples as usize),
             ..Entry::default()
         }
     }
@@ -296,7 +296,7 @@ impl Learner {
     /// The tasks there are examples of.
     pub async fn report(&self, storage: &impl Storage) -> Vec<LearnedTask> {
         let mut tasks = Vec::new();
-        for (key, entry) in kept::index(storage).await {
+        for (key, entry) in store::index(storage).await {
             let examples = self.kept(&key, &entry, storage).await;
             tasks.push(LearnedTask {
                 examples: examples.len() as u64,
@@ -317,7 +317,7 @@ impl Learner {
         storage: &impl Storage,
     ) -> Vec<LearnedExample> {
         let mut found = Vec::new();
-        for (key, entry) in kept::index(storage).await {
+        for (key, entry) in store::index(storage).await {
             if task.is_some_and(|task| task != entry.task) {
                 continue;
             }
@@ -338,27 +338,27 @@ impl Learner {
 
     /// Forgets the examples, of one task or of all.
     pub async fn forget(&self, task: Option<&str>, storage: &impl Storage) {
-        for (key, entry) in kept::index(storage).await {
+        for (key, entry) in store::index(storage).await {
             if task.is_none_or(|task| task == entry.task) {
-                kept::forget(&key, storage).await;
+                store::forget(&key, storage).await;
                 self.lock().remove(&key);
             }
         }
     }
 
     async fn kept(&self, key: &str, entry: &Entry, storage: &impl Storage) -> Vec<Example> {
-        let mut all = kept::all(key, entry, storage).await;
+        let mut all = store::all(key, entry, storage).await;
         let most = self.options.examples as usize;
         all.drain(..all.len().saturating_sub(most));
         all
     }
 
     /// Brings a subject's examples into memory, if they are not. What does not belong there is left out.
-    async fn load(&self, subject: &Subject, dimension: usize, storage: &impl Storage) {
+    async fn load(&self, subject: &QuestionKey, dimension: usize, storage: &impl Storage) {
         if self.lock().contains_key(&subject.key) {
             return;
         }
-        let mut index = kept::index(storage).await;
+        let mut index = store::index(storage).await;
         let entry = index.remove(&subject.key);
         // The task is a part of the key.
         let entry = entry.filter(|entry| entry.task == subject.task);

@@ -7,10 +7,10 @@
 
 use crate::calibrate::{first_rows, last_rejected, p_value, upper_bound};
 
-/// The chance that any of all rulings on a task promises too much.
+/// The chance that any of all estimates on a task promises too much.
 const DELTA: f64 = 0.05;
 
-/// How many examples the first ruling waits for. From then on there is one whenever they have doubled.
+/// How many examples the first estimate waits for. From then on there is one whenever they have doubled.
 const FIRST: u64 = 100;
 
 /// How many thresholds are tried at most.
@@ -18,7 +18,7 @@ const STEPS: usize = 20;
 
 /// From which score on examples may answer at a risk, and what speaks for it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Ruling {
+pub struct ThresholdEstimate {
     /// The risk.
     pub risk: f64,
     /// The least score; nothing when no threshold could be supported.
@@ -31,20 +31,24 @@ pub struct Ruling {
     pub bound: f64,
 }
 
-/// Which ruling is due when `total` examples have come since the beginning: the first is 0.
-pub fn look(total: u64) -> Option<u32> {
+/// Which estimate is due when `total` examples have come since the beginning: the first is 0.
+pub fn interim_look(total: u64) -> Option<u32> {
     (total / FIRST).checked_ilog2()
 }
 
-/// The chance that the ruling `look` may promise too much. Over all of them they add up to [`DELTA`].
+/// The chance that the estimate `look` may promise too much. Over all of them they add up to [`DELTA`].
 fn delta(look: u32) -> f64 {
     let j = f64::from(look);
     DELTA / ((j + 1.0) * (j + 2.0))
 }
 
 /// Finds the threshold for `risk`, from scores and whether the answers were the remote's.
-pub fn rule(mut answers: Vec<(f64, bool)>, risk: f64, look: u32) -> Ruling {
-    let nothing = Ruling {
+pub fn certify_leave_one_out(
+    mut answers: Vec<(f64, bool)>,
+    risk: f64,
+    look: u32,
+) -> ThresholdEstimate {
+    let nothing = ThresholdEstimate {
         risk,
         threshold: None,
         n: 0,
@@ -70,7 +74,7 @@ pub fn rule(mut answers: Vec<(f64, bool)>, risk: f64, look: u32) -> Ruling {
         Some((threshold, n as u64, wrong as u64))
     });
     let found = last_rejected(sequence, delta, |&(_, n, wrong)| p_value(n, wrong, risk));
-    found.map_or(nothing, |(threshold, n, wrong)| Ruling {
+    found.map_or(nothing, |(threshold, n, wrong)| ThresholdEstimate {
         risk,
         threshold: Some(threshold),
         n,
@@ -86,7 +90,7 @@ mod tests {
 
     #[test]
     fn rulings_come_whenever_the_examples_have_doubled_and_their_chances_add_up() {
-        let looks = [99, 100, 199, 200, 399, 400, 12_800].map(look);
+        let looks = [99, 100, 199, 200, 399, 400, 12_800].map(interim_look);
         assert_eq!(
             looks,
             [None, Some(0), Some(0), Some(1), Some(1), Some(2), Some(7)]
@@ -98,10 +102,10 @@ mod tests {
     #[test]
     fn nothing_is_promised_without_evidence() {
         let few = vec![(1.0, true); 20];
-        assert_eq!(rule(few, 0.05, 0).threshold, None);
+        assert_eq!(certify_leave_one_out(few, 0.05, 0).threshold, None);
         let coin = (0..1000).map(|i| (1.0, i % 2 == 0)).collect();
-        assert_eq!(rule(coin, 0.05, 0).threshold, None);
-        assert_eq!(rule(Vec::new(), 0.05, 0).threshold, None);
+        assert_eq!(certify_leave_one_out(coin, 0.05, 0).threshold, None);
+        assert_eq!(certify_leave_one_out(Vec::new(), 0.05, 0).threshold, None);
     }
 
     #[test]
@@ -110,13 +114,13 @@ mod tests {
         let answers: Vec<_> = (0..1000)
             .map(|i| (f64::from(i) / 1000.0, i >= 500 || i % 2 == 0))
             .collect();
-        let ruling = rule(answers, 0.05, 3);
-        let threshold = ruling.threshold.unwrap();
+        let estimate = certify_leave_one_out(answers, 0.05, 3);
+        let threshold = estimate.threshold.unwrap();
         assert!((0.4..0.6).contains(&threshold), "{threshold}");
-        assert!(ruling.bound <= 0.05 && ruling.n >= 400);
+        assert!(estimate.bound <= 0.05 && estimate.n >= 400);
     }
 
-    /// With independent answers the chance of promising too much is at most the ruling's share of delta.
+    /// With independent answers the chance of promising too much is at most the estimate's share of delta.
     #[test]
     fn too_much_is_promised_as_seldom_as_stated() {
         let mut random = Random::new(3);
@@ -128,7 +132,7 @@ mod tests {
             };
             let answers = (0..400).map(|_| answer(&mut random)).collect();
             // Among those from s on, 0.06 (1 - s) are wrong: above the risk below s = 1/6.
-            rule(answers, risk, 0)
+            certify_leave_one_out(answers, risk, 0)
                 .threshold
                 .is_some_and(|t| t < 1.0 / 6.0)
         });

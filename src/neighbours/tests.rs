@@ -5,12 +5,12 @@ fn world() -> World {
     World::new(1, |_, _| Script::reply(200, ""))
 }
 
-fn subject() -> Subject {
+fn subject() -> QuestionKey {
     let labels = ["a", "b"].map(|id| Label {
         id: id.into(),
         title: None,
     });
-    Subject::new("kind", "Which kind?", &labels, "hash")
+    QuestionKey::new("kind", "Which kind?", &labels, "hash")
 }
 
 /// A point of one of two clusters, and the cluster's label.
@@ -37,24 +37,24 @@ fn enough_examples_answer_what_nearly_repeats_them_and_nothing_else() {
     let learner = Learner::new(LearnOptions::default()).unwrap();
     world.block_on(async {
         let (vector, label) = point(&mut Random::new(9));
-        let advice = learner.consult(&subject(), &vector, None, &world).await;
+        let advice = learner.suggest(&subject(), &vector, None, &world).await;
         assert_eq!(advice, None);
         teach(&learner, 40, 1, &world).await;
-        let advice = learner.consult(&subject(), &vector, None, &world).await;
+        let advice = learner.suggest(&subject(), &vector, None, &world).await;
         assert!(!advice.unwrap().trusted);
         teach(&learner, 360, 2, &world).await;
-        let advice = learner.consult(&subject(), &vector, None, &world).await;
+        let advice = learner.suggest(&subject(), &vector, None, &world).await;
         let advice = advice.unwrap();
         assert!(advice.trusted && advice.label == label, "{advice:?}");
         assert!(advice.learned.bound <= 0.05 && advice.learned.wrong == 0);
         // Something else altogether.
         let mut other = vec![0_i8; 16];
         other[7] = 127;
-        let advice = learner.consult(&subject(), &other, None, &world).await;
+        let advice = learner.suggest(&subject(), &other, None, &world).await;
         assert!(!advice.unwrap().trusted);
         // At a risk that so few examples cannot speak for.
         let subject = subject();
-        let strict = learner.consult(&subject, &vector, Some(0.001), &world);
+        let strict = learner.suggest(&subject, &vector, Some(0.001), &world);
         assert!(!strict.await.unwrap().trusted);
     });
 }
@@ -73,8 +73,8 @@ fn what_was_learned_outlives_the_worker_and_can_be_taken_away_and_forgotten() {
         let report = second.report(&world).await;
         assert_eq!((report[0].examples, report[0].total), (100, 250));
         let (vector, _) = point(&mut Random::new(9));
-        let before = first.consult(&subject(), &vector, None, &world).await;
-        let after = second.consult(&subject(), &vector, None, &world).await;
+        let before = first.suggest(&subject(), &vector, None, &world).await;
+        let after = second.suggest(&subject(), &vector, None, &world).await;
         assert_eq!(before, after);
         assert!(after.unwrap().trusted);
         let rows = second.export(Some("kind"), |_| None, &world).await;
@@ -88,7 +88,7 @@ fn what_was_learned_outlives_the_worker_and_can_be_taken_away_and_forgotten() {
         second.forget(None, &world).await;
         assert!(second.export(None, |_| None, &world).await.is_empty());
         assert_eq!(
-            second.consult(&subject(), &vector, None, &world).await,
+            second.suggest(&subject(), &vector, None, &world).await,
             None
         );
         // Only the empty index is left.
@@ -130,7 +130,7 @@ fn a_damaged_piece_is_lost_alone_and_what_does_not_belong_is_left_out() {
         let learner = learner();
         assert_eq!(learner.export(None, |_| None, &world).await.len(), 64);
         let (vector, _) = point(&mut Random::new(9));
-        let advice = learner.consult(&subject(), &vector, None, &world).await;
+        let advice = learner.suggest(&subject(), &vector, None, &world).await;
         let examples = advice.unwrap().learned.examples;
         assert!((32..64).contains(&examples), "{examples}");
     });
@@ -144,7 +144,7 @@ fn distrusted_examples_answer_nothing_until_they_are_forgotten() {
         teach(&learner, 400, 1, &world).await;
         let (vector, _) = point(&mut Random::new(9));
         let trusted = async || {
-            let advice = learner.consult(&subject(), &vector, None, &world).await;
+            let advice = learner.suggest(&subject(), &vector, None, &world).await;
             advice.unwrap().trusted
         };
         assert!(trusted().await);
@@ -164,12 +164,12 @@ fn another_question_has_other_examples() {
         title: None,
     }];
     let keys = [
-        Subject::new("t", "i", &labels, "e"),
-        Subject::new("t2", "i", &labels, "e"),
-        Subject::new("t", "i2", &labels, "e"),
-        Subject::new("t", "i", &labels, "e2"),
-        Subject::new("t", "i", &[], "e"),
-        Subject::new("ti", "", &labels, "e"),
+        QuestionKey::new("t", "i", &labels, "e"),
+        QuestionKey::new("t2", "i", &labels, "e"),
+        QuestionKey::new("t", "i2", &labels, "e"),
+        QuestionKey::new("t", "i", &labels, "e2"),
+        QuestionKey::new("t", "i", &[], "e"),
+        QuestionKey::new("ti", "", &labels, "e"),
     ];
     let mut different: Vec<_> = keys.iter().map(|s| &s.key).collect();
     different.sort();
@@ -269,7 +269,7 @@ fn an_index_that_others_wrote_neither_holds_nor_misleads() {
             }
             let (vector, _) = point(&mut Random::new(9));
             let fresh = learner();
-            let advice = fresh.consult(&subject(), &vector, None, &world).await;
+            let advice = fresh.suggest(&subject(), &vector, None, &world).await;
             assert_eq!(advice, None, "{to}");
             // It begins anew.
             teach(&fresh, 1, 3, &world).await;
@@ -288,7 +288,7 @@ fn what_could_not_be_read_again_is_not_kept() {
     world.block_on(async {
         for (subject, label) in [
             (subject(), long.as_str()),
-            (Subject::new(&long, "Which?", &[], "hash"), "a"),
+            (QuestionKey::new(&long, "Which?", &[], "hash"), "a"),
         ] {
             learner
                 .take(&subject, vec![1, 2], label, "text", 5.0, &world)
