@@ -24,17 +24,12 @@ const CALM: Duration = Duration::from_millis(10);
 /// The most times longer that the longer one may take. Linear would be 4, quadratic 16.
 const MOST: u32 = 11;
 
-/// The targets whose corpora are not kept yet.
-const SEEDS_ONLY: [&str; 1] = ["parquet"];
-
 /// The inputs in the archive of a target, and its seeds.
 fn corpus(target: &Target) -> Vec<Vec<u8>> {
     let corpora = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus");
     let mut inputs = (target.seeds)();
     let archive = match File::open(corpora.join(format!("{}.tar.gz", target.name))) {
         Ok(archive) => archive,
-        // Of these there are seeds alone, until they are fuzzed and kept.
-        Err(_) if SEEDS_ONLY.contains(&target.name) => return inputs,
         Err(error) => panic!("the corpus of {} is not there: {error}", target.name),
     };
     let mut archive = tar::Archive::new(GzDecoder::new(archive));
@@ -52,9 +47,8 @@ fn corpus(target: &Target) -> Vec<Vec<u8>> {
 fn replay(name: &str) {
     let target = named(name);
     let inputs = corpus(&target);
-    let fewest = if SEEDS_ONLY.contains(&name) { 1 } else { 100 };
     assert!(
-        inputs.len() > fewest,
+        inputs.len() > 100,
         "only {} inputs: the corpus is not there",
         inputs.len()
     );

@@ -27,8 +27,9 @@ mod codec;
 mod delta;
 mod footer;
 mod pages;
+mod thrift;
 
-use pages::Pages;
+use pages::{CheckedHeaders, Pages};
 
 /// Values that are taken at once from a column. One: what a value unpacks to is known only when it is there.
 const BATCH: usize = 1;
@@ -229,8 +230,9 @@ impl RowGroupReader for Group<'_> {
             .into_builder()
             .set_compression(Compression::UNCOMPRESSED)
             .build()?;
+        let headers = Arc::new(CheckedHeaders(self.bytes.as_ref().clone()));
         Ok(Box::new(Pages {
-            packed: SerializedPageReader::new(self.bytes.clone(), &plain, rows, None)?,
+            packed: SerializedPageReader::new(headers, &plain, rows, None)?,
             compression: column.compression(),
             rows,
             optional: column.column_descr().max_def_level() > 0,

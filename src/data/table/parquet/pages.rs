@@ -7,10 +7,12 @@ use bytes::Bytes;
 use parquet::basic::{Compression, Encoding};
 use parquet::column::page::{Page, PageMetadata, PageReader};
 use parquet::errors::{ParquetError, Result};
+use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::codec::{self, Unpacked};
 use super::delta;
+use super::thrift::{STRUCT, Thrift};
 
 /// How a message begins that says that a bound was met.
 pub(super) const OVER: &str = "a column ";
@@ -18,10 +20,40 @@ pub(super) const OVER: &str = "a column ";
 /// The bytes of a value that the reader keeps of a dictionary, beside those of the page.
 const KEPT: usize = 32;
 
+/// A file of which headers of pages are read only when they end within it.
+///
+/// The library passes over a field that it does not know by reading on, also behind the end of the file, where there is
+/// nothing to stop it: lists within lists of such fields take it hours.
+pub(super) struct CheckedHeaders(pub Bytes);
+
+impl Length for CheckedHeaders {
+    fn len(&self) -> u64 {
+        self.0.len() as u64
+    }
+}
+
+impl ChunkReader for CheckedHeaders {
+    type T = <Bytes as ChunkReader>::T;
+
+    /// What is read from a place on without a length is a header.
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        let from = usize::try_from(start).ok();
+        let header = from.and_then(|from| self.0.get(from..));
+        header
+            .and_then(|header| Thrift::new(header).skip(STRUCT, 0))
+            .ok_or_else(|| over("has a page whose header is damaged".into()))?;
+        self.0.get_read(start)
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        self.0.get_bytes(start, length)
+    }
+}
+
 /// Pages that are handed on only when what they say of themselves can be.
 pub(super) struct Pages {
     /// The pages as they are in the file.
-    pub packed: SerializedPageReader<Bytes>,
+    pub packed: SerializedPageReader<CheckedHeaders>,
     pub compression: Compression,
     /// How many rows the group has: of a flat column, no page has more values.
     pub rows: usize,

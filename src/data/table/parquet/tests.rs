@@ -336,6 +336,13 @@ fn a_file_cut_or_changed_anywhere_is_an_error_or_other_rows_and_no_panic() {
     }
 }
 
+#[test]
+fn a_header_of_a_page_that_does_not_end_in_the_file_is_refused_before_it_is_read() {
+    // Found by the fuzzer: lists within lists of a field that nobody knows, going on behind the end.
+    let message = refused(&fixture("damaged-page-header.parquet"));
+    assert!(message.contains("header is damaged"), "{message}");
+}
+
 /// A file that another program wrote (tests/fixtures/parquet/README.md).
 fn fixture(name: &str) -> Vec<u8> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parquet/");
