@@ -174,7 +174,7 @@ impl Model {
         })
     }
 
-    /// As [`Model::infer`]; `after` is told of each step of a prepared program that was done, by its kind.
+    /// As [`Model::infer`]. `after` is called with the kind of each step of a prepared program that is done.
     ///
     /// # Errors
     /// As [`Model::infer`].

@@ -67,7 +67,7 @@ pub enum Code {
     RemoteRefused,
     /// A streamed text broke off after some of it was given out.
     RemoteInterrupted,
-    /// The remote failed too often of late and is left alone for a while.
+    /// The circuit breaker of the remote is open: it failed too often lately.
     RemoteCircuitOpen,
     /// What may be spent on remotes is spent.
     OverBudget,

@@ -5,25 +5,62 @@
 //! enough confidence. The same code runs in a browser, as WebAssembly in the npm package
 //! `smallfirst`, and natively, in the command line `smallfirst`.
 //!
+//! # Open a bundle and ask it
+//!
+//! The crate does no I/O: a [`bundle::Source`] gives it the bundle's files, a [`remote::Host`] the network, the page,
+//! storage and time. Here there is none of these but a folder.
+//!
+//! ```
+//! use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
+//! use smallfirst::host::FixedClock;
+//! use smallfirst::remote::{OfflineHost, RemoteOptions};
+//! use smallfirst::route::Mode;
+//! use smallfirst::runtime::{Call, Runtime};
+//! use smallfirst::task::{Input, Reason};
+//! use smallfirst::{Code, Error, Result};
+//!
+//! /// Where the bundle's files are.
+//! struct Folder(&'static str);
+//!
+//! impl Source for Folder {
+//!     async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
+//!         let missing = |e: std::io::Error| Error::new(Code::FileMissing, e.to_string());
+//!         let bytes = std::fs::read(format!("{}/{path}", self.0)).map_err(missing)?;
+//!         verify(path, entry, &bytes)?;
+//!         Ok(bytes)
+//!     }
+//! }
+//!
+//! # fn main() -> Result<()> {
+//! let bundle = Bundle::parse(&std::fs::read("models/manifest.json").expect("a manifest"))?;
+//! let runtime = Runtime::new(bundle, Folder("models"), Mode::OnlyLocal, RemoteOptions::default())?;
+//! let text = "Entschuldigen Sie bitte, können Sie mir sagen, wie ich von hier zum Bahnhof komme?";
+//! let call = Call::new("language", Input::Text(text));
+//! let answer = pollster::block_on(runtime.run(&call, &OfflineHost(FixedClock)))?;
+//! assert_eq!(answer.output.label, "deu");
+//! assert_eq!(answer.reason, Reason::Confident);
+//! assert!(answer.guaranteed);
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # A tour
 //!
-//! - [`task`]: what can be asked, and the [`Answer`](task::Answer) that says where it ran and why.
-//! - [`bundle`]: what is shipped: a manifest and the files it names, with their hashes.
-//! - [`engine`]: how a model runs.
-//! - [`text`], [`bytes`]: inputs to tensors.
-//! - [`calibrate`]: scores to a calibrated confidence.
-//! - [`monitor`]: whether live inputs still look like the calibration data.
-//! - [`route`]: who answers, and the reason.
-//! - [`remote`]: asking a remote LLM.
-//! - [`learn`]: the remote's answers as examples that answer near-repeats.
-//! - [`runtime`]: one call's path through all of these.
-//! - `browser` (wasm32 only): the same for JavaScript.
+//! In the order in which a call meets them; `ARCHITECTURE.md` walks one call through the files.
 //!
-//! ```
-//! use smallfirst::route::{Verdict, judge};
-//! // A local answer is trusted from its threshold on.
-//! assert_eq!(judge(0.97, Some(0.93), true), Verdict::Trust);
-//! ```
+//! - [`bundle`]: what is shipped: a manifest and the files it names, with their hashes.
+//! - [`task`]: what can be asked, and the [`Answer`](task::Answer) that says where it ran and why.
+//! - [`runtime`]: one call's path through everything below.
+//! - [`text`], [`bytes`]: inputs to tensors.
+//! - [`engine`]: how a model runs.
+//! - [`calibrate`]: logits to a calibrated confidence, the certified thresholds, and the rule that accepts an answer.
+//! - [`route`]: who answers, and the reason.
+//! - [`neighbours`]: the remote's answers as examples that answer near-repeats.
+//! - [`remote`]: asking a remote LLM, and everything that may leave the device.
+//! - [`monitor`]: whether live inputs still look like the calibration data.
+//! - [`host`]: time and storage, which the caller brings.
+//! - `data`, `train`, `evaluate` (feature `cli`): labelled rows, training of heads, and reports.
+//! - `browser` (wasm32 only): the same for JavaScript.
 //!
 //! # Limits and untrusted input
 //!

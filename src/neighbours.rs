@@ -30,9 +30,9 @@ use store::{Entry, KEY_LEN, MOST_EXAMPLES, MOST_INPUT_BYTES, MOST_NAME_BYTES};
 pub struct LearnOptions {
     /// The most examples of a task, 100 to 5000. The oldest go first.
     pub examples: u32,
-    /// The share of answers by examples that is checked with the remote, 0 to 1.
+    /// The share of answers by example that is checked with the remote, 0 to 1.
     pub audit: f64,
-    /// The share of answers that may be others than the remote's, for tasks and calls that state no risk.
+    /// The default limit on the disagreement rate with the remote, for tasks and calls that state no risk.
     #[serde(deserialize_with = "risk::deserialize")]
     pub risk: f64,
     /// Whether inputs are kept with their examples, for `exportExamples`. Without, only their vectors are.

@@ -45,7 +45,7 @@ impl Obstacle {
 /// What to do with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Plan {
-    /// Run the local tiers; trust the first that is sure enough.
+    /// Run the local tiers; trust the first whose confidence reaches its threshold.
     Local,
     /// Run the local tiers and give the best answer as degraded.
     LocalDegraded(Reason),

@@ -74,7 +74,7 @@ impl Runner {
         self.observed(given, |_, _| {})
     }
 
-    /// The same; `after` is told of each step that was done: of two that were done together, the first, and true.
+    /// The same. `after` is called for each step that is done; for a fused pair once, with the first step and `true`.
     pub(crate) fn observed(
         &self,
         given: Vec<Array>,

@@ -130,7 +130,7 @@ pub fn expected_calibration_error(rows: &[(f64, bool)]) -> f64 {
 /// Error rates of selective answering.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selective {
-    /// The error rate among the `i + 1` surest rows.
+    /// The error rate among the `i + 1` most confident rows.
     pub risks: Vec<f64>,
     /// The area under them: their mean (AURC).
     pub aurc: f64,

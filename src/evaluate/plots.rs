@@ -34,7 +34,7 @@ fn font(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
 }
 
-/// The error rate among the surest rows, by their share, and what each risk delivers.
+/// The error rate among the most confident rows, by their share, and what each risk delivers.
 pub(super) fn risk_coverage(r: &Report) -> Option<String> {
     let most = r.risk_coverage.iter().map(|p| p.risk).fold(0.02, f64::max) * 1.1;
     svg(SIZE, |area| {

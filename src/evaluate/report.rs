@@ -173,7 +173,7 @@ pub struct PolicyFigures {
 /// A point of the risk-coverage curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SelectivePoint {
-    /// The share of the surest rows.
+    /// The share of the most confident rows.
     pub coverage: f64,
     /// The error rate among them.
     pub risk: f64,
@@ -238,13 +238,13 @@ impl Report {
         let labels = &measured.labels;
         let rows = &measured.rows;
         let labelled: Vec<&Observation> = rows.iter().filter(|row| row.truth.is_some()).collect();
-        // Truth, and the surest tier's prediction.
+        // Truth, and the most confident tier's prediction.
         let judged: Vec<(usize, &Prediction)> = labelled
             .iter()
             .filter_map(|row| Some((row.truth?, row.best()?.1)))
             .collect();
         let pairs: Vec<(usize, usize)> = judged.iter().map(|(t, p)| (*t, p.label())).collect();
-        let sure: Vec<(f64, bool)> = judged
+        let confidences: Vec<(f64, bool)> = judged
             .iter()
             .map(|(truth, p)| (p.confidence, p.label() == *truth))
             .collect();
@@ -253,7 +253,7 @@ impl Report {
             .iter()
             .zip(&counts)
             .filter(|(_, c)| c.truth + c.predicted > 0);
-        let curve = selective(&sure);
+        let curve = selective(&confidences);
         let n = judged.len().max(1) as f64;
         let mean = |f: &dyn Fn(usize, &Prediction) -> f64| {
             judged.iter().map(|(truth, p)| f(*truth, p)).sum::<f64>() / n
@@ -290,8 +290,8 @@ impl Report {
             aurc: curve.aurc,
             eaurc: curve.eaurc,
             risk_coverage: thinned(&curve.risks),
-            ece: metrics::expected_calibration_error(&sure),
-            reliability: bins(&sure)
+            ece: metrics::expected_calibration_error(&confidences),
+            reliability: bins(&confidences)
                 .iter()
                 .filter(|bin| bin.n > 0)
                 .map(|bin| Bin {
@@ -454,7 +454,7 @@ fn tier_figures(measured: &Measured, tier: usize) -> TierFigures {
     let mut times: Vec<f64> = said.clone().map(|(_, p)| p.milliseconds).collect();
     let labelled: Vec<(usize, &Prediction)> = said.filter_map(|(t, p)| Some((t?, p))).collect();
     let pairs: Vec<(usize, usize)> = labelled.iter().map(|(t, p)| (*t, p.label())).collect();
-    let sure: Vec<(f64, bool)> = labelled
+    let confidences: Vec<(f64, bool)> = labelled
         .iter()
         .map(|(truth, p)| (p.confidence, p.label() == *truth))
         .collect();
@@ -463,7 +463,7 @@ fn tier_figures(measured: &Measured, tier: usize) -> TierFigures {
         name: name.clone(),
         bytes: *bytes,
         accuracy: right(&pairs),
-        ece: metrics::expected_calibration_error(&sure),
+        ece: metrics::expected_calibration_error(&confidences),
         median_ms,
         p95_ms,
     }
@@ -573,14 +573,14 @@ fn cost_quality(measured: &Measured, labelled: &[&Observation]) -> Vec<CostPoint
             milliseconds: milliseconds / n,
         }
     };
-    let mut sure: Vec<f64> = labelled
+    let mut confidences: Vec<f64> = labelled
         .iter()
         .filter_map(|row| Some(row.best()?.1.confidence))
         .collect();
-    sure.sort_by(f64::total_cmp);
+    confidences.sort_by(f64::total_cmp);
     let shared = |threshold: f64| point(None, &vec![threshold; measured.tiers.len()]);
     let mut points: Vec<CostPoint> = (0..COST_POINTS)
-        .filter_map(|i| sure.get(i * sure.len() / COST_POINTS))
+        .filter_map(|i| confidences.get(i * confidences.len() / COST_POINTS))
         .map(|&threshold| shared(threshold))
         .collect();
     // Above every confidence: all remote.

@@ -23,11 +23,11 @@ pub struct ThresholdEstimate {
     pub risk: f64,
     /// The least score; nothing when no threshold could be supported.
     pub threshold: Option<f64>,
-    /// How many examples the others would have answered.
+    /// How many examples were answered from the others.
     pub n: u64,
-    /// How many of these otherwise than the remote.
+    /// Disagreements with the remote among them.
     pub wrong: u64,
-    /// The most that the true share is, but for a small chance.
+    /// Upper confidence bound on the true disagreement rate.
     pub bound: f64,
 }
 

@@ -32,7 +32,7 @@ pub struct Call<'a> {
     pub labels: Option<Vec<Label>>,
     /// For a task the bundle does not have: what to do, in one sentence.
     pub instruction: Option<String>,
-    /// Where another runtime keeps the task's monitors: whether they are alarmed. This one keeps them when absent.
+    /// Alarm state supplied by the worker that owns the monitors; `None` means this runtime's own.
     pub alarmed: Option<bool>,
 }
 

@@ -13,7 +13,7 @@ use crate::attempt::{Attempt, RanOn};
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// A local model was at least as sure as its threshold asks.
+    /// A local model's confidence reaches its threshold.
     Confident,
     /// The mode asks for the remote.
     Mode,
@@ -27,7 +27,7 @@ pub enum Reason {
     UnsupportedLanguage,
     /// No local model of the task could be loaded or run.
     ModelUnavailable,
-    /// The local models were less sure than their thresholds ask.
+    /// No local model's confidence reaches its threshold.
     LowConfidence,
     /// No threshold is certified for the risk asked for, so no local answer is trusted.
     Uncertified,
@@ -94,7 +94,7 @@ pub struct Sent {
     pub redactions: BTreeMap<String, u32>,
 }
 
-/// What speaks for an answer by example.
+/// The evidence for an answer by example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "camelCase")]
@@ -104,17 +104,17 @@ pub struct Learned {
     pub examples: u64,
     /// The cosine of the input's vector and that of the nearest of them.
     pub nearest: f64,
-    /// How many of the five nearest have the answer's label.
+    /// How many of the five nearest examples have the answer's label.
     pub agreeing: u32,
-    /// The share of answers that may be others than the remote's.
+    /// The limit on the disagreement rate with the remote.
     pub risk: f64,
-    /// How many examples were answered by the others, to find out whether that holds.
+    /// How many examples were answered from the others (leave-one-out).
     #[cfg_attr(test, ts(type = "number"))]
     pub tested: u64,
-    /// How many of these otherwise than the remote.
+    /// Disagreements with the remote among them.
     #[cfg_attr(test, ts(type = "number"))]
     pub wrong: u64,
-    /// The most that this share truly is, but for a small chance.
+    /// Upper confidence bound on the true disagreement rate.
     pub bound: f64,
 }
 
@@ -149,7 +149,7 @@ pub struct Answer<O = Output> {
     /// The probability that the output is right: the calibrated one of a local answer, or what a remote says of itself;
     /// `null` where nobody states one.
     pub confidence: Option<f64>,
-    /// Whether the confidence is calibrated. What a remote says of itself never is.
+    /// Whether the confidence is calibrated. A confidence that a remote states never is.
     pub calibrated: bool,
     /// What the confidence was held against; `null` where there is no such number.
     pub threshold: Option<f64>,
@@ -169,7 +169,7 @@ pub struct Answer<O = Output> {
     pub usage: Option<Usage>,
     /// Whether a remote's answer to the same question was kept from earlier, or shared with a call under way.
     pub cached: bool,
-    /// What speaks for an answer by example; `null` for every other.
+    /// The evidence for an answer by example; `null` for every other answer.
     pub learned: Option<Learned>,
     /// Everything that left the device for this call.
     pub sent: Vec<Sent>,
