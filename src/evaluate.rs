@@ -1,7 +1,9 @@
 //! How good and how fair a task is: metrics with intervals, slices, what each certificate delivers
 //! on unseen data, and reports of it. Pure.
 
+mod bias;
 pub mod card;
+mod cost;
 pub mod html;
 mod markdown;
 mod metrics;
@@ -9,11 +11,13 @@ mod plots;
 mod report;
 pub mod text;
 
+pub use bias::Bias;
+pub use cost::CostPoint;
 pub use metrics::{Share, auroc, expected_calibration_error, selective};
 pub use plots::{Growth, growth};
 pub use report::{
-    Bias, Bin, Class, Confusion, CostPoint, OodFigures, PolicyFigures, PolicySlice, Report,
-    SelectivePoint, Slice, TierFigures,
+    Bin, Class, Confusion, OodFigures, PolicyFigures, PolicySlice, Report, SelectivePoint, Slice,
+    TierFigures,
 };
 
 use crate::calibrate::{Decides, first_accepted, most_confident, most_probable};

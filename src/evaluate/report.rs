@@ -6,6 +6,8 @@ use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
+use super::bias::{Bias, bias};
+use super::cost::{CostPoint, cost_quality};
 use super::metrics::{self, Share, bins, class_counts, macro_f1, quantiles, selective};
 use super::{Measured, Observation, Prediction};
 
@@ -13,8 +15,6 @@ use super::{Measured, Observation, Prediction};
 const RESAMPLES: usize = 200;
 /// Points of a drawn curve.
 const POINTS: usize = 200;
-/// Points of the cost-quality curve.
-const COST_POINTS: usize = 40;
 /// The most labels whose whole confusion matrix is listed.
 const MATRIX_LABELS: usize = 20;
 
@@ -118,21 +118,6 @@ pub struct PolicySlice {
     pub error: Share,
 }
 
-/// Post-training bias figures with the names and definitions of Amazon SageMaker Clarify; `d` is the
-/// group, `a` all other rows. Nothing where a figure is not defined.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub struct Bias {
-    /// Difference in positive proportions in predicted labels: `q'_a - q'_d`.
-    pub dppl: Option<f64>,
-    /// Disparate impact: `q'_d / q'_a`.
-    pub di: Option<f64>,
-    /// Accuracy difference: `ACC_a - ACC_d`.
-    pub ad: Option<f64>,
-    /// Recall difference: `TPR_a - TPR_d`.
-    pub rd: Option<f64>,
-}
-
 /// Figures of one tier.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -214,22 +199,6 @@ pub struct Confusion {
     pub predicted: String,
     /// Rows.
     pub n: u64,
-}
-
-/// One division of labour between local and remote.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CostPoint {
-    /// The risk whose policy this is; nothing for the sweep of a shared threshold.
-    pub risk: Option<f64>,
-    /// The share of the rows that the remote is asked.
-    pub remote: f64,
-    /// The accuracy of both together.
-    pub accuracy: f64,
-    /// Remote tokens a row, on average.
-    pub tokens: f64,
-    /// Milliseconds a row, on average.
-    pub milliseconds: f64,
 }
 
 impl Report {
@@ -414,37 +383,6 @@ fn best_pairs(rows: &[&Observation]) -> Vec<(usize, usize)> {
         .collect()
 }
 
-fn bias(a: &[(usize, usize)], d: &[(usize, usize)], positive: Option<usize>) -> Bias {
-    let share = |of: usize, n: usize| (n > 0).then(|| of as f64 / n as f64);
-    let accuracy =
-        |rows: &[(usize, usize)]| share(rows.iter().filter(|(t, p)| t == p).count(), rows.len());
-    let proportion = |rows: &[(usize, usize)]| {
-        let positive = positive?;
-        share(
-            rows.iter().filter(|(_, p)| *p == positive).count(),
-            rows.len(),
-        )
-    };
-    let recall = |rows: &[(usize, usize)]| {
-        let positive = positive?;
-        let of = rows.iter().filter(|(t, _)| *t == positive);
-        share(
-            of.clone().filter(|(_, p)| *p == positive).count(),
-            of.count(),
-        )
-    };
-    let difference = |a: Option<f64>, d: Option<f64>| Some(a? - d?);
-    let (of_a, of_d) = (proportion(a), proportion(d));
-    Bias {
-        dppl: difference(of_a, of_d),
-        di: of_a
-            .filter(|q| *q > 0.0)
-            .and_then(|of_a| Some(of_d? / of_a)),
-        ad: difference(accuracy(a), accuracy(d)),
-        rd: difference(recall(a), recall(d)),
-    }
-}
-
 fn tier_figures(measured: &Measured, tier: usize) -> TierFigures {
     let (name, bytes) = &measured.tiers[tier];
     let said = measured
@@ -529,68 +467,6 @@ fn thinned(risks: &[f64]) -> Vec<SelectivePoint> {
             risk: risks[at],
         })
         .collect()
-}
-
-fn cost_quality(measured: &Measured, labelled: &[&Observation]) -> Vec<CostPoint> {
-    if labelled.is_empty() || labelled.iter().any(|row| row.remote.is_none()) {
-        return Vec::new();
-    }
-    let point = |risk: Option<f64>, thresholds: &[f64]| {
-        let (mut asked, mut right, mut tokens, mut milliseconds) = (0.0, 0.0, 0.0, 0.0);
-        for row in labelled {
-            let answered = row.answered(thresholds);
-            let ran = answered.map_or(row.tiers.len(), |(tier, _)| tier + 1);
-            milliseconds += row
-                .tiers
-                .iter()
-                .take(ran)
-                .flatten()
-                .map(|p| p.milliseconds)
-                .sum::<f64>();
-            let label = match (answered, row.remote) {
-                (Some((_, p)), _) => Some(p.label()),
-                (None, Some(remote)) => {
-                    asked += 1.0;
-                    tokens += remote.tokens as f64;
-                    milliseconds += remote.milliseconds;
-                    // Where the remote fails, the best local answer is given.
-                    remote.label.or_else(|| row.best().map(|(_, p)| p.label()))
-                }
-                (None, None) => None,
-            };
-            right += if label.is_some_and(|l| row.is_right(l)) {
-                1.0
-            } else {
-                0.0
-            };
-        }
-        let n = labelled.len() as f64;
-        CostPoint {
-            risk,
-            remote: asked / n,
-            accuracy: right / n,
-            tokens: tokens / n,
-            milliseconds: milliseconds / n,
-        }
-    };
-    let mut confidences: Vec<f64> = labelled
-        .iter()
-        .filter_map(|row| Some(row.best()?.1.confidence))
-        .collect();
-    confidences.sort_by(f64::total_cmp);
-    let shared = |threshold: f64| point(None, &vec![threshold; measured.tiers.len()]);
-    let mut points: Vec<CostPoint> = (0..COST_POINTS)
-        .filter_map(|i| confidences.get(i * confidences.len() / COST_POINTS))
-        .map(|&threshold| shared(threshold))
-        .collect();
-    // Above every confidence: all remote.
-    points.push(shared(f64::INFINITY));
-    let certified = measured
-        .policies
-        .iter()
-        .filter_map(|p| Some((p.risk, p.thresholds.as_ref()?)));
-    points.extend(certified.map(|(risk, thresholds)| point(Some(risk), thresholds)));
-    points
 }
 
 #[cfg(test)]
