@@ -190,7 +190,7 @@ body: string,
 redactions: { [key in string]: number }, };
 
 /**
- * What speaks for an answer by example.
+ * The evidence for an answer by example.
  */
 export type Learned = { 
 /**
@@ -202,23 +202,23 @@ examples: number,
  */
 nearest: number, 
 /**
- * How many of the five nearest have the answer's label.
+ * How many of the five nearest examples have the answer's label.
  */
 agreeing: number, 
 /**
- * The share of answers that may be others than the remote's.
+ * The limit on the disagreement rate with the remote.
  */
 risk: number, 
 /**
- * How many examples were answered by the others, to find out whether that holds.
+ * How many examples were answered from the others (leave-one-out).
  */
 tested: number, 
 /**
- * How many of these otherwise than the remote.
+ * Disagreements with the remote among them.
  */
 wrong: number, 
 /**
- * The most that this share truly is, but for a small chance.
+ * Upper confidence bound on the true disagreement rate.
  */
 bound: number, };
 
@@ -269,7 +269,7 @@ explanation: string,
  */
 confidence: number | null, 
 /**
- * Whether the confidence is calibrated. What a remote says of itself never is.
+ * Whether the confidence is calibrated. A confidence that a remote states never is.
  */
 calibrated: boolean, 
 /**
@@ -307,7 +307,7 @@ usage: Usage | null,
  */
 cached: boolean, 
 /**
- * What speaks for an answer by example; `null` for every other.
+ * The evidence for an answer by example; `null` for every other answer.
  */
 learned: Learned | null, 
 /**
@@ -866,11 +866,11 @@ export type LearnOptions = {
  */
 examples: number, 
 /**
- * The share of answers by examples that is checked with the remote, 0 to 1.
+ * The share of answers by example that is checked with the remote, 0 to 1.
  */
 audit: number, 
 /**
- * The share of answers that may be others than the remote's, for tasks and calls that state no risk.
+ * The default limit on the disagreement rate with the remote, for tasks and calls that state no risk.
  */
 risk: number, 
 /**
