@@ -75,22 +75,25 @@ for (const [what, script] of Object.entries(HANGS)) {
 
 test("a storage that hangs is waited for once", async ({ page, harness }) => {
   await patched(page, harness.address);
-  const waited = await page.evaluate(
+  const asked = () => page.workers()[0]!.evaluate(() => (globalThis as unknown as { asked: number }).asked);
+  await page.evaluate(
     async ([german]) => {
       const script = `
         globalThis.asked = 0;
         Cache.prototype.match = () => { globalThis.asked++; return new Promise(() => {}); };`;
-      const ai = await window.createWith(script, { mode: "only-local" });
-      await ai.run("language", german);
-      await ai.run("sentiment", "What a lovely day this was, thank you all so much!");
-      await ai.run("spam", "Subject: lunch\n\nShall we meet at noon?");
-      return true;
+      window.ai = await window.createWith(script, { mode: "only-local" });
+      await window.ai.run("language", german);
     },
     [GERMAN] as const,
   );
-  expect(waited).toBe(true);
-  const asked = await page.workers()[0]!.evaluate(() => (globalThis as unknown as { asked: number }).asked);
-  expect(asked).toBe(1);
+  // The files of a task are looked for at the same time, so this is one wait.
+  const first = await asked();
+  expect(first).toBeGreaterThan(0);
+  await page.evaluate(async () => {
+    await window.ai.run("sentiment", "What a lovely day this was, thank you all so much!");
+    await window.ai.run("spam", "Subject: lunch\n\nShall we meet at noon?");
+  });
+  expect(await asked()).toBe(first);
 });
 
 test("a database that the browser closes is opened anew", async ({ page, harness, faults }) => {
