@@ -1,5 +1,5 @@
 //! Asking a remote model, and everything that makes that safe: providers, structured replies, retries and breakers,
-//! budgets, privacy, and the same work only once. No I/O here: the [`Transport`] carries it out.
+//! budgets, privacy, and the same work only once. No I/O here: the [`Host`] carries it out.
 
 mod accounts;
 mod ask;

@@ -3,7 +3,7 @@
 #![cfg(target_arch = "wasm32")]
 
 use js_sys::{Object, Reflect, Uint8Array};
-use smallfirst::browser::Engine;
+use smallfirst::browser::WasmRuntime;
 use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
 use smallfirst::host::FixedClock;
 use smallfirst::remote::{OfflineHost, RemoteOptions};
@@ -145,9 +145,9 @@ fn manifest_url(json: &[u8]) -> JsValue {
     JsValue::from_str(&format!("data:application/json,{encoded}"))
 }
 
-async fn engine() -> Engine {
+async fn engine() -> WasmRuntime {
     let options = object(&[("bundle", manifest_url(MANIFEST))]);
-    match Engine::create(options, JsValue::UNDEFINED).await {
+    match WasmRuntime::create(options, JsValue::UNDEFINED).await {
         Ok(engine) => engine,
         Err(error) => panic!("{}", text(&error, "message")),
     }
@@ -190,7 +190,7 @@ async fn an_engine_is_made_or_says_why_not() {
             "file_size",
         ),
     ] {
-        let error = Engine::create(options, JsValue::UNDEFINED)
+        let error = WasmRuntime::create(options, JsValue::UNDEFINED)
             .await
             .expect_err(code);
         assert!(error.is_instance_of::<js_sys::Error>());

@@ -66,7 +66,7 @@ impl Remote {
     /// Remotes as described.
     ///
     /// # Errors
-    /// [`Code::InvalidOption`].
+    /// [`Code::InvalidOption`](crate::error::Code::InvalidOption).
     pub fn new(options: RemoteOptions) -> Result<Self> {
         for endpoint in &options.endpoints {
             endpoint.validate()?;
@@ -99,7 +99,7 @@ impl Remote {
     /// Checks that every task that the privacy options name is one.
     ///
     /// # Errors
-    /// [`Code::InvalidOption`].
+    /// [`Code::InvalidOption`](crate::error::Code::InvalidOption).
     pub fn check_tasks<'t>(&self, known: impl Iterator<Item = &'t str> + Clone) -> Result<()> {
         self.options.privacy.check_tasks(known)
     }
