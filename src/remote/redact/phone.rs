@@ -209,6 +209,11 @@ impl<'a> Phones<'a> {
         }
         let sizes = &case.sizes[..=end];
         let has = |lengths: Lengths| lengths & 1 << digits != 0;
+        // Two ways of grouping tell a number by themselves; of all others the length has to be one that there is.
+        let told = matches!(sizes, [5, 5] | [2, 5, 4]);
+        if !told && !has(case.lengths.any() | case.named.any()) {
+            return false;
+        }
         let grouped = end > 0;
         let last = end + 1 == run.groups.len() && !run.more;
         let next = run.groups.get(end + 1).map(|group| group.sign);
