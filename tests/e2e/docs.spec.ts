@@ -439,3 +439,16 @@ test("the page on support names the versions that are set, and the features that
     expect(wasmFeatures(file).sort(), file).toEqual(file.includes("relaxed") ? [...needed, ...used].sort() : needed);
   }
 });
+
+test("the walk through the code names what is there", () => {
+  const text = read("ARCHITECTURE.md");
+  const walk = text.slice(text.indexOf("## One text input"), text.indexOf("## One inference"));
+  let pairs = 0;
+  for (const [, file = "", names = ""] of walk.matchAll(/`((?:src|pkg)\/[\w/.-]+)` (`\w+`(?:, `\w+`)*)/g))
+    for (const [, name = ""] of names.matchAll(/`(\w+)`/g)) {
+      pairs++;
+      const declared = new RegExp(`\\b(fn|struct|function|async) ${name}\\b|^ +${name}\\(`, "m");
+      expect(declared.test(read(file)), `${file}: ${name}`).toBe(true);
+    }
+  expect(pairs).toBeGreaterThan(25);
+});
