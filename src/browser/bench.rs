@@ -26,7 +26,6 @@ pub fn kernel_cases() -> Array {
 
 /// One of them, ready to run.
 #[wasm_bindgen]
-#[allow(missing_debug_implementations, reason = "it is numbers only")]
 pub struct KernelBench {
     bench: Bench,
 }
