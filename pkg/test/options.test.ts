@@ -191,13 +191,13 @@ const WRONG_CALLS: Record<string, [call: () => unknown, message: string]> = {
     () => engineTextOptions({ signal: "stop" } as unknown as GenerateOptions),
     "generate: signal must be an AbortSignal",
   ],
-  "prepare refuses all but a signal": [
+  "preload refuses all but a signal": [
     () => checkSignalOnly("preload", { mode: "only-local" } as object),
-    'prepare: there is no option "mode"; the options are signal',
+    'preload: there is no option "mode"; the options are signal',
   ],
-  "prepare refuses a signal that is none": [
+  "preload refuses a signal that is none": [
     () => checkSignalOnly("preload", { signal: {} } as unknown as { signal: AbortSignal }),
-    "prepare: signal must be an AbortSignal",
+    "preload: signal must be an AbortSignal",
   ],
 };
 
