@@ -8,6 +8,7 @@ mod delimited;
 mod encoding;
 mod jsonl;
 mod parquet;
+mod quoted;
 mod record;
 
 pub use record::Limits;
