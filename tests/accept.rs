@@ -1,16 +1,14 @@
 //! The accept rule is one rule: a table drives it through all that decide by it, and real calls decide as it says.
 #![cfg(not(target_arch = "wasm32"))]
 
-use std::fs;
-use std::path::Path;
+mod common;
 
-use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
 use smallfirst::calibrate::{Certifier, Decision, TierDecision, accepts};
 use smallfirst::evaluate::{Observation, Prediction};
 use smallfirst::host::FixedClock;
-use smallfirst::remote::{OfflineHost, RemoteOptions};
-use smallfirst::route::{Mode, Verdict, judge};
-use smallfirst::runtime::{Call, Runtime};
+use smallfirst::remote::OfflineHost;
+use smallfirst::route::{Verdict, judge};
+use smallfirst::runtime::Call;
 use smallfirst::task::{Input, Reason};
 
 /// Confidence, whether the input is in distribution, threshold, and whether that is accepted.
@@ -90,25 +88,10 @@ fn a_certificate_counts_what_is_accepted_at_its_thresholds() {
     assert!(certificate.n > 1000);
 }
 
-struct Folder;
-
-impl Source for Folder {
-    async fn read(&self, path: &str, entry: &FileEntry) -> smallfirst::Result<Vec<u8>> {
-        let bytes = fs::read(models().join(path)).expect("the default bundle is there");
-        verify(path, entry, &bytes)?;
-        Ok(bytes)
-    }
-}
-
-fn models() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models"))
-}
-
 /// The confidence and the score that evaluation sees are held against the thresholds by calls, too.
 #[test]
 fn calls_accept_what_evaluation_says_is_accepted() {
-    let bundle = Bundle::parse(&fs::read(models().join("manifest.json")).unwrap()).unwrap();
-    let runtime = Runtime::new(bundle, Folder, Mode::OnlyLocal, RemoteOptions::default()).unwrap();
+    let runtime = common::runtime();
     let (mut accepted, mut escalated) = (0, 0);
     for (task, texts) in [
         ("language", SENTENCES),

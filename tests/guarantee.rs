@@ -2,39 +2,22 @@
 //! against the rows it has not seen.
 #![cfg(not(target_arch = "wasm32"))]
 
+mod common;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
-use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
 use smallfirst::calibrate::{Certifier, Decision, TierDecision};
 use smallfirst::data::{Columns, read};
 use smallfirst::host::FixedClock;
-use smallfirst::remote::RemoteOptions;
-use smallfirst::route::Mode;
-use smallfirst::runtime::Runtime;
 use smallfirst::task::Input;
-
-struct Folder;
-
-impl Source for Folder {
-    async fn read(&self, path: &str, entry: &FileEntry) -> smallfirst::Result<Vec<u8>> {
-        let bytes = fs::read(models().join(path)).expect("the default bundle is there");
-        verify(path, entry, &bytes)?;
-        Ok(bytes)
-    }
-}
-
-fn models() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/models"))
-}
 
 /// What the default bundle's task says of all rows that its head was not trained on.
 fn pool(task: &str) -> Vec<Decision> {
     let data = PathBuf::from(std::env::var_os("SMALLFIRST_DATA").expect("SMALLFIRST_DATA"));
-    let bundle = Bundle::parse(&fs::read(models().join("manifest.json")).unwrap()).unwrap();
-    let runtime = Runtime::new(bundle, Folder, Mode::OnlyLocal, RemoteOptions::default()).unwrap();
+    let runtime = common::runtime();
     let labels = runtime.bundle().task(task).unwrap().labels.clone();
     let columns = Columns {
         text: "input".into(),
