@@ -58,10 +58,10 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// An attempt on this device.
-    pub(crate) fn local(tier: &str, outcome: Outcome, ms: f64) -> Self {
+    /// An attempt of which no more is known.
+    pub(crate) fn new(on: RanOn, tier: &str, outcome: Outcome, ms: f64) -> Self {
         Attempt {
-            on: RanOn::Local,
+            on,
             tier: tier.to_owned(),
             endpoint: None,
             outcome,
@@ -73,11 +73,10 @@ impl Attempt {
         }
     }
 
-    /// The same attempt, which came to this end for the reason that an error gives.
-    pub(crate) fn ended(mut self, outcome: Outcome, code: &str, message: String) -> Self {
+    /// Notes that it came to this end, and why.
+    pub(crate) fn end(&mut self, outcome: Outcome, code: &str, message: String) {
         self.outcome = outcome;
         self.code = Some(code.to_owned());
         self.message = Some(message);
-        self
     }
 }

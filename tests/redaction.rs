@@ -211,7 +211,7 @@ impl Tally {
     }
 }
 
-/// Fingerprints recall and precision as the tables of docs/fallback.md.
+/// Prints recall and precision as the tables of docs/fallback.md.
 #[test]
 fn generated_personal_data_is_found_and_little_else() {
     let mut draw = Draw::new(2026);

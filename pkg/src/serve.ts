@@ -199,7 +199,7 @@ async function start(request: Extract<Request, { type: "start" }>): Promise<void
   };
   const made = await build.Runtime.create(options, hooks);
   if (legacy?.manifest === made.manifestSha256()) made.resume(legacy.monitors);
-  prepare(made, request.preload);
+  loadAhead(made, request.preload);
   engine = made;
 }
 
@@ -212,7 +212,7 @@ async function moduleOf(build: Build & { name: string }, given: Modules | undefi
 }
 
 /** Loads the models whose files were fetched ahead. Nobody waits for it; the first call that needs them tells what fails. */
-function prepare(engine: Runtime, tasks: string[]): void {
+function loadAhead(engine: Runtime, tasks: string[]): void {
   if (tasks.length === 0) return;
   const unknown = tasks.find((task) => !engine.knows(task));
   if (unknown !== undefined) {

@@ -35,7 +35,7 @@ import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, Ta
 
 /**
  * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models
- * are fetched when they are first needed, or by `prepare`.
+ * are fetched when they are first needed, or by `preload`.
  *
  * @throws SmallFirstError - `invalid_option`, `no_wasm_simd`, `worker_failed`, `needs_onnx`, or what is wrong
  * with the bundle: `bundle_unreachable`, `not_a_bundle`, `bundle_version`, `bundle_invalid`,

@@ -1,6 +1,6 @@
 //! The out-of-distribution score of one input: higher is less like the training data.
 
-use super::{calibrate, energy};
+use super::{Calibrated, energy};
 use crate::bundle::OodMethod;
 use crate::engine::{Element, Model, Shape, Tensor};
 use crate::error::{Code, Error, Result};
@@ -13,11 +13,6 @@ pub struct OodScorer {
 }
 
 impl OodScorer {
-    /// Whether a method needs a model of the training vectors.
-    pub fn needs_model(method: OodMethod) -> bool {
-        !matches!(method, OodMethod::Msp | OodMethod::Energy)
-    }
-
     /// A method that looks at the logits alone, or one whose `model` (its name and its file) takes the head's input.
     ///
     /// # Errors
@@ -34,13 +29,19 @@ impl OodScorer {
         })
     }
 
-    /// The score, from the head's logits at its temperature and the encoder's vector.
+    /// The score, from the head's logits, what they are at the head's temperature, and the encoder's vector.
     ///
     /// # Errors
     /// Why the model could not be run.
-    pub fn score(&self, logits: &[f64], temperature: f64, vector: Option<&[f32]>) -> Result<f64> {
+    pub fn score(
+        &self,
+        logits: &[f64],
+        temperature: f64,
+        calibrated: &Calibrated,
+        vector: Option<&[f32]>,
+    ) -> Result<f64> {
         match (self.method, &self.model, vector) {
-            (OodMethod::Msp, ..) => Ok(1.0 - calibrate(logits, temperature).confidence),
+            (OodMethod::Msp, ..) => Ok(1.0 - calibrated.confidence),
             (OodMethod::Energy, ..) => Ok(energy(logits, temperature)),
             (_, Some(model), Some(vector)) => model
                 .run(Tensor::F32(vector.to_vec()))?

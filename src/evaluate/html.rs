@@ -218,7 +218,7 @@ fn confusion(r: &Report) -> Markup {
         } @else {
             p { "The most frequent mistakes." }
             table {
-                tr { th { "Truth" } th { "Completion" } th { "n" } }
+                tr { th { "Truth" } th { "Said" } th { "n" } }
                 @for c in &r.confusion { tr { td { (c.truth) } td { (c.predicted) } td { (c.n) } } }
             }
         }

@@ -7,7 +7,7 @@
 
 use crate::calibrate::{first_rows, last_rejected, p_value, upper_bound};
 
-/// The chance that any of all estimates on a task promises too much.
+/// The family-wise probability, over all estimates of a task, of certifying too low a threshold.
 const DELTA: f64 = 0.05;
 
 /// How many examples the first estimate waits for. From then on there is one whenever they have doubled.

@@ -43,13 +43,12 @@ impl Remote {
         host: &H,
         trace: &Trace,
     ) -> Result<Reply> {
-        let begun = self.begin(question, host, trace).await?;
         let Begun {
             order,
             payload,
             key,
             kept,
-        } = begun;
+        } = self.begin(question, host, trace).await?;
         if let Some(reply) = kept {
             return Ok(reply);
         }
@@ -94,13 +93,12 @@ impl Remote {
         host: &H,
         trace: &Trace,
     ) -> Result<Reply> {
-        let begun = self.begin(question, host, trace).await?;
         let Begun {
             order,
             payload,
             key,
             kept,
-        } = begun;
+        } = self.begin(question, host, trace).await?;
         let mut page = ToPage(host);
         if let Some(reply) = kept {
             let delivered = page.deliver(&reply.text).await;

@@ -39,32 +39,23 @@ impl Trace {
         attempt.ms = ms;
         attempt.outcome = Outcome::Answered;
         if let Err(error) = result {
-            attempt.outcome = Outcome::Failed;
-            attempt.code = Some(error.code().to_string());
-            attempt.message = Some(error.to_string());
+            attempt.end(Outcome::Failed, error.code().as_str(), error.to_string());
         }
     }
 
     /// Notes that an endpoint, or none, was not asked.
     pub(super) fn skip(&self, endpoint: Option<&Endpoint>, code: Code, why: &str) {
         let mut skipped = attempt(endpoint, Outcome::Skipped);
-        skipped.code = Some(code.to_string());
-        skipped.message = Some(why.to_owned());
+        skipped.end(Outcome::Skipped, code.as_str(), why.to_owned());
         self.attempts.borrow_mut().push(skipped);
     }
 }
 
 fn attempt(endpoint: Option<&Endpoint>, outcome: Outcome) -> Attempt {
     let here = endpoint.is_some_and(Endpoint::is_on_device);
+    let on = if here { RanOn::Builtin } else { RanOn::Remote };
     Attempt {
-        on: if here { RanOn::Builtin } else { RanOn::Remote },
-        tier: endpoint.map_or(String::new(), |e| e.model().to_owned()),
         endpoint: endpoint.map(|e| e.name().to_owned()),
-        outcome,
-        ms: 0.0,
-        confidence: None,
-        threshold: None,
-        code: None,
-        message: None,
+        ..Attempt::new(on, endpoint.map_or("", Endpoint::model), outcome, 0.0)
     }
 }

@@ -50,7 +50,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
                 Some(least) => (Outcome::Answered, format!("at least {least:.3} may answer")),
             };
             let ms = self.host.now_ms() - from;
-            let mut attempt = Attempt::local(TIER, outcome, ms);
+            let mut attempt = Attempt::new(RanOn::Local, TIER, outcome, ms);
             attempt.message = Some(format!(
                 "{} examples give \"{}\" a score of {:.3}; {against}",
                 advice.learned.examples, advice.label, advice.score

@@ -193,11 +193,11 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
         let chosen = self.chosen(task, extract).await;
         let ms = self.host.now_ms() - from;
         self.progress.timing.infer_ms += ms;
-        let attempt = Attempt::local(&extract.encoder, Outcome::Answered, ms);
-        self.progress.attempts.push(match &chosen {
-            Ok(_) => attempt,
-            Err(e) => attempt.ended(Outcome::Failed, e.code().as_str(), e.to_string()),
-        });
+        let mut attempt = Attempt::new(RanOn::Local, &extract.encoder, Outcome::Answered, ms);
+        if let Err(e) = &chosen {
+            attempt.end(Outcome::Failed, e.code().as_str(), e.to_string());
+        }
+        self.progress.attempts.push(attempt);
         chosen
     }
 

@@ -85,7 +85,8 @@ impl LoadedHead {
         let ood = match &self.ood {
             None => None,
             Some((scorer, threshold)) => {
-                let score = scorer.score(&logits, self.temperature, vector.as_deref())?;
+                let score =
+                    scorer.score(&logits, self.temperature, &calibrated, vector.as_deref())?;
                 Some((score, *threshold))
             }
         };

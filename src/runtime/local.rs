@@ -55,7 +55,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             let from = self.host.now_ms();
             let result = self.tier(task, name, threshold).await;
             let ms = self.host.now_ms() - from;
-            let mut attempt = Attempt::local(name, Outcome::Answered, ms);
+            let mut attempt = Attempt::new(RanOn::Local, name, Outcome::Answered, ms);
             match result {
                 Ok(local) => {
                     attempt.confidence = Some(local.confidence);
@@ -83,8 +83,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
                     // An input that a tier does not take was not taken in calibration either.
                     self.skipped |=
                         !matches!(error.code(), Code::InputTooShort | Code::InputTooLong);
-                    let code = error.code().as_str();
-                    attempt = attempt.ended(Outcome::Failed, code, error.to_string());
+                    attempt.end(Outcome::Failed, error.code().as_str(), error.to_string());
                     failure = Some(error);
                 }
             }

@@ -228,7 +228,7 @@ test("an alarm is told once, and no worker's answer is guaranteed after it", asy
   expect(seen.first).toBeLessThan(400);
   expect(seen.drifts.map(({ task, watched }) => [task, watched])).toEqual([["language", "inputs"]]);
   expect(seen.status[0]).toMatchObject({ alarmed: true, observed: 800 });
-  // WorkerPool are told, and go on.
+  // Helpers are told, and go on.
   expect(seen.second).toBe(0);
   expect(seen.later).toBeGreaterThan(0);
 });

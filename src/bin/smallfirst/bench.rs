@@ -34,7 +34,7 @@ pub struct BenchModelArgs {
     json: bool,
 }
 
-/// Fingerprints what each kind of step takes of an inference: means over all runs.
+/// Prints what each kind of step takes of an inference: means over all runs.
 fn print_steps(model: &Model, given: &[Array], runs: usize) -> Result<()> {
     if !model.is_prepared() {
         bail!("tract runs this model: it has no steps of ours");

@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use smallfirst::bundle::{Certificate, Guarantee, Ood, OodMethod};
 use smallfirst::calibrate::{
-    Certifier, Decision, OodScorer, OodScores, OodSelection, OodTrial, RawRow, RawScores, TierRule,
-    choose_default, decisions, fit_temperature, select_ood, sgr,
+    self, Certifier, Decision, OodScorer, OodScores, OodSelection, OodTrial, RawRow, RawScores,
+    TierRule, choose_default, decisions, fit_temperature, select_ood, sgr,
 };
 use smallfirst::data::{self, Fingerprints, Row};
 use smallfirst::engine::{Element, Shape};
@@ -321,8 +321,15 @@ fn ood_scores(
                 let Some(Some(raw)) = row.tiers.get(tier) else {
                     return Ok(None);
                 };
+                let (logits, temperature) = (&raw.logits, rule.temperature);
+                let calibrated = calibrate::calibrate(logits, temperature);
                 let vector = raw.vector.as_deref();
-                Ok(Some(scorer.score(&raw.logits, rule.temperature, vector)?))
+                Ok(Some(scorer.score(
+                    logits,
+                    temperature,
+                    &calibrated,
+                    vector,
+                )?))
             })?;
             of_tier.insert(method, scores);
         }

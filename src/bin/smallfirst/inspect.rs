@@ -7,7 +7,7 @@ use smallfirst::task::TaskKind;
 
 use crate::folder::open;
 
-/// Fingerprints what a bundle can do.
+/// Prints what a bundle can do.
 pub fn inspect(folder: &Path) -> Result<()> {
     for task in open(folder)?.tasks() {
         println!("{}: {}", task.id, task.instruction);

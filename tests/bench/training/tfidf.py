@@ -3,8 +3,8 @@
 
     tfidf.py train.jsonl test.jsonl
 
-One fit with the library's own penalty: to choose among penalties, as `smallfirst train` does among seven, takes 18 minutes
-and 5.4 GB on the machine of docs/performance.md. Prints the accuracy on the test rows as JSON.
+One fit with the library's own penalty, where `smallfirst train` chooses among seven: a search would take as many fits more. Prints
+the accuracy on the test rows as JSON.
 """
 
 import json
