@@ -84,7 +84,7 @@ pub struct RedactOptions {
     /// these regions, those that are not, too, and more of what only looks like them.
     pub regions: Vec<String>,
     /// Further regular expressions (of Rust's `regex-lite`), by the name that their placeholders get. A
-    /// match of up to 256 bytes is found; of a text of more than 100 kB that is full of matches, one of up to 16.
+    /// match of up to 256 bytes is found; in a text with more than 2,500 matches, behind those perhaps one of up to 16 only.
     /// `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
     pub patterns: BTreeMap<String, String>,
 }

@@ -1,5 +1,6 @@
 //! Account and card numbers: what has check digits.
 
+use arrayvec::{ArrayString, ArrayVec};
 use iban::Iban;
 
 use super::phone;
@@ -34,7 +35,7 @@ pub(super) fn ibans(view: &View) -> Vec<(usize, usize)> {
 }
 
 fn iban(view: &View, start: usize) -> Option<usize> {
-    let mut text = String::new();
+    let mut text = ArrayString::<IBAN_LONGEST>::new();
     let mut rest = 0u32;
     let mut at = start;
     let mut end = None;
@@ -125,8 +126,8 @@ enum Issuer {
 }
 
 fn card(view: &View, start: usize) -> Option<(Issuer, (usize, usize))> {
-    let mut digits = String::new();
-    let mut groups: Vec<usize> = Vec::new();
+    let mut digits = ArrayString::<CARD_LONGEST>::new();
+    let mut groups = ArrayVec::<usize, CARD_LONGEST>::new();
     let mut best = None;
     let mut at = start;
     let signs_before = (1..=SEPARATORS.min(start))
@@ -140,7 +141,9 @@ fn card(view: &View, start: usize) -> Option<(Issuer, (usize, usize))> {
         if group == 0 || digits.len() + group > CARD_LONGEST {
             return best;
         }
-        digits.extend((at..at + group).map(|i| view.get(i).c));
+        for i in at..at + group {
+            digits.push(view.get(i).c);
+        }
         groups.push(group);
         at += group;
         let signs = (0..SEPARATORS)

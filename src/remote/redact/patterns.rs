@@ -2,42 +2,68 @@
 
 use regex_lite::Regex;
 
-/// How much of a text is looked at for one match, in bytes; a match of half as many is always found. To find the first
-/// match, the search may read on to the end of the text, and would do so for every match: of a text with so many
-/// matches that this would take long, less is looked at for each.
-const WINDOWS: [usize; 3] = [512, 128, 32];
+/// A part of a text that one match is looked for in.
+#[derive(Clone, Copy)]
+struct Window {
+    /// How many bytes it has.
+    bytes: usize,
+    /// How many of them the next one has, too, so that a match of as many is always found.
+    shared: usize,
+    /// How many bytes are looked at through such windows, for each byte of the text, before the next smaller ones are taken.
+    readings: usize,
+}
 
-/// How many bytes are looked at with a window before the next smaller one is taken, for each byte of the text.
-const READINGS: usize = 8;
+/// To find the first match, the search may read on to the end of the text, and would do so for every match. So it is given a
+/// window; of a text with so many matches that this would take long, a smaller one.
+const WINDOWS: [Window; 4] = [
+    Window {
+        bytes: 2048,
+        shared: 256,
+        readings: 2,
+    },
+    Window {
+        bytes: 512,
+        shared: 256,
+        readings: 4,
+    },
+    Window {
+        bytes: 128,
+        shared: 64,
+        readings: 4,
+    },
+    Window {
+        bytes: 32,
+        shared: 16,
+        readings: usize::MAX,
+    },
+];
+
+/// How many bytes are looked at in any case before smaller windows are taken.
+const LEAST_READ: usize = 1 << 20;
 
 /// Where a pattern matches, in bytes.
 pub(super) fn find(regex: &Regex, text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
-    let budget = text.len() * READINGS + WINDOWS[0] * READINGS;
-    let mut windows = WINDOWS.into_iter();
-    let mut window = WINDOWS[0];
-    let mut left = 0;
     let mut from = 0;
-    while from < text.len() {
-        if left == 0 {
-            window = windows.next().unwrap_or(window);
-            left = budget;
+    for window in WINDOWS {
+        let mut left = text.len().saturating_mul(window.readings).max(LEAST_READ);
+        while from < text.len() && left > 0 {
+            let to = boundary(text, from + window.bytes);
+            left = left.saturating_sub(to - from);
+            let shared = to.saturating_sub(window.shared).max(from);
+            let last = to == text.len();
+            from = match regex.find_at(&text[..to], from) {
+                // It is looked at again with all that follows.
+                Some(m) if m.start() > shared && !last => m.start(),
+                Some(m) if m.end() > m.start() => {
+                    found.push((m.start(), m.end()));
+                    m.end()
+                }
+                Some(m) => boundary(text, m.end() + 1),
+                None if last => text.len(),
+                None => boundary(text, shared),
+            };
         }
-        let to = boundary(text, from + window);
-        left = left.saturating_sub(to - from);
-        let half = from + window / 2;
-        let last = to == text.len();
-        from = match regex.find_at(&text[..to], from) {
-            // It is looked at again with all that follows.
-            Some(m) if m.start() > half && !last => m.start(),
-            Some(m) if m.end() > m.start() => {
-                found.push((m.start(), m.end()));
-                m.end()
-            }
-            Some(m) => boundary(text, m.end() + 1),
-            None if last => break,
-            None => boundary(text, half),
-        };
     }
     found
 }

@@ -6,6 +6,8 @@
 
 mod words;
 
+use arrayvec::ArrayVec;
+
 use super::regions::{self, International, Lengths, MOST_DIGITS, National, REGIONS, Region};
 use super::view::{Class, View};
 use words::{AMOUNTS, BETWEEN, CALLED, OTHERS};
@@ -47,8 +49,9 @@ pub(super) struct Phones<'a> {
 /// Digits with signs between them.
 #[derive(Debug)]
 struct Run {
-    digits: Vec<u8>,
-    groups: Vec<Group>,
+    digits: ArrayVec<u8, MOST_DIGITS>,
+    /// A digit each, at least.
+    groups: ArrayVec<Group, MOST_DIGITS>,
     /// Whether more digits follow than a number has.
     more: bool,
 }
@@ -464,8 +467,8 @@ pub(super) struct Number {
 /// The digits from a token on: at most [`MOST_DIGITS`], and one more.
 fn run(view: &View, start: usize) -> Run {
     let mut run = Run {
-        digits: Vec::with_capacity(MOST_DIGITS),
-        groups: Vec::with_capacity(MOST_DIGITS),
+        digits: ArrayVec::new(),
+        groups: ArrayVec::new(),
         more: false,
     };
     let mut at = start;
@@ -573,7 +576,7 @@ fn possible(run: &Run) -> Option<Number> {
 struct Case<'a> {
     run: &'a Run,
     /// How many digits each group has.
-    sizes: Vec<usize>,
+    sizes: ArrayVec<usize, MOST_DIGITS>,
     lengths: National,
     named: National,
     called: bool,

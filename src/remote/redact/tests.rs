@@ -466,6 +466,23 @@ fn no_part_of_what_two_patterns_match_is_left() {
 }
 
 #[test]
+fn a_long_match_is_found_behind_many_short_ones() {
+    let redactor = Redactor::new(&RedactOptions {
+        kinds: Vec::new(),
+        patterns: BTreeMap::from([("A".into(), "x[^x]*x".into())]),
+        ..RedactOptions::default()
+    })
+    .unwrap();
+    for before in [0, 255, 1791, 1792, 2047, 2048] {
+        let long = format!("x{}x", "-".repeat(254));
+        let text = format!("{}{}{long}", "x x".repeat(2500), "-".repeat(before));
+        let found = redactor.find(&text, &[]);
+        assert_eq!(found.len(), 2501, "{before}");
+        assert_eq!(&text[found[2500].start..found[2500].end], long);
+    }
+}
+
+#[test]
 fn values_are_put_back_into_running_text_only() {
     let (_, redacted) = redact(&all(), "a@b.example 4111111111111111");
     let (mail, card) = ("[EMAIL_1]", "[CARD_1]");
