@@ -205,18 +205,40 @@ impl Bundle {
             .iter()
             .chain(encoder.map(|e| &e.features))
             .chain(addend.map(|a| &a.features));
-        for features in all_features {
-            match features {
-                Features::Tokens { tokenizer, .. } | Features::HashedTokens { tokenizer, .. } => {
-                    if let Some(tokenizer) = self.manifest.tokenizers.get(tokenizer) {
-                        files.insert(tokenizer.file.as_str());
-                    }
-                }
-                Features::Ngrams { file } => {
-                    files.insert(file.as_str());
-                }
-                Features::ByteWindows { .. } => {}
+        files.extend(all_features.filter_map(|features| self.file_of_features(features)));
+        files
+    }
+
+    fn file_of_features<'a>(&'a self, features: &'a Features) -> Option<&'a str> {
+        match features {
+            Features::Tokens { tokenizer, .. } | Features::HashedTokens { tokenizer, .. } => {
+                let tokenizer = self.manifest.tokenizers.get(tokenizer);
+                tokenizer.map(|tokenizer| tokenizer.file.as_str())
             }
+            Features::Ngrams { file } => Some(file),
+            Features::ByteWindows { .. } => None,
+        }
+    }
+
+    /// The heads that a task runs: its tiers', and those of the task that tells its input's language.
+    pub fn heads_of<'a>(&'a self, task: &'a TaskEntry) -> impl Iterator<Item = &'a str> {
+        let languages = task.limits.languages.as_ref();
+        let detector = languages.and_then(|languages| self.manifest.tasks.get(&languages.task));
+        let detector = detector.into_iter().flat_map(|task| &task.tiers);
+        task.tiers.iter().chain(detector).map(String::as_str)
+    }
+
+    /// The paths of every file that a task needs on this device: those of its heads, and of the encoder that it picks
+    /// sentences with. `filesOf` in pkg/src/preload.ts says the same before this code is there.
+    pub fn files_of_task<'a>(&'a self, task: &'a TaskEntry) -> BTreeSet<&'a str> {
+        let mut files: BTreeSet<&str> = self
+            .heads_of(task)
+            .flat_map(|head| self.files_of_head(head))
+            .collect();
+        let encoder = task.extract.as_ref().map(|extract| &extract.encoder);
+        if let Some(encoder) = encoder.and_then(|name| self.manifest.encoders.get(name)) {
+            files.insert(&encoder.file);
+            files.extend(self.file_of_features(&encoder.features));
         }
         files
     }

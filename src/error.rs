@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::attempt::Attempt;
 
-#[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) mod option_fault;
 
 /// What kind of thing went wrong. The text form ([`Code::as_str`]) is part of the public interface:

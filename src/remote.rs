@@ -33,6 +33,8 @@ pub use host::{
     READ_HEADERS, TransportError,
 };
 pub use policy::{Admission, Breaker, Policy};
+#[cfg(test)]
+pub(crate) use provider::page::{PageReply, PageRequest};
 pub use question::{Question, ResponseFormat};
 pub use redact::{Found, PersonalData, RedactOptions, Redacted, Redactor, Restorer};
 pub use trace::Trace;

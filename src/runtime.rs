@@ -16,6 +16,7 @@ mod monitors;
 mod names;
 mod neighbours;
 mod once_map;
+pub mod options;
 mod path;
 mod progress;
 mod scoring;
@@ -23,6 +24,8 @@ mod tagger;
 mod unanswered;
 
 use std::future::Future;
+
+use serde::Deserialize;
 
 pub use generate::TextCall;
 pub use head::Scored;
@@ -36,20 +39,21 @@ use crate::monitor::Drift;
 use crate::neighbours::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::remote::{EgressReport, Host, Remote, RemoteOptions, UsageReport};
 use crate::route::Mode;
-use crate::task::{Sent, risk};
+use crate::task::{Attempt, Reason, Sent, risk};
 
 use models::Models;
 use monitors::RuntimeMonitors;
 
 /// What another runtime answered, as far as it is remembered.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Adopted {
-    /// The first tier's confidence, where the input is one that calibration would have looked at.
-    pub confidence: Option<f64>,
-    /// Whether the answer is guaranteed.
+    /// Why the answer was given.
+    pub reason: Reason,
+    /// Whether it is guaranteed.
     pub guaranteed: bool,
-    /// The input's length.
-    pub bytes: usize,
+    /// What was tried for it.
+    pub attempts: Vec<Attempt>,
 }
 
 /// A bundle with its loaded models, and where to turn when they are not enough.
@@ -160,7 +164,7 @@ impl<S: Source> Runtime<S> {
     }
 
     /// Takes in what another runtime of this bundle answered on this device, as if it had been answered here: the monitor
-    /// sees the first tier's confidence, and a remote's answer was saved.
+    /// sees its confidence, and a remote's answer for that many bytes was saved.
     ///
     /// False, and nothing is taken in, where the answer would not be guaranteed here as it was there: an alarm was raised,
     /// or this would raise it. The input is then to be run here. The monitor draws anew for it, and two draws in a row raise
@@ -168,12 +172,20 @@ impl<S: Source> Runtime<S> {
     ///
     /// # Errors
     /// [`Code::UnknownTask`].
-    pub async fn adopt(&self, task: &str, answer: Adopted, host: &impl Host) -> Result<bool> {
+    pub async fn adopt(
+        &self,
+        task: &str,
+        answer: &Adopted,
+        bytes: usize,
+        host: &impl Host,
+    ) -> Result<bool> {
         let entry = self.bundle.task(task)?;
         if answer.guaranteed && self.watch.alarmed(task) {
             return Ok(false);
         }
-        if let (Some(confidence), Some(reference)) = (answer.confidence, entry.reference()) {
+        let foreign = answer.reason == Reason::UnsupportedLanguage;
+        let confidence = monitors::watched(foreign, answer.attempts.first());
+        if let (Some(confidence), Some(reference)) = (confidence, entry.reference()) {
             let uniform = host.uniform();
             if !answer.guaranteed {
                 self.watch.seen(task, reference, confidence, uniform);
@@ -181,9 +193,7 @@ impl<S: Source> Runtime<S> {
                 return Ok(false);
             }
         }
-        self.remote
-            .saved(entry.input, answer.bytes, false, host)
-            .await;
+        self.remote.saved(entry.input, bytes, false, host).await;
         Ok(true)
     }
 
@@ -292,17 +302,7 @@ impl<S: Source> Runtime<S> {
         };
         for task in tasks {
             let entry = self.bundle.task(task)?;
-            let teller = entry
-                .limits
-                .languages
-                .as_ref()
-                .map(|l| self.bundle.task(&l.task));
-            let teller = teller.transpose()?;
-            let heads = entry
-                .tiers
-                .iter()
-                .chain(teller.iter().flat_map(|t| &t.tiers));
-            for head in heads {
+            for head in self.bundle.heads_of(entry) {
                 between().await?;
                 self.models.head(&self.bundle, head).await?;
             }

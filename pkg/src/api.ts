@@ -5,43 +5,44 @@ import type {
   AnswerCache,
   Budget,
   Card,
+  ConsentRequest,
   Drift,
-  Egress,
   EgressReport,
-  Label,
+  Endpoint,
   LearnedExample,
   LearnedTask,
   LearnOptions,
-  Mode,
-  Message,
-  ConsentRequest,
   Policy,
-  Price,
   Progress,
   ProviderKind,
   RedactOptions,
-  Structured,
   TaskInfo,
   TextOutput,
   UsageReport,
 } from "./types.js";
+import type {
+  Consent,
+  PageRequest,
+  RemoteReply,
+  RuntimeOptions,
+  RuntimePrivacy,
+  RuntimeRunOptions,
+  RuntimeTextOptions,
+} from "./wire.js";
 
-export type { Message, ConsentRequest } from "./types.js";
+export type { ConsentRequest, Message } from "./types.js";
+export type { RemoteReply } from "./wire.js";
 
 /** What a task can be asked about. Bytes are copied; the caller's array stays usable. */
 export type Input = string | Uint8Array | ArrayBuffer | Blob;
 
+/** What the engine has, where all of it may be left out. */
+export type Given<T> = { [K in keyof T]?: T[K] | undefined };
+
 /** How an instance is made. Unknown keys are refused with the code `invalid_option`. */
-export interface Options {
+export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" | "learn">> {
   /** The folder of a bundle, or the address of its `manifest.json`; relative to the page. */
   bundle: string | URL;
-  /** Who may answer, and who is asked first. Default: `"prefer-local"`. */
-  mode?: Mode | undefined;
-  /**
-   * The error rate allowed among locally given answers, above 0 and below 1, for example 0.05.
-   * Default: each task's own. A task without a certificate for it escalates.
-   */
-  risk?: number | undefined;
   /**
    * Where to ask when the local models are not sure enough; of several, each when the ones before it
    * failed. Absent: nothing is ever sent anywhere.
@@ -67,10 +68,6 @@ export interface Options {
    * inputs unless `keepInputs` is false, stay in this browser until they are forgotten. Default: off.
    */
   learn?: boolean | Partial<LearnOptions> | undefined;
-  /** The manifest's SHA-256 (hex). With it, nothing but this very bundle is accepted (`hash_mismatch`). */
-  manifestSha256?: string | undefined;
-  /** The most bytes the bundle may have. Default: 256 MiB. */
-  maxBundleBytes?: number | undefined;
   /** Whether verified files are kept in the browser (Cache API). Default: `"persistent"`. */
   cache?: "persistent" | "none" | undefined;
   /**
@@ -121,16 +118,7 @@ export interface Options {
 }
 
 /** What may leave the device. */
-export interface Privacy {
-  /** For tasks that `tasks` does not name. Default: `"allow"`. */
-  egress?: Egress | undefined;
-  /**
-   * For single tasks: `never`, `ask` (your `beforeRemote` must say yes), `redacted`, `allow`. A name that is neither the
-   * bundle's nor in `ownTasks` is refused: a misspelt one would leave the task that was meant without its rule.
-   */
-  tasks?: Record<string, Egress> | undefined;
-  /** The names of tasks that the bundle does not have: those that calls describe with `labels` or an `instruction`. */
-  ownTasks?: string[] | undefined;
+export interface Privacy extends Given<Omit<RuntimePrivacy, "redact" | "beforeRemote">> {
   /**
    * Personal data is replaced by placeholders before it is sent, and put back into the reply. `true` for every kind;
    * else the kinds, and patterns of your own. Files are not sent then: their bytes cannot be redacted.
@@ -146,20 +134,14 @@ export interface Privacy {
 }
 
 /** What `beforeRemote` may say. */
-export type BeforeRemote =
-  | boolean
-  | undefined
-  | void
-  | { allow?: boolean; text?: string; messages?: Message[]; system?: string; why?: string };
+export type BeforeRemote = boolean | undefined | void | Given<Consent>;
 
 /** A remote model, best behind a proxy of your own: whatever a page knows, its visitors know. */
-export interface RemoteOptions {
+export interface RemoteOptions extends Given<Omit<Endpoint, "provider" | "baseUrl">> {
   /** The wire format. `"openai"` is the chat completions API that many servers speak. */
   provider: ProviderKind;
   /** The address up to and without the provider's path; relative to the page. Best your own proxy. */
   baseUrl?: string | URL | undefined;
-  /** The model's name there. */
-  model?: string | undefined;
   /**
    * Gives headers for one request, for example a short-lived token. Called on the page, before
    * every request. If it throws, the remote counts as failed.
@@ -173,63 +155,12 @@ export interface RemoteOptions {
   run?: RemoteFunction | undefined;
   /** The languages it is used in, for the provider `"prompt-api"`. Default: `["en"]`. */
   languages?: string[] | undefined;
-  /** How long a streamed reply may take to begin with its headers, in milliseconds. Default: 10000. */
-  connectMs?: number | undefined;
-  /** How long the body may take to begin, and to go on, in milliseconds. Default: 30000. */
-  firstByteMs?: number | undefined;
-  /** How long one try may take altogether, in milliseconds. Default: 30000. */
-  timeoutMs?: number | undefined;
-  /** The longest input that is sent, in bytes. Default: 100000. */
-  maxInputBytes?: number | undefined;
-  /** The most tokens of a reply. Default: nothing is said to the server, unless it insists. */
-  maxTokens?: number | undefined;
-  /** The field that carries it, for OpenAI-compatible servers that want `"max_tokens"`. */
-  maxTokensField?: string | undefined;
-  /** The sampling temperature. Default: nothing is said to the server. */
-  temperature?: number | undefined;
-  /** How the reply is bound to the task's schema. Default: the provider's best. */
-  structured?: Structured | undefined;
-  /** The version of Anthropic's API. Default: `"2026-10-21"`. */
-  apiVersion?: string | undefined;
-  /** Further fields of the request's body, for example `{ reasoning_effort: "low" }`. */
-  extraBody?: Record<string, unknown> | undefined;
-  /** A header with one random value for all tries of a call, so that the server can tell a retry from a new request. */
-  idempotencyHeader?: string | undefined;
-  /** What tokens cost there. */
-  price?: Price | undefined;
 }
 
 /** What a function that stands for a remote is asked. */
-export interface RemoteRequest {
-  /** The task. */
-  task: string;
-  /** What to do, in one sentence. */
-  instruction: string;
-  /** The input, redacted where that is wanted. Of a file, a description. */
-  input: string;
-  /** The rules and the input as a prompt for a language model. */
-  system: string;
-  messages: { role: "user" | "assistant"; content: string }[];
-  /** The labels to choose from; `null` where text is wanted. */
-  labels: Label[] | null;
-  /** The JSON schema of the reply; `null` where text is wanted. */
-  schema: object | null;
-  /** Whether the text is wanted piece by piece. */
-  stream: boolean;
+export interface RemoteRequest extends PageRequest {
   /** Aborts when the answer is no longer wanted. */
   signal: AbortSignal;
-}
-
-/** What it may answer: a label, or text (for a choice, JSON as the schema says). */
-export interface RemoteReply {
-  label?: string;
-  text?: string;
-  /** A probability that it is right, 0 to 1. */
-  confidence?: number;
-  /** Its words, where it refuses. */
-  refusal?: string;
-  inputTokens?: number;
-  outputTokens?: number;
 }
 
 /** A function that stands for a remote. Text may come piece by piece. */
@@ -238,33 +169,15 @@ export type RemoteFunction = (
 ) => Promise<string | RemoteReply | AsyncIterable<string>> | AsyncIterable<string>;
 
 /** How one call is made. Unknown keys are refused with the code `invalid_option`. */
-export interface RunOptions {
-  /** Overrides the instance's mode for this call. */
-  mode?: Mode | undefined;
-  /** Overrides the instance's risk for this call. */
-  risk?: number | undefined;
-  /** How many labels `output.scores` lists. Default: 5. */
-  topK?: number | undefined;
+export interface RunOptions extends Given<Omit<RuntimeRunOptions, "alarmed">> {
   /** Aborts the call: it rejects at once with the signal's reason. The instance stays usable. */
   signal?: AbortSignal | undefined;
-  /** For a task the bundle does not have: the labels the remote may choose from. */
-  labels?: string[] | undefined;
-  /** For a task the bundle does not have: what the remote is to decide, in one sentence. */
-  instruction?: string | undefined;
 }
 
 /** How text is asked for. Unknown keys are refused with the code `invalid_option`. */
-export interface GenerateOptions {
-  /** Overrides the instance's mode for this call. */
-  mode?: Mode | undefined;
+export interface GenerateOptions extends Given<RuntimeTextOptions> {
   /** Aborts the call: it rejects at once with the signal's reason. The instance stays usable. */
   signal?: AbortSignal | undefined;
-  /** For a task the bundle does not have: what the remote is to do, in one sentence. */
-  instruction?: string | undefined;
-  /** What stands for the names in double braces of the task's prompt, for example `{ question: "…" }`. */
-  variables?: Record<string, string> | undefined;
-  /** What was said before, oldest first. */
-  history?: { role: "user" | "assistant"; content: string }[] | undefined;
 }
 
 /** The answer of a task that writes text. */

@@ -1,61 +1,36 @@
 // The caller's options, checked and brought into the form that crosses to the worker.
 
 import type { GenerateOptions, Options, RunOptions } from "./api.js";
-import type {
-  EngineName,
-  RuntimeOptions,
-  RuntimeRemote,
-  RuntimeRunOptions,
-  RuntimeTextOptions,
-  Modules,
-  Storage,
-} from "./protocol.js";
-import { checkFunction, checkKeys as checkKnown, invalid, type Keys, type Remotes } from "./remotes.js";
+import type { EngineName, Modules, Storage } from "./protocol.js";
+import { checkFunction, checkNames, invalid, namesOf, picked } from "./check.js";
+import type { Remotes } from "./remotes.js";
 import { USUAL_NAME } from "./store.js";
+import { OPTION_NAMES, type RuntimeOptions, type RuntimeRunOptions, type RuntimeTextOptions } from "./wire.js";
 
-const OPTIONS: Keys<Options> = {
-  bundle: true,
-  mode: true,
-  risk: true,
-  remote: true,
-  policy: true,
-  budget: true,
-  privacy: true,
-  answerCache: true,
-  learn: true,
-  manifestSha256: true,
-  maxBundleBytes: true,
-  cache: true,
-  storage: true,
-  onProgress: true,
-  onDrift: true,
-  signal: true,
-  worker: true,
-  wasm: true,
-  engine: true,
-  preload: true,
-  workers: true,
-};
-const RUN_OPTIONS: Keys<RunOptions> = {
-  mode: true,
-  risk: true,
-  topK: true,
-  signal: true,
-  labels: true,
-  instruction: true,
-};
+const OPTIONS = namesOf<Options>()([
+  ...OPTION_NAMES.runtime,
+  "policy",
+  "budget",
+  "privacy",
+  "answerCache",
+  "cache",
+  "storage",
+  "onProgress",
+  "onDrift",
+  "signal",
+  "worker",
+  "wasm",
+  "engine",
+  "preload",
+  "workers",
+]);
+/** What the workers say to each other is none of the caller's options. */
+const RUN_OPTIONS = namesOf<RunOptions>()([...OPTION_NAMES.run.filter((name) => name !== "alarmed"), "signal"]);
+const GENERATE_OPTIONS = namesOf<GenerateOptions>()([...OPTION_NAMES.generate, "signal"]);
 
-const GENERATE_OPTIONS: Keys<GenerateOptions> = {
-  mode: true,
-  signal: true,
-  instruction: true,
-  variables: true,
-  history: true,
-};
-
-/** Checks the keys of `createSmallFirst`, before anything is made of them. */
+/** Checks the names of the options of `createSmallFirst`, before anything is made of them. */
 export function checkOptions(options: Options): void {
-  checkKeys("createSmallFirst", options, OPTIONS);
+  check("createSmallFirst", options, OPTIONS);
 }
 
 /** Checks the options of `createSmallFirst` and gives the engine's. */
@@ -63,18 +38,11 @@ export function engineOptions(options: Options, remotes: Remotes): RuntimeOption
   checkFunction("onProgress", options.onProgress);
   checkFunction("onDrift", options.onDrift);
   checkFunction("worker", options.worker);
-  const { mode, risk, policy, budget, answerCache, manifestSha256, maxBundleBytes } = options;
-  const learn = options.learn === true ? {} : options.learn === false ? undefined : options.learn;
-  const remote = defined({ ...remotes.engine(absolute), policy, budget, answerCache }) as RuntimeRemote;
-  return defined({
-    bundle: manifestUrl(options.bundle),
-    mode,
-    risk,
-    remote,
-    learn,
-    manifestSha256,
-    maxBundleBytes,
-  }) as RuntimeOptions;
+  const { learn, ...given } = picked(options, OPTION_NAMES.runtime);
+  // `privacy` is the page's here; what the engine is told of it comes with the endpoints.
+  const remote = { ...picked(options, OPTION_NAMES.remote), ...remotes.engine(absolute) };
+  const learned = learn === undefined || learn === false ? {} : { learn: learn === true ? {} : learn };
+  return { ...given, ...learned, bundle: manifestUrl(options.bundle), remote } as RuntimeOptions;
 }
 
 /** Checks under which name things are kept, and whether files are. */
@@ -135,21 +103,19 @@ export function workers(count: Options["workers"]): number {
 
 /** Checks the options of a call and gives the engine's. */
 export function engineRunOptions(what: string, options: RunOptions): RuntimeRunOptions {
-  checkKeys(what, options, RUN_OPTIONS);
-  const { mode, risk, topK, labels, instruction } = options;
-  return defined({ mode, risk, topK, labels, instruction }) as RuntimeRunOptions;
+  check(what, options, RUN_OPTIONS);
+  return picked(options, OPTION_NAMES.run) as RuntimeRunOptions;
 }
 
 /** Checks the options of a call that wants text and gives the engine's. */
 export function engineTextOptions(options: GenerateOptions): RuntimeTextOptions {
-  checkKeys("generate", options, GENERATE_OPTIONS);
-  const { mode, instruction, variables, history } = options;
-  return defined({ mode, instruction, variables, history }) as RuntimeTextOptions;
+  check("generate", options, GENERATE_OPTIONS);
+  return picked(options, OPTION_NAMES.generate) as RuntimeTextOptions;
 }
 
 /** Checks that there is nothing but a signal. */
 export function checkSignalOnly(what: string, options: { signal?: AbortSignal | undefined }): void {
-  checkKeys(what, options, { signal: true });
+  check(what, options, ["signal"]);
 }
 
 /** An address relative to the page, absolute. */
@@ -174,17 +140,12 @@ function manifestUrl(bundle: string | URL): string {
   return url.href;
 }
 
-/** Checks the keys, and the signal that many options have. */
-function checkKeys(what: string, options: unknown, known: Record<string, true>): void {
-  checkKnown(what, options, known);
+/** Checks the names, and the signal that many options have. */
+function check(what: string, options: unknown, known: readonly PropertyKey[]): void {
+  checkNames(what, options, known);
   const { signal } = options as { signal?: unknown };
   // Not `instanceof`, which says no to a signal of another frame.
   if (signal !== undefined && Object.prototype.toString.call(signal) !== "[object AbortSignal]") {
     throw invalid(`${what}: signal must be an AbortSignal`);
   }
-}
-
-/** Without the keys that are undefined: for the engine, only an absent key means the default. */
-function defined(object: Record<string, unknown>): unknown {
-  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
 }

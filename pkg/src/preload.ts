@@ -1,8 +1,8 @@
 // What the worker fetches while the WebAssembly is still compiled: the manifest, and the files of some tasks.
 
-import type { RuntimeOptions } from "./protocol.js";
 import type { Files, PatientCache } from "./store.js";
 import { MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES } from "./types.js";
+import type { RuntimeOptions } from "./wire.js";
 
 /** A file in a manifest. */
 interface FileEntry {
@@ -13,7 +13,10 @@ interface FileEntry {
 /** The parts of a manifest that lead from a task to its files; the engine checks it whole. */
 interface Manifest {
   files?: Record<string, FileEntry>;
-  tasks?: Record<string, { tiers?: string[]; limits?: { languages?: { task?: string } | null } }>;
+  tasks?: Record<
+    string,
+    { tiers?: string[]; limits?: { languages?: { task?: string } | null }; extract?: { encoder?: string } | null }
+  >;
   heads?: Record<string, unknown>;
   encoders?: Record<string, unknown>;
   tokenizers?: Record<string, unknown>;
@@ -172,7 +175,7 @@ function isAsLong({ headers }: Response, bytes: number): boolean {
   return headers.get("content-length") === String(bytes) && !headers.has("content-encoding");
 }
 
-/** The files that `tasks` need, and those of the tasks that tell their languages. */
+/** The files that `tasks` need, as `Bundle::files_of_task` says once the module is there. */
 function filesOf(manifest: Manifest, tasks: string[]): Set<string> {
   const files = new Set<string>();
   const seen = new Set<unknown>();
@@ -187,6 +190,7 @@ function filesOf(manifest: Manifest, tasks: string[]): Set<string> {
     }
   };
   const languages = tasks.map((name) => manifest.tasks?.[name]?.limits?.languages?.task);
+  for (const name of tasks) walk(manifest.tasks?.[name]?.extract, 0);
   for (const name of [...tasks, ...languages]) {
     for (const head of (name !== undefined && manifest.tasks?.[name]?.tiers) || []) walk(manifest.heads?.[head], 0);
   }

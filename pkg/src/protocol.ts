@@ -1,52 +1,8 @@
 // What the page and its worker say to each other.
 
 import type { WireError } from "./errors.js";
-import type {
-  Answer,
-  AnswerCache,
-  Budget,
-  Drift,
-  Egress,
-  Endpoint,
-  LearnOptions,
-  Message,
-  Mode,
-  ConsentRequest,
-  Policy,
-  Progress,
-  RedactOptions,
-  Sent,
-} from "./types.js";
-
-/** An endpoint as `Runtime.create` takes it. Absent keys are left out: the engine has the defaults. */
-export type RuntimeEndpoint = Pick<Endpoint, "provider"> & Partial<Endpoint>;
-
-/** What the engine knows of remotes. */
-export interface RuntimeRemote {
-  endpoints?: RuntimeEndpoint[];
-  policy?: Partial<Policy>;
-  budget?: Partial<Budget>;
-  privacy?: {
-    egress?: Egress;
-    tasks?: Record<string, Egress>;
-    ownTasks?: string[];
-    redact?: Partial<RedactOptions>;
-    beforeRemote?: boolean;
-  };
-  answerCache?: Partial<AnswerCache>;
-}
-
-/** What `Runtime.create` takes. Absent keys are left out: the engine has the defaults. */
-export interface RuntimeOptions {
-  /** The manifest's absolute address. */
-  bundle: string;
-  mode?: Mode;
-  risk?: number;
-  remote?: RuntimeRemote;
-  learn?: Partial<LearnOptions>;
-  manifestSha256?: string;
-  maxBundleBytes?: number;
-}
+import type { Answer, ConsentRequest, Drift, Progress, Sent } from "./types.js";
+import type { Adopted, RuntimeOptions, RuntimeRunOptions, RuntimeTextOptions } from "./wire.js";
 
 /** What is kept beyond a visit. */
 export interface Storage {
@@ -68,43 +24,12 @@ export interface Legacy {
   monitors: Monitors[];
 }
 
-/** What `Runtime.run` takes. */
-export interface RuntimeRunOptions {
-  mode?: Mode;
-  risk?: number;
-  topK?: number;
-  labels?: string[];
-  instruction?: string;
-  /** Whether the task's monitors, which another worker keeps, are alarmed. */
-  alarmed?: boolean;
-}
-
-/** What `Runtime.generate` takes. */
-export interface RuntimeTextOptions {
-  mode?: Mode;
-  instruction?: string;
-  variables?: Record<string, string>;
-  history?: { role: "user" | "assistant"; content: string }[];
-}
-
-/** What the page says to something that is about to leave the device. */
-export interface Consent {
-  allow: boolean;
-  text?: string;
-  messages?: Message[];
-  system?: string;
-  why?: string;
-}
-
 /** An input on its way; one that is none travels as the error it gives, so that it keeps its place in a batch. */
 export type WireInput = string | Uint8Array | Blob | { error: WireError };
 
 /** In place of an input that another worker answered: what the first one is to know of it. */
 export interface Delegated {
-  /** The first tier's confidence, where the monitors are to see it. */
-  confidence: number | undefined;
-  /** Whether the answer is guaranteed. */
-  guaranteed: boolean;
+  answer: Adopted;
   /** The input's length. */
   bytes: number;
 }

@@ -1,46 +1,22 @@
 // The caller's remotes: checked, brought into the engine's form, and asked for what only the page has.
 
-import type { BeforeRemote, ConsentRequest, Privacy, RemoteFunction, RemoteOptions } from "./api.js";
+import type { ConsentRequest, Privacy, RemoteFunction, RemoteOptions } from "./api.js";
 import { askBuiltin } from "./builtin.js";
-import { SmallFirstError } from "./errors.js";
-import type { Consent, RuntimeEndpoint, RuntimeRemote, PageCall } from "./protocol.js";
+import { checkFunction, checkNames, invalid, namesOf, picked } from "./check.js";
+import type { PageCall } from "./protocol.js";
 import type { ProviderKind } from "./types.js";
+import { OPTION_NAMES, type Consent, type RuntimeEndpoint, type RuntimePrivacy, type RuntimeRemote } from "./wire.js";
 
-/** Every key of a type: a missing one does not compile. */
-export type Keys<T> = Record<keyof T, true>;
-
-const REMOTE_OPTIONS: Keys<RemoteOptions> = {
-  provider: true,
-  baseUrl: true,
-  model: true,
-  headers: true,
-  apiKey: true,
-  dangerouslyAllowBrowser: true,
-  run: true,
-  languages: true,
-  connectMs: true,
-  firstByteMs: true,
-  timeoutMs: true,
-  maxInputBytes: true,
-  maxTokens: true,
-  maxTokensField: true,
-  temperature: true,
-  structured: true,
-  apiVersion: true,
-  extraBody: true,
-  idempotencyHeader: true,
-  price: true,
-};
-
-const PRIVACY: Keys<Privacy> = { egress: true, tasks: true, ownTasks: true, redact: true, beforeRemote: true };
-
-const SAID: Keys<Exclude<BeforeRemote, boolean | void | undefined>> = {
-  allow: true,
-  text: true,
-  messages: true,
-  system: true,
-  why: true,
-};
+const REMOTE_OPTIONS = namesOf<RemoteOptions>()([
+  ...OPTION_NAMES.endpoint,
+  "headers",
+  "apiKey",
+  "dangerouslyAllowBrowser",
+  "run",
+  "languages",
+]);
+const PRIVACY = namesOf<Privacy>()(OPTION_NAMES.privacy);
+const CONSENT = namesOf<Consent>()(OPTION_NAMES.consent);
 
 /** Where the providers themselves are, for callers who bring their own key. */
 const ADDRESSES: Partial<Record<ProviderKind, string>> = {
@@ -60,17 +36,14 @@ export class Remotes {
     this.#remotes = remote === undefined ? [] : Array.isArray(remote) ? remote : [remote];
     this.#privacy = privacy ?? {};
     for (const one of this.#remotes) check(one);
-    checkKeys("privacy", this.#privacy, PRIVACY);
+    checkNames("privacy", this.#privacy, PRIVACY);
     checkFunction("privacy.beforeRemote", this.#privacy.beforeRemote);
   }
 
   /** What the engine is told of them. */
-  engine(absolute: (name: string, address: string | URL) => URL): RuntimeRemote {
-    const { egress, tasks, ownTasks, redact, beforeRemote } = this.#privacy;
-    const privacy: NonNullable<RuntimeRemote["privacy"]> = {};
-    if (egress !== undefined) privacy.egress = egress;
-    if (tasks !== undefined) privacy.tasks = tasks;
-    if (ownTasks !== undefined) privacy.ownTasks = ownTasks;
+  engine(absolute: (name: string, address: string | URL) => URL): Partial<RuntimeRemote> {
+    const { redact, beforeRemote, ...rest } = this.#privacy;
+    const privacy = picked(rest, OPTION_NAMES.privacy) as Partial<RuntimePrivacy>;
     if (redact !== undefined && redact !== false) privacy.redact = redact === true ? {} : redact;
     if (beforeRemote !== undefined) privacy.beforeRemote = true;
     return { endpoints: this.#remotes.map((remote) => endpoint(remote, absolute)), privacy };
@@ -100,7 +73,7 @@ export class Remotes {
     const said = await this.#privacy.beforeRemote?.(outgoing);
     if (said === false) return { allow: false };
     if (typeof said === "object" && said !== null) {
-      checkKeys("privacy.beforeRemote", said, SAID);
+      checkNames("privacy.beforeRemote", said, CONSENT);
       const given = Object.entries(said).filter(([, value]) => value !== undefined);
       return { ...Object.fromEntries(given), allow: said.allow ?? !outgoing.ask };
     }
@@ -134,7 +107,7 @@ function check(remote: RemoteOptions): void {
         "say so with remote.dangerouslyAllowBrowser: true",
     );
   }
-  checkKeys("remote", remote, REMOTE_OPTIONS);
+  checkNames("remote", remote, REMOTE_OPTIONS);
   checkFunction("remote.headers", remote.headers);
   checkFunction("remote.run", remote.run);
   if (remote.provider === "custom" && remote.run === undefined)
@@ -144,23 +117,14 @@ function check(remote: RemoteOptions): void {
 }
 
 function endpoint(remote: RemoteOptions, absolute: (name: string, address: string | URL) => URL): RuntimeEndpoint {
-  const {
-    headers: _headers,
-    apiKey,
-    dangerouslyAllowBrowser: _allow,
-    run: _run,
-    languages: _languages,
-    baseUrl,
-    ...rest
-  } = remote;
+  const { baseUrl, apiKey, ...rest } = remote;
   const own = apiKey === undefined ? undefined : ADDRESSES[remote.provider];
   const address = baseUrl ?? own ?? (remote.provider === "ollama" ? "http://localhost:11434" : undefined);
   const isPage = remote.provider === "custom" || remote.provider === "prompt-api";
   if (address === undefined && !isPage) {
     throw invalid("remote.baseUrl is missing: the address of your proxy, or of the server itself");
   }
-  const given = Object.entries(rest).filter(([, value]) => value !== undefined);
-  const engine = Object.fromEntries(given) as unknown as RuntimeEndpoint;
+  const engine = picked(rest, OPTION_NAMES.endpoint) as RuntimeEndpoint;
   if (address !== undefined && !isPage) engine.baseUrl = absolute("remote.baseUrl", address).href;
   return engine;
 }
@@ -185,22 +149,4 @@ function plain(given: Record<string, string> | Headers): Record<string, string> 
     throw new TypeError("headers() must give an object of strings");
   }
   return Object.fromEntries(entries);
-}
-
-/** A typing mistake must not be silently without effect. */
-export function checkKeys(what: string, options: unknown, known: Record<string, true>): void {
-  if (typeof options !== "object" || options === null) throw invalid(`${what}: the options must be an object`);
-  for (const key of Object.keys(options)) {
-    if (!Object.hasOwn(known, key)) {
-      throw invalid(`${what}: there is no option "${key}"; the options are ${Object.keys(known).join(", ")}`);
-    }
-  }
-}
-
-export function checkFunction(name: string, value: unknown): void {
-  if (value !== undefined && typeof value !== "function") throw invalid(`${name} must be a function`);
-}
-
-export function invalid(message: string): SmallFirstError {
-  return new SmallFirstError("invalid_option", message);
 }

@@ -5,9 +5,7 @@ import { engineInput } from "./input.js";
 import { Holder } from "./life.js";
 import { Preload } from "./preload.js";
 import type {
-  Consent,
   Delegated,
-  RuntimeRunOptions,
   FromWorker,
   Modules,
   PageCall,
@@ -23,6 +21,7 @@ import { Files, Strings } from "./store.js";
 import { hasRelaxedSimd } from "./support.js";
 import type initEngine from "./wasm/prepared.js";
 import type { Runtime, RuntimeHooks } from "./wasm/prepared.js";
+import type { Consent, RuntimeRunOptions } from "./wire.js";
 
 /** The part of the worker's global scope that is used; the DOM library types describe a page's. */
 interface Scope {
@@ -275,8 +274,8 @@ async function runBatch(
 ): Promise<(WireItem | null)[]> {
   const items: (WireItem | null)[] = [];
   for (const input of inputs) {
-    if (typeof input === "object" && "confidence" in input) {
-      if (!(await engine.adopt(task, input.confidence, input.guaranteed, input.bytes, signal))) break;
+    if (typeof input === "object" && "answer" in input) {
+      if (!(await engine.adopt(task, input.answer, input.bytes, signal))) break;
       items.push(null);
       continue;
     }

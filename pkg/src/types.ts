@@ -33,377 +33,392 @@ export type Outcome = "answered" | "escalated" | "failed" | "skipped" | "cancell
 /**
  * One label a task can give.
  */
-export type Label = { 
-/**
- * The stable identifier, for example `deu`.
- */
-id: string, 
-/**
- * The name for people, for example `German`.
- */
-title: string | null, };
+export type Label = {
+  /**
+   * The stable identifier, for example `deu`.
+   */
+  id: string;
+  /**
+   * The name for people, for example `German`.
+   */
+  title: string | null;
+};
 
 /**
  * A label and its probability.
  */
-export type LabelScore = { 
-/**
- * The label's identifier.
- */
-label: string, 
-/**
- * Its probability, 0 to 1.
- */
-score: number, };
+export type LabelScore = {
+  /**
+   * The label's identifier.
+   */
+  label: string;
+  /**
+   * Its probability, 0 to 1.
+   */
+  score: number;
+};
 
 /**
  * What a classification gives, wherever it ran.
  */
-export type Output = { 
-/**
- * The chosen label's identifier.
- */
-label: string, 
-/**
- * Its name for people.
- */
-title: string | null, 
-/**
- * Its probability; `null` where the remote gives none.
- */
-score: number | null, 
-/**
- * The most probable labels, best first; empty where the remote gives none.
- */
-scores: Array<LabelScore>, };
+export type Output = {
+  /**
+   * The chosen label's identifier.
+   */
+  label: string;
+  /**
+   * Its name for people.
+   */
+  title: string | null;
+  /**
+   * Its probability; `null` where the remote gives none.
+   */
+  score: number | null;
+  /**
+   * The most probable labels, best first; empty where the remote gives none.
+   */
+  scores: Array<LabelScore>;
+};
 
 /**
  * One thing that was tried for a call.
  */
-export type Attempt = { 
-/**
- * Where.
- */
-on: RanOn, 
-/**
- * The head's name, or the remote model's.
- */
-tier: string, 
-/**
- * The address that was asked, for remotes.
- */
-endpoint: string | null, 
-/**
- * What became of it.
- */
-outcome: Outcome, 
-/**
- * How long it took, in milliseconds.
- */
-ms: number, 
-/**
- * The calibrated probability that the output is right, where there is one.
- */
-confidence: number | null, 
-/**
- * The threshold it was held against, where there is one.
- */
-threshold: number | null, 
-/**
- * The error's code, when it failed or was skipped.
- */
-code: string | null, 
-/**
- * The error's message, when it failed or was skipped.
- */
-message: string | null, };
+export type Attempt = {
+  /**
+   * Where.
+   */
+  on: RanOn;
+  /**
+   * The head's name, or the remote model's.
+   */
+  tier: string;
+  /**
+   * The address that was asked, for remotes.
+   */
+  endpoint: string | null;
+  /**
+   * What became of it.
+   */
+  outcome: Outcome;
+  /**
+   * How long it took, in milliseconds.
+   */
+  ms: number;
+  /**
+   * The calibrated probability that the output is right, where there is one.
+   */
+  confidence: number | null;
+  /**
+   * The threshold it was held against, where there is one.
+   */
+  threshold: number | null;
+  /**
+   * The error's code, when it failed or was skipped.
+   */
+  code: string | null;
+  /**
+   * The error's message, when it failed or was skipped.
+   */
+  message: string | null;
+};
 
 /**
  * How long the parts of a call took, in milliseconds.
  */
-export type Timing = { 
-/**
- * The whole call.
- */
-totalMs: number, 
-/**
- * Fetching, verifying and preparing models; 0 once they are loaded.
- */
-loadMs: number, 
-/**
- * Preprocessing and running local models.
- */
-inferMs: number, 
-/**
- * Waiting for the remote.
- */
-remoteMs: number, };
+export type Timing = {
+  /**
+   * The whole call.
+   */
+  totalMs: number;
+  /**
+   * Fetching, verifying and preparing models; 0 once they are loaded.
+   */
+  loadMs: number;
+  /**
+   * Preprocessing and running local models.
+   */
+  inferMs: number;
+  /**
+   * Waiting for the remote.
+   */
+  remoteMs: number;
+};
 
 /**
  * What a call's remote requests used, all tries together. What a server did not count is estimated.
  */
-export type Usage = { 
-/**
- * Tokens of requests.
- */
-inputTokens: number, 
-/**
- * Tokens of replies.
- */
-outputTokens: number, 
-/**
- * US dollars, where the endpoint has a price.
- */
-costUsd: number | null, };
+export type Usage = {
+  /**
+   * Tokens of requests.
+   */
+  inputTokens: number;
+  /**
+   * Tokens of replies.
+   */
+  outputTokens: number;
+  /**
+   * US dollars, where the endpoint has a price.
+   */
+  costUsd: number | null;
+};
 
 /**
  * One request that left the device.
  */
-export type Sent = { 
-/**
- * When, in milliseconds since 1970.
- */
-at: number, 
-/**
- * For which task.
- */
-task: string, 
-/**
- * To which address, or to which function of the page.
- */
-endpoint: string, 
-/**
- * To which model.
- */
-model: string, 
-/**
- * How many bytes the body had.
- */
-bytes: number, 
-/**
- * The body itself, as it was sent. Headers are not in it.
- */
-body: string, 
-/**
- * How many values of each kind of personal data were replaced in it.
- */
-redactions: { [key in string]: number }, };
+export type Sent = {
+  /**
+   * When, in milliseconds since 1970.
+   */
+  at: number;
+  /**
+   * For which task.
+   */
+  task: string;
+  /**
+   * To which address, or to which function of the page.
+   */
+  endpoint: string;
+  /**
+   * To which model.
+   */
+  model: string;
+  /**
+   * How many bytes the body had.
+   */
+  bytes: number;
+  /**
+   * The body itself, as it was sent. Headers are not in it.
+   */
+  body: string;
+  /**
+   * How many values of each kind of personal data were replaced in it.
+   */
+  redactions: { [key in string]: number };
+};
 
 /**
  * The evidence for an answer by example.
  */
-export type Learned = { 
-/**
- * How many examples there are.
- */
-examples: number, 
-/**
- * The cosine of the input's vector and that of the nearest of them.
- */
-nearest: number, 
-/**
- * How many of the five nearest examples have the answer's label.
- */
-agreeing: number, 
-/**
- * The limit on the disagreement rate with the remote.
- */
-risk: number, 
-/**
- * How many examples were answered from the others (leave-one-out).
- */
-tested: number, 
-/**
- * Disagreements with the remote among them.
- */
-wrong: number, 
-/**
- * Upper confidence bound on the true disagreement rate.
- */
-bound: number, };
+export type Learned = {
+  /**
+   * How many examples there are.
+   */
+  examples: number;
+  /**
+   * The cosine of the input's vector and that of the nearest of them.
+   */
+  nearest: number;
+  /**
+   * How many of the five nearest examples have the answer's label.
+   */
+  agreeing: number;
+  /**
+   * The limit on the disagreement rate with the remote.
+   */
+  risk: number;
+  /**
+   * How many examples were answered from the others (leave-one-out).
+   */
+  tested: number;
+  /**
+   * Disagreements with the remote among them.
+   */
+  wrong: number;
+  /**
+   * Upper confidence bound on the true disagreement rate.
+   */
+  bound: number;
+};
 
 /**
  * What a task gives that writes text.
  */
-export type TextOutput = { 
-/**
- * The text.
- */
-text: string, 
-/**
- * Whether it was cut off at the token limit.
- */
-truncated: boolean, };
+export type TextOutput = {
+  /**
+   * The text.
+   */
+  text: string;
+  /**
+   * Whether it was cut off at the token limit.
+   */
+  truncated: boolean;
+};
 
 /**
  * The answer of a call.
  */
-export type Answer<O = Output> = { 
-/**
- * The task that was asked.
- */
-task: string, 
-/**
- * What came out.
- */
-output: O, 
-/**
- * Where it was computed.
- */
-ranOn: RanOn, 
-/**
- * The head's name, or the remote model's.
- */
-tier: string, 
-/**
- * Why it was computed there.
- */
-reason: Reason, 
-/**
- * The reason as one English sentence.
- */
-explanation: string, 
-/**
- * The probability that the output is right: the calibrated one of a local answer, or what a remote says of itself;
- * `null` where nobody states one.
- */
-confidence: number | null, 
-/**
- * Whether the confidence is calibrated. A confidence that a remote states never is.
- */
-calibrated: boolean, 
-/**
- * What the confidence was held against; `null` where there is no such number.
- */
-threshold: number | null, 
-/**
- * The error rate asked for among locally given answers: the call's, the instance's or the
- * task's own; `null` where there is none.
- */
-risk: number | null, 
-/**
- * True when this is a local answer that the bundle's certificate for that risk supports, and no monitor has raised
- * an alarm for the task. Never for an answer by example: it is held against the remote's answers, not against the truth.
- */
-guaranteed: boolean, 
-/**
- * True when this is the best that could be had, not what the mode or the threshold asks for.
- */
-degraded: boolean, 
-/**
- * Everything that was tried, in order.
- */
-attempts: Array<Attempt>, 
-/**
- * How long the parts took.
- */
-timing: Timing, 
-/**
- * What the remote requests used, when one answered.
- */
-usage: Usage | null, 
-/**
- * Whether a remote's answer to the same question was kept from earlier, or shared with a call under way.
- */
-cached: boolean, 
-/**
- * The evidence for an answer by example; `null` for every other answer.
- */
-learned: Learned | null, 
-/**
- * Everything that left the device for this call.
- */
-sent: Array<Sent>, };
+export type Answer<O = Output> = {
+  /**
+   * The task that was asked.
+   */
+  task: string;
+  /**
+   * What came out.
+   */
+  output: O;
+  /**
+   * Where it was computed.
+   */
+  ranOn: RanOn;
+  /**
+   * The head's name, or the remote model's.
+   */
+  tier: string;
+  /**
+   * Why it was computed there.
+   */
+  reason: Reason;
+  /**
+   * The reason as one English sentence.
+   */
+  explanation: string;
+  /**
+   * The probability that the output is right: the calibrated one of a local answer, or what a remote says of itself;
+   * `null` where nobody states one.
+   */
+  confidence: number | null;
+  /**
+   * Whether the confidence is calibrated. A confidence that a remote states never is.
+   */
+  calibrated: boolean;
+  /**
+   * What the confidence was held against; `null` where there is no such number.
+   */
+  threshold: number | null;
+  /**
+   * The error rate asked for among locally given answers: the call's, the instance's or the
+   * task's own; `null` where there is none.
+   */
+  risk: number | null;
+  /**
+   * True when this is a local answer that the bundle's certificate for that risk supports, and no monitor has raised
+   * an alarm for the task. Never for an answer by example: it is held against the remote's answers, not against the truth.
+   */
+  guaranteed: boolean;
+  /**
+   * True when this is the best that could be had, not what the mode or the threshold asks for.
+   */
+  degraded: boolean;
+  /**
+   * Everything that was tried, in order.
+   */
+  attempts: Array<Attempt>;
+  /**
+   * How long the parts took.
+   */
+  timing: Timing;
+  /**
+   * What the remote requests used, when one answered.
+   */
+  usage: Usage | null;
+  /**
+   * Whether a remote's answer to the same question was kept from earlier, or shared with a call under way.
+   */
+  cached: boolean;
+  /**
+   * The evidence for an answer by example; `null` for every other answer.
+   */
+  learned: Learned | null;
+  /**
+   * Everything that left the device for this call.
+   */
+  sent: Array<Sent>;
+};
 
 /**
  * The languages a task covers, and who tells the language.
  */
-export type LanguageLimit = { 
-/**
- * Labels of the language task that are covered.
- */
-allow: Array<string>, 
-/**
- * The task of the same bundle that tells the language. Only its confident answers count.
- */
-task: string, };
+export type LanguageLimit = {
+  /**
+   * Labels of the language task that are covered.
+   */
+  allow: Array<string>;
+  /**
+   * The task of the same bundle that tells the language. Only its confident answers count.
+   */
+  task: string;
+};
 
 /**
  * What a task accepts.
  */
-export type Limits = { 
-/**
- * Fewest bytes (of the UTF-8 form, for text).
- */
-minBytes: number, 
-/**
- * Most bytes.
- */
-maxBytes: number, 
-/**
- * Most tokens, where the model reads tokens.
- */
-maxTokens: number | null, 
-/**
- * The languages it covers; `null` when it does not matter.
- */
-languages: LanguageLimit | null, };
+export type Limits = {
+  /**
+   * Fewest bytes (of the UTF-8 form, for text).
+   */
+  minBytes: number;
+  /**
+   * Most bytes.
+   */
+  maxBytes: number;
+  /**
+   * Most tokens, where the model reads tokens.
+   */
+  maxTokens: number | null;
+  /**
+   * The languages it covers; `null` when it does not matter.
+   */
+  languages: LanguageLimit | null;
+};
 
 /**
  * One local model of a task.
  */
-export type TierInfo = { 
-/**
- * The head's name.
- */
-name: string, 
-/**
- * The confidence from which its answers are trusted when a call asks for no risk; `null` when
- * they never are.
- */
-threshold: number | null, 
-/**
- * Bytes of all files it needs, shared ones included.
- */
-bytes: number, 
-/**
- * Whether it is in memory now.
- */
-loaded: boolean, };
+export type TierInfo = {
+  /**
+   * The head's name.
+   */
+  name: string;
+  /**
+   * The confidence from which its answers are trusted when a call asks for no risk; `null` when
+   * they never are.
+   */
+  threshold: number | null;
+  /**
+   * Bytes of all files it needs, shared ones included.
+   */
+  bytes: number;
+  /**
+   * Whether it is in memory now.
+   */
+  loaded: boolean;
+};
 
 /**
  * What calibration found for one risk.
  */
-export type RiskInfo = { 
-/**
- * The error rate allowed among locally answered inputs.
- */
-risk: number, 
-/**
- * Whether thresholds are certified for it. Where not, every call at this risk escalates.
- */
-certified: boolean, 
-/**
- * The share of the calibration rows that was answered locally.
- */
-coverage: number, };
+export type RiskInfo = {
+  /**
+   * The error rate allowed among locally answered inputs.
+   */
+  risk: number;
+  /**
+   * Whether thresholds are certified for it. Where not, every call at this risk escalates.
+   */
+  certified: boolean;
+  /**
+   * The share of the calibration rows that was answered locally.
+   */
+  coverage: number;
+};
 
 /**
  * A task's model card.
  */
-export type Card = { 
-/**
- * The task.
- */
-task: string, 
-/**
- * The card: Markdown with Hugging Face's metadata in front.
- */
-markdown: string, 
-/**
- * The measured evaluation, as `smallfirst evaluate` wrote it; `null` when there is none.
- */
-evaluation: unknown, };
+export type Card = {
+  /**
+   * The task.
+   */
+  task: string;
+  /**
+   * The card: Markdown with Hugging Face's metadata in front.
+   */
+  markdown: string;
+  /**
+   * The measured evaluation, as `smallfirst evaluate` wrote it; `null` when there is none.
+   */
+  evaluation: unknown;
+};
 
 /**
  * What a monitor watches.
@@ -413,96 +428,98 @@ export type MonitorKind = "inputs" | "errors" | "examples";
 /**
  * How a monitor stands.
  */
-export type Drift = { 
-/**
- * The task.
- */
-task: string, 
-/**
- * What is watched.
- */
-watched: MonitorKind, 
-/**
- * The evidence that something changed; 1 at the start.
- */
-evidence: number, 
-/**
- * The evidence from which there is an alarm: 1 / `falseAlarmRate`.
- */
-alarmAt: number, 
-/**
- * The chance of ever raising an alarm although nothing changed.
- */
-falseAlarmRate: number, 
-/**
- * How many inputs or audited answers were seen.
- */
-observed: number, 
-/**
- * The error rate that is watched, for `errors`.
- */
-risk: number | null, 
-/**
- * Whether the alarm was raised. It stays: the task's guarantee is off until it is calibrated anew.
- */
-alarmed: boolean, };
+export type Drift = {
+  /**
+   * The task.
+   */
+  task: string;
+  /**
+   * What is watched.
+   */
+  watched: MonitorKind;
+  /**
+   * The evidence that something changed; 1 at the start.
+   */
+  evidence: number;
+  /**
+   * The evidence from which there is an alarm: 1 / `falseAlarmRate`.
+   */
+  alarmAt: number;
+  /**
+   * The chance of ever raising an alarm although nothing changed.
+   */
+  falseAlarmRate: number;
+  /**
+   * How many inputs or audited answers were seen.
+   */
+  observed: number;
+  /**
+   * The error rate that is watched, for `errors`.
+   */
+  risk: number | null;
+  /**
+   * Whether the alarm was raised. It stays: the task's guarantee is off until it is calibrated anew.
+   */
+  alarmed: boolean;
+};
 
 /**
  * What a bundle can do for one task, for callers and for display.
  */
-export type TaskInfo = { 
-/**
- * The task's identifier.
- */
-id: string, 
-/**
- * Its name for people.
- */
-title: string, 
-/**
- * Its kind.
- */
-kind: TaskKind, 
-/**
- * What it reads.
- */
-input: InputKind, 
-/**
- * What it does, in one sentence; also what the remote is told.
- */
-instruction: string, 
-/**
- * The labels it can give; none for a task that writes text.
- */
-labels: Array<Label>, 
-/**
- * What a call must give in `variables`, for a task that writes text.
- */
-variables: Array<string>, 
-/**
- * Whether this device itself can answer a task that writes text, with the input's own sentences.
- */
-extracts: boolean, 
-/**
- * What it accepts.
- */
-limits: Limits, 
-/**
- * The local models, cheapest first.
- */
-tiers: Array<TierInfo>, 
-/**
- * The path of its model card inside the bundle.
- */
-card: string | null, 
-/**
- * The risk that counts when a call asks for none; `null` when nothing is certified for it.
- */
-risk: number | null, 
-/**
- * The error rates that calibration tried, in rising order, and what each needs.
- */
-risks: Array<RiskInfo>, };
+export type TaskInfo = {
+  /**
+   * The task's identifier.
+   */
+  id: string;
+  /**
+   * Its name for people.
+   */
+  title: string;
+  /**
+   * Its kind.
+   */
+  kind: TaskKind;
+  /**
+   * What it reads.
+   */
+  input: InputKind;
+  /**
+   * What it does, in one sentence; also what the remote is told.
+   */
+  instruction: string;
+  /**
+   * The labels it can give; none for a task that writes text.
+   */
+  labels: Array<Label>;
+  /**
+   * What a call must give in `variables`, for a task that writes text.
+   */
+  variables: Array<string>;
+  /**
+   * Whether this device itself can answer a task that writes text, with the input's own sentences.
+   */
+  extracts: boolean;
+  /**
+   * What it accepts.
+   */
+  limits: Limits;
+  /**
+   * The local models, cheapest first.
+   */
+  tiers: Array<TierInfo>;
+  /**
+   * The path of its model card inside the bundle.
+   */
+  card: string | null;
+  /**
+   * The risk that counts when a call asks for none; `null` when nothing is certified for it.
+   */
+  risk: number | null;
+  /**
+   * The error rates that calibration tried, in rising order, and what each needs.
+   */
+  risks: Array<RiskInfo>;
+};
 
 /**
  * What happens to a file of the bundle.
@@ -512,27 +529,28 @@ export type ProgressStatus = "download" | "progress" | "refetch" | "verified";
 /**
  * News of a file of the bundle.
  */
-export type Progress = { 
-/**
- * What happens.
- */
-status: ProgressStatus, 
-/**
- * The file's path in the bundle.
- */
-file: string, 
-/**
- * Bytes of it that are here.
- */
-loaded: number, 
-/**
- * Bytes it has, as the manifest says.
- */
-total: number, 
-/**
- * True when it came from the browser's own cache, not from the network.
- */
-cached: boolean, };
+export type Progress = {
+  /**
+   * What happens.
+   */
+  status: ProgressStatus;
+  /**
+   * The file's path in the bundle.
+   */
+  file: string;
+  /**
+   * Bytes of it that are here.
+   */
+  loaded: number;
+  /**
+   * Bytes it has, as the manifest says.
+   */
+  total: number;
+  /**
+   * True when it came from the browser's own cache, not from the network.
+   */
+  cached: boolean;
+};
 
 /**
  * The wire formats there are.
@@ -547,203 +565,210 @@ export type Structured = "schema" | "tool" | "prompt";
 /**
  * What tokens cost.
  */
-export type Price = { 
-/**
- * US dollars for a million tokens of requests.
- */
-inputPerMillion: number, 
-/**
- * US dollars for a million tokens of replies.
- */
-outputPerMillion: number, };
+export type Price = {
+  /**
+   * US dollars for a million tokens of requests.
+   */
+  inputPerMillion: number;
+  /**
+   * US dollars for a million tokens of replies.
+   */
+  outputPerMillion: number;
+};
 
 /**
  * Where a remote is and how it is asked.
  */
-export type Endpoint = { 
-/**
- * The wire format.
- */
-provider: ProviderKind, 
-/**
- * The address up to and without the path that the provider names, absolute. Of no meaning to
- * the providers that are functions of the page.
- */
-baseUrl: string, 
-/**
- * The model's name there.
- */
-model: string, 
-/**
- * How long a streamed reply may take to begin with its headers, in milliseconds.
- */
-connectMs: number, 
-/**
- * How long the body may take to begin, and to go on, in milliseconds.
- */
-firstByteMs: number, 
-/**
- * How long one try may take altogether, in milliseconds; not counting the time in which the
- * reader of a stream does not read.
- */
-timeoutMs: number, 
-/**
- * The longest input that is sent, in bytes.
- */
-maxInputBytes: number, 
-/**
- * The most tokens of a reply; nothing is said to the server when absent, unless it insists.
- */
-maxTokens: number | null, 
-/**
- * The field that carries it, where servers differ (`max_completion_tokens` or `max_tokens`).
- */
-maxTokensField: string | null, 
-/**
- * The sampling temperature; nothing is said when absent.
- */
-temperature: number | null, 
-/**
- * How a reply is bound to the schema; the provider's best when absent.
- */
-structured: Structured | null, 
-/**
- * The version of the wire format, for Anthropic: `2026-10-21` when absent.
- */
-apiVersion: string | null, 
-/**
- * Further fields of the request's body, as they are.
- */
-extraBody: Record<string, unknown>, 
-/**
- * A header that carries the same random value on every try of one call, so that the server can
- * tell a retry from a new request.
- */
-idempotencyHeader: string | null, 
-/**
- * What tokens cost there.
- */
-price: Price | null, };
+export type Endpoint = {
+  /**
+   * The wire format.
+   */
+  provider: ProviderKind;
+  /**
+   * The address up to and without the path that the provider names, absolute. Of no meaning to
+   * the providers that are functions of the page.
+   */
+  baseUrl: string;
+  /**
+   * The model's name there.
+   */
+  model: string;
+  /**
+   * How long a streamed reply may take to begin with its headers, in milliseconds. Default: 10000.
+   */
+  connectMs: number;
+  /**
+   * How long the body may take to begin, and to go on, in milliseconds. Default: 30000.
+   */
+  firstByteMs: number;
+  /**
+   * How long one try may take altogether, in milliseconds; not counting the time in which the
+   * reader of a stream does not read. Default: 30000.
+   */
+  timeoutMs: number;
+  /**
+   * The longest input that is sent, in bytes. Default: 100000.
+   */
+  maxInputBytes: number;
+  /**
+   * The most tokens of a reply. Default: nothing is said to the server, unless it insists.
+   */
+  maxTokens: number | null;
+  /**
+   * The field that carries it, for OpenAI-compatible servers that want `"max_tokens"`.
+   */
+  maxTokensField: string | null;
+  /**
+   * The sampling temperature. Default: nothing is said to the server.
+   */
+  temperature: number | null;
+  /**
+   * How the reply is bound to the task's schema. Default: the provider's best.
+   */
+  structured: Structured | null;
+  /**
+   * The version of Anthropic's API. Default: `"2026-10-21"`.
+   */
+  apiVersion: string | null;
+  /**
+   * Further fields of the request's body, as they are, for example `{ reasoning_effort: "low" }`.
+   */
+  extraBody: Record<string, unknown>;
+  /**
+   * A header that carries the same random value on every try of one call, so that the server can
+   * tell a retry from a new request.
+   */
+  idempotencyHeader: string | null;
+  /**
+   * What tokens cost there.
+   */
+  price: Price | null;
+};
 
 /**
  * How failures of the remote are met.
  */
-export type Policy = { 
-/**
- * How often a request that may succeed later is sent again to the same endpoint.
- */
-maxRetries: number, 
-/**
- * How long asking may take altogether, over all tries and endpoints, in milliseconds. Does not
- * count for streamed text, whose reader may take its time.
- */
-deadlineMs: number, 
-/**
- * After how many milliseconds without an answer the next endpoint is asked, too, and the first answer
- * counts; never when absent. Both may be billed. Not for streamed text.
- */
-hedgeAfterMs: number | null, 
-/**
- * After how many failures in a row an endpoint is left alone for a while.
- */
-breakerFailures: number, 
-/**
- * For how long, in milliseconds; then one call tries it.
- */
-breakerOpenMs: number, };
+export type Policy = {
+  /**
+   * How often a request that may succeed later is sent again to the same endpoint.
+   */
+  maxRetries: number;
+  /**
+   * How long asking may take altogether, over all tries and endpoints, in milliseconds. Does not
+   * count for streamed text, whose reader may take its time.
+   */
+  deadlineMs: number;
+  /**
+   * After how many milliseconds without an answer the next endpoint is asked, too, and the first answer
+   * counts; never when absent. Both may be billed. Not for streamed text.
+   */
+  hedgeAfterMs: number | null;
+  /**
+   * After how many failures in a row an endpoint is left alone for a while.
+   */
+  breakerFailures: number;
+  /**
+   * For how long, in milliseconds; then one call tries it.
+   */
+  breakerOpenMs: number;
+};
 
 /**
  * What may be spent. What is absent is not limited.
  */
-export type Budget = { 
-/**
- * Requests a minute.
- */
-requestsPerMinute: number | null, 
-/**
- * Requests a day (UTC).
- */
-requestsPerDay: number | null, 
-/**
- * Tokens a minute, of requests and replies together.
- */
-tokensPerMinute: number | null, 
-/**
- * Tokens a day (UTC).
- */
-tokensPerDay: number | null, 
-/**
- * US dollars a day (UTC), by the endpoints' prices.
- */
-costPerDay: number | null, 
-/**
- * Requests under way at the same time. A call waits for its turn.
- */
-concurrency: number | null, };
+export type Budget = {
+  /**
+   * Requests a minute.
+   */
+  requestsPerMinute: number | null;
+  /**
+   * Requests a day (UTC).
+   */
+  requestsPerDay: number | null;
+  /**
+   * Tokens a minute, of requests and replies together.
+   */
+  tokensPerMinute: number | null;
+  /**
+   * Tokens a day (UTC).
+   */
+  tokensPerDay: number | null;
+  /**
+   * US dollars a day (UTC), by the endpoints' prices.
+   */
+  costPerDay: number | null;
+  /**
+   * Requests under way at the same time. A call waits for its turn.
+   */
+  concurrency: number | null;
+};
 
 /**
  * A sum of requests.
  */
-export type Spent = { 
-/**
- * Requests that were sent, retries included.
- */
-requests: number, 
-/**
- * Tokens of requests. Where a server did not say, they are estimated.
- */
-inputTokens: number, 
-/**
- * Tokens of replies, likewise.
- */
-outputTokens: number, 
-/**
- * US dollars, by the endpoints' prices.
- */
-costUsd: number, };
+export type Spent = {
+  /**
+   * Requests that were sent, retries included.
+   */
+  requests: number;
+  /**
+   * Tokens of requests. Where a server did not say, they are estimated.
+   */
+  inputTokens: number;
+  /**
+   * Tokens of replies, likewise.
+   */
+  outputTokens: number;
+  /**
+   * US dollars, by the endpoints' prices.
+   */
+  costUsd: number;
+};
 
 /**
  * What was spent, and what answers without a remote saved.
  */
-export type UsageReport = { 
-/**
- * Today (UTC).
- */
-today: Spent, 
-/**
- * Since the book was begun.
- */
-total: Spent, 
-/**
- * What remote answers would have cost, estimated from the inputs' lengths, where a local or kept answer was given
- * instead.
- */
-saved: Spent, 
-/**
- * Requests under way, in all tabs.
- */
-inFlight: number, };
+export type UsageReport = {
+  /**
+   * Today (UTC).
+   */
+  today: Spent;
+  /**
+   * Since the book was begun.
+   */
+  total: Spent;
+  /**
+   * What remote answers would have cost, estimated from the inputs' lengths, where a local or kept answer was given
+   * instead.
+   */
+  saved: Spent;
+  /**
+   * Requests under way, in all tabs.
+   */
+  inFlight: number;
+};
 
 /**
  * How answers of remotes are kept.
  */
-export type AnswerCache = { 
-/**
- * The most answers that are kept; none at 0.
- */
-entries: number, 
-/**
- * The most bytes that they may have.
- */
-bytes: number, 
-/**
- * Whether they are kept in the browser beyond this visit.
- */
-persist: boolean, 
-/**
- * For how many days an answer is kept, 1 to 365.
- */
-days: number, };
+export type AnswerCache = {
+  /**
+   * The most answers that are kept; none at 0.
+   */
+  entries: number;
+  /**
+   * The most bytes that they may have.
+   */
+  bytes: number;
+  /**
+   * Whether they are kept in the browser beyond this visit.
+   */
+  persist: boolean;
+  /**
+   * For how many days an answer is kept, 1 to 365.
+   */
+  days: number;
+};
 
 /**
  * A kind of personal data.
@@ -753,23 +778,24 @@ export type PersonalData = "email" | "iban" | "card" | "ip" | "phone" | "name";
 /**
  * What is taken out.
  */
-export type RedactOptions = { 
-/**
- * The kinds; all when absent.
- */
-kinds: Array<PersonalData>, 
-/**
- * Where the texts' national telephone numbers are from, as ISO 3166-1 country codes such as `DE`. Everywhere's are
- * found if they are written as telephone numbers (with a trunk prefix, in groups, behind a word such as "tel"); of
- * these regions, those that are not, too, and more of what only looks like them.
- */
-regions: Array<string>, 
-/**
- * Further regular expressions (of Rust's `regex-lite`), by the name that their placeholders get. A
- * match of up to 256 bytes is found; of a text of more than 100 kB that is full of matches, one of up to 16.
- * `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
- */
-patterns: { [key in string]: string }, };
+export type RedactOptions = {
+  /**
+   * The kinds; all when absent.
+   */
+  kinds: Array<PersonalData>;
+  /**
+   * Where the texts' national telephone numbers are from, as ISO 3166-1 country codes such as `DE`. Everywhere's are
+   * found if they are written as telephone numbers (with a trunk prefix, in groups, behind a word such as "tel"); of
+   * these regions, those that are not, too, and more of what only looks like them.
+   */
+  regions: Array<string>;
+  /**
+   * Further regular expressions (of Rust's `regex-lite`), by the name that their placeholders get. A
+   * match of up to 256 bytes is found; in a text with more than 2,500 matches, behind those perhaps one of up to 16 only.
+   * `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
+   */
+  patterns: { [key in string]: string };
+};
 
 /**
  * What may leave the device for a task.
@@ -779,19 +805,20 @@ export type Egress = "never" | "ask" | "redacted" | "allow";
 /**
  * What left the device.
  */
-export type EgressReport = { 
-/**
- * How many requests were sent since the instance was made.
- */
-requests: number, 
-/**
- * How many bytes their bodies had.
- */
-bytes: number, 
-/**
- * The latest of them, oldest first.
- */
-sent: Array<Sent>, };
+export type EgressReport = {
+  /**
+   * How many requests were sent since the instance was made.
+   */
+  requests: number;
+  /**
+   * How many bytes their bodies had.
+   */
+  bytes: number;
+  /**
+   * The latest of them, oldest first.
+   */
+  sent: Array<Sent>;
+};
 
 /**
  * Who said something.
@@ -801,124 +828,129 @@ export type Role = "user" | "assistant";
 /**
  * One turn of what is about to leave the device.
  */
-export type Message = { 
-/**
- * Who said it.
- */
-role: Role, 
-/**
- * What.
- */
-content: string, };
+export type Message = {
+  /**
+   * Who said it.
+   */
+  role: Role;
+  /**
+   * What.
+   */
+  content: string;
+};
 
 /**
  * What is about to leave the device, as the page's hooks see it: all of it, after redaction. The wire format and
  * the model's name come on top.
  */
-export type ConsentRequest = { 
-/**
- * The task.
- */
-task: string, 
-/**
- * The addresses it may go to, in the order in which they are tried.
- */
-endpoints: Array<string>, 
-/**
- * What to do, in one sentence.
- */
-instruction: string, 
-/**
- * The rules that are sent beside the messages; a choice's are made of the instruction and the labels.
- */
-system: string, 
-/**
- * Every turn, oldest first; the input, or the text that it was put into, is the last.
- */
-messages: Array<Message>, 
-/**
- * The labels, where one is to be chosen.
- */
-labels: Array<Label> | null, 
-/**
- * The content of the last message.
- */
-text: string, 
-/**
- * The endpoints' own further fields, by address, where they have any.
- */
-extraBody: Record<string, Record<string, unknown>>, 
-/**
- * How many values of each kind were replaced by placeholders.
- */
-redactions: { [key in string]: number }, 
-/**
- * Whether the task's egress setting wants the page to ask its user.
- */
-ask: boolean, };
+export type ConsentRequest = {
+  /**
+   * The task.
+   */
+  task: string;
+  /**
+   * The addresses it may go to, in the order in which they are tried.
+   */
+  endpoints: Array<string>;
+  /**
+   * What to do, in one sentence.
+   */
+  instruction: string;
+  /**
+   * The rules that are sent beside the messages; a choice's are made of the instruction and the labels.
+   */
+  system: string;
+  /**
+   * Every turn, oldest first; the input, or the text that it was put into, is the last.
+   */
+  messages: Array<Message>;
+  /**
+   * The labels, where one is to be chosen.
+   */
+  labels: Array<Label> | null;
+  /**
+   * The content of the last message.
+   */
+  text: string;
+  /**
+   * The endpoints' own further fields, by address, where they have any.
+   */
+  extraBody: Record<string, Record<string, unknown>>;
+  /**
+   * How many values of each kind were replaced by placeholders.
+   */
+  redactions: { [key in string]: number };
+  /**
+   * Whether the task's egress setting wants the page to ask its user.
+   */
+  ask: boolean;
+};
 
 /**
  * How examples are made of remotes' answers, and used.
  */
-export type LearnOptions = { 
-/**
- * The most examples of a task, 100 to 5000. The oldest go first.
- */
-examples: number, 
-/**
- * The share of answers by example that is checked with the remote, 0 to 1.
- */
-audit: number, 
-/**
- * The default limit on the disagreement rate with the remote, for tasks and calls that state no risk.
- */
-risk: number, 
-/**
- * Whether inputs are kept with their examples, for `exportExamples`. Without, only their vectors are.
- */
-keepInputs: boolean, };
+export type LearnOptions = {
+  /**
+   * The most examples of a task, 100 to 5000. The oldest go first.
+   */
+  examples: number;
+  /**
+   * The share of answers by example that is checked with the remote, 0 to 1.
+   */
+  audit: number;
+  /**
+   * The default limit on the disagreement rate with the remote, for tasks and calls that state no risk.
+   */
+  risk: number;
+  /**
+   * Whether inputs are kept with their examples, for `exportExamples`. Without, only their vectors are.
+   */
+  keepInputs: boolean;
+};
 
 /**
  * A task's examples, as the page sees them.
  */
-export type LearnedTask = { 
-/**
- * The task.
- */
-task: string, 
-/**
- * How many examples are kept.
- */
-examples: number, 
-/**
- * How many have come since the beginning.
- */
-total: number, 
-/**
- * Whether too many of the checked answers were wrong. They then answer nothing until they are forgotten.
- */
-distrusted: boolean, };
+export type LearnedTask = {
+  /**
+   * The task.
+   */
+  task: string;
+  /**
+   * How many examples are kept.
+   */
+  examples: number;
+  /**
+   * How many have come since the beginning.
+   */
+  total: number;
+  /**
+   * Whether too many of the checked answers were wrong. They then answer nothing until they are forgotten.
+   */
+  distrusted: boolean;
+};
 
 /**
  * An example, as the page may take it away: a labelled row.
  */
-export type LearnedExample = { 
-/**
- * The task.
- */
-task: string, 
-/**
- * The input; `null` where inputs are not kept, or it was longer than 16 KiB.
- */
-input: string | null, 
-/**
- * The label that the remote gave.
- */
-label: string, 
-/**
- * When, in milliseconds since 1970.
- */
-at: number, };
+export type LearnedExample = {
+  /**
+   * The task.
+   */
+  task: string;
+  /**
+   * The input; `null` where inputs are not kept, or it was longer than 16 KiB.
+   */
+  input: string | null;
+  /**
+   * The label that the remote gave.
+   */
+  label: string;
+  /**
+   * When, in milliseconds since 1970.
+   */
+  at: number;
+};
 
 /**
  * The codes of errors that come from Rust.

@@ -5,9 +5,9 @@ import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { transfers } from "./input.js";
 import { Ledger } from "./ledger.js";
-import type { Delegated, RuntimeRunOptions, Sharing, WireInput, WireItem } from "./protocol.js";
+import type { Delegated, Sharing, WireInput, WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
-import type { Answer } from "./types.js";
+import type { RuntimeRunOptions } from "./wire.js";
 
 /** The most inputs that are dealt at once, so that an abort and a slow worker do not cost much. */
 const MOST = 32;
@@ -222,15 +222,9 @@ class BatchRun {
   #told(input: WireInput, item: WireItem | undefined): Delegated | undefined {
     const { all, counts } = this.#terms;
     if (!item?.ok || !(all || item.answer.reason === "confident")) return undefined;
-    const { guaranteed } = item.answer;
-    return { confidence: watched(item.answer), guaranteed, bytes: counts ? bytes(input) : 0 };
+    const { reason, guaranteed, attempts } = item.answer;
+    return { answer: { reason, guaranteed, attempts }, bytes: counts ? bytes(input) : 0 };
   }
-}
-
-/** The confidence that the monitors see of an answer given on this device, as in src/runtime/call.rs. */
-function watched({ reason, attempts: [first] }: Answer): number | undefined {
-  // A text of another language is none that calibration looked at.
-  return reason === "unsupported_language" || first?.on !== "local" ? undefined : (first.confidence ?? undefined);
 }
 
 /** The length of an input, in UTF-8 where it is a text. */

@@ -6,9 +6,10 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Setup } from "../src/connection.js";
 import { SmallFirstError, toWire } from "../src/errors.js";
 import { Ledger } from "../src/ledger.js";
-import type { EngineName, RuntimeOptions, FromWorker, Request, ToWorker } from "../src/protocol.js";
+import type { EngineName, FromWorker, Request, ToWorker } from "../src/protocol.js";
 import { Remotes } from "../src/remotes.js";
 import type { Answer } from "../src/types.js";
+import type { RuntimeOptions } from "../src/wire.js";
 
 /** The globals that a test has others for. */
 const stubbed = new WeakMap<TestContext, Set<string>>();

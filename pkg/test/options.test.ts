@@ -37,12 +37,12 @@ const BUNDLE = "https://site.example/models/";
 const REMOTE = { provider: "openai", baseUrl: "https://llm.example/v1", model: "m" };
 
 const KEYS =
-  "bundle, mode, risk, remote, policy, budget, privacy, answerCache, learn, manifestSha256, maxBundleBytes, cache, " +
+  "bundle, mode, risk, remote, learn, manifestSha256, maxBundleBytes, policy, budget, privacy, answerCache, cache, " +
   "storage, onProgress, onDrift, signal, worker, wasm, engine, preload, workers";
 const REMOTE_KEYS =
-  "provider, baseUrl, model, headers, apiKey, dangerouslyAllowBrowser, run, languages, connectMs, firstByteMs, " +
-  "timeoutMs, maxInputBytes, maxTokens, maxTokensField, temperature, structured, apiVersion, extraBody, " +
-  "idempotencyHeader, price";
+  "provider, baseUrl, model, connectMs, firstByteMs, timeoutMs, maxInputBytes, maxTokens, maxTokensField, " +
+  "temperature, structured, apiVersion, extraBody, idempotencyHeader, price, headers, apiKey, " +
+  "dangerouslyAllowBrowser, run, languages";
 const ONE_ENGINE =
   "wasm names the modules of one engine: say which by `engine`, or give the folder (ending in a slash) that has those of both";
 const A_NAME = 'storage must be a name of 1 to 64 characters out of a to z, 0 to 9 and "-", not';
@@ -159,8 +159,8 @@ for (const [what, [options, message]] of Object.entries(WRONG)) {
   });
 }
 
-const RUN_KEYS = "mode, risk, topK, signal, labels, instruction";
-const TEXT_KEYS = "mode, signal, instruction, variables, history";
+const RUN_KEYS = "mode, risk, topK, labels, instruction, signal";
+const TEXT_KEYS = "mode, instruction, variables, history, signal";
 
 const WRONG_CALLS: Record<string, [call: () => unknown, message: string]> = {
   "run refuses options that are null": [

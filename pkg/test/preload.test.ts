@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { Preload } from "../src/preload.js";
-import type { RuntimeOptions } from "../src/protocol.js";
+import type { RuntimeOptions } from "../src/wire.js";
 import type { Files } from "../src/store.js";
 import { isSettled, never, settle, stub } from "./fakes.js";
 
@@ -87,6 +88,22 @@ test("the files of tasks, and of those that tell their languages, are requested 
     "encoder.sfm",
     "spam-large.sfm",
   ]);
+});
+
+test("the files that are requested for a task are those that the engine says it needs", async (t) => {
+  const root = new URL("../../../../", import.meta.url);
+  const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, root), "utf8"));
+  const cases = read("tests/fixtures/task-files.json") as { manifest: unknown; files: Record<string, string[]> }[];
+  assert.equal(cases.length, 2);
+  for (const { manifest, files } of cases) {
+    const requested = site(t, typeof manifest === "string" ? read(manifest) : manifest);
+    for (const [task, needed] of Object.entries(files)) {
+      await preload([task]).take(`${BASE}none`);
+      const [first, ...rest] = paths(requested.splice(0));
+      assert.equal(first, "manifest.json");
+      assert.deepEqual(rest.sort(), needed, task);
+    }
+  }
 });
 
 test("a task that the bundle does not have needs no file", async (t) => {

@@ -215,16 +215,18 @@ test("what another worker answered is taken over, up to the first that is not", 
   const adopted: unknown[][] = [];
   const { ask } = await worker(t, {
     run: async (_task, input) => answer(String(input)),
-    adopt: async (...given) => adopted.push(given.slice(0, 4)) < 3,
+    adopt: async (...given) => adopted.push(given.slice(0, 3)) < 3,
   });
   await ask(START);
-  const elsewhere = (bytes: number): Delegated => ({ confidence: undefined, guaranteed: true, bytes });
+  const { reason, guaranteed, attempts } = answer("x");
+  const theirs = { reason, guaranteed, attempts };
+  const elsewhere = (bytes: number): Delegated => ({ answer: theirs, bytes });
   const inputs = [elsewhere(1), "a", elsewhere(2), elsewhere(3), "b"];
   assert.deepEqual(await ask({ ...BATCH, inputs }), [null, { ok: true, answer: answer("a") }, null]);
   assert.deepEqual(adopted, [
-    ["spam", undefined, true, 1],
-    ["spam", undefined, true, 2],
-    ["spam", undefined, true, 3],
+    ["spam", theirs, 1],
+    ["spam", theirs, 2],
+    ["spam", theirs, 3],
   ]);
 });
 

@@ -4,15 +4,8 @@ import { setImmediate as turn } from "node:timers/promises";
 import { Connection } from "../src/connection.js";
 import { SmallFirstError } from "../src/errors.js";
 import { WorkerPool } from "../src/worker-pool.js";
-import type {
-  Delegated,
-  RuntimeOptions,
-  RuntimeRunOptions,
-  Request,
-  Sharing,
-  WireInput,
-  WireItem,
-} from "../src/protocol.js";
+import type { Delegated, Request, Sharing, WireInput, WireItem } from "../src/protocol.js";
+import type { RuntimeOptions, RuntimeRunOptions } from "../src/wire.js";
 import type { Answer } from "../src/types.js";
 import { type FakeWorker, answer, never, settle, setup, until, workers } from "./fakes.js";
 
@@ -34,7 +27,7 @@ interface Behaviour {
 }
 
 function isElsewhere(input: Told): input is Delegated {
-  return typeof input === "object" && "confidence" in input;
+  return typeof input === "object" && "answer" in input;
 }
 
 /** A first worker and its helpers, which do as src/serve.ts does. */
@@ -300,28 +293,24 @@ async function toldOf(
   return elsewhere(made)[0]!;
 }
 
-test("monitors get the first tier's confidence of an answer, where calibration looked at such texts", async (t) => {
+test("the first worker is told all that its monitors go by", async (t) => {
   const { attempts } = answer("x");
   const later = { ...attempts[0]!, confidence: 0.99 };
-  const cases: [Partial<Answer>, number | undefined][] = [
-    [{}, 0.9],
-    [{ attempts: [...attempts, later] }, 0.9],
-    [{ attempts: [{ ...attempts[0]!, confidence: null }, later] }, undefined],
-    [{ attempts: [{ ...attempts[0]!, on: "remote" }] }, undefined],
-    [{ attempts: [] }, undefined],
-    [{ reason: "unsupported_language" }, undefined],
+  const cases: Partial<Answer>[] = [
+    {},
+    { attempts: [...attempts, later] },
+    { attempts: [{ ...attempts[0]!, confidence: null }, later] },
+    { attempts: [] },
+    { reason: "unsupported_language", guaranteed: false },
   ];
-  for (const [more, confidence] of cases) {
-    assert.deepEqual(
-      await toldOf(t, answer("x", more)),
-      { confidence, guaranteed: true, bytes: 0 },
-      JSON.stringify(more),
-    );
+  for (const more of cases) {
+    const { reason, guaranteed, attempts } = answer("x", more);
+    assert.deepEqual(await toldOf(t, answer("x", more)), { answer: { reason, guaranteed, attempts }, bytes: 0 });
   }
 });
 
 test("the first worker is told whether an answer is guaranteed", async (t) => {
-  assert.equal((await toldOf(t, answer("x", { guaranteed: false }))).guaranteed, false);
+  assert.equal((await toldOf(t, answer("x", { guaranteed: false }))).answer.guaranteed, false);
 });
 
 test("the first worker is told an input's length, where it counts what a remote would have cost", async (t) => {

@@ -1,13 +1,12 @@
 //! JavaScript values to ours and back.
 
-use js_sys::{Array, JsString, Object, Reflect, Uint8Array};
+use js_sys::{Array, JsString, Reflect, Uint8Array};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use wasm_bindgen::{JsCast, JsValue};
 
-use crate::error::option_fault::option_fault;
 use crate::error::{Code, Error, Result};
+use crate::runtime::options;
 
 /// The longest input that is copied into wasm memory at all, in bytes. Limits of tasks are lower;
 /// this one keeps a mistaken gigabyte from exhausting the memory before they are looked at.
@@ -19,47 +18,11 @@ pub(super) enum OwnedInput {
     Bytes(Vec<u8>),
 }
 
-/// Reads an options object. Unknown keys are refused, so that a typing mistake is not silently
-/// without effect.
-pub(super) fn options<T: DeserializeOwned>(
-    value: &JsValue,
-    what: &str,
-    keys: &[&str],
-) -> Result<T> {
-    let wrong = |why: String| Error::new(Code::InvalidOption, format!("{what}: {why}"));
-    let object = match value.dyn_ref::<Object>() {
-        Some(object) => object.clone(),
-        None if value.is_undefined() || value.is_null() => Object::new(),
-        None => return Err(wrong("must be an object".into())),
-    };
-    for key in Object::keys(&object).iter().filter_map(|k| k.as_string()) {
-        if !keys.contains(&key.as_str()) {
-            return Err(wrong(format!(
-                "there is no option \"{}\"; the options are {}",
-                crate::error::excerpt(&key, 40),
-                keys.join(", ")
-            )));
-        }
-    }
-    let object = JsValue::from(object);
-    serde_wasm_bindgen::from_value(object.clone()).map_err(|e| {
-        let given = serde_wasm_bindgen::from_value(object).unwrap_or_default();
-        let fault = |options: &Value| {
-            let options = to_js(options).ok()?;
-            let read = serde_wasm_bindgen::from_value::<T>(options);
-            read.err().map(|e| e.to_string())
-        };
-        wrong(option_fault("", &given, &fault).unwrap_or_else(|| e.to_string()))
-    })
-}
-
-/// Reads what [`options`] left as it was, of all options or those under a name.
-pub(super) fn inner<T: DeserializeOwned>(
-    under: &str,
-    value: Value,
-) -> std::result::Result<T, String> {
-    let read = |value: &Value| T::deserialize(value).map_err(|e| e.to_string());
-    read(&value).map_err(|e| option_fault(under, &value, &|part| read(part).err()).unwrap_or(e))
+/// Reads the options of `what`.
+pub(super) fn options<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T> {
+    let given = options::given(serde_wasm_bindgen::Deserializer::from(value));
+    let given = given.map_err(|e| Error::new(Code::InvalidOption, format!("{what}: {e}")))?;
+    options::read(what, given)
 }
 
 pub(super) fn input(value: &JsValue) -> Result<OwnedInput> {

@@ -1,9 +1,6 @@
 //! What JavaScript sees: one class, `Runtime`.
 
-use std::collections::BTreeMap;
-
 use js_sys::{Function, Reflect};
-use serde::Deserialize;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::AbortSignal;
@@ -11,88 +8,11 @@ use web_sys::AbortSignal;
 use super::convert::{self, OwnedInput};
 use super::host::{Hooks, Memory, PageHost};
 use super::source::WebSource;
-use crate::bundle::{Bundle, MAX_BUNDLE_BYTES};
+use crate::bundle::Bundle;
 use crate::error::{Code, Error, Result};
-use crate::neighbours::LearnOptions;
-use crate::remote::{RemoteOptions, Role, Turn};
-use crate::route::Mode;
-use crate::runtime::{Adopted, Call, Monitors, Runtime, TextCall};
-use crate::task::{Input, Label, risk};
-
-/// How many labels are listed when the caller does not say.
-const TOP: usize = 5;
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RuntimeOptions {
-    /// The manifest's absolute address.
-    bundle: String,
-    #[serde(default)]
-    mode: Mode,
-    #[serde(default, deserialize_with = "risk::optional")]
-    risk: Option<f64>,
-    /// Read by itself: serde_wasm_bindgen lets unknown keys of inner objects pass.
-    #[serde(default)]
-    remote: Option<serde_json::Value>,
-    /// The same.
-    #[serde(default)]
-    learn: Option<serde_json::Value>,
-    #[serde(default)]
-    manifest_sha256: Option<String>,
-    #[serde(default)]
-    max_bundle_bytes: Option<f64>,
-}
-
-const RUNTIME_KEYS: &[&str] = &[
-    "bundle",
-    "mode",
-    "risk",
-    "remote",
-    "learn",
-    "manifestSha256",
-    "maxBundleBytes",
-];
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct CallOptions {
-    #[serde(default)]
-    mode: Option<Mode>,
-    #[serde(default, deserialize_with = "risk::optional")]
-    risk: Option<f64>,
-    #[serde(default)]
-    top_k: Option<u32>,
-    #[serde(default)]
-    labels: Option<Vec<String>>,
-    #[serde(default)]
-    instruction: Option<String>,
-    #[serde(default)]
-    alarmed: Option<bool>,
-}
-
-const CALL_KEYS: &[&str] = &["mode", "risk", "topK", "labels", "instruction", "alarmed"];
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct TextOptions {
-    #[serde(default)]
-    mode: Option<Mode>,
-    #[serde(default)]
-    instruction: Option<String>,
-    #[serde(default)]
-    variables: BTreeMap<String, String>,
-    #[serde(default)]
-    history: Vec<Message>,
-}
-
-/// One thing that was said, as chat APIs write it.
-#[derive(Deserialize)]
-struct Message {
-    role: Role,
-    content: String,
-}
-
-const TEXT_KEYS: &[&str] = &["mode", "instruction", "variables", "history"];
+use crate::runtime::options::{GenerateOptions, RunOptions, RuntimeOptions};
+use crate::runtime::{Adopted, Monitors, Runtime};
+use crate::task::Input;
 
 /// A bundle, ready to be asked.
 #[wasm_bindgen(js_name = Runtime)]
@@ -122,7 +42,7 @@ impl WasmRuntime {
         options: JsValue,
         hooks: JsValue,
     ) -> std::result::Result<WasmRuntime, JsValue> {
-        WasmRuntime::open(&options, &hooks)
+        WasmRuntime::open(options, &hooks)
             .await
             .map_err(|e| convert::error_to_js(&e))
     }
@@ -151,7 +71,7 @@ impl WasmRuntime {
         options: JsValue,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        let answer = self.answer(&task, &input, &options, signal).await;
+        let answer = self.answer(&task, &input, options, signal).await;
         self.runtime.source().flush();
         answer.map_err(|e| convert::error_to_js(&e))
     }
@@ -169,7 +89,7 @@ impl WasmRuntime {
         signal: AbortSignal,
         deliver: Function,
     ) -> std::result::Result<JsValue, JsValue> {
-        let answer = self.text(&task, &input, &options, signal, deliver).await;
+        let answer = self.text(&task, &input, options, signal, deliver).await;
         self.runtime.source().flush();
         answer.map_err(|e| convert::error_to_js(&e))
     }
@@ -273,7 +193,7 @@ impl WasmRuntime {
         audited.map_err(|e| convert::error_to_js(&e))
     }
 
-    /// Takes in what an engine beside this one answered. False where the input is to be run here, as `Runtime::adopt`
+    /// Takes in what an engine beside this one answered (an `Answer`) to an input of so many bytes. False where the input is to be run here, as `Runtime::adopt`
     /// says.
     ///
     /// # Errors
@@ -281,19 +201,11 @@ impl WasmRuntime {
     pub async fn adopt(
         &self,
         task: String,
-        confidence: Option<f64>,
-        guaranteed: bool,
+        answer: JsValue,
         bytes: f64,
         signal: AbortSignal,
     ) -> std::result::Result<bool, JsValue> {
-        let adopted = Adopted {
-            confidence,
-            guaranteed,
-            bytes: bytes as usize,
-        };
-        let host = self.host(signal, None);
-        let stands = self.runtime.adopt(&task, adopted, &host);
-        let stands = stands.await;
+        let stands = self.take_over(&task, answer, bytes as usize, signal).await;
         self.tell_alarms();
         stands.map_err(|e| convert::error_to_js(&e))
     }
@@ -325,32 +237,9 @@ impl WasmRuntime {
 }
 
 impl WasmRuntime {
-    async fn open(options: &JsValue, hooks: &JsValue) -> Result<WasmRuntime> {
-        let options: RuntimeOptions = convert::options(options, "createSmallFirst", RUNTIME_KEYS)?;
-        let max_bytes = match options.max_bundle_bytes {
-            None => MAX_BUNDLE_BYTES,
-            Some(bytes) if bytes >= 1.0 => bytes as u64,
-            Some(_) => {
-                return Err(Error::new(
-                    Code::InvalidOption,
-                    "maxBundleBytes must be at least 1",
-                ));
-            }
-        };
-        let remote: RemoteOptions = match options.remote {
-            None => RemoteOptions::default(),
-            Some(remote) => {
-                // A page says `remote`, be it one or a list.
-                let several = remote["endpoints"].as_array().is_some_and(|e| e.len() > 1);
-                let first = if several { "endpoints" } else { "endpoints[0]" };
-                convert::inner("", remote)
-                    .map_err(|why| invalid(&why.replacen(first, "remote", 1)))?
-            }
-        };
-        let learn: Option<LearnOptions> = match options.learn {
-            None => None,
-            Some(learn) => convert::inner("learn", learn).map_err(|why| invalid(&why))?,
-        };
+    async fn open(options: JsValue, hooks: &JsValue) -> Result<WasmRuntime> {
+        let options: RuntimeOptions = convert::options(options, "createSmallFirst")?;
+        let max_bytes = options.max_bundle_bytes()?;
         let (bundle, source) = WebSource::open(
             &options.bundle,
             options.manifest_sha256.as_deref(),
@@ -364,9 +253,14 @@ impl WasmRuntime {
             without_onnx(&bundle)?;
         }
         Ok(WasmRuntime {
-            runtime: Runtime::new(bundle, source, options.mode, remote)?
-                .with_risk(options.risk)?
-                .with_learning(learn)?,
+            runtime: Runtime::new(
+                bundle,
+                source,
+                options.mode.unwrap_or_default(),
+                options.remote.unwrap_or_default(),
+            )?
+            .with_risk(options.risk)?
+            .with_learning(options.learn)?,
             hooks: Hooks {
                 headers: function(hooks, "headers"),
                 consent: function(hooks, "consent"),
@@ -383,28 +277,16 @@ impl WasmRuntime {
         &self,
         task: &str,
         input: &JsValue,
-        options: &JsValue,
+        options: JsValue,
         signal: AbortSignal,
     ) -> Result<JsValue> {
-        let options: CallOptions = convert::options(options, "run", CALL_KEYS)?;
+        let options: RunOptions = convert::options(options, "run")?;
         let input = convert::input(input)?;
-        let call = Call {
-            task,
-            input: match &input {
-                OwnedInput::Text(text) => Input::Text(text),
-                OwnedInput::Bytes(bytes) => Input::Bytes(bytes),
-            },
-            mode: options.mode,
-            risk: options.risk,
-            top: options.top_k.map_or(TOP, |k| k as usize),
-            labels: options.labels.map(|ids| {
-                ids.into_iter()
-                    .map(|id| Label { id, title: None })
-                    .collect()
-            }),
-            instruction: options.instruction,
-            alarmed: options.alarmed,
+        let input = match &input {
+            OwnedInput::Text(text) => Input::Text(text),
+            OwnedInput::Bytes(bytes) => Input::Bytes(bytes),
         };
+        let call = options.call(task, input);
         let host = self.host(signal, None);
         let answer = self.runtime.run(&call, &host).await;
         self.tell_alarms();
@@ -415,32 +297,34 @@ impl WasmRuntime {
         &self,
         task: &str,
         input: &JsValue,
-        options: &JsValue,
+        options: JsValue,
         signal: AbortSignal,
         deliver: Function,
     ) -> Result<JsValue> {
-        let options: TextOptions = convert::options(options, "generate", TEXT_KEYS)?;
+        let options: GenerateOptions = convert::options(options, "generate")?;
         let OwnedInput::Text(input) = convert::input(input)? else {
             return Err(Error::new(
                 Code::InputKind,
                 "generate reads text, it was given bytes",
             ));
         };
-        let turn = |message: Message| Turn {
-            role: message.role,
-            text: message.content,
-        };
-        let call = TextCall {
-            task,
-            input: &input,
-            mode: options.mode,
-            instruction: options.instruction,
-            variables: options.variables,
-            history: options.history.into_iter().map(turn).collect(),
-        };
+        let call = options.call(task, &input);
         let host = self.host(signal, Some(deliver));
         let answer = self.runtime.generate(&call, &host).await?;
         convert::to_js(&answer)
+    }
+
+    async fn take_over(
+        &self,
+        task: &str,
+        answer: JsValue,
+        bytes: usize,
+        signal: AbortSignal,
+    ) -> Result<bool> {
+        let answer: Adopted = serde_wasm_bindgen::from_value(answer)
+            .map_err(|e| Error::new(Code::Internal, format!("this is no answer: {e}")))?;
+        let host = self.host(signal, None);
+        self.runtime.adopt(task, &answer, bytes, &host).await
     }
 
     fn host(&self, signal: AbortSignal, deliver: Option<Function>) -> PageHost<'_> {
@@ -464,7 +348,7 @@ impl WasmRuntime {
 
     async fn load(&self, tasks: JsValue, signal: &AbortSignal) -> Result<()> {
         let tasks: Option<Vec<String>> = serde_wasm_bindgen::from_value(tasks)
-            .map_err(|_| Error::new(Code::InvalidOption, "prepare takes a list of task names"))?;
+            .map_err(|_| Error::new(Code::InvalidOption, "preload takes a list of task names"))?;
         let between = async || {
             if signal.aborted() {
                 return Err(Error::aborted());
@@ -475,10 +359,6 @@ impl WasmRuntime {
         self.runtime.source().settled().await;
         Ok(())
     }
-}
-
-fn invalid(why: &str) -> Error {
-    Error::new(Code::InvalidOption, format!("createSmallFirst: {why}"))
 }
 
 /// Refuses a bundle with ONNX models, before one of them is needed.

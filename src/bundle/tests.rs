@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -334,4 +336,39 @@ fn the_committed_json_schema_is_fresh() {
     let schema = schemars::schema_for!(Manifest);
     let fresh = serde_json::to_string_pretty(&schema).unwrap() + "\n";
     crate::fresh::check("src/bundle/manifest.schema.json", &fresh);
+}
+
+/// tests/fixtures/task-files.json says which files each task needs; the page's own rule is held against it, too.
+#[test]
+fn the_committed_files_of_tasks_are_fresh() {
+    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/manifest.json");
+    let models: Value = serde_json::from_slice(&std::fs::read(models).unwrap()).unwrap();
+    let cases = [
+        (json!("models/manifest.json"), models),
+        (sample(), sample()),
+    ];
+    let cases = cases.map(|(said, manifest)| {
+        let bundle = parse(&manifest).unwrap();
+        let tasks = bundle.manifest().tasks.iter();
+        let files = tasks.map(|(name, task)| (name.clone(), json!(bundle.files_of_task(task))));
+        json!({"manifest": said, "files": files.collect::<serde_json::Map<_, _>>()})
+    });
+    let [models, sample] = &cases;
+    assert_eq!(
+        models["files"]["summarise"],
+        json!(["static-text/encoder.sfm", "static-text/tokenizer.json"])
+    );
+    assert_eq!(
+        sample["files"]["spam"],
+        json!([
+            "lang/head.onnx",
+            "lang/ngrams.json",
+            "spam/head.onnx",
+            "spam/ood.onnx",
+            "t/encoder.onnx",
+            "t/tokenizer.json"
+        ])
+    );
+    let fresh = serde_json::to_string_pretty(&cases).unwrap() + "\n";
+    crate::fresh::check("tests/fixtures/task-files.json", &fresh);
 }

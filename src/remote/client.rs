@@ -18,17 +18,23 @@ use crate::task::{InputKind, Sent};
 
 /// Which remotes there are and how they are asked.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RuntimeRemote"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct RemoteOptions {
     /// The endpoints, in the order in which they are tried.
+    #[cfg_attr(test, ts(type = "RuntimeEndpoint[]"))]
     pub endpoints: Vec<Endpoint>,
     /// How failures are met.
+    #[cfg_attr(test, ts(type = "Partial<Policy>"))]
     pub policy: Policy,
     /// What may be spent.
+    #[cfg_attr(test, ts(type = "Partial<Budget>"))]
     pub budget: Budget,
     /// What may leave the device.
+    #[cfg_attr(test, ts(type = "Partial<RuntimePrivacy>"))]
     pub privacy: Privacy,
     /// How answers are kept.
+    #[cfg_attr(test, ts(type = "Partial<AnswerCache>"))]
     pub answer_cache: AnswerCache,
 }
 

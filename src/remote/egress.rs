@@ -36,17 +36,20 @@ pub enum Egress {
 
 /// What may leave the device, and how it is changed before.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RuntimePrivacy"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Privacy {
-    /// For tasks that are not named in `tasks`.
+    /// For tasks that `tasks` does not name. Default: `"allow"`.
     pub egress: Egress,
-    /// For single tasks, of the bundle or named in `own_tasks`.
+    /// For single tasks: `never`, `ask` (the page's `beforeRemote` must say yes), `redacted`, `allow`. A name that is neither
+    /// the bundle's nor in `ownTasks` is refused: a misspelt one would leave the task that was meant without its rule.
+    #[cfg_attr(test, ts(type = "Record<string, Egress>"))]
     pub tasks: BTreeMap<String, Egress>,
-    /// The names of tasks that the bundle does not have and that calls describe themselves.
+    /// The names of tasks that the bundle does not have: those that calls describe with `labels` or an `instruction`.
     pub own_tasks: Vec<String>,
     /// What is taken out of texts. With it, all texts are redacted; without it, those of tasks whose egress is
     /// `redacted`, and then of every kind.
+    #[cfg_attr(test, ts(type = "Partial<RedactOptions> | null"))]
     pub redact: Option<RedactOptions>,
     /// Whether the page has a function that is asked before anything leaves.
     pub before_remote: bool,

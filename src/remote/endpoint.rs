@@ -89,35 +89,35 @@ pub struct Endpoint {
     /// The model's name there.
     #[serde(default)]
     pub model: String,
-    /// How long a streamed reply may take to begin with its headers, in milliseconds.
+    /// How long a streamed reply may take to begin with its headers, in milliseconds. Default: 10000.
     #[serde(default = "default_connect_ms")]
     pub connect_ms: u32,
-    /// How long the body may take to begin, and to go on, in milliseconds.
+    /// How long the body may take to begin, and to go on, in milliseconds. Default: 30000.
     #[serde(default = "default_timeout_ms")]
     pub first_byte_ms: u32,
     /// How long one try may take altogether, in milliseconds; not counting the time in which the
-    /// reader of a stream does not read.
+    /// reader of a stream does not read. Default: 30000.
     #[serde(default = "default_timeout_ms")]
     pub timeout_ms: u32,
-    /// The longest input that is sent, in bytes.
+    /// The longest input that is sent, in bytes. Default: 100000.
     #[serde(default = "default_max_input_bytes")]
     pub max_input_bytes: u32,
-    /// The most tokens of a reply; nothing is said to the server when absent, unless it insists.
+    /// The most tokens of a reply. Default: nothing is said to the server, unless it insists.
     #[serde(default)]
     pub max_tokens: Option<u32>,
-    /// The field that carries it, where servers differ (`max_completion_tokens` or `max_tokens`).
+    /// The field that carries it, for OpenAI-compatible servers that want `"max_tokens"`.
     #[serde(default)]
     pub max_tokens_field: Option<String>,
-    /// The sampling temperature; nothing is said when absent.
+    /// The sampling temperature. Default: nothing is said to the server.
     #[serde(default)]
     pub temperature: Option<f64>,
-    /// How a reply is bound to the schema; the provider's best when absent.
+    /// How the reply is bound to the task's schema. Default: the provider's best.
     #[serde(default)]
     pub structured: Option<Structured>,
-    /// The version of the wire format, for Anthropic: `2026-10-21` when absent.
+    /// The version of Anthropic's API. Default: `"2026-10-21"`.
     #[serde(default)]
     pub api_version: Option<String>,
-    /// Further fields of the request's body, as they are.
+    /// Further fields of the request's body, as they are, for example `{ reasoning_effort: "low" }`.
     #[serde(default)]
     #[cfg_attr(test, ts(type = "Record<string, unknown>"))]
     pub extra_body: Map<String, Value>,

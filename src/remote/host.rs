@@ -96,7 +96,8 @@ pub struct ConsentRequest {
 
 /// What the page says to it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Consent {
     /// Whether it may leave.
     pub allow: bool,

@@ -9,7 +9,7 @@ mod gemini;
 mod json;
 mod ollama;
 mod openai;
-mod page;
+pub(super) mod page;
 pub mod reading;
 mod responses;
 mod sagemaker;

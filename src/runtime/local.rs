@@ -1,6 +1,7 @@
 //! The local tiers of a call: run one after the other, and an answer made of the one that is confident enough.
 
 use super::limits::reason_of;
+use super::monitors;
 use super::path::Path;
 use crate::bundle::{Source, TaskEntry};
 use crate::error::{Code, Error, Result};
@@ -60,8 +61,8 @@ impl<S: Source, H: Host> Path<'_, S, H> {
                 Ok(local) => {
                     attempt.confidence = Some(local.confidence);
                     attempt.threshold = local.threshold;
-                    if at == 0 && self.watched {
-                        self.watch(local.confidence);
+                    if at == 0 {
+                        self.watch(&attempt);
                     }
                     match local.verdict() {
                         Verdict::Trust => {
@@ -134,9 +135,11 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         })
     }
 
-    /// Shows the input monitor the first tier's confidence.
-    fn watch(&self, confidence: f64) {
-        if let Some(reference) = self.task.and_then(TaskEntry::reference) {
+    /// Shows the input monitor what the first tier gave.
+    fn watch(&self, first: &Attempt) {
+        let confidence = monitors::watched(!self.watched, Some(first));
+        let reference = self.task.and_then(TaskEntry::reference);
+        if let (Some(confidence), Some(reference)) = (confidence, reference) {
             let uniform = self.host.uniform();
             self.runtime
                 .watch

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::attempt::{Attempt, RanOn};
 use crate::bundle::Reference;
 use crate::monitor::{Drift, ErrorMonitor, InputMonitor, MonitorKind};
 
@@ -44,6 +45,13 @@ struct TaskMonitors {
     errors: Vec<ErrorMonitor>,
     /// Of answers by example, held against the remote's.
     examples: Vec<ErrorMonitor>,
+}
+
+/// The confidence that the input monitor sees of an input: the first local tier's. None where calibration looked at no such
+/// input, because its language is none of the task's (`foreign`), or where the tier gave no answer.
+pub(super) fn watched(foreign: bool, first: Option<&Attempt>) -> Option<f64> {
+    let first = first.filter(|first| !foreign && first.on == RanOn::Local);
+    first.and_then(|first| first.confidence)
 }
 
 impl RuntimeMonitors {
@@ -204,6 +212,25 @@ fn status<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::attempt::Outcome;
+
+    #[test]
+    fn the_input_monitor_sees_the_first_tiers_confidence() {
+        let attempt = |on, confidence| Attempt {
+            confidence,
+            ..Attempt::new(on, "a", Outcome::Escalated, 1.0)
+        };
+        for (foreign, on, confidence, seen) in [
+            (false, RanOn::Local, Some(0.9), Some(0.9)),
+            (true, RanOn::Local, Some(0.9), None),
+            (false, RanOn::Local, None, None),
+            (false, RanOn::Remote, Some(0.9), None),
+            (false, RanOn::Builtin, Some(0.9), None),
+        ] {
+            assert_eq!(watched(foreign, Some(&attempt(on, confidence))), seen);
+        }
+        assert_eq!(watched(false, None), None);
+    }
 
     fn reference() -> Reference {
         Reference {

@@ -769,11 +769,11 @@ fn monitors_see_what_calibration_saw_and_end_the_guarantee() {
 fn adopt(runtime: &Runtime<Folder>, answer: &Answer, bytes: usize) -> bool {
     let remote = Remote::failing();
     let adopted = Adopted {
-        confidence: answer.attempts[0].confidence,
+        reason: answer.reason,
         guaranteed: answer.guaranteed,
-        bytes,
+        attempts: answer.attempts.clone(),
     };
-    let adopting = runtime.adopt("mood", adopted, &remote.0);
+    let adopting = runtime.adopt("mood", &adopted, bytes, &remote.0);
     remote.0.block_on(adopting).unwrap()
 }
 
@@ -803,17 +803,18 @@ fn an_answer_from_elsewhere_counts_as_one_given_here() {
 
     // Where calibration looked at nothing, there is nothing to watch.
     let adopting = guaranteed(Mode::OnlyLocal).runtime();
-    let nothing = Adopted {
-        confidence: None,
+    let answer = ask(&other, SURE, None).unwrap();
+    let foreign = Adopted {
+        reason: Reason::UnsupportedLanguage,
         guaranteed: false,
-        bytes: 9,
+        attempts: answer.attempts,
     };
-    let foreign = adopting.adopt("mood", nothing, &world);
-    assert!(world.block_on(foreign).unwrap());
-    assert!(adopting.drift("mood").unwrap().is_empty());
-    let unknown = adopting.adopt("nope", nothing, &world);
+    let unknown = adopting.adopt("nope", &foreign, 9, &world);
     let error = world.block_on(unknown).unwrap_err();
     assert_eq!(error.code(), Code::UnknownTask);
+    let foreign = adopting.adopt("mood", &foreign, 9, &world);
+    assert!(world.block_on(foreign).unwrap());
+    assert!(adopting.drift("mood").unwrap().is_empty());
 }
 
 #[test]

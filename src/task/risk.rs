@@ -36,7 +36,6 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
 }
 
 /// Reads an option `risk` that may be absent.
-#[cfg(any(test, target_arch = "wasm32"))]
 pub(crate) fn optional<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> std::result::Result<Option<f64>, D::Error> {

@@ -15,8 +15,9 @@ import type {
   TextOutput,
   UsageReport,
 } from "../types.js";
-import type { Consent, RuntimeOptions, RuntimeRunOptions, RuntimeTextOptions, Monitors } from "../protocol.js";
+import type { Monitors } from "../protocol.js";
 import type { Files } from "../store.js";
+import type { Adopted, Consent, RuntimeOptions, RuntimeRunOptions, RuntimeTextOptions } from "../wire.js";
 
 /** What the engine may ask of its surroundings. */
 export interface RuntimeHooks {
@@ -53,13 +54,7 @@ export class Runtime {
   learned(signal: AbortSignal): Promise<LearnedTask[]>;
   examples(task: string | undefined, signal: AbortSignal): Promise<LearnedExample[]>;
   forgetExamples(task: string | undefined, signal: AbortSignal): Promise<void>;
-  adopt(
-    task: string,
-    confidence: number | undefined,
-    guaranteed: boolean,
-    bytes: number,
-    signal: AbortSignal,
-  ): Promise<boolean>;
+  adopt(task: string, answer: Adopted, bytes: number, signal: AbortSignal): Promise<boolean>;
   alarmed(task: string): boolean;
   changes(): Monitors[];
   resume(monitors: Monitors[]): void;

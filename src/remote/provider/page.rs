@@ -1,8 +1,8 @@
 //! Functions of the page: the browser's own language model, or whatever the caller wrote. The "wire" is ours: one
 //! JSON object there, and back one object a line, `{"delta": "…"}` any number of times and then `{"reply": {…}}`.
 
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::finish::Finish;
 use super::format::{Completion, Framing, Provider, Wire, object};
@@ -11,51 +11,86 @@ use crate::error::Error;
 use crate::remote::egress::Prompt;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
+use crate::task::Label;
 
 /// What the page's functions are given and give.
 pub struct Page;
 
-#[derive(Deserialize)]
-struct Line {
-    delta: Option<String>,
-    reply: Option<Reply>,
+/// What a function that stands for a remote is asked.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub(crate) struct PageRequest<'a> {
+    /// The task.
+    task: &'a str,
+    /// What to do, in one sentence.
+    instruction: &'a str,
+    /// The message with the input, redacted where that is wanted; of a file, a description.
+    input: &'a str,
+    /// The rules, as a prompt for a language model.
+    system: &'a str,
+    /// What is said to it, oldest first. Behind the input there may be a reply that was no answer, and what was wrong with it.
+    #[cfg_attr(test, ts(type = "Message[]"))]
+    messages: Vec<Value>,
+    /// The labels to choose from; `null` where text is wanted.
+    labels: Option<&'a [Label]>,
+    /// The JSON schema of the reply; `null` where text is wanted.
+    #[cfg_attr(test, ts(type = "object | null"))]
+    schema: Option<Value>,
+    /// Whether the text is wanted piece by piece.
+    stream: bool,
+    /// The model's name, as the options say it; empty where they do not.
+    model: &'a str,
 }
 
 #[derive(Deserialize)]
+struct Line {
+    delta: Option<String>,
+    reply: Option<PageReply>,
+}
+
+/// What it may answer: a label, or text (for a choice, JSON as the schema says).
+#[derive(Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(rename = "RemoteReply", optional_fields))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Reply {
-    /// Text, or the JSON as text.
-    #[serde(default)]
-    text: Option<String>,
-    #[serde(default)]
+pub(crate) struct PageReply {
+    /// One of the labels.
     label: Option<String>,
-    #[serde(default)]
+    /// Text, or the JSON as text.
+    text: Option<String>,
+    /// A probability that it is right, 0 to 1.
     confidence: Option<f64>,
-    #[serde(default)]
+    /// Its words, where it refuses.
     refusal: Option<String>,
-    #[serde(default)]
+    /// The tokens of the request.
+    #[cfg_attr(test, ts(optional, type = "number"))]
     input_tokens: Option<u64>,
-    #[serde(default)]
+    /// The tokens of the reply.
+    #[cfg_attr(test, ts(optional, type = "number"))]
     output_tokens: Option<u64>,
 }
 
 impl Provider for Page {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
-        let input = prompt.turns().first().map(|turn| &turn.text);
+        // Before a text's input stands what was said earlier, behind a choice's what is to be repaired.
+        let input = match prompt.labels() {
+            Some(_) => prompt.turns().first(),
+            None => prompt.turns().last(),
+        };
+        let request = PageRequest {
+            task: prompt.task(),
+            instruction: prompt.instruction(),
+            input: input.map_or("", |turn| &turn.text),
+            system: prompt.system(),
+            messages: prompt.messages(),
+            labels: prompt.labels(),
+            schema: prompt.schema(),
+            stream: prompt.stream(),
+            model: &endpoint.model,
+        };
         Ok(Wire {
             url: String::new(),
             headers: Vec::new(),
-            body: object(json!({
-                "task": prompt.task(),
-                "instruction": prompt.instruction(),
-                "input": input,
-                "system": prompt.system(),
-                "messages": prompt.messages(),
-                "labels": prompt.labels(),
-                "schema": prompt.schema(),
-                "stream": prompt.stream(),
-                "model": endpoint.model,
-            })),
+            body: object(json!(request)),
         })
     }
 

@@ -1,0 +1,294 @@
+//! The options that a page gives: what the runtime reads of them, strictly, and what it makes of them. Their TypeScript types
+//! and lists of names are generated from these types.
+
+mod given;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::generate::TextCall;
+use super::path::Call;
+use crate::bundle::MAX_BUNDLE_BYTES;
+use crate::error::option_fault::option_fault;
+use crate::error::{Code, Error, Result};
+use crate::neighbours::LearnOptions;
+use crate::remote::{Message, RemoteOptions, Turn};
+use crate::route::Mode;
+use crate::task::{Input, Label, risk};
+
+pub use given::given;
+
+/// What a runtime is made with. All but the bundle may be left out.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS), ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuntimeOptions {
+    /// The manifest's absolute address.
+    pub bundle: String,
+    /// Who may answer, and who is asked first. Default: `"prefer-local"`.
+    pub mode: Option<Mode>,
+    /// The error rate allowed among locally given answers, above 0 and below 1, for example 0.05. Default: each task's
+    /// own. A task without a certificate for it escalates.
+    #[serde(default, deserialize_with = "risk::optional")]
+    pub risk: Option<f64>,
+    /// The remotes.
+    #[cfg_attr(test, ts(optional, type = "Partial<RuntimeRemote>"))]
+    pub remote: Option<RemoteOptions>,
+    /// How examples are made of what remotes answer. Default: none are.
+    #[cfg_attr(test, ts(optional, type = "Partial<LearnOptions>"))]
+    pub learn: Option<LearnOptions>,
+    /// The manifest's SHA-256 (hex). With it, nothing but this very bundle is accepted (`hash_mismatch`).
+    pub manifest_sha256: Option<String>,
+    /// The most bytes the bundle may have. Default: 256 MiB.
+    pub max_bundle_bytes: Option<f64>,
+}
+
+impl RuntimeOptions {
+    /// The most bytes that the bundle may have.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`].
+    pub fn max_bundle_bytes(&self) -> Result<u64> {
+        match self.max_bundle_bytes {
+            None => Ok(MAX_BUNDLE_BYTES),
+            Some(bytes) if bytes >= 1.0 => Ok(bytes as u64),
+            Some(_) => Err(Error::new(
+                Code::InvalidOption,
+                "maxBundleBytes must be at least 1",
+            )),
+        }
+    }
+}
+
+/// How a label is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, ts(rename = "RuntimeRunOptions", optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RunOptions {
+    /// Overrides the instance's mode for this call.
+    pub mode: Option<Mode>,
+    /// Overrides the instance's risk for this call.
+    #[serde(default, deserialize_with = "risk::optional")]
+    pub risk: Option<f64>,
+    /// How many labels `output.scores` lists. Default: 5.
+    pub top_k: Option<u32>,
+    /// For a task the bundle does not have: the labels the remote may choose from.
+    pub labels: Option<Vec<String>>,
+    /// For a task the bundle does not have: what the remote is to decide, in one sentence.
+    pub instruction: Option<String>,
+    /// Whether the task's monitors, which another worker keeps, are alarmed.
+    pub alarmed: Option<bool>,
+}
+
+impl RunOptions {
+    /// The call that is made so.
+    pub fn call<'a>(self, task: &'a str, input: Input<'a>) -> Call<'a> {
+        let label = |id| Label { id, title: None };
+        let plain = Call::new(task, input);
+        Call {
+            mode: self.mode,
+            risk: self.risk,
+            top: self.top_k.map_or(plain.top, |k| k as usize),
+            labels: self.labels.map(|ids| ids.into_iter().map(label).collect()),
+            instruction: self.instruction,
+            alarmed: self.alarmed,
+            ..plain
+        }
+    }
+}
+
+/// How text is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, ts(rename = "RuntimeTextOptions", optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GenerateOptions {
+    /// Overrides the instance's mode for this call.
+    pub mode: Option<Mode>,
+    /// For a task the bundle does not have: what the remote is to do, in one sentence.
+    pub instruction: Option<String>,
+    /// What stands for the names in double braces of the task's prompt, for example `{ question: "…" }`.
+    #[cfg_attr(test, ts(optional, type = "Record<string, string>"))]
+    pub variables: Option<BTreeMap<String, String>>,
+    /// What was said before, oldest first.
+    pub history: Option<Vec<Message>>,
+}
+
+impl GenerateOptions {
+    /// The call that is made so.
+    pub fn call<'a>(self, task: &'a str, input: &'a str) -> TextCall<'a> {
+        let turn = |message: Message| Turn {
+            role: message.role,
+            text: message.content,
+        };
+        TextCall {
+            task,
+            input,
+            mode: self.mode,
+            instruction: self.instruction,
+            variables: self.variables.unwrap_or_default(),
+            history: self.history.into_iter().flatten().map(turn).collect(),
+        }
+    }
+}
+
+/// Reads the options of `what`; `null` stands for none at all.
+///
+/// # Errors
+/// [`Code::InvalidOption`]: which option, and what it must be.
+pub fn read<T: DeserializeOwned>(what: &str, given: Value) -> Result<T> {
+    let given = match given {
+        Value::Null => Value::Object(serde_json::Map::new()),
+        given => given,
+    };
+    let read = |value: &Value| T::deserialize(value).map_err(|error| error.to_string());
+    read(&given).map_err(|error| {
+        let why = option_fault("", &given, &|part| read(part).err()).unwrap_or(error);
+        Error::new(
+            Code::InvalidOption,
+            format!("{what}: {}", as_the_page_says(why, &given)),
+        )
+    })
+}
+
+/// A page says `remote`, be it one or a list, and has what concerns all remotes beside it.
+fn as_the_page_says(why: String, given: &Value) -> String {
+    let Some(rest) = why.strip_prefix("remote.") else {
+        return why;
+    };
+    let endpoints = given["remote"]["endpoints"].as_array();
+    let one = endpoints.is_none_or(|endpoints| endpoints.len() < 2);
+    match rest.strip_prefix("endpoints") {
+        None => rest.to_owned(),
+        Some(at) => format!(
+            "remote{}",
+            at.strip_prefix("[0]").filter(|_| one).unwrap_or(at)
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused<T: DeserializeOwned + std::fmt::Debug>(given: Value) -> String {
+        let error = read::<T>("it", given).unwrap_err();
+        assert_eq!(error.code(), Code::InvalidOption);
+        error.to_string()
+    }
+
+    #[test]
+    fn a_wrong_option_is_named_as_the_page_names_it() {
+        let made = |more: Value| {
+            let mut given = json!({ "bundle": "https://a.example/manifest.json" });
+            given
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            refused::<RuntimeOptions>(given)
+        };
+        let remotes = |endpoints: Value| made(json!({ "remote": { "endpoints": endpoints } }));
+        let openai = json!({ "provider": "openai" });
+        let wrong = json!({ "provider": "openai", "maxTokens": "many" });
+        for (said, part) in [
+            (
+                refused::<RuntimeOptions>(json!({})),
+                "it: the options: \"bundle\" is missing",
+            ),
+            (
+                refused::<RuntimeOptions>(json!(5)),
+                "it: the options must be an object, not 5",
+            ),
+            (
+                made(json!({ "mood": 1 })),
+                "it: there is no option \"mood\"; the options are bundle, mode, ",
+            ),
+            (
+                made(json!({ "mode": "local" })),
+                "it: mode must be \"only-local\", ",
+            ),
+            (
+                made(json!({ "risk": 1 })),
+                "it: risk must be a number above 0 and below 1",
+            ),
+            (
+                made(json!({ "learn": { "audit": "often" } })),
+                "it: learn.audit must be a number, not",
+            ),
+            (
+                made(json!({ "learn": { "exampels": 5 } })),
+                "it: learn: there is no option \"exampels\"; the options are examples, ",
+            ),
+            (
+                remotes(json!([wrong])),
+                "it: remote.maxTokens must be a whole number",
+            ),
+            (
+                remotes(json!([openai, wrong])),
+                "it: remote[1].maxTokens must be a whole number",
+            ),
+            (
+                made(json!({ "remote": { "policy": { "maxRetries": -1 } } })),
+                "it: policy.maxRetries must be a whole number",
+            ),
+            (
+                made(json!({ "remote": { "budget": { "tokens": 1 } } })),
+                "it: budget: there is no option \"tokens\"",
+            ),
+            (
+                refused::<RunOptions>(json!({ "topK": -1 })),
+                "it: topK must be a whole number",
+            ),
+            (
+                refused::<GenerateOptions>(
+                    json!({ "history": [{ "role": "system", "content": "" }] }),
+                ),
+                "it: history[0].role must be \"user\" or \"assistant\"",
+            ),
+            (
+                refused::<GenerateOptions>(json!({ "variables": { "a": 1 } })),
+                "it: variables.a must be a string, not 1",
+            ),
+        ] {
+            assert!(said.starts_with(part), "{said}\n{part}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_out_has_its_default() {
+        let given = json!({ "bundle": "b", "remote": { "endpoints": [] }, "maxBundleBytes": 5.5 });
+        let options: RuntimeOptions = read("it", given).unwrap();
+        assert_eq!(options.remote, Some(RemoteOptions::default()));
+        assert_eq!(options.max_bundle_bytes().unwrap(), 5);
+        let none = RuntimeOptions {
+            max_bundle_bytes: None,
+            ..options.clone()
+        };
+        assert_eq!(none.max_bundle_bytes().unwrap(), MAX_BUNDLE_BYTES);
+        let no_bytes = RuntimeOptions {
+            max_bundle_bytes: Some(0.0),
+            ..options
+        };
+        assert_eq!(
+            no_bytes.max_bundle_bytes().unwrap_err().code(),
+            Code::InvalidOption
+        );
+        let run: RunOptions = read("it", Value::Null).unwrap();
+        assert_eq!(run, RunOptions::default());
+        let call = run.call("spam", Input::Text("a"));
+        assert_eq!((call.top, call.mode, call.labels), (5, None, None));
+        let text: GenerateOptions = read(
+            "it",
+            json!({ "history": [{ "role": "user", "content": "a" }] }),
+        )
+        .unwrap();
+        let call = text.call("summary", "b");
+        assert_eq!((call.history.len(), call.variables.len()), (1, 0));
+    }
+}
