@@ -64,7 +64,7 @@ struct Found {
 /// The text of the file.
 pub fn text() -> Result<String> {
     let crates = crates(Set::Onnx)?;
-    let missing: Vec<Crate> = crates_of_lean_alone(&crates)?;
+    let missing: Vec<Crate> = crates_of_prepared_alone(&crates)?;
     if !missing.is_empty() {
         bail!("the small module has crates that the large one has not: {missing:?}");
     }
@@ -120,7 +120,7 @@ pub fn text() -> Result<String> {
     Ok(out)
 }
 
-fn crates_of_lean_alone(onnx: &BTreeSet<Crate>) -> Result<Vec<Crate>> {
+fn crates_of_prepared_alone(onnx: &BTreeSet<Crate>) -> Result<Vec<Crate>> {
     Ok(crates(Set::Prepared)?.difference(onnx).cloned().collect())
 }
 
