@@ -32,6 +32,22 @@ pub enum Outcome {
     Cancelled,
 }
 
+/// What speaks against a local answer, where the head's probability of being right is lower for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Doubt {
+    /// Another label is almost as likely.
+    CloseLabels,
+    /// The model is less often right about inputs as short as this one.
+    ShortInput,
+    /// The model is less often right about inputs as long as this one.
+    LongInput,
+    /// The model often gives this label where another one is right.
+    ConfusedLabel,
+}
+
 /// One thing that was tried for a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -51,6 +67,9 @@ pub struct Attempt {
     pub confidence: Option<f64>,
     /// The threshold it was held against, where there is one.
     pub threshold: Option<f64>,
+    /// What speaks against its answer, the weightiest first. Only heads that were calibrated with a correctness head say so.
+    #[serde(default)]
+    pub doubts: Vec<Doubt>,
     /// The error's code, when it failed or was skipped.
     pub code: Option<String>,
     /// The error's message, when it failed or was skipped.
@@ -68,6 +87,7 @@ impl Attempt {
             ms,
             confidence: None,
             threshold: None,
+            doubts: Vec::new(),
             code: None,
             message: None,
         }

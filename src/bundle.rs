@@ -14,8 +14,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{
-    Addend, Certificate, Counts, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry,
-    Guarantee, Head, LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling,
+    Addend, Certificate, Correctness, CorrectnessFeature, CorrectnessTerm, Counts, Encoder,
+    Extract, FORMAT, FORMAT_VERSION, Features, FileEntry, Guarantee, Head, LabelTerm,
+    LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, OutOfFold, Pooling,
     PromptTemplate, Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};

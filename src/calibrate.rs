@@ -11,6 +11,9 @@ mod accept;
 mod binomial;
 #[cfg(feature = "cli")]
 mod certify;
+mod correctness;
+#[cfg(feature = "cli")]
+mod correctness_fit;
 #[cfg(feature = "cli")]
 mod decision;
 mod fixed_sequence;
@@ -28,6 +31,9 @@ pub use accept::{Decides, accepts, first_accepted, most_confident};
 pub use binomial::{p_value, upper_bound};
 #[cfg(feature = "cli")]
 pub use certify::{Certifier, choose_default, smallest_n};
+pub use correctness::InputSize;
+#[cfg(feature = "cli")]
+pub use correctness_fit::{Fit, FitRow, fit_correctness};
 #[cfg(feature = "cli")]
 pub use decision::{Decision, OodScores, RawRow, RawScores, TierDecision, TierRule, decisions};
 pub(crate) use fixed_sequence::{first_rows, last_rejected};
@@ -39,21 +45,37 @@ pub use sgr::{Selected, sgr};
 #[cfg(feature = "cli")]
 pub use temperature::fit_temperature;
 
-use crate::bundle::ModelOutput;
+use crate::bundle::{Correctness, ModelOutput};
+use crate::task::Doubt;
 
 /// Probabilities of one input.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibrated {
     /// One probability a label, calibrated by the temperature; they sum to one.
     pub probabilities: Vec<f64>,
-    /// The largest of them: the calibrated probability that the label is right.
+    /// The probability that the label is right: the largest of them, or what a correctness head makes of them.
     pub confidence: f64,
+    /// What speaks against the label, the weightiest first, where a correctness head says so.
+    pub doubts: Vec<Doubt>,
 }
 
 impl Calibrated {
     /// The place of the chosen label.
     pub fn label(&self) -> usize {
         most_probable(&self.probabilities)
+    }
+
+    /// The largest probability.
+    pub fn largest(&self) -> f64 {
+        self.probabilities.iter().copied().fold(0.0, f64::max)
+    }
+
+    /// The same, with the confidence of a correctness head.
+    pub fn judged(mut self, head: Option<&Correctness>, size: InputSize) -> Self {
+        if let Some(head) = head {
+            (self.confidence, self.doubts) = head.judge(&self.probabilities, self.label(), size);
+        }
+        self
     }
 }
 
@@ -80,11 +102,13 @@ pub fn logits(values: &[f32], output: ModelOutput) -> Vec<f64> {
 /// sees to that.
 pub fn calibrate(logits: &[f64], temperature: f64) -> Calibrated {
     let probabilities = softmax(logits.iter().map(|logit| logit / temperature).collect());
-    let confidence = probabilities.iter().copied().fold(0.0, f64::max);
-    Calibrated {
+    let mut calibrated = Calibrated {
         probabilities,
-        confidence,
-    }
+        confidence: 0.0,
+        doubts: Vec::new(),
+    };
+    calibrated.confidence = calibrated.largest();
+    calibrated
 }
 
 /// The energy of an input at a temperature: minus the log-sum-exp of the scaled logits (Liu et al.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::accepts;
-use crate::task::{Learned, Reason};
+use crate::task::{Doubt, Learned, Reason};
 
 /// Who may answer, and who is asked first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,8 +119,24 @@ pub struct Facts<'a> {
     pub remote_problem: Option<&'a str>,
     /// Whether the remote answered.
     pub remote_answered: bool,
+    /// What speaks against the local answer.
+    pub doubts: &'a [Doubt],
     /// What speaks for an answer by example.
     pub learned: Option<&'a Learned>,
+}
+
+/// What lowers a confidence, in words.
+fn because(doubts: &[Doubt]) -> String {
+    let words = doubts.iter().map(|doubt| match doubt {
+        Doubt::CloseLabels => "another label is almost as likely",
+        Doubt::ShortInput => "the input is short",
+        Doubt::LongInput => "the input is long",
+        Doubt::ConfusedLabel => "the label is often confused with others",
+    });
+    match words.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        words => format!(" ({words})"),
+    }
 }
 
 /// The outcome as one English sentence.
@@ -142,9 +158,10 @@ pub fn explain(facts: &Facts) -> String {
             );
         }
         Reason::LowConfidence => format!(
-            "The local model is {} sure, below its threshold of {}",
+            "The local model is {} sure, below its threshold of {}{}",
             percent(facts.confidence),
-            percent(facts.threshold)
+            percent(facts.threshold),
+            because(facts.doubts)
         ),
         Reason::Uncertified => match facts.risk {
             Some(risk) => format!(

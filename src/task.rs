@@ -6,7 +6,7 @@ pub(crate) mod risk;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::attempt::{Attempt, Outcome, RanOn};
+pub use crate::attempt::{Attempt, Doubt, Outcome, RanOn};
 pub use answer::{Answer, Learned, Reason, Sent, TextOutput, Timing, Usage};
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 

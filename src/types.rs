@@ -47,6 +47,7 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<task::RanOn>(&config),
         declared::<task::Reason>(&config),
         declared::<task::Outcome>(&config),
+        declared::<task::Doubt>(&config),
         declared::<task::Label>(&config),
         declared::<task::LabelScore>(&config),
         declared::<task::Output>(&config),

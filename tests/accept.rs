@@ -32,6 +32,7 @@ fn decision(confidence: f64, in_distribution: bool) -> Decision {
             in_distribution,
         })],
         slice: None,
+        in_scope: true,
     }
 }
 
@@ -78,6 +79,7 @@ fn a_certificate_counts_what_is_accepted_at_its_thresholds() {
         tiers: 1,
         delta: 0.05,
         per_slice: false,
+        out_of_scope_share: None,
     };
     let certificate = certifier.certify(&rows, 0.05);
     let thresholds = certificate.thresholds.unwrap();

@@ -31,6 +31,11 @@ export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" |
 export type Outcome = "answered" | "escalated" | "failed" | "skipped" | "cancelled";
 
 /**
+ * What speaks against a local answer, where the head's probability of being right is lower for it.
+ */
+export type Doubt = "close_labels" | "short_input" | "long_input" | "confused_label";
+
+/**
  * One label a task can give.
  */
 export type Label = {
@@ -112,6 +117,10 @@ export type Attempt = {
    * The threshold it was held against, where there is one.
    */
   threshold: number | null;
+  /**
+   * What speaks against its answer, the weightiest first. Only heads that were calibrated with a correctness head say so.
+   */
+  doubts: Array<Doubt>;
   /**
    * The error's code, when it failed or was skipped.
    */

@@ -191,6 +191,7 @@ export function answer(label: string, more: Partial<Answer> = {}): Answer {
         ms: 1,
         confidence: 0.9,
         threshold: 0.8,
+        doubts: [],
         code: null,
         message: null,
       },

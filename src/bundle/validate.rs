@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Features, FileEntry, Guarantee, Head, Manifest, OodMethod, Tagger, TaskEntry};
+use super::{
+    Correctness, Features, FileEntry, Guarantee, Head, Manifest, OodMethod, Tagger, TaskEntry,
+};
 use crate::error::{Code, Error, Result};
 use crate::task::{InputKind, TaskKind};
 
@@ -132,6 +134,9 @@ fn head(manifest: &Manifest, what: &str, head: &Head) -> Result<()> {
             "{what}: threshold must be between 0 and 1"
         )));
     }
+    if let Some(correctness) = &head.correctness {
+        self::correctness(what, correctness)?;
+    }
     if let Some(addend) = &head.addend {
         listed(manifest, what, &addend.file)?;
         features(manifest, what, &addend.features)?;
@@ -151,6 +156,27 @@ fn head(manifest: &Manifest, what: &str, head: &Head) -> Result<()> {
                 )));
             }
         }
+    }
+    Ok(())
+}
+
+fn correctness(what: &str, head: &Correctness) -> Result<()> {
+    if head.version != 1 {
+        return Err(Error::new(
+            Code::BundleVersion,
+            format!(
+                "{what}: its correctness head has version {}, and this version of smallfirst reads version 1; update smallfirst",
+                head.version
+            ),
+        ));
+    }
+    let terms = head.terms.iter().flat_map(|term| [term.weight, term.mean]);
+    let labels = head.labels.iter().flat_map(|term| [term.0, term.1]);
+    let mut numbers = terms.chain(labels).chain([head.bias, head.label_mean]);
+    if !numbers.all(f64::is_finite) {
+        return Err(invalid(format!(
+            "{what}: its correctness head has a number that is none"
+        )));
     }
     Ok(())
 }
@@ -363,6 +389,16 @@ fn classification<'a>(
                 "{what} names the head \"{name}\", which does not exist"
             )));
         };
+        let terms = head
+            .correctness
+            .as_ref()
+            .map_or(0, |head| head.labels.len());
+        if terms != 0 && terms != task.labels.len() {
+            return Err(invalid(format!(
+                "{what} has {} labels, and the correctness head of \"{name}\" has terms for {terms}",
+                task.labels.len()
+            )));
+        }
         let read = match &head.encoder {
             Some(encoder) => manifest.encoders.get(encoder).map(|e| e.features.input()),
             None => head.features.as_ref().map(Features::input),

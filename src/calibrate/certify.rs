@@ -12,6 +12,9 @@
 //! a given error rate, answering wherever the chance of being wrong is below one level answers the
 //! most. What is tested is the answers of the cascade as a whole.
 //!
+//! *Out of scope*, any answer is wrong, and how many inputs are is not for the rows to say. With a share, the promise holds for
+//! every share up to it ([`Certifier::out_of_scope_share`]).
+//!
 //! *Per slice* the p-value of a candidate is the largest of its slices'. Rejecting all slices' nulls
 //! together (an intersection-union test) needs no correction of `delta`.
 
@@ -24,7 +27,7 @@ use super::fixed_sequence::{first_rows, last_rejected};
 use crate::bundle::{Certificate, Counts};
 
 /// How many candidates are laid out.
-const STEPS: usize = 40;
+const STEPS: usize = 60;
 
 /// The fewest answered rows that certify `risk` when `errors` of them are wrong.
 pub fn smallest_n(errors: u64, risk: f64, delta: f64) -> u64 {
@@ -55,13 +58,36 @@ pub struct Certifier<'a> {
     pub delta: f64,
     /// Whether every slice must keep the risk by itself.
     pub per_slice: bool,
+    /// The largest share of out-of-scope inputs that the promise is to hold for. Without it, the promise is for inputs of
+    /// which as many are out of scope as of the rows.
+    pub out_of_scope_share: Option<f64>,
 }
 
 /// The counts of one candidate.
 struct Tally {
     all: Counts,
+    /// The rows in scope, answered or not.
+    in_scope: Counted,
+    /// Those that are out of scope.
+    out_of_scope: Counted,
     tiers: Vec<Counts>,
     slices: BTreeMap<String, Counts>,
+}
+
+/// How many rows there are, and how many of them are answered.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
+    rows: u64,
+    answered: u64,
+    errors: u64,
+}
+
+impl Counted {
+    fn add(&mut self, answer: Option<bool>) {
+        self.rows += 1;
+        self.answered += u64::from(answer.is_some());
+        self.errors += u64::from(answer == Some(false));
+    }
 }
 
 impl Certifier<'_> {
@@ -69,8 +95,8 @@ impl Certifier<'_> {
     pub fn certify(&self, cal: &[Decision], risk: f64) -> Certificate {
         let sequence = self.sequence(cal.len(), risk).into_iter();
         let tallied = sequence.map(|threshold| (threshold, self.tally(cal, threshold)));
-        let p_value = |(_, tally): &(f64, Tally)| self.worst_p(tally, risk);
-        match last_rejected(tallied, self.delta, p_value) {
+        let excess = |(_, tally): &(f64, Tally)| self.excess(tally, risk);
+        match last_rejected(tallied, 0.0, excess) {
             None => Certificate {
                 risk,
                 thresholds: None,
@@ -85,7 +111,10 @@ impl Certifier<'_> {
                 thresholds: Some(vec![threshold; self.tiers]),
                 n: tally.all.n,
                 errors: tally.all.errors,
-                bound: Some(upper_bound(tally.all.n, tally.all.errors, self.delta)),
+                bound: Some(match self.out_of_scope_share {
+                    None => upper_bound(tally.all.n, tally.all.errors, self.delta),
+                    Some(share) => self.shared_bound(tally.in_scope, tally.out_of_scope, share),
+                }),
                 tiers: tally.tiers,
                 slices: tally.slices,
             },
@@ -95,14 +124,14 @@ impl Certifier<'_> {
     /// The thresholds to be tested, in order. They depend on TUNE and on how many CAL rows there
     /// are, not on what these are.
     ///
-    /// The walk begins where TUNE's own p-value is the smallest: before that, thresholds are so
+    /// The walk begins where TUNE's own evidence is the best: before that, thresholds are so
     /// strict that few rows are left to speak for them, and one unlucky error would end it.
     fn sequence(&self, cal_rows: usize, risk: f64) -> Vec<f64> {
         let candidates = self.candidates(cal_rows, risk);
-        let p_values = candidates
+        let excesses = candidates
             .iter()
-            .map(|&threshold| self.worst_p(&self.tally(self.tune, threshold), risk));
-        let best = p_values
+            .map(|&threshold| self.excess(&self.tally(self.tune, threshold), risk));
+        let best = excesses
             .enumerate()
             .min_by(|a, b| a.1.total_cmp(&b.1))
             .map_or(0, |(at, _)| at);
@@ -181,6 +210,8 @@ impl Certifier<'_> {
         let thresholds = vec![threshold; self.tiers];
         let mut tally = Tally {
             all: Counts::default(),
+            in_scope: Counted::default(),
+            out_of_scope: Counted::default(),
             tiers: vec![Counts::default(); self.tiers],
             slices: BTreeMap::new(),
         };
@@ -188,7 +219,12 @@ impl Certifier<'_> {
             let slice = row.slice.clone();
             // Every slice is listed, also one of which nothing is answered.
             let slice = slice.map(|name| tally.slices.entry(name).or_default());
-            let Some((tier, correct)) = row.answered(&thresholds) else {
+            let answer = row.answered(&thresholds);
+            match row.in_scope {
+                true => tally.in_scope.add(answer.map(|(_, correct)| correct)),
+                false => tally.out_of_scope.add(answer.map(|_| false)),
+            }
+            let Some((tier, correct)) = answer else {
                 continue;
             };
             let counts = [Some(&mut tally.all), tally.tiers.get_mut(tier), slice];
@@ -198,6 +234,30 @@ impl Certifier<'_> {
             }
         }
         tally
+    }
+
+    /// How far a candidate is from being rejected: 0 or less where the evidence is enough. Without a share this is the p-value
+    /// less `delta`, with one the bound of the error rate less the risk; both test at the level `delta`.
+    fn excess(&self, tally: &Tally, risk: f64) -> f64 {
+        match self.out_of_scope_share {
+            None => self.worst_p(tally, risk) - self.delta,
+            Some(share) => self.shared_bound(tally.in_scope, tally.out_of_scope, share) - risk,
+        }
+    }
+
+    /// An upper bound, at confidence `1 - delta`, of the error rate among what is answered, where at most `share` of all inputs
+    /// are out of scope: with `e` the error rate and `a` the coverage in scope, and `c` the coverage out of scope, it is
+    /// `((1 - share) a e + share c) / ((1 - share) a + share c)`, which rises in `e`, `c` and `share` and falls in `a`. Each of the
+    /// three is bounded by Clopper and Pearson, with `delta` divided among them.
+    fn shared_bound(&self, inside: Counted, outside: Counted, share: f64) -> f64 {
+        let error = upper_bound(inside.answered, inside.errors, self.delta / 2.0);
+        let escalated = upper_bound(inside.rows, inside.rows - inside.answered, self.delta / 4.0);
+        let outside = upper_bound(outside.rows, outside.answered, self.delta / 4.0);
+        let (answered, strays) = ((1.0 - share) * (1.0 - escalated), share * outside);
+        if answered + strays <= 0.0 {
+            return 1.0;
+        }
+        (answered * error + strays) / (answered + strays)
     }
 
     fn worst_p(&self, tally: &Tally, risk: f64) -> f64 {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::accept::{Decides, first_accepted};
 use super::calibrate;
-use crate::bundle::OodMethod;
+use super::correctness::InputSize;
+use crate::bundle::{Correctness, OodMethod};
 
 /// What one tier decides on one labelled row.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,6 +35,8 @@ pub struct Decision {
     pub tiers: Vec<Option<TierDecision>>,
     /// The slice the row belongs to, if any.
     pub slice: Option<String>,
+    /// Whether one of the labels is the right one. Any local answer to a row that is out of scope is wrong.
+    pub in_scope: bool,
 }
 
 impl Decision {
@@ -50,6 +53,9 @@ pub struct RawScores {
     pub logits: Vec<f64>,
     /// The encoder's vector, where the head has an encoder.
     pub vector: Option<Vec<f32>>,
+    /// For a tuning row, the confidence of a correctness head that was fitted without it. The rule's own head knows the row
+    /// and would flatter it.
+    pub out_of_fold: Option<f64>,
 }
 
 /// One labelled row, as all tiers see it.
@@ -59,15 +65,19 @@ pub struct RawRow {
     pub truth: Option<usize>,
     /// The slice it belongs to, if any.
     pub slice: Option<String>,
+    /// The length of the input.
+    pub size: InputSize,
     /// One entry a tier; nothing where the tier does not take the input.
     pub tiers: Vec<Option<RawScores>>,
 }
 
 /// How one tier decides.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TierRule {
     /// The temperature of its logits.
     pub temperature: f64,
+    /// What makes the probability of being right of its probabilities.
+    pub correctness: Option<Correctness>,
     /// The out-of-distribution method, and the most that its score may be.
     pub ood: Option<(OodMethod, f64)>,
 }
@@ -81,13 +91,14 @@ pub fn decisions(rows: &[RawRow], rules: &[TierRule], scores: &[OodScores]) -> V
         let raw = row.tiers.get(tier)?.as_ref()?;
         let rule = rules.get(tier)?;
         let calibrated = calibrate(&raw.logits, rule.temperature);
+        let calibrated = calibrated.judged(rule.correctness.as_ref(), row.size);
         let in_distribution = rule.ood.is_none_or(|(method, threshold)| {
             let scores = scores.get(tier).and_then(|scores| scores.get(&method));
             let score = scores.and_then(|scores| scores.get(at).copied().flatten());
             score.is_some_and(|score| score <= threshold)
         });
         Some(TierDecision {
-            confidence: calibrated.confidence,
+            confidence: raw.out_of_fold.unwrap_or(calibrated.confidence),
             correct: row.truth == Some(calibrated.label()),
             in_distribution,
         })
@@ -97,6 +108,7 @@ pub fn decisions(rows: &[RawRow], rules: &[TierRule], scores: &[OodScores]) -> V
         .map(|(at, row)| Decision {
             tiers: (0..rules.len()).map(|tier| decide(at, row, tier)).collect(),
             slice: row.slice.clone(),
+            in_scope: row.truth.is_some(),
         })
         .collect()
 }

@@ -41,7 +41,7 @@ impl OodScorer {
         vector: Option<&[f32]>,
     ) -> Result<f64> {
         match (self.method, &self.model, vector) {
-            (OodMethod::Msp, ..) => Ok(1.0 - calibrated.confidence),
+            (OodMethod::Msp, ..) => Ok(1.0 - calibrated.largest()),
             (OodMethod::Energy, ..) => Ok(energy(logits, temperature)),
             (_, Some(model), Some(vector)) => model
                 .run(Tensor::F32(vector.to_vec()))?

@@ -22,6 +22,8 @@ pub struct OodSelection<'a> {
     pub delta: f64,
     /// As for the certificates.
     pub per_slice: bool,
+    /// As for the certificates.
+    pub out_of_scope_share: Option<f64>,
     /// The shares of in-scope rows that may pass, to choose from.
     pub keep: &'a [f64],
     /// Whether a method has to be taken, even where none does better than no method.
@@ -105,6 +107,7 @@ impl OodSelection<'_> {
             tiers: rules.len(),
             delta: self.delta,
             per_slice: self.per_slice,
+            out_of_scope_share: self.out_of_scope_share,
         };
         // Where the wanted risk is out of reach, the next one that is not decides.
         let reachable = self.risks.iter().filter(|&&risk| risk >= self.risk);

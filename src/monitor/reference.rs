@@ -6,11 +6,13 @@ use crate::calibrate::Decision;
 /// Inner borders of the histogram.
 const EDGES: usize = 31;
 
-/// The first tier's confidences: borders from TUNE's quantiles, counts from CAL.
+/// The first tier's confidences on rows that are in scope: borders from TUNE's quantiles, counts from CAL. How many rows
+/// are out of scope is the files' choice, and says nothing of live inputs.
 pub fn reference(tune: &[Decision], cal: &[Decision]) -> Option<Reference> {
     let first = |rows: &[Decision]| -> Vec<f64> {
         let tier = |row: &Decision| row.tiers.first().copied().flatten();
         rows.iter()
+            .filter(|row| row.in_scope)
             .filter_map(tier)
             .map(|tier| tier.confidence)
             .collect()

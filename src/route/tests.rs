@@ -126,6 +126,7 @@ fn every_reason_has_words_for_every_outcome() {
             guaranteed: false,
             remote_problem: None,
             remote_answered: true,
+            doubts: &[],
             learned: None,
         };
         let answered = explain(&facts);
@@ -145,6 +146,7 @@ fn every_reason_has_words_for_every_outcome() {
         guaranteed: false,
         remote_problem: None,
         remote_answered: true,
+        doubts: &[],
         learned: None,
     });
     assert!(low.contains("61.2 %") && low.contains("93.0 %"), "{low}");
@@ -156,6 +158,7 @@ fn every_reason_has_words_for_every_outcome() {
         guaranteed: false,
         remote_problem: None,
         remote_answered: false,
+        doubts: &[],
         learned: None,
     });
     assert!(sure.contains("99.0 %") && sure.contains("meets"), "{sure}");
@@ -168,6 +171,7 @@ fn every_reason_has_words_for_every_outcome() {
         guaranteed: true,
         remote_problem: None,
         remote_answered: false,
+        doubts: &[],
         learned: None,
     });
     assert!(promised.contains("at most 5.0 %"), "{promised}");

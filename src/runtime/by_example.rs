@@ -89,6 +89,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             guaranteed: false,
             remote_problem: None,
             remote_answered: false,
+            doubts: &[],
             learned: Some(&learned),
         };
         let origin = (RanOn::Local, TIER.to_owned());

@@ -199,6 +199,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             .iter()
             .rev()
             .find(|a| a.on == RanOn::Local && a.confidence.is_some());
+        let doubts = local.map(|a| a.doubts.clone()).unwrap_or_default();
         let facts = Facts {
             reason,
             confidence: local.and_then(|a| a.confidence),
@@ -207,6 +208,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             guaranteed: false,
             remote_problem: None,
             remote_answered: true,
+            doubts: &doubts,
             learned: None,
         };
         let output = Output {

@@ -315,6 +315,7 @@ fn facts(reason: Reason, remote_problem: Option<&str>, remote_answered: bool) ->
         guaranteed: false,
         remote_problem,
         remote_answered,
+        doubts: &[],
         learned: None,
     }
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use super::encoder::LoadedEncoder;
 use super::features::Reader;
-use crate::bundle::{Limits, ModelOutput};
-use crate::calibrate::{self, Calibrated, OodScorer};
+use crate::bundle::{Correctness, Limits, ModelOutput};
+use crate::calibrate::{self, Calibrated, InputSize, OodScorer};
 use crate::engine::{Model, Tensor};
 use crate::error::{Code, Error, Result};
 use crate::task::Input;
@@ -22,6 +22,7 @@ pub(super) struct LoadedHead {
     pub(super) model: Model,
     pub(super) output: ModelOutput,
     pub(super) temperature: f64,
+    pub(super) correctness: Option<Correctness>,
     pub(super) addend: Option<(Reader, Model)>,
     pub(super) ood: Option<(OodScorer, f64)>,
 }
@@ -92,7 +93,7 @@ impl LoadedHead {
         };
         Ok(Scored {
             logits,
-            calibrated,
+            calibrated: calibrated.judged(self.correctness.as_ref(), InputSize::of(input)),
             vector,
             ood,
         })

@@ -7,7 +7,7 @@ use crate::bundle::{Source, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::remote::Host;
 use crate::route::{self, Facts, Verdict};
-use crate::task::{Answer, Attempt, Outcome, Output, RanOn, Reason};
+use crate::task::{Answer, Attempt, Doubt, Outcome, Output, RanOn, Reason};
 
 /// A local model's answer.
 pub(super) struct Local {
@@ -16,6 +16,7 @@ pub(super) struct Local {
     confidence: f64,
     threshold: Option<f64>,
     in_distribution: bool,
+    doubts: Vec<Doubt>,
 }
 
 impl Local {
@@ -61,6 +62,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
                 Ok(local) => {
                     attempt.confidence = Some(local.confidence);
                     attempt.threshold = local.threshold;
+                    attempt.doubts.clone_from(&local.doubts);
                     if at == 0 {
                         self.watch(&attempt);
                     }
@@ -132,6 +134,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             confidence: scored.calibrated.confidence,
             threshold,
             in_distribution: scored.in_distribution(),
+            doubts: scored.calibrated.doubts,
         })
     }
 
@@ -175,6 +178,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             guaranteed,
             remote_problem: problem,
             remote_answered: false,
+            doubts: &local.doubts,
             learned: None,
         };
         let origin = (RanOn::Local, local.tier);

@@ -98,6 +98,7 @@ impl<S: Source> Models<S> {
                 model: Model::load(&entry.file, file, element, shape)?,
                 output: entry.output,
                 temperature: entry.temperature,
+                correctness: entry.correctness.clone(),
                 addend,
                 ood,
             })

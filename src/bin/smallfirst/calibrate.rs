@@ -1,18 +1,20 @@
-//! `calibrate`: the temperature, the out-of-distribution cut and the certified thresholds of a task.
+//! `calibrate`: the temperature, the correctness head, the out-of-distribution cut and the certified thresholds of a task.
 
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use smallfirst::bundle::{Certificate, Guarantee, Ood, OodMethod};
+use smallfirst::bundle::{Certificate, Guarantee, Ood, OodMethod, TaskEntry};
 use smallfirst::calibrate::{
-    self, Certifier, Decision, OodScorer, OodScores, OodSelection, OodTrial, RawRow, RawScores,
-    TierRule, choose_default, decisions, fit_temperature, select_ood, sgr,
+    self, Certifier, Decision, Fit, FitRow, InputSize, OodScorer, OodScores, OodSelection,
+    OodTrial, RawRow, RawScores, TierRule, choose_default, decisions, fit_correctness,
+    fit_temperature, select_ood, sgr,
 };
 use smallfirst::data::{self, Fingerprints, Row};
 use smallfirst::engine::{Element, Shape};
 use smallfirst::monitor::reference;
 use smallfirst::runtime::Runtime;
+use smallfirst::task::InputKind;
 
 use crate::draft::BundleDraft;
 use crate::folder::{Folder, Stopwatch, open, the_task};
@@ -39,6 +41,9 @@ pub struct CalibrateArgs {
     /// Rows that belong to no label and must escalate: any local answer to them is an error
     #[arg(long)]
     out_of_scope: Option<PathBuf>,
+    /// Certify for every share of out-of-scope inputs up to this one, whatever their share among the rows
+    #[arg(long, requires = "out_of_scope", conflicts_with = "per_slice")]
+    out_of_scope_share: Option<f64>,
     /// The error rates to certify
     #[arg(long, value_delimiter = ',', default_value = "0.01,0.02,0.05,0.1,0.2")]
     risks: Vec<f64>,
@@ -54,6 +59,10 @@ pub struct CalibrateArgs {
     /// How inputs unlike the training data are told; auto compares all on the tuning rows
     #[arg(long, value_enum, default_value_t = OodChoice::Auto)]
     ood: OodChoice,
+    /// Whether a head that turns probabilities and the input's length and label into the probability of being right is
+    /// fitted; auto takes it where it orders the tuning rows better
+    #[arg(long, value_enum, default_value_t = CorrectnessChoice::Auto)]
+    correctness: CorrectnessChoice,
     /// The shares of in-scope tuning rows that may pass the cut, to choose from
     #[arg(long, value_delimiter = ',', default_value = "0.9,0.95,0.99")]
     ood_keep: Vec<f64>,
@@ -72,6 +81,12 @@ enum OodChoice {
     Knn,
 }
 
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum CorrectnessChoice {
+    Auto,
+    None,
+}
+
 /// Calibrates one task.
 pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let share = |x: &f64| *x > 0.0 && *x < 1.0;
@@ -80,6 +95,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         .iter()
         .chain([&args.delta])
         .chain(&args.default_risk)
+        .chain(&args.out_of_scope_share)
         .all(share)
         || !args.ood_keep.iter().all(|k| *k > 0.0 && *k <= 1.0)
     {
@@ -111,12 +127,18 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
 
     let names = runtime.bundle().task(&task)?.tiers.clone();
     let mut rules = temperatures(&names, &tune);
+    if args.correctness == CorrectnessChoice::Auto {
+        let entry = runtime.bundle().task(&task)?;
+        let groups = fingerprints(&tune_rows).groups();
+        correctness_heads(entry, &groups, &mut tune, &mut rules);
+    }
     let scores = ood_scores(args, &draft, &runtime, &names, &rules, &tune)?;
     let selection = OodSelection {
         risk: args.default_risk.unwrap_or(0.05),
         risks: &risks,
         delta: args.delta,
         per_slice: args.per_slice,
+        out_of_scope_share: args.out_of_scope_share,
         keep: &args.ood_keep,
         forced: args.ood != OodChoice::Auto,
     };
@@ -130,6 +152,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         tiers: names.len(),
         delta: args.delta,
         per_slice: args.per_slice,
+        out_of_scope_share: args.out_of_scope_share,
     };
     let certificates: Vec<Certificate> = risks
         .iter()
@@ -156,6 +179,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         default_risk,
         rows: cal.len() as u64,
         out_of_scope,
+        out_of_scope_share: args.out_of_scope_share,
         per_slice: args.per_slice,
         certificates,
         reference: reference(&tune, &cal),
@@ -230,13 +254,16 @@ fn score_tiers(
     }
     for_all(rows, what, |row| {
         let clock = Stopwatch::start();
-        let seen = with_input(row, entry.input, |input| {
-            pollster::block_on(runtime.score_tiers(task, input, &clock))
-        })??;
+        let (seen, size) = with_input(row, entry.input, |input| {
+            let seen = pollster::block_on(runtime.score_tiers(task, input, &clock));
+            (seen, InputSize::of(input))
+        })?;
+        let seen = seen?;
         let tiers = seen.tiers.into_iter().map(|(scored, _)| {
             let raw = |s: smallfirst::runtime::Scored| RawScores {
                 logits: s.logits,
                 vector: s.vector,
+                out_of_fold: None,
             };
             scored.ok().map(raw)
         });
@@ -249,9 +276,72 @@ fn score_tiers(
                 .as_deref()
                 .and_then(|label| places.get(label).copied()),
             slice: row.slice.clone(),
+            size,
             tiers,
         })
     })
+}
+
+/// Fits a correctness head for every tier, and says what came of it. `groups` has the group of near-copies that each of the
+/// first rows belongs to; the rows behind them are out of scope.
+fn correctness_heads(
+    entry: &TaskEntry,
+    groups: &[usize],
+    tune: &mut [RawRow],
+    rules: &mut [TierRule],
+) {
+    for (tier, (name, rule)) in entry.tiers.iter().zip(rules).enumerate() {
+        let (places, rows): (Vec<usize>, Vec<FitRow>) = tune
+            .iter()
+            .enumerate()
+            .filter_map(|(at, row)| {
+                let raw = row.tiers.get(tier)?.as_ref()?;
+                // What is out of scope is for the out-of-distribution score: how much of it there will be, nobody knows.
+                let truth = row.truth?;
+                let calibrated = calibrate::calibrate(&raw.logits, rule.temperature);
+                let label = calibrated.label();
+                let row = FitRow {
+                    probabilities: calibrated.probabilities,
+                    label,
+                    correct: truth == label,
+                    size: row.size,
+                    group: groups[at],
+                };
+                Some((at, row))
+            })
+            .unzip();
+        let fit = fit_correctness(&rows, entry.labels.len(), entry.input == InputKind::Text);
+        print!("{name}: correctness head ");
+        match fit {
+            Fit::TooFew => println!(
+                "not fitted, too few right or wrong answers among {} tuning rows",
+                rows.len()
+            ),
+            Fit::NoBetter(figures) => println!(
+                "not taken: out-of-fold AURC {:.4}, {:.4} by the largest probability",
+                figures.head, figures.plain
+            ),
+            Fit::Taken(head, scores) => {
+                let figures = head.out_of_fold;
+                println!(
+                    "taken: out-of-fold AURC {:.4}, {:.4} by the largest probability{}",
+                    figures.map_or(0.0, |f| f.head),
+                    figures.map_or(0.0, |f| f.plain),
+                    if head.labels.is_empty() {
+                        ""
+                    } else {
+                        "; with terms for labels"
+                    }
+                );
+                for (at, score) in places.into_iter().zip(scores) {
+                    if let Some(Some(raw)) = tune[at].tiers.get_mut(tier) {
+                        raw.out_of_fold = Some(score);
+                    }
+                }
+                rule.correctness = Some(head);
+            }
+        }
+    }
 }
 
 fn temperatures(names: &[String], tune: &[RawRow]) -> Vec<TierRule> {
@@ -265,6 +355,7 @@ fn temperatures(names: &[String], tune: &[RawRow]) -> Vec<TierRule> {
         println!("{name}: temperature {temperature} on {} rows", labels.len());
         TierRule {
             temperature,
+            correctness: None,
             ood: None,
         }
     };
@@ -385,9 +476,14 @@ fn print(
     default_risk: f64,
 ) {
     println!(
-        "{} calibration rows, delta {}{}",
+        "{} calibration rows, delta {}{}{}",
         cal.len(),
         args.delta,
+        args.out_of_scope_share
+            .map_or(String::new(), |share| format!(
+                ", for shares of out-of-scope inputs up to {} %",
+                100.0 * share
+            )),
         if args.per_slice {
             ", each slice by itself"
         } else {
@@ -467,6 +563,7 @@ fn store_rule(draft: &mut BundleDraft, name: &str, rule: &TierRule) -> Result<()
     };
     if let Some(head) = draft.manifest.heads.get_mut(name) {
         head.temperature = rule.temperature;
+        head.correctness.clone_from(&rule.correctness);
         head.ood = ood;
     }
     Ok(())

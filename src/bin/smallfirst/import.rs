@@ -121,6 +121,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         features,
         output,
         temperature: 1.0,
+        correctness: None,
         addend: None,
         ood: None,
         threshold: args.threshold,

@@ -330,6 +330,7 @@ fn write_head(
         features: encoder.is_none().then_some(hashed),
         output: ModelOutput::Logits,
         temperature: 1.0,
+        correctness: None,
         addend,
         ood: None,
         threshold: None,

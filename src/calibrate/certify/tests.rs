@@ -11,6 +11,7 @@ fn one_tier(confidence: f64, correct: bool) -> Decision {
             in_distribution: true,
         })],
         slice: None,
+        in_scope: true,
     }
 }
 
@@ -37,6 +38,7 @@ fn plain(tune: &[Decision], delta: f64) -> Certifier<'_> {
         tiers: 1,
         delta,
         per_slice: false,
+        out_of_scope_share: None,
     }
 }
 
@@ -170,6 +172,7 @@ fn a_cascade_is_certified_as_a_whole() {
                 Decision {
                     tiers: vec![says(u, first), says(v, second)],
                     slice: None,
+                    in_scope: true,
                 }
             })
             .collect()
@@ -242,6 +245,78 @@ fn the_average_hides_a_group_and_the_guarantee_per_slice_does_not() {
     }
     assert!(broken[0] > draws / 2, "on average: {broken:?}");
     assert!(broken[1] as f64 <= allowed(draws, delta), "{broken:?}");
+}
+
+/// Rows in scope as in [`draw`], and others that are out of scope: of those, one in five is as confident as a row in scope, and the
+/// rest is told by the out-of-distribution score.
+fn with_strays(random: &mut Random, inside: usize, outside: usize) -> Vec<Decision> {
+    let mut rows = draw(random, inside);
+    for _ in 0..outside {
+        let mut row = one_tier(random.uniform(), false);
+        row.in_scope = false;
+        row.tiers[0].as_mut().unwrap().in_distribution = random.uniform() < 0.2;
+        rows.push(row);
+    }
+    rows
+}
+
+#[test]
+fn a_promise_for_a_share_holds_for_every_share_up_to_it() {
+    let (draws, risk, delta) = (300, 0.05, 0.05);
+    // In scope 1 - t is answered and wrong as in `true_risk`, out of scope a fifth of as many, and all of them wrong.
+    let wrong = |t: f64, share: f64| {
+        let (inside, outside) = ((1.0 - share) * (1.0 - t), share * 0.2 * (1.0 - t));
+        (inside * true_risk(t) + outside) / (inside + outside)
+    };
+    let run = |certified: Option<f64>, live: f64| {
+        let mut random = Random::new(17);
+        let (mut broken, mut coverage) = (0, 0.0);
+        for _ in 0..draws {
+            let (tune, cal) = (
+                with_strays(&mut random, 1000, 100),
+                with_strays(&mut random, 2000, 200),
+            );
+            let certifier = Certifier {
+                out_of_scope_share: certified,
+                ..plain(&tune, delta)
+            };
+            if let Some(t) = certifier.certify(&cal, risk).thresholds {
+                broken += usize::from(wrong(t[0], live) > risk);
+                coverage += 1.0 - t[0];
+            }
+        }
+        (broken, coverage / draws as f64)
+    };
+    let mut last = 1.0;
+    for share in [0.02, 0.1] {
+        for live in [0.0, share] {
+            let (broken, coverage) = run(Some(share), live);
+            println!(
+                "certified for {share}, live {live}: broken in {broken} of {draws}, coverage {coverage:.2}"
+            );
+            assert!(
+                broken as f64 <= allowed(draws, delta),
+                "{share} {live}: {broken}"
+            );
+        }
+        let (_, coverage) = run(Some(share), share);
+        assert!(0.05 < coverage && coverage < last, "{share}: {coverage}");
+        last = coverage;
+    }
+    // Without a share, the promise is for the share of the rows, 9 %, and no other.
+    let (broken, _) = run(None, 0.2);
+    assert!(broken > draws / 2, "{broken}");
+}
+
+#[test]
+fn a_share_without_rows_that_show_it_certifies_nothing() {
+    let mut random = Random::new(18);
+    let (tune, cal) = (draw(&mut random, 1000), draw(&mut random, 2000));
+    let certifier = Certifier {
+        out_of_scope_share: Some(0.1),
+        ..plain(&tune, 0.05)
+    };
+    assert_eq!(certifier.certify(&cal, 0.05).thresholds, None);
 }
 
 #[test]
