@@ -31,6 +31,16 @@ test("a risk decides what is local, and the answer says what is promised", async
   expect((await run(page, "file-type", html, { risk: 0.1 })).answer).toMatchObject({ reason: "uncertified" });
 });
 
+test("a sentence is answered here, and a word says why it is not", async ({ page, harness }) => {
+  await ready(page, harness.address, { mode: "only-local" });
+  const { answer: sentence } = await run(page, "language", "Wo ist der nächste Bahnhof, bitte?");
+  expect(sentence).toMatchObject({ output: { label: "deu" }, guaranteed: true, reason: "confident" });
+  const { answer: word } = await run(page, "language", "Bahnhofstoilette");
+  expect(word).toMatchObject({ guaranteed: false, reason: "low_confidence", degraded: true });
+  expect(word!.attempts[0]!.doubts).toContain("short_input");
+  expect(word!.explanation).toContain("the input is short");
+});
+
 test("the instance's risk counts for calls that name none, and a wrong one is refused", async ({ page, harness }) => {
   await ready(page, harness.address, { mode: "only-local", risk: 0.2 });
   expect((await run(page, "language", GERMAN)).answer!.risk).toBe(0.2);
