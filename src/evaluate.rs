@@ -4,6 +4,8 @@
 mod bias;
 pub mod card;
 mod cost;
+mod exceeded;
+mod figures;
 pub mod html;
 mod markdown;
 mod metrics;
@@ -13,11 +15,12 @@ pub mod text;
 
 pub use bias::Bias;
 pub use cost::CostPoint;
+pub use exceeded::exceeded;
 pub use metrics::{Share, auroc, expected_calibration_error, selective};
 pub use plots::{Growth, growth};
 pub use report::{
-    Bin, Class, Confusion, OodFigures, PolicyFigures, PolicySlice, Report, SelectivePoint, Slice,
-    TierFigures,
+    Bin, CalibrationRows, Class, Confusion, OodFigures, PolicyFigures, PolicySlice, Report,
+    SelectivePoint, Slice, TierFigures,
 };
 
 use crate::calibrate::{Decides, first_accepted, most_confident, most_probable};
@@ -43,6 +46,8 @@ pub struct Measured {
     pub policies: Vec<Policy>,
     /// The label that counts as the favourable outcome in bias figures.
     pub positive: Option<usize>,
+    /// The rows that the certificates rest on, where there are certificates.
+    pub calibration: Option<CalibrationRows>,
     /// Rows that the training data has too: equal ones, and nearly equal ones.
     pub duplicates: Option<(usize, usize)>,
 }
@@ -65,7 +70,7 @@ pub struct Observation {
 pub struct Prediction {
     /// Calibrated probabilities, one a label.
     pub probabilities: Vec<f64>,
-    /// The largest of them.
+    /// The probability that the label is right.
     pub confidence: f64,
     /// The out-of-distribution score, where there is one.
     pub ood: Option<f64>,

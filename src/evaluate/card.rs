@@ -3,9 +3,10 @@
 
 use serde_json::{Value, json};
 
+use super::exceeded::exceeded;
+use super::figures::{interval, percent};
 use super::markdown::{code, is_shown, name};
 use super::report::Report;
-use super::text::{interval, percent};
 
 /// What only the author knows.
 #[derive(Debug, Clone, Default)]
@@ -71,6 +72,9 @@ pub fn render(r: &Report, about: &About) -> String {
                 percent(p.risk)
             ),
         };
+    }
+    for sentence in exceeded(r) {
+        out += &format!("\n{sentence}\n");
     }
     if r.tiers.len() > 1 {
         out += "\n## Tiers\n\n| tier | accuracy | bytes | median ms |\n| --- | --- | --- | --- |\n";

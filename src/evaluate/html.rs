@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::exceeded::exceeded;
+use super::figures::{interval, percent};
 use super::plots;
 use super::report::Report;
-use super::text::{interval, percent};
 
 const STYLE: &str = "
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -50,6 +51,7 @@ pub fn render(r: &Report) -> String {
                 (figures(r))
                 h2 { "What each risk delivers" }
                 (policies(r))
+                @for sentence in exceeded(r) { p { (sentence) } }
                 div.plots {
                     (plot(plots::risk_coverage(r), "Risk and coverage; the dots are the certified risks"))
                     (plot(plots::reliability(r), "Reliability: confidence against accuracy"))

@@ -36,6 +36,8 @@ pub struct Report {
     pub refused: u64,
     /// Out-of-scope rows, besides `n`.
     pub out_of_scope: u64,
+    /// The rows that the certificates rest on.
+    pub calibration: Option<CalibrationRows>,
     /// Rows that the training data has too: equal, and nearly equal.
     pub duplicates: Option<(usize, usize)>,
     /// Right answers among the labelled rows that some tier takes, thresholds aside.
@@ -155,6 +157,18 @@ pub struct PolicyFigures {
     pub within_risk: bool,
 }
 
+/// The rows that a certificate rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CalibrationRows {
+    /// How many there were.
+    pub rows: u64,
+    /// How many of them are out of scope.
+    pub out_of_scope: u64,
+    /// The largest share of out-of-scope inputs that the certificates hold for, where they were made for one.
+    pub out_of_scope_share: Option<f64>,
+}
+
 /// A point of the risk-coverage curve.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct SelectivePoint {
@@ -235,6 +249,7 @@ impl Report {
             n: labelled.len() as u64,
             refused: (labelled.len() - judged.len()) as u64,
             out_of_scope: (rows.len() - labelled.len()) as u64,
+            calibration: measured.calibration,
             duplicates: measured.duplicates,
             accuracy: right(&pairs),
             macro_f1: macro_f1(&counts),

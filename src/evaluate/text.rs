@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
+use super::exceeded::exceeded;
+use super::figures::{interval, percent};
 use super::markdown::shown;
-use super::metrics::Share;
 use super::report::Report;
 
 /// The report for a terminal.
@@ -85,6 +86,9 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
                 )?;
             }
         }
+    }
+    for sentence in exceeded(r) {
+        writeln!(out, "{sentence}")?;
     }
     writeln!(
         out,
@@ -210,22 +214,4 @@ fn write_slices(out: &mut String, r: &Report) -> std::fmt::Result {
         }
     }
     Ok(())
-}
-
-/// A share as a percentage with one decimal.
-pub fn percent(share: f64) -> String {
-    format!("{:.1} %", 100.0 * share)
-}
-
-/// A share with its interval.
-pub fn interval(share: &Share) -> String {
-    if share.n == 0 {
-        return "-".into();
-    }
-    format!(
-        "{:.1} % ({:.1} to {:.1})",
-        100.0 * share.value,
-        100.0 * share.low,
-        100.0 * share.high
-    )
 }

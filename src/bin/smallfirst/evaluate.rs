@@ -9,7 +9,8 @@ use serde::Deserialize;
 use smallfirst::data::{Fingerprints, Row};
 use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
-    Measured, Observation, Policy, Prediction, RemoteOutcome, Report, card, html, text,
+    CalibrationRows, Measured, Observation, Policy, Prediction, RemoteOutcome, Report, card, html,
+    text,
 };
 use smallfirst::host::Clock;
 use smallfirst::remote::{
@@ -214,6 +215,11 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
         rows: observations,
         policies,
         positive,
+        calibration: guarantee.map(|guarantee| CalibrationRows {
+            rows: guarantee.rows,
+            out_of_scope: guarantee.out_of_scope,
+            out_of_scope_share: guarantee.out_of_scope_share,
+        }),
         duplicates,
     })
 }

@@ -50,6 +50,7 @@ pub(in crate::evaluate) fn measured() -> Measured {
             },
         ],
         positive: Some(0),
+        calibration: None,
         duplicates: Some((1, 0)),
     }
 }

@@ -57,6 +57,7 @@ fn read(data: &[u8]) {
         task: name(0),
         title: name(1),
         fingerprint: String::new(),
+        calibration: None,
         dataset: name(2),
         tiers: vec![(name(3), 10), (name(4), 20)],
         rows: (0..rows)
