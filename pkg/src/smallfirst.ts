@@ -134,10 +134,17 @@ class Instance implements SmallFirst {
     const start = async (take: (text: string, more: () => void) => void): Promise<TextAnswer> => {
       this.#connection.assertOpen();
       const engine = engineTextOptions(options);
-      const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
-      signal.throwIfAborted();
+      const { signal } = options;
+      signal?.throwIfAborted();
+      stop.signal.throwIfAborted();
+      const abort = (): void => stop.abort(signal?.reason);
+      signal?.addEventListener("abort", abort, { once: true });
       const request = { type: "generate", task: checkTask(task), input: wireInput(input), options: engine } as const;
-      return (await this.#connection.call(request, [], signal, take)) as TextAnswer;
+      try {
+        return (await this.#connection.call(request, [], stop.signal, take)) as TextAnswer;
+      } finally {
+        signal?.removeEventListener("abort", abort);
+      }
     };
     return new Pieces(start, () => stop.abort());
   }

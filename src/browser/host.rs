@@ -55,12 +55,43 @@ pub(super) struct PageHost<'a> {
     pub(super) deliver: Option<Function>,
 }
 
-/// Ends a request when it is dropped.
-struct Ending(AbortController);
+/// Ends a request when it is dropped, or when the caller aborts. What `AbortSignal.any` would do, in browsers without it, too.
+struct Ending {
+    controller: AbortController,
+    caller: AbortSignal,
+    listener: ScopedClosure<'static, dyn FnMut()>,
+}
+
+impl Ending {
+    fn new(caller: &AbortSignal) -> Result<Self, JsValue> {
+        let controller = AbortController::new()?;
+        let (ended, aborted) = (controller.clone(), caller.clone());
+        let listener = ScopedClosure::<dyn FnMut()>::new(move || {
+            ended.abort_with_reason(&aborted.reason());
+        });
+        caller.add_event_listener_with_callback("abort", listener.as_js_value().unchecked_ref())?;
+        if caller.aborted() {
+            controller.abort_with_reason(&caller.reason());
+        }
+        Ok(Ending {
+            controller,
+            caller: caller.clone(),
+            listener,
+        })
+    }
+
+    fn signal(&self) -> AbortSignal {
+        self.controller.signal()
+    }
+}
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.0.abort();
+        let listener = self.listener.as_js_value().unchecked_ref();
+        let _ = self
+            .caller
+            .remove_event_listener_with_callback("abort", listener);
+        self.controller.abort();
     }
 }
 
@@ -161,22 +192,20 @@ impl PageHost<'_> {
 
     async fn fetch(&self, request: &HttpRequest) -> Result<(Head, PageBody), TransportError> {
         let own = self.own_headers(request.endpoint()).await?;
-        let set = || -> Result<(Headers, AbortController), JsValue> {
+        let set = || -> Result<(Headers, Ending), JsValue> {
             let headers = Headers::new()?;
             for (name, value) in request.headers().iter().chain(&own) {
                 headers.set(name, value)?;
             }
-            Ok((headers, AbortController::new()?))
+            Ok((headers, Ending::new(&self.signal)?))
         };
-        let (headers, controller) =
+        let (headers, ending) =
             set().map_err(|thrown| TransportError::Headers(describe(&thrown)))?;
-        let both = AbortSignal::any(&Array::of2(&self.signal, &controller.signal()));
-        let ending = Ending(controller);
         let init = RequestInit::new();
         init.set_method("POST");
         init.set_headers_headers(&headers);
         init.set_body(&JsValue::from_str(request.body()));
-        init.set_signal(Some(&both));
+        init.set_signal(Some(&ending.signal()));
         // A redirect would carry the input to a host the caller did not name.
         init.set_redirect(RequestRedirect::Error);
         let response = fetch::fetch(request.url(), &init)
@@ -207,12 +236,11 @@ impl PageHost<'_> {
                 "the page gave no function for it".into(),
             ));
         };
-        let controller = AbortController::new().map_err(page)?;
-        let both = AbortSignal::any(&Array::of2(&self.signal, &controller.signal()));
+        let ending = Ending::new(&self.signal).map_err(page)?;
         let endpoint = JsValue::from(request.endpoint() as u32);
         let body = JsValue::from_str(request.body());
         let stream = callback
-            .call3(&JsValue::UNDEFINED, &endpoint, &body, &both)
+            .call3(&JsValue::UNDEFINED, &endpoint, &body, &ending.signal())
             .map_err(page)?;
         let stream: ReadableStream = stream.dyn_into().map_err(page)?;
         let head = Head {
@@ -222,7 +250,7 @@ impl PageHost<'_> {
         let body = PageBody {
             reader: Some(stream.get_reader().unchecked_into()),
             signal: self.signal.clone(),
-            _ending: Ending(controller),
+            _ending: ending,
         };
         Ok((head, body))
     }

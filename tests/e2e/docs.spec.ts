@@ -414,19 +414,18 @@ test("the page on support names the versions that are set, and the features that
   expect(row("Next, Express, Hono")).toBe(versions("tests/e2e/proxy/package.json", ["next", "express", "hono"]));
   expect(row("Vite")).toBe(versions("www/package.json", ["vite"]));
 
-  // The oldest browser has every feature; for remotes, the one that they need.
+  // The oldest browser has every feature.
   const features = table("docs/support.md", /^\| feature \| for \| Chrome/);
   const newest = (column: number, of: string[][]): number => Math.max(...of.map((cells) => Number(cells[column])));
-  const local = features.filter(([name]) => !name!.includes("AbortSignal.any"));
   for (const [what, column] of [
     ["Chrome", 2],
     ["Firefox", 3],
     ["Safari", 4],
   ] as const) {
-    expect(row(what)).toBe(`${newest(column, local)}; ${newest(column, features)} for remotes`);
+    expect(row(what)).toBe(String(newest(column, features)));
   }
 
-  const oldest = ["Chrome", "Firefox", "Safari"].map((what) => `${what} ${row(what).split(";")[0]}`).join(", ");
+  const oldest = ["Chrome", "Firefox", "Safari"].map((what) => `${what} ${row(what)}`).join(", ");
   for (const file of ["pkg/src/support.ts", "pkg/README.md"])
     expect(read(file), `${file}: ${oldest}`).toContain(`(${oldest}`);
 
