@@ -35,6 +35,7 @@ test("without module workers there is no instance", async ({ page, harness }) =>
 test("without AbortSignal.any remotes are asked, and a call that is aborted ends their request", async ({
   page,
   harness,
+  llm,
 }) => {
   await lacking(page, harness, "delete AbortSignal.any;");
   const seen = await page.evaluate(
