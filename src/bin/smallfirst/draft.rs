@@ -128,6 +128,15 @@ impl BundleDraft {
         self.write(&format!("{WORK}/{name}"), bytes)
     }
 
+    /// Stashes at once, also where nothing else of the bundle is changed; nothing happens in a folder where no command has
+    /// stashed anything, such as one that was packed.
+    pub fn stash_now(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        match self.folder.join(WORK).is_dir() {
+            true => write_in(&self.folder, &format!("{WORK}/{name}"), bytes),
+            false => Ok(()),
+        }
+    }
+
     /// What an earlier command stashed.
     pub fn stashed(&self, name: &str) -> Option<Vec<u8>> {
         check_path(name).ok()?;

@@ -1,0 +1,71 @@
+//! The arguments of `calibrate`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::rows::ColumnArgs;
+
+#[derive(Args)]
+pub struct CalibrateArgs {
+    /// The folder that holds manifest.json
+    pub(super) bundle: PathBuf,
+    /// The task; may be left out where there is only one
+    #[arg(long)]
+    pub(super) task: Option<String>,
+    /// Labelled rows that no head was trained on
+    #[arg(long)]
+    pub(super) data: PathBuf,
+    /// Further rows for the choices that come before the test; without it, 30 % of --data
+    #[arg(long)]
+    pub(super) tune: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) columns: ColumnArgs,
+    /// Rows that belong to no label and must escalate: any local answer to them is an error
+    #[arg(long)]
+    pub(super) out_of_scope: Option<PathBuf>,
+    /// Certify for every share of out-of-scope inputs up to this one, whatever their share among the rows
+    #[arg(long, requires = "out_of_scope", conflicts_with = "per_slice")]
+    pub(super) out_of_scope_share: Option<f64>,
+    /// The error rates to certify
+    #[arg(long, value_delimiter = ',', default_value = "0.01,0.02,0.05,0.1,0.2")]
+    pub(super) risks: Vec<f64>,
+    /// The chance, over calibration samples, that a certificate does not hold
+    #[arg(long, default_value_t = 0.05)]
+    pub(super) delta: f64,
+    /// The risk for calls that name none; by default 5 %, or the next that the tuning rows support
+    #[arg(long)]
+    pub(super) default_risk: Option<f64>,
+    /// Certify each slice by itself: the worst one decides
+    #[arg(long)]
+    pub(super) per_slice: bool,
+    /// How inputs unlike the training data are told; auto compares all on the tuning rows
+    #[arg(long, value_enum, default_value_t = OodChoice::Auto)]
+    pub(super) ood: OodChoice,
+    /// Whether a head that turns probabilities and the input's length and label into the probability of being right is
+    /// fitted; auto takes it where it orders the tuning rows better
+    #[arg(long, value_enum, default_value_t = CorrectnessChoice::Auto)]
+    pub(super) correctness: CorrectnessChoice,
+    /// The shares of in-scope tuning rows that may pass the cut, to choose from
+    #[arg(long, value_delimiter = ',', default_value = "0.9,0.95,0.99")]
+    pub(super) ood_keep: Vec<f64>,
+    /// Do not change the bundle
+    #[arg(long)]
+    pub(super) dry_run: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub(super) enum OodChoice {
+    Auto,
+    None,
+    Msp,
+    Energy,
+    Mahalanobis,
+    Knn,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub(super) enum CorrectnessChoice {
+    Auto,
+    None,
+}

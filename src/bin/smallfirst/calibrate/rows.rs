@@ -1,0 +1,159 @@
+//! The rows of a calibration: which tune and which certify, and whether they may.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Result, bail};
+use sha2::{Digest, Sha256};
+use smallfirst::data::{self, Fingerprints, Row};
+
+use super::args::CalibrateArgs;
+use crate::draft::BundleDraft;
+use crate::fingerprint::hex;
+use crate::rows::{fingerprints, report_overlap};
+
+/// The share of the calibration rows that may equal tuning rows: short texts repeat themselves.
+const MOST_SHARED: f64 = 0.05;
+
+/// The share of the rows that tune, where no --tune is given.
+const TUNE_SHARE: f64 = 0.3;
+
+/// The rows to tune on and to test on.
+pub(super) fn rows(args: &CalibrateArgs) -> Result<(Vec<Row>, Vec<Row>)> {
+    let data = args.columns.read_labelled(&args.data)?;
+    if let Some(path) = &args.tune {
+        return Ok((args.columns.read_labelled(path)?, data));
+    }
+    let labels: Vec<Option<String>> = data.iter().map(|row| row.label.clone()).collect();
+    let shares = [TUNE_SHARE, 1.0 - TUNE_SHARE];
+    let parts = data::split(&fingerprints(&data).groups(), &labels, &shares, 0);
+    let mut parts = parts.into_iter();
+    let (tune, cal) = data.into_iter().partition(|_| parts.next() == Some(0));
+    Ok((tune, cal))
+}
+
+/// Every second row to tune on, so that a sorted file is halved evenly.
+pub(super) fn halves(rows: Vec<Row>) -> (Vec<Row>, Vec<Row>) {
+    let mut odd = false;
+    rows.into_iter().partition(|_| {
+        odd = !odd;
+        odd
+    })
+}
+
+/// Reports the rows that the training data has, too.
+pub(super) fn warn_of_leaks(
+    args: &CalibrateArgs,
+    draft: &BundleDraft,
+    task: &str,
+    rows: &[Row],
+    prints: &Fingerprints,
+) -> Result<()> {
+    if let Some(kept) = draft.stashed(&format!("{task}.train.json")) {
+        let trained: Fingerprints = serde_json::from_slice(&kept)?;
+        let overlap = prints.overlap(&trained);
+        let name = args.data.display().to_string();
+        report_overlap(&name, &overlap, |at| rows[at].line, rows.len());
+    }
+    Ok(())
+}
+
+/// Refuses calibration rows of which many are tuning rows, too: what was chosen by them looks better on them than it is.
+pub(super) fn refuse_tuning_rows(tune: &[Row], cal: &[Row], prints: &Fingerprints) -> Result<()> {
+    let shared = prints.overlap(&fingerprints(tune)).exact;
+    let lines: Vec<String> = shared
+        .iter()
+        .take(5)
+        .map(|(at, _)| cal[*at].line.to_string())
+        .collect();
+    let found = format!(
+        "{} of {} calibration rows are tuning rows, too (lines {}, ...)",
+        shared.len(),
+        cal.len(),
+        lines.join(", ")
+    );
+    if shared.len() as f64 > MOST_SHARED * cal.len() as f64 {
+        bail!(
+            "{found}: a certificate needs rows that nothing was chosen by; deal the data with `smallfirst split`, or leave --tune out"
+        );
+    }
+    if !shared.is_empty() {
+        eprintln!("{found}");
+    }
+    Ok(())
+}
+
+/// Counts how often these rows were looked at for this task, and says what it does to the promise: whoever tries several rules
+/// and keeps the one with the best certificate has tested them all.
+pub(super) fn count_uses(
+    args: &CalibrateArgs,
+    draft: &BundleDraft,
+    task: &str,
+    rows: &[Row],
+) -> Result<()> {
+    let name = format!("{task}.uses.json");
+    let (count, uses) = counted(draft.stashed(&name).as_deref(), rows)?;
+    if count > 1 {
+        eprintln!(
+            "these rows have now certified {count} times for \"{task}\": where the best of the certificates is kept, the chance that it does not hold is up to {:.2}; keep the first, calibrate on new rows, or divide --delta by the number of rules",
+            (args.delta * count as f64).min(1.0)
+        );
+    }
+    draft.stash_now(&name, &uses)
+}
+
+/// How often these rows were used, now included, and the counts to be stashed.
+fn counted(stashed: Option<&[u8]>, rows: &[Row]) -> Result<(u64, Vec<u8>)> {
+    let mut digest = Sha256::new();
+    for row in rows {
+        for part in [row.label.as_deref().unwrap_or_default(), &row.text] {
+            digest.update(part.len().to_le_bytes());
+            digest.update(part);
+        }
+    }
+    let mut uses: BTreeMap<String, u64> = match stashed {
+        None => BTreeMap::new(),
+        Some(json) => serde_json::from_slice(json).unwrap_or_default(),
+    };
+    let count = uses
+        .entry(hex(&digest.finalize())[..16].to_owned())
+        .or_default();
+    *count += 1;
+    Ok((*count, serde_json::to_vec(&uses)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(texts: impl Iterator<Item = usize>) -> Vec<Row> {
+        let row = |at| Row {
+            line: at + 1,
+            text: format!("the text of row number {at}, unlike all others"),
+            label: Some("a".into()),
+            slice: None,
+        };
+        texts.map(row).collect()
+    }
+
+    #[test]
+    fn tuning_rows_among_the_calibration_rows_are_refused() {
+        let cal = rows(0..100);
+        let refused = |tune: &[Row]| refuse_tuning_rows(tune, &cal, &fingerprints(&cal)).is_err();
+        assert!(refused(&cal));
+        assert!(refused(&rows(90..200)));
+        // A few that occur twice in the world are no reason.
+        assert!(!refused(&rows(97..200)));
+        assert!(!refused(&rows(200..300)));
+    }
+
+    #[test]
+    fn uses_are_counted_by_what_the_rows_say() {
+        let (first, stashed) = counted(None, &rows(0..10)).unwrap();
+        let (second, stashed) = counted(Some(&stashed), &rows(0..10)).unwrap();
+        let (other, stashed) = counted(Some(&stashed), &rows(0..9)).unwrap();
+        assert_eq!((first, second, other), (1, 2, 1));
+        let (third, _) = counted(Some(&stashed), &rows(0..10)).unwrap();
+        assert_eq!(third, 3);
+        assert_eq!(counted(Some(b"nonsense"), &rows(0..10)).unwrap().0, 1);
+    }
+}
