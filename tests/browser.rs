@@ -201,19 +201,25 @@ async fn an_engine_is_made_or_says_why_not() {
 #[wasm_bindgen_test]
 async fn an_engine_takes_in_what_another_answered() {
     let engine = engine().await;
-    let text = "Wo ist denn hier der Bahnhof, bitte?";
-    let plain = object(&[]);
-    let answered = engine.run("language".into(), text.into(), plain, signal());
-    let answer = answered.await.unwrap();
-    let engine = self::engine().await;
-    assert!(
-        engine
-            .adopt("language".into(), answer, 10.0, signal())
-            .await
-            .unwrap()
-    );
+    for reason in ["confident", "unsupported_language"] {
+        let attempt = object(&[
+            ("on", "local".into()),
+            ("tier", "language".into()),
+            ("outcome", "answered".into()),
+            ("ms", 1.into()),
+            ("confidence", 0.9.into()),
+        ]);
+        let answer = object(&[
+            ("reason", reason.into()),
+            ("guaranteed", true.into()),
+            ("attempts", js_sys::Array::of1(&attempt).into()),
+            ("task", "language".into()),
+        ]);
+        let adopted = engine.adopt("language".into(), answer, 10.0, signal());
+        assert!(adopted.await.unwrap(), "{reason}");
+    }
     let none = engine.adopt("language".into(), JsValue::UNDEFINED, 10.0, signal());
-    assert_eq!(self::text(&none.await.unwrap_err(), "code"), "internal");
+    assert_eq!(text(&none.await.unwrap_err(), "code"), "internal");
     let drift = js_sys::Array::from(&engine.drift("language").unwrap()).get(0);
     let observed = Reflect::get(&drift, &JsValue::from_str("observed")).unwrap();
     assert_eq!(observed.as_f64(), Some(1.0));
