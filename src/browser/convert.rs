@@ -20,9 +20,7 @@ pub(super) enum OwnedInput {
 
 /// Reads the options of `what`.
 pub(super) fn options<T: DeserializeOwned>(value: JsValue, what: &str) -> Result<T> {
-    let given = options::given(serde_wasm_bindgen::Deserializer::from(value));
-    let given = given.map_err(|e| Error::new(Code::InvalidOption, format!("{what}: {e}")))?;
-    options::read(what, given)
+    options::read(what, serde_wasm_bindgen::Deserializer::from(value))
 }
 
 pub(super) fn input(value: &JsValue) -> Result<OwnedInput> {

@@ -6,7 +6,7 @@ mod given;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
 use super::generate::TextCall;
@@ -18,8 +18,6 @@ use crate::neighbours::LearnOptions;
 use crate::remote::{Message, RemoteOptions, Turn};
 use crate::route::Mode;
 use crate::task::{Input, Label, risk};
-
-pub use given::given;
 
 /// What a runtime is made with. All but the bundle may be left out.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -136,11 +134,17 @@ impl GenerateOptions {
     }
 }
 
-/// Reads the options of `what`; `null` stands for none at all.
+/// Reads the options of `what`, as JSON has them; `null` stands for none at all.
 ///
 /// # Errors
 /// [`Code::InvalidOption`]: which option, and what it must be.
-pub fn read<T: DeserializeOwned>(what: &str, given: Value) -> Result<T> {
+pub fn read<'de, T: DeserializeOwned>(what: &str, given: impl Deserializer<'de>) -> Result<T> {
+    let refused = |why: String, one: bool| {
+        let why = as_the_page_says(&why, one);
+        Error::new(Code::InvalidOption, format!("{what}: {why}"))
+    };
+    // How many remotes there are is not known yet, and most pages have one.
+    let given = given::given(given).map_err(|error| refused(error.to_string(), true))?;
     let given = match given {
         Value::Null => Value::Object(serde_json::Map::new()),
         given => given,
@@ -148,20 +152,16 @@ pub fn read<T: DeserializeOwned>(what: &str, given: Value) -> Result<T> {
     let read = |value: &Value| T::deserialize(value).map_err(|error| error.to_string());
     read(&given).map_err(|error| {
         let why = option_fault("", &given, &|part| read(part).err()).unwrap_or(error);
-        Error::new(
-            Code::InvalidOption,
-            format!("{what}: {}", as_the_page_says(why, &given)),
-        )
+        let endpoints = given["remote"]["endpoints"].as_array();
+        refused(why, endpoints.is_none_or(|endpoints| endpoints.len() < 2))
     })
 }
 
 /// A page says `remote`, be it one or a list, and has what concerns all remotes beside it.
-fn as_the_page_says(why: String, given: &Value) -> String {
+fn as_the_page_says(why: &str, one: bool) -> String {
     let Some(rest) = why.strip_prefix("remote.") else {
-        return why;
+        return why.to_owned();
     };
-    let endpoints = given["remote"]["endpoints"].as_array();
-    let one = endpoints.is_none_or(|endpoints| endpoints.len() < 2);
     match rest.strip_prefix("endpoints") {
         None => rest.to_owned(),
         Some(at) => format!(
@@ -173,9 +173,24 @@ fn as_the_page_says(why: String, given: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde::de::value::{Error as Fault, MapDeserializer, SeqDeserializer};
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_number_that_json_does_not_have_is_refused_by_its_name() {
+        let endpoint = MapDeserializer::new([("temperature", f64::NAN)].into_iter());
+        let endpoints = SeqDeserializer::new([endpoint].into_iter());
+        let remote = MapDeserializer::new([("endpoints", endpoints)].into_iter());
+        let given: MapDeserializer<'_, _, Fault> =
+            MapDeserializer::new([("remote", remote)].into_iter());
+        let error = read::<RuntimeOptions>("it", given).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "it: remote.temperature must be a number, not NaN"
+        );
+    }
 
     fn refused<T: DeserializeOwned + std::fmt::Debug>(given: Value) -> String {
         let error = read::<T>("it", given).unwrap_err();

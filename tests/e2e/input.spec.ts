@@ -53,6 +53,8 @@ test("an option of the wrong kind is told by its name, and what it must be", asy
       { mode: "maybe" },
       `mode must be "only-local", "prefer-local", "prefer-remote" or "only-remote", not the string "maybe"`,
     ],
+    [{ remote: { ...remote, temperature: Number.NaN } }, "remote.temperature must be a number, not NaN"],
+    [{ policy: { maxRetries: Infinity } }, "policy.maxRetries must be a number, not inf"],
     [
       { policy: { maxRetries: "2" } },
       `policy.maxRetries must be a whole number from 0 to 4294967295, not the string "2"`,
@@ -75,7 +77,7 @@ test("an option of the wrong kind is told by its name, and what it must be", asy
   for (const [options, words] of [
     [{ risk: "0.05" }, `risk must be a number above 0 and below 1, for example 0.05, not the string "0.05"`],
     [{ topK: 1.5 }, "topK must be a whole number from 0 to 4294967295, not 1.5"],
-    [{ labels: "spam" }, `labels cannot be the string "spam"`],
+    [{ labels: "spam" }, `labels must be a list, not the string "spam"`],
   ] as const) {
     const { error } = await run(page, "language", "text", options);
     expect(error, JSON.stringify(options)).toMatchObject({

@@ -6,7 +6,8 @@ if (!executablePath) throw new Error("CHROME is not set: run `cargo xtask test -
 export default defineConfig({
   testDir: ".",
   outputDir: "../../target/e2e",
-  workers: 1,
+  // A core each: most tests wait for a page or the LLM.
+  workers: 2,
   timeout: 120_000,
   reporter: "list",
   use: {

@@ -13,7 +13,7 @@ const DEPTH: usize = 64;
 ///
 /// # Errors
 /// Which part it is.
-pub fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+pub(super) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
     Part {
         path: "",
         depth: DEPTH,
