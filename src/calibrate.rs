@@ -11,6 +11,8 @@ mod accept;
 mod binomial;
 #[cfg(feature = "cli")]
 mod certify;
+#[cfg(feature = "cli")]
+mod clusters;
 mod correctness;
 #[cfg(feature = "cli")]
 mod correctness_fit;
@@ -31,6 +33,8 @@ pub use accept::{Decides, accepts, first_accepted, most_confident};
 pub use binomial::{p_value, upper_bound};
 #[cfg(feature = "cli")]
 pub use certify::{Certifier, choose_default, smallest_n};
+#[cfg(feature = "cli")]
+pub use clusters::design_effect;
 pub use correctness::InputSize;
 #[cfg(feature = "cli")]
 pub use correctness_fit::{Fit, FitRow, fit_correctness};

@@ -1,6 +1,7 @@
 //! `calibrate`: the temperature, the correctness head, the out-of-distribution cut and the certified thresholds of a task.
 
 mod args;
+mod clusters;
 mod correctness;
 mod ood;
 mod rows;
@@ -19,6 +20,7 @@ use crate::draft::BundleDraft;
 use crate::folder::{Folder, Stopwatch, open, the_task};
 use crate::rows::{fingerprints, for_all, places, with_input};
 use args::{CorrectnessChoice, OodChoice};
+use clusters::report_clusters;
 use correctness::correctness_heads;
 use ood::{file_name, ood_scores, print_ood};
 use rows::{count_uses, halves, refuse_tuning_rows, rows, warn_of_leaks};
@@ -103,6 +105,9 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         .default_risk
         .unwrap_or_else(|| choose_default(&certifier, &risks, 0.05));
     print(args, &names, &cal, &certificates, default_risk);
+    if let Some(certificate) = certificates.iter().find(|c| c.risk >= default_risk) {
+        report_clusters(certificate, &cal, &prints.groups());
+    }
     if args.dry_run {
         return Ok(());
     }
