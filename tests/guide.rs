@@ -173,6 +173,11 @@ fn no_row_is_lost_without_a_word() {
         .map(|i| format!("{{\"input\": \"number {i}\", \"label\": \"{}\"}}\n", i % 2))
         .collect();
     fs::write(folder.join("good.jsonl"), &good).unwrap();
+    fs::write(
+        folder.join("other.jsonl"),
+        good.replace("number", "another"),
+    )
+    .unwrap();
     let bad = good.replacen('\n', "\n{oops\n{\"input\": \" \"}\n", 1);
     fs::write(folder.join("bad.jsonl"), bad).unwrap();
     let train = ["train", "--data", "good.jsonl", "--out", "b", "--l2", "0.1"];
@@ -210,7 +215,7 @@ fn no_row_is_lost_without_a_word() {
             "calibrate",
             "b",
             "--data",
-            "good.jsonl",
+            "other.jsonl",
             "--tune",
             "bad.jsonl",
         ],
@@ -243,6 +248,25 @@ fn no_row_is_lost_without_a_word() {
             "{args:?}: {printed}"
         );
     }
+    let same = [
+        "calibrate",
+        "b",
+        "--data",
+        "good.jsonl",
+        "--tune",
+        "good.jsonl",
+    ];
+    let (success, printed) = smallfirst(&folder, &same);
+    let refusal = "40 of 40 calibration rows are tuning rows, too (lines 1, 2, 3, 4, 5, ...): a certificate needs rows";
+    assert!(!success && printed.contains(refusal), "{printed}");
+    let again = ["calibrate", "b", "--data", "other.jsonl", "--dry-run"];
+    let (_, first) = smallfirst(&folder, &again);
+    let (_, second) = smallfirst(&folder, &again);
+    assert!(!first.contains("have now certified"), "{first}");
+    assert!(
+        second.contains("have now certified 2 times for \"good\""),
+        "{second}"
+    );
     let parts = ["train", "tune", "cal", "test"].map(|part| {
         let path = folder.join(format!("parts/bad.{part}.jsonl"));
         fs::read_to_string(path).unwrap().lines().count()
