@@ -159,6 +159,8 @@ pub fn read<'de, T: DeserializeOwned>(what: &str, given: impl Deserializer<'de>)
 
 /// A page says `remote`, be it one or a list, and has what concerns all remotes beside it.
 fn as_the_page_says(why: &str, one: bool) -> String {
+    // Errors of JavaScript say that they are one.
+    let why = why.strip_prefix("Error: ").unwrap_or(why);
     let Some(rest) = why.strip_prefix("remote.") else {
         return why.to_owned();
     };
@@ -190,6 +192,8 @@ mod tests {
             error.to_string(),
             "it: remote.temperature must be a number, not NaN"
         );
+        let thrown = as_the_page_says("Error: remote.policy.maxRetries is none", true);
+        assert_eq!(thrown, "policy.maxRetries is none");
     }
 
     fn refused<T: DeserializeOwned + std::fmt::Debug>(given: Value) -> String {

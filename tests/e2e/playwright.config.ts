@@ -6,8 +6,8 @@ if (!executablePath) throw new Error("CHROME is not set: run `cargo xtask test -
 export default defineConfig({
   testDir: ".",
   outputDir: "../../target/e2e",
-  // A core each: most tests wait for a page or the LLM.
-  workers: 2,
+  // Two would halve the time, but for the tests that ask the LLM: they wait for each other then, past their deadlines.
+  workers: 1,
   timeout: 120_000,
   reporter: "list",
   use: {
