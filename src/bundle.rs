@@ -4,6 +4,7 @@
 //! `src/bundle/manifest.schema.json`). The manifest is small and read at once; everything else is
 //! fetched when a task first needs it and is held against the manifest's size and SHA-256.
 
+mod correctness;
 mod manifest;
 mod source;
 mod validate;
@@ -13,10 +14,10 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use correctness::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
 pub use manifest::{
-    Addend, Certificate, Correctness, CorrectnessFeature, CorrectnessTerm, Counts, Encoder,
-    Extract, FORMAT, FORMAT_VERSION, Features, FileEntry, Guarantee, Head, LabelTerm,
-    LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, OutOfFold, Pooling,
+    Addend, Certificate, Counts, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry,
+    Guarantee, Head, LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling,
     PromptTemplate, Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
