@@ -37,7 +37,7 @@ pub use certify::{Certifier, choose_default, smallest_n};
 pub use clusters::design_effect;
 pub use correctness::InputSize;
 #[cfg(feature = "cli")]
-pub use correctness_fit::{Fit, FitRow, fit_correctness};
+pub use correctness_fit::{Fit, fit_tier};
 #[cfg(feature = "cli")]
 pub use decision::{Decision, OodScores, RawRow, RawScores, TierDecision, TierRule, decisions};
 pub(crate) use fixed_sequence::{first_rows, last_rejected};
@@ -71,14 +71,12 @@ impl Calibrated {
 
     /// The largest probability.
     pub fn largest(&self) -> f64 {
-        self.probabilities.iter().copied().fold(0.0, f64::max)
+        largest(&self.probabilities)
     }
 
     /// The same, with the confidence of a correctness head.
-    pub fn judged(mut self, head: Option<&Correctness>, size: InputSize) -> Self {
-        if let Some(head) = head {
-            (self.confidence, self.doubts) = head.judge(&self.probabilities, self.label(), size);
-        }
+    pub fn judged(mut self, head: &Correctness, size: InputSize) -> Self {
+        (self.confidence, self.doubts) = head.judge(&self.probabilities, self.label(), size);
         self
     }
 }
@@ -106,13 +104,15 @@ pub fn logits(values: &[f32], output: ModelOutput) -> Vec<f64> {
 /// sees to that.
 pub fn calibrate(logits: &[f64], temperature: f64) -> Calibrated {
     let probabilities = softmax(logits.iter().map(|logit| logit / temperature).collect());
-    let mut calibrated = Calibrated {
+    Calibrated {
+        confidence: largest(&probabilities),
         probabilities,
-        confidence: 0.0,
         doubts: Vec::new(),
-    };
-    calibrated.confidence = calibrated.largest();
-    calibrated
+    }
+}
+
+fn largest(probabilities: &[f64]) -> f64 {
+    probabilities.iter().copied().fold(0.0, f64::max)
 }
 
 /// The energy of an input at a temperature: minus the log-sum-exp of the scaled logits (Liu et al.

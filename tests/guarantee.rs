@@ -10,8 +10,8 @@ use std::path::PathBuf;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use smallfirst::calibrate::{
-    Certifier, Decision, Fit, FitRow, InputSize, RawRow, RawScores, TierDecision, TierRule,
-    calibrate, decisions, fit_correctness,
+    Certifier, Decision, Fit, InputSize, RawRow, RawScores, TierDecision, TierRule, decisions,
+    fit_tier,
 };
 use smallfirst::data::{Columns, read};
 use smallfirst::host::FixedClock;
@@ -166,24 +166,21 @@ fn a_correctness_head_answers_more_on_repeated_splits_and_keeps_the_promise() {
             correctness: None,
             ood: None,
         };
-        let mut tune = tune.to_vec();
-        let fit = fitted(&tune, labels, head.temperature);
-        let Fit::Taken(correctness, scores) = fit else {
-            panic!("texts of such different lengths ask for a head: {fit:?}");
-        };
-        let with_head = TierRule {
-            correctness: Some(correctness),
-            ..plain.clone()
-        };
-        for (which, rule) in [plain, with_head].into_iter().enumerate() {
-            if which == 1 {
-                let mut scores = scores.iter();
-                for raw in tune.iter_mut().filter_map(|row| row.tiers[0].as_mut()) {
-                    raw.out_of_fold = scores.next().copied();
-                }
-            }
+        let mut fitted = tune.to_vec();
+        let mut with_head = plain.clone();
+        // Nobody looked for near-copies: each row is a group of its own.
+        let groups: Vec<usize> = (0..fitted.len()).collect();
+        let fit = fit_tier(&mut fitted, &groups, 0, &mut with_head, labels, true);
+        assert!(
+            matches!(fit, Fit::Taken(..)),
+            "texts of such different lengths ask for a head: {fit:?}"
+        );
+        for (which, (tune, rule)) in [(tune, plain), (&fitted, with_head)]
+            .into_iter()
+            .enumerate()
+        {
             let rules = [rule];
-            let decided = decisions(&tune, &rules, &[]);
+            let decided = decisions(tune, &rules, &[]);
             let rest = decisions(rest, &rules, &[]);
             let (cal, unseen) = rest.split_at(4000);
             let certifier = Certifier {
@@ -214,21 +211,4 @@ fn a_correctness_head_answers_more_on_repeated_splits_and_keeps_the_promise() {
         );
         assert!(with_head > plain + 0.03, "{risk}: {plain} and {with_head}");
     }
-}
-
-/// A correctness head fitted on rows whose near-copies nobody looked for: each is a group of its own.
-fn fitted(rows: &[RawRow], labels: usize, temperature: f64) -> Fit {
-    let row = |(group, row): (usize, &RawRow)| {
-        let calibrated = calibrate(&row.tiers[0].as_ref()?.logits, temperature);
-        let label = calibrated.label();
-        Some(FitRow {
-            probabilities: calibrated.probabilities,
-            label,
-            correct: row.truth == Some(label),
-            size: row.size,
-            group,
-        })
-    };
-    let rows: Vec<FitRow> = rows.iter().enumerate().filter_map(row).collect();
-    fit_correctness(&rows, labels, true)
 }

@@ -111,10 +111,7 @@ impl Certifier<'_> {
                 thresholds: Some(vec![threshold; self.tiers]),
                 n: tally.all.n,
                 errors: tally.all.errors,
-                bound: Some(match self.out_of_scope_share {
-                    None => upper_bound(tally.all.n, tally.all.errors, self.delta),
-                    Some(share) => self.shared_bound(tally.in_scope, tally.out_of_scope, share),
-                }),
+                bound: Some(self.bound(&tally)),
                 tiers: tally.tiers,
                 slices: tally.slices,
             },
@@ -241,12 +238,19 @@ impl Certifier<'_> {
     fn excess(&self, tally: &Tally, risk: f64) -> f64 {
         match self.out_of_scope_share {
             None => self.worst_p(tally, risk) - self.delta,
-            Some(share) => self.shared_bound(tally.in_scope, tally.out_of_scope, share) - risk,
+            Some(_) => self.bound(tally) - risk,
         }
     }
 
-    /// An upper bound, at confidence `1 - delta`, of the error rate among what is answered, where at most `share` of all inputs
-    /// are out of scope: with `e` the error rate and `a` the coverage in scope, and `c` the coverage out of scope, it is
+    /// An upper bound of the error rate, at confidence `1 - delta`.
+    fn bound(&self, tally: &Tally) -> f64 {
+        match self.out_of_scope_share {
+            None => upper_bound(tally.all.n, tally.all.errors, self.delta),
+            Some(share) => self.shared_bound(tally.in_scope, tally.out_of_scope, share),
+        }
+    }
+
+    /// The bound where at most `share` of all inputs are out of scope: with `e` the error rate and `a` the coverage in scope, and `c` the coverage out of scope, it is
     /// `((1 - share) a e + share c) / ((1 - share) a + share c)`, which rises in `e`, `c` and `share` and falls in `a`. Each of the
     /// three is bounded by Clopper and Pearson, with `delta` divided among them.
     fn shared_bound(&self, inside: Counted, outside: Counted, share: f64) -> f64 {

@@ -8,7 +8,9 @@
 
 use nalgebra::{DMatrix, DVector, Matrix2, Vector2};
 
+use super::calibrate;
 use super::correctness::{InputSize, logit, sigmoid};
+use super::decision::{RawRow, TierRule};
 use crate::bundle::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
 
 /// The penalty of the features' weights, in rows.
@@ -31,17 +33,17 @@ const MOST_STEPS: usize = 50;
 
 /// One tuning row, as one tier sees it.
 #[derive(Debug, Clone)]
-pub struct FitRow {
+struct FitRow {
     /// The calibrated probabilities.
-    pub probabilities: Vec<f64>,
+    probabilities: Vec<f64>,
     /// The label that was chosen.
-    pub label: usize,
+    label: usize,
     /// Whether it is the right one.
-    pub correct: bool,
+    correct: bool,
     /// The length of the input.
-    pub size: InputSize,
+    size: InputSize,
     /// Rows of one group are in one part: near-copies of each other.
-    pub group: usize,
+    group: usize,
 }
 
 /// What came of fitting.
@@ -52,15 +54,55 @@ pub enum Fit {
     /// None orders the rows enough better than the largest probability does: the areas under the risk-coverage curve without
     /// and with it.
     NoBetter(OutOfFold),
-    /// There are too few right or too few wrong answers.
-    TooFew,
+    /// There are too few right or too few wrong answers among so many rows.
+    TooFew(usize),
 }
 
-/// Fits a head for a tier with so many `labels`. Whether texts or bytes are read decides which lengths there are.
-pub fn fit_correctness(rows: &[FitRow], labels: usize, text: bool) -> Fit {
+/// Fits a head for a tier with so many `labels`; where it is taken, the tier's rule gets it, and the rows get their out-of-fold
+/// scores. `groups` has the group of near-copies that each of the first rows belongs to. Rows that are out of scope come behind
+/// them and have no part in the fit: they are for the out-of-distribution score, since nobody knows how many there will be.
+pub fn fit_tier(
+    tune: &mut [RawRow],
+    groups: &[usize],
+    tier: usize,
+    rule: &mut TierRule,
+    labels: usize,
+    text: bool,
+) -> Fit {
+    let said = tune.iter().zip(groups).enumerate();
+    let (places, rows): (Vec<usize>, Vec<FitRow>) = said
+        .filter_map(|(at, (row, &group))| {
+            let raw = row.tiers.get(tier)?.as_ref()?;
+            let truth = row.truth?;
+            let calibrated = calibrate(&raw.logits, rule.temperature);
+            let label = calibrated.label();
+            let row = FitRow {
+                probabilities: calibrated.probabilities,
+                label,
+                correct: truth == label,
+                size: row.size,
+                group,
+            };
+            Some((at, row))
+        })
+        .unzip();
+    let fit = fit_correctness(&rows, labels, text);
+    if let Fit::Taken(head, scores) = &fit {
+        for (at, score) in places.into_iter().zip(scores) {
+            if let Some(raw) = &mut tune[at].tiers[tier] {
+                raw.out_of_fold = Some(*score);
+            }
+        }
+        rule.correctness = Some(head.clone());
+    }
+    fit
+}
+
+/// Fits a head. Whether texts or bytes are read decides which lengths there are.
+fn fit_correctness(rows: &[FitRow], labels: usize, text: bool) -> Fit {
     let right = rows.iter().filter(|row| row.correct).count();
     if right.min(rows.len() - right) < LEAST_OF_A_KIND {
-        return Fit::TooFew;
+        return Fit::TooFew(rows.len());
     }
     let features = features(text);
     let folds: Vec<usize> = rows.iter().map(|row| fold(row.group)).collect();
@@ -91,7 +133,7 @@ pub fn fit_correctness(rows: &[FitRow], labels: usize, text: bool) -> Fit {
         .into_iter()
         .min_by(|a, b| loss(&a.1).total_cmp(&loss(&b.1)));
     let Some((penalty, scores)) = best else {
-        return Fit::TooFew;
+        return Fit::TooFew(rows.len());
     };
     let plain = rows.iter().map(|row| row.probabilities[row.label]);
     let figures = OutOfFold {

@@ -90,8 +90,10 @@ pub fn decisions(rows: &[RawRow], rules: &[TierRule], scores: &[OodScores]) -> V
     let decide = |at: usize, row: &RawRow, tier: usize| {
         let raw = row.tiers.get(tier)?.as_ref()?;
         let rule = rules.get(tier)?;
-        let calibrated = calibrate(&raw.logits, rule.temperature);
-        let calibrated = calibrated.judged(rule.correctness.as_ref(), row.size);
+        let mut calibrated = calibrate(&raw.logits, rule.temperature);
+        if let Some(head) = &rule.correctness {
+            calibrated = calibrated.judged(head, row.size);
+        }
         let in_distribution = rule.ood.is_none_or(|(method, threshold)| {
             let scores = scores.get(tier).and_then(|scores| scores.get(&method));
             let score = scores.and_then(|scores| scores.get(at).copied().flatten());

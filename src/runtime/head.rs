@@ -82,7 +82,7 @@ impl LoadedHead {
                 *logit += f64::from(added);
             }
         }
-        let calibrated = calibrate::calibrate(&logits, self.temperature);
+        let mut calibrated = calibrate::calibrate(&logits, self.temperature);
         let ood = match &self.ood {
             None => None,
             Some((scorer, threshold)) => {
@@ -91,9 +91,13 @@ impl LoadedHead {
                 Some((score, *threshold))
             }
         };
+        // The size is counted where a head asks for it: that reads the whole input.
+        if let Some(head) = &self.correctness {
+            calibrated = calibrated.judged(head, InputSize::of(input));
+        }
         Ok(Scored {
             logits,
-            calibrated: calibrated.judged(self.correctness.as_ref(), InputSize::of(input)),
+            calibrated,
             vector,
             ood,
         })

@@ -51,7 +51,8 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let (tune_rows, cal_rows) = rows(args)?;
     let prints = fingerprints(&cal_rows);
     warn_of_leaks(args, &draft, &task, &cal_rows, &prints)?;
-    refuse_tuning_rows(&tune_rows, &cal_rows, &prints)?;
+    let tune_prints = fingerprints(&tune_rows);
+    refuse_tuning_rows(&tune_prints, &cal_rows, &prints)?;
     count_uses(args, &draft, &task, &cal_rows)?;
     let mut tune = score_tiers(&runtime, &task, &tune_rows, "tuning rows")?;
     let mut cal = score_tiers(&runtime, &task, &cal_rows, "calibration rows")?;
@@ -72,8 +73,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let mut rules = temperatures(&names, &tune);
     if args.correctness == CorrectnessChoice::Auto {
         let entry = runtime.bundle().task(&task)?;
-        let groups = fingerprints(&tune_rows).groups();
-        correctness_heads(entry, &groups, &mut tune, &mut rules);
+        correctness_heads(entry, &tune_prints.groups(), &mut tune, &mut rules);
     }
     let scores = ood_scores(args, &draft, &runtime, &names, &rules, &tune)?;
     let selection = OodSelection {

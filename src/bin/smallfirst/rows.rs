@@ -118,13 +118,18 @@ pub fn report_overlap(
         return;
     }
     let found = overlap.exact.iter().chain(&overlap.near);
-    let lines: Vec<String> = found.take(5).map(|(at, _)| line(*at).to_string()).collect();
     println!(
         "{name}: {} of {of} rows are in the training data and {} nearly so (lines {}, ...); scores on them are too good",
         overlap.exact.len(),
         overlap.near.len(),
-        lines.join(", ")
+        first_lines(found.map(|(at, _)| line(*at)))
     );
+}
+
+/// The first few of some lines' numbers.
+pub fn first_lines(lines: impl Iterator<Item = usize>) -> String {
+    let lines: Vec<String> = lines.take(5).map(|line| line.to_string()).collect();
+    lines.join(", ")
 }
 
 /// The file's name up to the first dot.

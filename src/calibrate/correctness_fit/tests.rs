@@ -84,13 +84,13 @@ fn rows_of_one_kind_get_no_head() {
 #[test]
 fn too_few_of_a_kind_get_no_head() {
     let all = rows(5000, true);
-    assert_eq!(fit_correctness(&[], 2, true), Fit::TooFew);
-    assert_eq!(fit_correctness(&all[..30], 2, true), Fit::TooFew);
+    assert_eq!(fit_correctness(&[], 2, true), Fit::TooFew(0));
+    assert_eq!(fit_correctness(&all[..30], 2, true), Fit::TooFew(30));
     for correct in [true, false] {
         let rows = all.iter().cloned().map(|row| FitRow { correct, ..row });
         assert_eq!(
             fit_correctness(&rows.collect::<Vec<_>>(), 2, true),
-            Fit::TooFew
+            Fit::TooFew(5000)
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Correctness heads: fitted for every tier, and taken where they order answers better.
 
 use smallfirst::bundle::TaskEntry;
-use smallfirst::calibrate::{self, Fit, FitRow, RawRow, TierRule, fit_correctness};
+use smallfirst::calibrate::{Fit, RawRow, TierRule, fit_tier};
 use smallfirst::task::InputKind;
 
 /// Fits a correctness head for every tier, and says what came of it. `groups` has the group of near-copies that each of the
@@ -13,37 +13,18 @@ pub(super) fn correctness_heads(
     rules: &mut [TierRule],
 ) {
     for (tier, (name, rule)) in entry.tiers.iter().zip(rules).enumerate() {
-        let (places, rows): (Vec<usize>, Vec<FitRow>) = tune
-            .iter()
-            .enumerate()
-            .filter_map(|(at, row)| {
-                let raw = row.tiers.get(tier)?.as_ref()?;
-                // What is out of scope is for the out-of-distribution score: how much of it there will be, nobody knows.
-                let truth = row.truth?;
-                let calibrated = calibrate::calibrate(&raw.logits, rule.temperature);
-                let label = calibrated.label();
-                let row = FitRow {
-                    probabilities: calibrated.probabilities,
-                    label,
-                    correct: truth == label,
-                    size: row.size,
-                    group: groups[at],
-                };
-                Some((at, row))
-            })
-            .unzip();
-        let fit = fit_correctness(&rows, entry.labels.len(), entry.input == InputKind::Text);
+        let text = entry.input == InputKind::Text;
+        let fit = fit_tier(tune, groups, tier, rule, entry.labels.len(), text);
         print!("{name}: correctness head ");
         match fit {
-            Fit::TooFew => println!(
-                "not fitted, too few right or wrong answers among {} tuning rows",
-                rows.len()
-            ),
+            Fit::TooFew(rows) => {
+                println!("not fitted, too few right or wrong answers among {rows} tuning rows");
+            }
             Fit::NoBetter(figures) => println!(
                 "not taken: out-of-fold AURC {:.4}, {:.4} by the largest probability",
                 figures.head, figures.plain
             ),
-            Fit::Taken(head, scores) => {
+            Fit::Taken(head, _) => {
                 let figures = head.out_of_fold;
                 println!(
                     "taken: out-of-fold AURC {:.4}, {:.4} by the largest probability{}",
@@ -55,12 +36,6 @@ pub(super) fn correctness_heads(
                         "; with terms for labels"
                     }
                 );
-                for (at, score) in places.into_iter().zip(scores) {
-                    if let Some(Some(raw)) = tune[at].tiers.get_mut(tier) {
-                        raw.out_of_fold = Some(score);
-                    }
-                }
-                rule.correctness = Some(head);
             }
         }
     }

@@ -9,7 +9,7 @@ use smallfirst::data::{self, Fingerprints, Row};
 use super::args::CalibrateArgs;
 use crate::draft::BundleDraft;
 use crate::fingerprint::hex;
-use crate::rows::{fingerprints, report_overlap};
+use crate::rows::{fingerprints, first_lines, report_overlap};
 
 /// The share of the calibration rows that may equal tuning rows: short texts repeat themselves.
 const MOST_SHARED: f64 = 0.05;
@@ -58,18 +58,17 @@ pub(super) fn warn_of_leaks(
 }
 
 /// Refuses calibration rows of which many are tuning rows, too: what was chosen by them looks better on them than it is.
-pub(super) fn refuse_tuning_rows(tune: &[Row], cal: &[Row], prints: &Fingerprints) -> Result<()> {
-    let shared = prints.overlap(&fingerprints(tune)).exact;
-    let lines: Vec<String> = shared
-        .iter()
-        .take(5)
-        .map(|(at, _)| cal[*at].line.to_string())
-        .collect();
+pub(super) fn refuse_tuning_rows(
+    tune: &Fingerprints,
+    cal: &[Row],
+    prints: &Fingerprints,
+) -> Result<()> {
+    let shared = prints.overlap(tune).exact;
     let found = format!(
         "{} of {} calibration rows are tuning rows, too (lines {}, ...)",
         shared.len(),
         cal.len(),
-        lines.join(", ")
+        first_lines(shared.iter().map(|(at, _)| cal[*at].line))
     );
     if shared.len() as f64 > MOST_SHARED * cal.len() as f64 {
         bail!(
@@ -138,7 +137,9 @@ mod tests {
     #[test]
     fn tuning_rows_among_the_calibration_rows_are_refused() {
         let cal = rows(0..100);
-        let refused = |tune: &[Row]| refuse_tuning_rows(tune, &cal, &fingerprints(&cal)).is_err();
+        let refused = |tune: &[Row]| {
+            refuse_tuning_rows(&fingerprints(tune), &cal, &fingerprints(&cal)).is_err()
+        };
         assert!(refused(&cal));
         assert!(refused(&rows(90..200)));
         // A few that occur twice in the world are no reason.
