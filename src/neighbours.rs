@@ -59,7 +59,7 @@ impl LearnOptions {
         if !(0.0..=1.0).contains(&self.audit) {
             return bad("learn.audit is a share, 0 to 1");
         }
-        risk::check(Some(self.risk))
+        risk::check("risk", Some(self.risk))
     }
 }
 
@@ -297,7 +297,7 @@ impl Learner {
     pub async fn report(&self, storage: &impl Storage) -> Vec<LearnedTask> {
         let mut tasks = Vec::new();
         for (key, entry) in store::index(storage).await {
-            let examples = self.kept(&key, &entry, storage).await;
+            let examples = self.stored(&key, &entry, storage).await;
             tasks.push(LearnedTask {
                 examples: examples.len() as u64,
                 task: entry.task,
@@ -324,7 +324,7 @@ impl Learner {
             let asked = self.lock().get(&key).map(|set| set.labels.clone());
             let labels = asked.or_else(|| labels(&entry.task));
             let labels = labels.as_deref().map(distinct);
-            let mut examples = self.kept(&key, &entry, storage).await;
+            let mut examples = self.stored(&key, &entry, storage).await;
             examples.retain(|e| labels.as_ref().is_none_or(|l| l.contains(e.label.as_str())));
             found.extend(examples.into_iter().map(|example| LearnedExample {
                 task: entry.task.clone(),
@@ -346,7 +346,7 @@ impl Learner {
         }
     }
 
-    async fn kept(&self, key: &str, entry: &Entry, storage: &impl Storage) -> Vec<Example> {
+    async fn stored(&self, key: &str, entry: &Entry, storage: &impl Storage) -> Vec<Example> {
         let mut all = store::all(key, entry, storage).await;
         let most = self.options.examples as usize;
         all.drain(..all.len().saturating_sub(most));
@@ -365,7 +365,7 @@ impl Learner {
         let entry = entry.unwrap_or_default();
         let mut examples = Examples::default();
         let labels = distinct(&subject.labels);
-        for example in self.kept(&subject.key, &entry, storage).await {
+        for example in self.stored(&subject.key, &entry, storage).await {
             if example.vector.len() == dimension && labels.contains(example.label.as_str()) {
                 let example = Example {
                     input: None,

@@ -47,7 +47,7 @@ pub(crate) struct World {
     pub(crate) given: RefCell<String>,
     /// How long the reader takes for each piece, in milliseconds.
     pub(crate) reader_ms: Cell<f64>,
-    pub(crate) kept: RefCell<BTreeMap<String, String>>,
+    pub(crate) stored: RefCell<BTreeMap<String, String>>,
     /// Bodies that are open now, which all must be dropped in the end.
     open: Rc<Cell<i32>>,
 }
@@ -139,7 +139,7 @@ impl World {
             outgoing: RefCell::default(),
             given: RefCell::default(),
             reader_ms: Cell::new(0.0),
-            kept: RefCell::default(),
+            stored: RefCell::default(),
             open: Rc::default(),
         }
     }
@@ -286,10 +286,10 @@ impl Storage for World {
     async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         // Others come in between, as they would.
         self.time.until(self.now() + 0.1).await;
-        let mut kept = self.kept.borrow_mut();
-        let before = kept.remove(key);
+        let mut stored = self.stored.borrow_mut();
+        let before = stored.remove(key);
         if let Some(after) = change(before) {
-            kept.insert(key.to_owned(), after);
+            stored.insert(key.to_owned(), after);
         }
     }
 }

@@ -77,10 +77,10 @@ fn what_other_libraries_see_is_found() {
             for (_, start, end) in theirs.iter().filter(|(k, ..)| k == kind) {
                 count.theirs += 1;
                 // By whatever name: what is replaced does not leave.
-                let kept = |at: &usize| !ours.iter().any(|f| f.start <= *at && *at < f.end);
+                let uncovered = |at: &usize| !ours.iter().any(|f| f.start <= *at && *at < f.end);
                 let alphanumeric = |at: &usize| text[*at..].starts_with(char::is_alphanumeric);
                 let inside = places.iter().filter(|at| (*start..*end).contains(*at));
-                let whole = !inside.filter(|at| alphanumeric(at)).any(kept);
+                let whole = !inside.filter(|at| alphanumeric(at)).any(uncovered);
                 if !whole && env::var_os("SHOW").is_some() {
                     println!("missed {kind}: {:?}", &text[*start..*end]);
                 }
@@ -171,11 +171,11 @@ impl Tally {
         let text = case.text();
         let (start, end) = (case.before.len(), case.before.len() + case.value.len());
         let found = redactor.find(&text, &[]);
-        let kept = |at: &usize| !found.iter().any(|f| f.start <= *at && *at < f.end);
+        let uncovered = |at: &usize| !found.iter().any(|f| f.start <= *at && *at < f.end);
         let mut inside = text
             .char_indices()
             .filter(|&(at, c)| (start..end).contains(&at) && c.is_alphanumeric());
-        let covered = !case.kind.is_empty() && !inside.any(|(at, _)| kept(&at));
+        let covered = !case.kind.is_empty() && !inside.any(|(at, _)| uncovered(&at));
         let exact = found
             .iter()
             .any(|f| f.name == case.kind && (f.start, f.end) == (start, end));

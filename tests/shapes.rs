@@ -20,9 +20,9 @@ use smallfirst::task::{Input, Label};
 
 /// Keeps what is sent and answers nothing.
 #[derive(Default)]
-struct Kept(RefCell<Vec<HttpRequest>>);
+struct Recorder(RefCell<Vec<HttpRequest>>);
 
-impl Network for Kept {
+impl Network for Recorder {
     type Body = FullBody;
 
     fn online(&self) -> bool {
@@ -39,19 +39,19 @@ impl Network for Kept {
     }
 }
 
-impl Page for Kept {
+impl Page for Recorder {
     async fn consent(&self, _: &ConsentRequest) -> Result<Consent, TransportError> {
         Ok(Consent::default())
     }
 }
 
-impl Storage for Kept {
+impl Storage for Recorder {
     async fn update(&self, _: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         change(None);
     }
 }
 
-impl Clock for Kept {
+impl Clock for Recorder {
     fn now_ms(&self) -> f64 {
         0.0
     }
@@ -88,7 +88,7 @@ fn bodies(endpoint: Value) -> [Value; 2] {
             history: &history,
         },
     ];
-    let kept = Kept::default();
+    let recorder = Recorder::default();
     for wanted in wanted {
         let question = Question {
             bundled: true,
@@ -100,15 +100,15 @@ fn bodies(endpoint: Value) -> [Value; 2] {
         let trace = Trace::default();
         let result = match wanted {
             ResponseFormat::Choice(_) => {
-                pollster::block_on(remote.ask(&question, &Unnamed, &kept, &trace))
+                pollster::block_on(remote.ask(&question, &Unnamed, &recorder, &trace))
             }
             ResponseFormat::Text { .. } => {
-                pollster::block_on(remote.stream(&question, &Unnamed, &kept, &trace))
+                pollster::block_on(remote.stream(&question, &Unnamed, &recorder, &trace))
             }
         };
         assert!(result.is_err());
     }
-    let sent = kept.0.into_inner();
+    let sent = recorder.0.into_inner();
     assert_eq!(sent.len(), 2);
     [&sent[0], &sent[1]].map(|request| serde_json::from_str(request.body()).unwrap())
 }

@@ -9,7 +9,7 @@ const LOOKS = 5;
 const LOOKS_WITHOUT_LOCK = 60;
 /** For how long a worker keeps its lock after its last call, in milliseconds. It is not for ever: pages whose workers hold one are
  * not kept by the browser for the way back. */
-const KEPT_MS = 2000;
+const LOCK_MS = 2000;
 
 /** The page's part: looks after one worker. */
 export class Life {
@@ -113,6 +113,6 @@ export class Holder {
       this.#held = false;
       this.#release?.();
       this.#release = undefined;
-    }, KEPT_MS);
+    }, LOCK_MS);
   }
 }

@@ -88,7 +88,7 @@ export class Preload {
     const base = new URL(".", bundle).href;
     // Whatever the address carries, a signature for example, the files beside it need, too.
     const { search } = new URL(bundle);
-    const kept = this.#files?.open();
+    const store = this.#files?.open();
     const size = (path: string): number => entries.get(path)?.bytes ?? 0;
     // Small ones first: what they are for can begin while a large one is on its way.
     for (const path of [...filesOf(manifest, tasks)].sort((a, b) => size(a) - size(b)).slice(0, MOST_FILES)) {
@@ -96,7 +96,7 @@ export class Preload {
       const url = base + path + search;
       // A path that leads out of the bundle is refused by the engine.
       if (entry && new URL(url).href.startsWith(base))
-        this.#wait(url, this.#ahead(url, this.#files?.file(base + path, entry.sha256), entry, kept));
+        this.#wait(url, this.#ahead(url, this.#files?.file(base + path, entry.sha256), entry, store));
     }
   }
 
@@ -105,9 +105,10 @@ export class Preload {
     url: string,
     key: string | undefined,
     entry: FileEntry,
-    kept: Promise<PatientCache | undefined> | undefined,
+    store: Promise<PatientCache | undefined> | undefined,
   ): Promise<Response | undefined> {
-    const found = key === undefined ? undefined : await kept?.then((cache) => cache?.match(key)).catch(() => undefined);
+    const found =
+      key === undefined ? undefined : await store?.then((cache) => cache?.match(key)).catch(() => undefined);
     if (found) return undefined;
     const response = await answered(url, {});
     if (!response.body) return response;

@@ -15,7 +15,7 @@ use super::scope::{scope, sleep};
 pub(super) const SERVER_MS: f64 = 20_000.0;
 
 /// How long a part of what the browser has kept may take.
-pub(super) const KEPT_MS: f64 = 1000.0;
+pub(super) const STORED_MS: f64 = 1000.0;
 
 /// What `work` gives, unless it takes longer than that; the error says so.
 pub(super) async fn within<T>(

@@ -238,14 +238,14 @@ impl Source for WebSource {
         let made = fetch::within(patience, self.ahead.take(&url)).await;
         let made = made.map_err(|thrown| unreachable(&url, &convert::describe(&thrown)))?;
         // What was fetched ahead was not in the store.
-        let kept = match &made {
+        let stored = match &made {
             Some(_) => None,
             None => self.store.get(&key).await,
         };
-        if let Some(kept) = kept {
+        if let Some(stored) = stored {
             // A copy that is too long is as damaged as one that is too short.
             if let Ok(Ok(bytes)) = self
-                .receive(&kept, fetch::KEPT_MS, path, entry, |_| {})
+                .receive(&stored, fetch::STORED_MS, path, entry, |_| {})
                 .await
             {
                 self.tell(ProgressStatus::Verified, path, entry, entry.bytes, true);

@@ -45,7 +45,7 @@ extern "C" {
 /// The stored files; empty and forgetful when the browser does not let us store.
 #[derive(Clone)]
 pub(super) struct Store {
-    kept: Option<(Files, Cache)>,
+    opened: Option<(Files, Cache)>,
     /// What is to be written once nobody waits for an answer.
     waiting: Rc<RefCell<Vec<(String, Uint8Array)>>>,
     /// What is still being written.
@@ -55,7 +55,7 @@ pub(super) struct Store {
 impl Store {
     /// The store of one bundle; `files` is undefined where nothing is to be kept.
     pub(super) async fn open(files: JsValue) -> Self {
-        let kept = if files.is_object() {
+        let opened = if files.is_object() {
             let files: Files = files.unchecked_into();
             let cache = JsFuture::from(files.open()).await.ok();
             let cache = cache.filter(JsValue::is_object);
@@ -65,7 +65,7 @@ impl Store {
             None
         };
         Store {
-            kept,
+            opened,
             waiting: Rc::default(),
             writing: Rc::default(),
         }
@@ -73,18 +73,18 @@ impl Store {
 
     /// The key of a file at an address, by what is in it.
     pub(super) fn key(&self, address: &str, sha256: &str) -> String {
-        let files = self.kept.as_ref().map(|(files, _)| files);
+        let files = self.opened.as_ref().map(|(files, _)| files);
         files.map_or_else(String::new, |files| files.file(address, sha256))
     }
 
     /// The key of the manifest at an address.
     pub(super) fn manifest_key(&self, address: &str) -> String {
-        let files = self.kept.as_ref().map(|(files, _)| files);
+        let files = self.opened.as_ref().map(|(files, _)| files);
         files.map_or_else(String::new, |files| files.manifest(address))
     }
 
     fn cache(&self) -> Option<&Cache> {
-        self.kept.as_ref().map(|(_, cache)| cache)
+        self.opened.as_ref().map(|(_, cache)| cache)
     }
 
     /// The response that is stored under `key`.
@@ -97,11 +97,11 @@ impl Store {
 
     /// The manifest that is stored under `key`.
     pub(super) async fn manifest(&self, key: &str) -> Option<Vec<u8>> {
-        let kept = self.get(key).await?;
+        let stored = self.get(key).await?;
         let mut json = Vec::new();
         let read = fetch::body(
-            &kept,
-            fetch::KEPT_MS,
+            &stored,
+            fetch::STORED_MS,
             MAX_MANIFEST_BYTES,
             &mut json,
             |_, _| {},
@@ -112,7 +112,7 @@ impl Store {
 
     /// Will store a file: [`Store::flush`] begins.
     pub(super) fn put(&self, key: &str, bytes: &[u8]) {
-        if self.kept.is_some() {
+        if self.opened.is_some() {
             let copy = Uint8Array::from(bytes);
             self.waiting.borrow_mut().push((key.to_owned(), copy));
         }
@@ -179,7 +179,7 @@ impl Store {
     }
 
     async fn forget(&self, base: &str, manifest: &str, mut named: Vec<String>) -> Option<()> {
-        let (files, cache) = self.kept.as_ref()?;
+        let (files, cache) = self.opened.as_ref()?;
         let keys = JsFuture::from(cache.keys()).await.ok()?;
         let keys = Array::from(&keys);
         let keys = keys.iter().filter_map(|key| key.dyn_into::<Request>().ok());

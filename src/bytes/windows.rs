@@ -47,19 +47,19 @@ fn is_space(byte: u8) -> bool {
 }
 
 fn trim_start(bytes: &[u8]) -> &[u8] {
-    let kept = bytes
+    let start = bytes
         .iter()
         .position(|&b| !is_space(b))
         .unwrap_or(bytes.len());
-    &bytes[kept..]
+    &bytes[start..]
 }
 
 fn trim_end(bytes: &[u8]) -> &[u8] {
-    let kept = bytes
+    let end = bytes
         .iter()
         .rposition(|&b| !is_space(b))
         .map_or(0, |last| last + 1);
-    &bytes[..kept]
+    &bytes[..end]
 }
 
 #[cfg(test)]

@@ -92,10 +92,10 @@ pub fn nearest_neighbour(vectors: &[f32], width: usize) -> Option<Vec<u8>> {
         return None;
     }
     let rows = vectors.len() / width;
-    let kept = rows.min(MOST_VECTORS);
-    let units: Vec<f32> = (0..kept)
+    let taken = rows.min(MOST_VECTORS);
+    let units: Vec<f32> = (0..taken)
         .flat_map(|i| {
-            let at = i * rows / kept * width;
+            let at = i * rows / taken * width;
             let row = &vectors[at..at + width];
             let norm = row.iter().map(|v| v * v).sum::<f32>().sqrt().max(1e-12);
             row.iter().map(move |v| v / norm)

@@ -27,13 +27,13 @@ pub fn sgr(rows: &[(f64, bool)], risk: f64, delta: f64) -> Option<Selected> {
     for _ in 0..steps {
         let middle = low + (high - low).div_ceil(2);
         let at = middle.min(m.checked_sub(1)?);
-        let kept = &sorted[at..];
-        let errors = kept.iter().filter(|(_, correct)| !correct).count();
-        let bound = upper_bound(kept.len() as u64, errors as u64, delta / steps as f64);
+        let selected = &sorted[at..];
+        let errors = selected.iter().filter(|(_, correct)| !correct).count();
+        let bound = upper_bound(selected.len() as u64, errors as u64, delta / steps as f64);
         if bound <= risk {
             found = Some(Selected {
                 threshold: sorted[at].0,
-                coverage: kept.len() as f64 / m as f64,
+                coverage: selected.len() as f64 / m as f64,
                 bound,
             });
             high = middle;

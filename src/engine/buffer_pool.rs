@@ -13,7 +13,7 @@ pub(crate) struct BufferPool {
 }
 
 /// How many buffers are kept.
-const KEPT: usize = 24;
+const MOST_FREE: usize = 24;
 /// From how many numbers on a buffer is the allocator's again: 64 KiB. It joins neighbours that are free, and so needs
 /// less memory than buffers of fixed sizes; to fill them with zeros cannot be measured beside what is computed into them.
 const LARGE: usize = 16 * 1024;
@@ -45,7 +45,7 @@ impl BufferPool {
             return;
         }
         self.free.push(buffer);
-        if self.free.len() > KEPT {
+        if self.free.len() > MOST_FREE {
             let smallest = (0..self.free.len()).min_by_key(|&at| self.free[at].capacity());
             smallest.map(|at| self.free.swap_remove(at));
         }

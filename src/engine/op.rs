@@ -202,12 +202,13 @@ pub struct MatMul {
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub scale: f32,
     /// What follows.
-    pub then: Then,
+    #[serde(rename = "then")]
+    pub epilogue: Epilogue,
 }
 
 /// What follows a product or a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Then {
+pub struct Epilogue {
     /// Whether a bias is an operand.
     pub bias: bool,
     /// Whether something of the result's shape is added.
@@ -216,9 +217,9 @@ pub struct Then {
     pub activation: Activation,
 }
 
-impl Default for Then {
+impl Default for Epilogue {
     fn default() -> Self {
-        Then {
+        Epilogue {
             bias: false,
             residual: false,
             activation: Activation::None,
@@ -271,13 +272,14 @@ pub struct Conv {
     /// Each channel by itself.
     pub depthwise: bool,
     /// What follows.
-    pub then: Then,
+    #[serde(rename = "then")]
+    pub epilogue: Epilogue,
 }
 
 impl Conv {
     /// Whether one step can do this convolution and `next`, some rows at a time (`eval/conv.rs`).
     pub(crate) fn fuses_with(&self, next: &Conv) -> bool {
-        !self.depthwise && !self.then.residual && next.depthwise && !next.then.residual
+        !self.depthwise && !self.epilogue.residual && next.depthwise && !next.epilogue.residual
     }
 }
 

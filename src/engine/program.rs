@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::array::{Elements, Fault, View, count};
 use super::dim::Dim;
 use super::kernels;
-use super::op::{Conv, MatMul, Op, Right, Windows};
+use super::op::{Conv, Epilogue, MatMul, Op, Right, Windows};
 use super::tensor::Element;
 
 /// How a prepared file begins; the next byte is its version.
@@ -312,13 +312,15 @@ impl Blob {
 
 /// How many operands a step takes.
 fn operands(step: &Step) -> Result<usize, Fault> {
-    let then = |then: &super::op::Then| usize::from(then.bias) + usize::from(then.residual);
+    let added = |epilogue: &Epilogue| usize::from(epilogue.bias) + usize::from(epilogue.residual);
     Ok(match &step.op {
-        Op::MatMul(MatMul { right, then: t, .. }) => match right {
-            Right::Int8 { .. } => 4 + then(t),
-            _ => 2 + then(t),
+        Op::MatMul(MatMul {
+            right, epilogue, ..
+        }) => match right {
+            Right::Int8 { .. } => 4 + added(epilogue),
+            _ => 2 + added(epilogue),
         },
-        Op::Conv(Conv { then: t, .. }) => 2 + then(t),
+        Op::Conv(Conv { epilogue, .. }) => 2 + added(epilogue),
         Op::Attention(attention) => {
             usize::from(attention.mask) + if attention.together { 1 } else { 3 }
         }
@@ -384,7 +386,7 @@ fn convolution(op: &Op) -> Option<Conv> {
             right: Right::Packed { n, .. },
             result,
             scale,
-            then,
+            epilogue,
         }) => {
             let pixels = left.len() == 4 && left.starts_with(result.as_str()) && result.len() == 3;
             let windows = Windows {
@@ -398,7 +400,7 @@ fn convolution(op: &Op) -> Option<Conv> {
                 windows,
                 outputs: n[0],
                 depthwise: false,
-                then: *then,
+                epilogue: *epilogue,
             })
         }
         _ => None,

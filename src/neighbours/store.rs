@@ -158,9 +158,9 @@ pub async fn all(key: &str, entry: &Entry, storage: &impl Storage) -> Vec<Exampl
     let mut found: Vec<Example> = Vec::new();
     for piece in 0..entry.pieces.min(entry.total.div_ceil(PIECE)) {
         let mut look = |json: Option<String>| {
-            let mut kept = examples(json.clone());
-            kept.retain(|e| e.number < entry.total && entry.piece(e.number) == piece);
-            found.append(&mut kept);
+            let mut remaining = examples(json.clone());
+            remaining.retain(|e| e.number < entry.total && entry.piece(e.number) == piece);
+            found.append(&mut remaining);
             json
         };
         storage.update(&place(key, piece), &mut look).await;
@@ -187,10 +187,10 @@ pub async fn forget(key: &str, storage: &impl Storage) {
 
 fn examples(json: Option<String>) -> Vec<Example> {
     let json = json.filter(|json| json.len() <= MOST_PIECE_BYTES);
-    let kept = json.and_then(|json| serde_json::from_str(&json).ok());
-    let mut kept: Vec<Example> = kept.unwrap_or_default();
-    kept.retain(Example::is_sound);
-    kept
+    let stored = json.and_then(|json| serde_json::from_str(&json).ok());
+    let mut stored: Vec<Example> = stored.unwrap_or_default();
+    stored.retain(Example::is_sound);
+    stored
 }
 
 fn place(key: &str, piece: u64) -> String {

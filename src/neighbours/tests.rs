@@ -92,8 +92,8 @@ fn what_was_learned_outlives_the_worker_and_can_be_taken_away_and_forgotten() {
             None
         );
         // Only the empty index is left.
-        let kept = world.kept.borrow();
-        assert_eq!(kept.keys().collect::<Vec<_>>(), ["learned"]);
+        let stored = world.stored.borrow();
+        assert_eq!(stored.keys().collect::<Vec<_>>(), ["learned"]);
     });
 }
 
@@ -116,16 +116,16 @@ fn a_damaged_piece_is_lost_alone_and_what_does_not_belong_is_left_out() {
     let learner = || Learner::new(LearnOptions::default()).unwrap();
     world.block_on(async {
         teach(&learner(), 96, 1, &world).await;
-        let place = |kept: &BTreeMap<String, String>, piece: &str| {
-            let key = kept.keys().find(|key| key.ends_with(piece));
+        let place = |stored: &BTreeMap<String, String>, piece: &str| {
+            let key = stored.keys().find(|key| key.ends_with(piece));
             key.unwrap().clone()
         };
         {
-            let mut kept = world.kept.borrow_mut();
-            let (first, second) = (place(&kept, "/0"), place(&kept, "/1"));
-            kept.insert(first, "[{".into());
-            let renamed = kept[&second].replace("\"label\":\"a\"", "\"label\":\"z\"");
-            kept.insert(second, renamed);
+            let mut stored = world.stored.borrow_mut();
+            let (first, second) = (place(&stored, "/0"), place(&stored, "/1"));
+            stored.insert(first, "[{".into());
+            let renamed = stored[&second].replace("\"label\":\"a\"", "\"label\":\"z\"");
+            stored.insert(second, renamed);
         }
         let learner = learner();
         assert_eq!(learner.export(None, |_| None, &world).await.len(), 64);
@@ -226,13 +226,13 @@ fn what_others_wrote_into_the_store_is_left_out() {
         world.block_on(async {
             teach(&learner(), 96, 1, &world).await;
             {
-                let mut kept = world.kept.borrow_mut();
-                let key = kept.keys().find(|key| key.ends_with(piece)).unwrap();
+                let mut stored = world.stored.borrow_mut();
+                let key = stored.keys().find(|key| key.ends_with(piece)).unwrap();
                 let key = key.clone();
                 let to = to.replace("LONG", &"x".repeat(MOST_INPUT_BYTES + 1));
-                let altered = kept[&key].replace(from, &to);
-                assert_ne!(altered, kept[&key], "{from}");
-                kept.insert(key, altered);
+                let altered = stored[&key].replace(from, &to);
+                assert_ne!(altered, stored[&key], "{from}");
+                stored.insert(key, altered);
             }
             let rows = learner().export(None, bundled, &world).await;
             assert!((64..96).contains(&rows.len()), "{from}: {}", rows.len());
@@ -262,10 +262,10 @@ fn an_index_that_others_wrote_neither_holds_nor_misleads() {
         world.block_on(async {
             teach(&learner(), 40, 1, &world).await;
             {
-                let mut kept = world.kept.borrow_mut();
-                let altered = kept["learned"].replacen(from, to, 1);
-                assert_ne!(altered, kept["learned"], "{from}");
-                kept.insert("learned".into(), altered);
+                let mut stored = world.stored.borrow_mut();
+                let altered = stored["learned"].replacen(from, to, 1);
+                assert_ne!(altered, stored["learned"], "{from}");
+                stored.insert("learned".into(), altered);
             }
             let (vector, _) = point(&mut Random::new(9));
             let fresh = learner();

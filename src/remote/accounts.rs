@@ -194,8 +194,8 @@ fn estimate(endpoint: &Endpoint, bytes: usize, text: bool) -> Spent {
 /// Changes the book in one piece.
 async fn book(host: &impl Host, change: impl FnOnce(&mut Book)) {
     let mut change = Some(change);
-    let mut update = |kept: Option<String>| {
-        let mut book = Book::read(kept.as_deref());
+    let mut update = |stored: Option<String>| {
+        let mut book = Book::read(stored.as_deref());
         if let Some(change) = change.take() {
             change(&mut book);
         }

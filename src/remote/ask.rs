@@ -27,7 +27,7 @@ struct Begun {
     /// The hash of the question.
     key: String,
     /// The answer of an earlier call, where it may be that of this one.
-    kept: Option<Reply>,
+    cached_reply: Option<Reply>,
 }
 
 impl Remote {
@@ -47,9 +47,9 @@ impl Remote {
             order,
             payload,
             key,
-            kept,
+            cached_reply,
         } = self.begin(question, host, trace).await?;
-        if let Some(reply) = kept {
+        if let Some(reply) = cached_reply {
             return Ok(reply);
         }
         let flight = self.cache.flight(&key);
@@ -97,10 +97,10 @@ impl Remote {
             order,
             payload,
             key,
-            kept,
+            cached_reply,
         } = self.begin(question, host, trace).await?;
         let mut page = ToPage(host);
-        if let Some(reply) = kept {
+        if let Some(reply) = cached_reply {
             let delivered = page.deliver(&reply.text).await;
             return delivered.map(|()| reply).map_err(|_| Error::aborted());
         }
@@ -131,12 +131,12 @@ impl Remote {
         let order = self.order(question, payload.bytes(), host, trace)?;
         let key = question.hash(&payload, &self.options.endpoints);
         let fits = |reply: &Reply| fits(reply, question.wanted, &self.options.endpoints);
-        let kept = self.cache.get(&key, host.wall_ms(), fits, host).await;
+        let cached_reply = self.cache.get(&key, host.wall_ms(), fits, host).await;
         Ok(Begun {
             order,
             payload,
             key,
-            kept: kept.map(cached),
+            cached_reply: cached_reply.map(cached),
         })
     }
 

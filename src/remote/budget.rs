@@ -186,8 +186,8 @@ const MOST_MS: f64 = 8.64e15;
 impl Book {
     /// Reads a kept book; where nothing was kept, it is begun. A book that is damaged is begun anew, too, but must not
     /// mean that all may be spent once more: the limits of the current minute and day then count as reached.
-    pub fn read(kept: Option<&str>) -> Self {
-        let Some(json) = kept else {
+    pub fn read(stored: Option<&str>) -> Self {
+        let Some(json) = stored else {
             return Book::default();
         };
         let book = Some(json).filter(|json| json.len() <= MOST_BOOK_BYTES);

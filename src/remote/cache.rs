@@ -115,9 +115,9 @@ impl Entry {
 
 /// Answers, the least recently used first.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Kept(VecDeque<Entry>);
+struct CachedReplies(VecDeque<Entry>);
 
-impl Kept {
+impl CachedReplies {
     /// Reads what was kept. What cannot be read is forgotten.
     fn read(json: Option<&str>, options: &AnswerCache) -> Self {
         json.filter(|json| json.len() as u64 <= options.most_read())
@@ -164,7 +164,7 @@ pub struct Cache {
 
 #[derive(Debug, Default)]
 struct Inner {
-    kept: Kept,
+    replies: CachedReplies,
     loaded: bool,
     flights: BTreeMap<String, Weak<Flight>>,
 }
@@ -190,20 +190,20 @@ impl Cache {
             return None;
         }
         if self.options.persist && !self.lock().loaded {
-            let mut kept = Kept::default();
+            let mut replies = CachedReplies::default();
             let mut read = |json: Option<String>| {
-                kept = Kept::read(json.as_deref(), &self.options);
+                replies = CachedReplies::read(json.as_deref(), &self.options);
                 json
             };
             host.update(KEY, &mut read).await;
             let mut inner = self.lock();
             if !inner.loaded {
                 inner.loaded = true;
-                inner.kept = kept;
+                inner.replies = replies;
             }
         }
         let stands = |entry: &Entry| self.options.is_fresh(entry.at, now) && fits(&entry.reply);
-        self.lock().kept.get(key, stands)
+        self.lock().replies.get(key, stands)
     }
 
     /// Keeps an answer that was given at `now`.
@@ -211,12 +211,12 @@ impl Cache {
         if self.options.entries == 0 {
             return;
         }
-        self.lock().kept.put(key, reply, now, &self.options);
+        self.lock().replies.put(key, reply, now, &self.options);
         if self.options.persist {
             let mut write = |json: Option<String>| {
-                let mut kept = Kept::read(json.as_deref(), &self.options);
-                kept.put(key, reply, now, &self.options);
-                serde_json::to_string(&kept).ok()
+                let mut replies = CachedReplies::read(json.as_deref(), &self.options);
+                replies.put(key, reply, now, &self.options);
+                serde_json::to_string(&replies).ok()
             };
             host.update(KEY, &mut write).await;
         }
@@ -224,7 +224,7 @@ impl Cache {
 
     /// Forgets everything, also what was kept by an instance that keeps more than this one.
     pub async fn clear(&self, host: &impl Host) {
-        self.lock().kept = Kept::default();
+        self.lock().replies = CachedReplies::default();
         host.update(KEY, &mut |_| None).await;
     }
 
@@ -332,10 +332,10 @@ mod tests {
             assert!(found("k", NOW, wanted, &world).await.is_some());
             cache(json!({"persist": false})).clear(&world).await;
             assert_eq!(found("k", NOW, wanted, &world).await, None);
-            assert!(world.kept.borrow().is_empty());
+            assert!(world.stored.borrow().is_empty());
             persists.put("k", &reply(choice()), NOW, &world).await;
             cache(json!({"entries": 0})).clear(&world).await;
-            assert!(world.kept.borrow().is_empty());
+            assert!(world.stored.borrow().is_empty());
         });
     }
 
@@ -347,7 +347,7 @@ mod tests {
         let fits = |_: &Reply| true;
         world.block_on(async {
             let cache = cache(json!({"persist": true, "days": 3}));
-            for (age, kept) in [
+            for (age, fresh) in [
                 (0.0, true),
                 (3.0 * DAY_MS, true),
                 (3.0 * DAY_MS + 1.0, false),
@@ -357,15 +357,15 @@ mod tests {
             ] {
                 cache.put("k", &reply(choice()), NOW, &world).await;
                 let now = NOW + age;
-                assert_eq!(found("k", now, wanted, &world).await.is_some(), kept);
+                assert_eq!(found("k", now, wanted, &world).await.is_some(), fresh);
                 let found = cache.get("k", now, fits, &world).await;
-                assert_eq!(found.is_some(), kept, "{age}");
+                assert_eq!(found.is_some(), fresh, "{age}");
             }
             // Whoever writes lets the old go.
             cache.put("k", &reply(choice()), NOW, &world).await;
             let later = NOW + 4.0 * DAY_MS;
             cache.put("l", &reply(choice()), later, &world).await;
-            assert!(!world.kept.borrow()[KEY].contains("\"k\""));
+            assert!(!world.stored.borrow()[KEY].contains("\"k\""));
         });
         for days in [0, 366] {
             let options = AnswerCache {
@@ -412,15 +412,18 @@ mod tests {
         ];
         let choices = choices.map(|change| (ResponseFormat::Choice(&labels), choice(), change));
         let texts = texts.map(|change| (TEXT, text(), change));
-        for (at, (wanted, kept, change)) in choices.into_iter().chain(texts).enumerate() {
+        for (at, (wanted, answer, change)) in choices.into_iter().chain(texts).enumerate() {
             let world = world();
             world.block_on(async {
                 let cache = cache(json!({"persist": true}));
-                cache.put("k", &reply(kept), NOW, &world).await;
+                cache.put("k", &reply(answer), NOW, &world).await;
                 assert!(found("k", NOW, wanted, &world).await.is_some());
-                let mut all: Value = serde_json::from_str(&world.kept.borrow()[KEY]).unwrap();
+                let mut all: Value = serde_json::from_str(&world.stored.borrow()[KEY]).unwrap();
                 change(&mut all[0]);
-                world.kept.borrow_mut().insert(KEY.into(), all.to_string());
+                world
+                    .stored
+                    .borrow_mut()
+                    .insert(KEY.into(), all.to_string());
                 assert_eq!(found("k", NOW, wanted, &world).await, None, "change {at}");
             });
         }

@@ -185,7 +185,7 @@ impl Redactor {
         for own in &found {
             view.take_bytes(own.start, own.end);
         }
-        let mut kept = Vec::new();
+        let mut unreplaced = Vec::new();
         for kind in PersonalData::ALL {
             let places = match kind {
                 PersonalData::Email => mail::find(&view),
@@ -193,14 +193,14 @@ impl Redactor {
                 PersonalData::Card => {
                     for (from, to) in dates::dates(&view) {
                         view.take(from, to);
-                        kept.push((from, to));
+                        unreplaced.push((from, to));
                     }
                     accounts::cards(&view)
                 }
                 PersonalData::Ip => ip::find(&view),
                 PersonalData::Phone => phone::Phones::new(&view, &self.regions).find(),
                 PersonalData::Name => {
-                    for (from, to) in kept.drain(..) {
+                    for (from, to) in unreplaced.drain(..) {
                         view.give_back(from, to);
                     }
                     names::find(&view, names)
@@ -210,7 +210,7 @@ impl Redactor {
             for (from, to) in places {
                 view.take(from, to);
                 if !self.takes(kind) {
-                    kept.push((from, to));
+                    unreplaced.push((from, to));
                     continue;
                 }
                 let (start, end) = view.bytes(from, to);

@@ -209,7 +209,7 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             .await?;
         let mut found = sentences(self.call.input);
         let mut vectors = Vec::with_capacity(found.len());
-        let mut kept = Vec::with_capacity(found.len());
+        let mut fitting = Vec::with_capacity(found.len());
         for sentence in found.drain(..) {
             if self.host.aborted() {
                 return Err(Error::aborted());
@@ -217,14 +217,14 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             match encoder.run(Input::Text(sentence), &task.limits) {
                 Ok(vector) => {
                     vectors.push(vector);
-                    kept.push(sentence);
+                    fitting.push(sentence);
                 }
                 // A sentence that the encoder cannot read is not chosen.
                 Err(error) if matches!(error.code(), Code::InputTooShort | Code::InputTooLong) => {}
                 Err(error) => return Err(error),
             }
         }
-        if kept.is_empty() {
+        if fitting.is_empty() {
             return Err(Error::new(
                 Code::InputTooShort,
                 "the text has no sentence to go by",
@@ -233,7 +233,7 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
         let chosen = central(&vectors, extract.sentences as usize);
         let chosen: Vec<&str> = chosen
             .into_iter()
-            .filter_map(|at| kept.get(at).copied())
+            .filter_map(|at| fitting.get(at).copied())
             .collect();
         Ok(chosen.join(" "))
     }
@@ -311,8 +311,8 @@ fn facts(reason: Reason, remote_problem: Option<&str>, remote_answered: bool) ->
         reason,
         confidence: None,
         threshold: None,
-        risk: None,
-        guaranteed: false,
+        asked: None,
+        guarantee: None,
         remote_problem,
         remote_answered,
         doubts: &[],

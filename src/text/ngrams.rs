@@ -92,8 +92,8 @@ impl NgramVocabulary {
 
 /// The text as lande counts it, in UTF-16 code units; nothing when no letter is left.
 fn normalise(text: &str) -> Option<Vec<u16>> {
-    let mut kept = String::with_capacity(text.len() + 2);
-    // White space at the end of `kept` and not yet collapsed, in characters.
+    let mut retained = String::with_capacity(text.len() + 2);
+    // White space at the end of `retained` and not yet collapsed, in characters.
     let mut blanks = 0;
     let mut previous_was_hyphen = false;
     for c in text.chars() {
@@ -106,21 +106,21 @@ fn normalise(text: &str) -> Option<Vec<u16>> {
         if is_js_space(c) {
             blanks += 1;
             if blanks == 1 {
-                kept.push(c);
+                retained.push(c);
             } else if blanks == 2 {
                 // A run of two or more becomes one plain space; a single one stays as it is.
-                kept.pop();
-                kept.push(' ');
+                retained.pop();
+                retained.push(' ');
             }
         } else if matches!(
             c.general_category_group(),
             GeneralCategoryGroup::Letter | GeneralCategoryGroup::Mark
         ) {
             blanks = 0;
-            kept.push(c);
+            retained.push(c);
         }
     }
-    let lower = kept.to_lowercase();
+    let lower = retained.to_lowercase();
     let trimmed = lower.trim_matches(is_js_space);
     if trimmed.is_empty() {
         return None;

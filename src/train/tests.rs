@@ -133,14 +133,14 @@ fn sparse_features_alone_and_with_dense_ones_are_learnt() {
 fn balancing_finds_more_of_a_rare_class() {
     let (dense, labels) = clouds(900);
     // Nine in ten rows of class 2 are left out.
-    let kept: Vec<usize> = (0..900)
+    let remaining: Vec<usize> = (0..900)
         .filter(|&i| labels[i] != 2 || i % 30 == 2)
         .collect();
-    let dense: Vec<f32> = kept
+    let dense: Vec<f32> = remaining
         .iter()
         .flat_map(|&i| dense[i * 5..i * 5 + 5].to_vec())
         .collect();
-    let labels: Vec<u32> = kept.iter().map(|&i| labels[i]).collect();
+    let labels: Vec<u32> = remaining.iter().map(|&i| labels[i]).collect();
     let samples = of_clouds(&dense, &labels);
     let rare: Vec<usize> = (0..labels.len()).filter(|&i| labels[i] == 2).collect();
     let recall = |balanced| {

@@ -87,8 +87,8 @@ function showTrace(answer: Answer | TextAnswer): void {
     ...(answer.sent.length === 0 ? [element("p", "Nothing.")] : []),
     ...answer.sent.flatMap((sent) => {
       const replaced = Object.entries(sent.redactions).map(([kind, n]) => `${n} ${kind}`);
-      const kept = replaced.length === 0 ? "" : `; replaced before: ${replaced.join(", ")}`;
-      return [element("p", `${sent.bytes} bytes to ${sent.endpoint}${kept}`), element("pre", sent.body)];
+      const redacted = replaced.length === 0 ? "" : `; replaced before: ${replaced.join(", ")}`;
+      return [element("p", `${sent.bytes} bytes to ${sent.endpoint}${redacted}`), element("pre", sent.body)];
     }),
   );
   byId("result").hidden = false;

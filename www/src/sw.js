@@ -31,10 +31,10 @@ self.addEventListener("fetch", (event) => {
   const path = url.pathname.slice(scope.pathname.length);
   if (path.startsWith("models/") || path.startsWith("llm/")) return;
   // Hashed files never change; the page and demo.json may.
-  event.respondWith(path.startsWith("assets/") ? keptFirst(request) : networkFirst(request));
+  event.respondWith(path.startsWith("assets/") ? cacheFirst(request) : networkFirst(request));
 });
 
-async function keptFirst(request) {
+async function cacheFirst(request) {
   return (await caches.match(request, { cacheName: CACHE })) ?? fetch(request);
 }
 
@@ -42,8 +42,8 @@ async function networkFirst(request) {
   try {
     return await fetch(request);
   } catch (error) {
-    const kept = await caches.match(request, { cacheName: CACHE, ignoreSearch: true });
-    if (kept) return kept;
+    const cached = await caches.match(request, { cacheName: CACHE, ignoreSearch: true });
+    if (cached) return cached;
     throw error;
   }
 }

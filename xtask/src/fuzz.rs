@@ -180,9 +180,9 @@ fn one(name: &str, most: &str, fuzzer: &Path, clock: &Path, args: &Args) -> Resu
     if !merged.success() {
         bail!("the corpus of {name} could not be minimised");
     }
-    let kept = archived(name, &least)?;
+    let (packed, inputs) = archived(name, &least)?;
     if args.keep {
-        fs::write(&archive, &kept.0)?;
+        fs::write(&archive, &packed)?;
     }
     let _ = fs::remove_dir_all(&corpus);
     fs::rename(&least, &corpus)?;
@@ -207,7 +207,7 @@ fn one(name: &str, most: &str, fuzzer: &Path, clock: &Path, args: &Args) -> Resu
     Ok(Outcome {
         name: name.to_owned(),
         executions,
-        inputs: kept.1,
+        inputs,
         slowest,
         finds,
     })

@@ -103,17 +103,17 @@ fn without_registrations(object: &[u8]) -> Result<Option<Vec<u8>>> {
                 let mut body = reader.read_bytes(length)?.to_vec();
                 if id == INIT_FUNCS {
                     let mut list = BinaryReader::new(&body, 0);
-                    let mut kept = Vec::new();
+                    let mut remaining = Vec::new();
                     for _ in 0..list.read_var_u32()? {
                         let constructor = (list.read_var_u32()?, list.read_var_u32()?);
                         match unreachable(constructor.1) {
                             true => struck += 1,
-                            false => kept.push(constructor),
+                            false => remaining.push(constructor),
                         }
                     }
                     body = Vec::new();
-                    kept.len().encode(&mut body);
-                    for (priority, symbol) in kept {
+                    remaining.len().encode(&mut body);
+                    for (priority, symbol) in remaining {
                         priority.encode(&mut body);
                         symbol.encode(&mut body);
                     }

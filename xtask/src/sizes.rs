@@ -26,8 +26,8 @@ fn sizes(module: Module) -> Result<Sizes> {
     let path = module.file();
     let bytes = fs::read(&path).context("run `cargo xtask build` first")?;
     let hash = sha256(&bytes);
-    let kept = root().join(format!("target/wasm-modules/{}/sizes", module.name()));
-    let known = fs::read_to_string(&kept).unwrap_or_default();
+    let remembered = root().join(format!("target/wasm-modules/{}/sizes", module.name()));
+    let known = fs::read_to_string(&remembered).unwrap_or_default();
     if let [known, gzip, brotli] = known.split(' ').collect::<Vec<_>>()[..]
         && known == hash
     {
@@ -47,7 +47,7 @@ fn sizes(module: Module) -> Result<Sizes> {
     };
     brotli::BrotliCompress(&mut bytes.as_slice(), &mut brotli, &best)?;
     let brotli = brotli.len();
-    fs::write(&kept, format!("{hash} {gzip} {brotli}"))?;
+    fs::write(&remembered, format!("{hash} {gzip} {brotli}"))?;
     Ok(Sizes {
         raw: bytes.len(),
         gzip,

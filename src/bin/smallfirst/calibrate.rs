@@ -291,8 +291,8 @@ fn store_rule(draft: &mut BundleDraft, name: &str, rule: &TierRule) -> Result<()
             cut,
             file: match file_name(name, method) {
                 None => None,
-                Some(kept) => {
-                    let onnx = draft.stashed(&kept).context("the OOD model is gone")?;
+                Some(stashed) => {
+                    let onnx = draft.stashed(&stashed).context("the OOD model is gone")?;
                     let path = format!("{name}/ood.onnx");
                     draft.put(&path, &onnx, &license)?;
                     Some(path)

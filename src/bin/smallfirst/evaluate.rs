@@ -228,8 +228,8 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
 fn duplicates(draft: &BundleDraft, task: &str, rows: &[Row]) -> Result<Option<(usize, usize)>> {
     let mut found = None;
     for split in ["train", "cal"] {
-        if let Some(kept) = draft.stashed(&format!("{task}.{split}.json")) {
-            let earlier: Fingerprints = serde_json::from_slice(&kept)?;
+        if let Some(stashed) = draft.stashed(&format!("{task}.{split}.json")) {
+            let earlier: Fingerprints = serde_json::from_slice(&stashed)?;
             let overlap = fingerprints(rows).overlap(&earlier);
             let (exact, near) = found.unwrap_or((0, 0));
             found = Some((exact + overlap.exact.len(), near + overlap.near.len()));

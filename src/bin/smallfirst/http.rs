@@ -90,13 +90,13 @@ impl Page for Http {}
 
 impl Storage for Http {
     async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
-        let mut kept = self
+        let mut stored = self
             .stored
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        let before = kept.remove(key);
+        let before = stored.remove(key);
         if let Some(after) = change(before) {
-            kept.insert(key.to_owned(), after);
+            stored.insert(key.to_owned(), after);
         }
     }
 }

@@ -123,23 +123,23 @@ pub fn train(args: &TrainArgs) -> Result<()> {
             &row.text,
         )
     })?;
-    let kept: Vec<usize> = (0..rows.len()).filter(|&i| features[i].is_some()).collect();
-    if kept.len() < rows.len() {
+    let usable: Vec<usize> = (0..rows.len()).filter(|&i| features[i].is_some()).collect();
+    if usable.len() < rows.len() {
         println!(
             "{} rows are too long or too short for the encoder and are left out",
-            rows.len() - kept.len()
+            rows.len() - usable.len()
         );
     }
-    let present = || kept.iter().filter_map(|&i| features[i].as_ref());
+    let present = || usable.iter().filter_map(|&i| features[i].as_ref());
     let width = present().next().map_or(0, |(vector, _)| vector.len());
     let dense: Vec<f32> = present().flat_map(|(vector, _)| vector.clone()).collect();
     let sparse: Vec<Vec<u32>> = present().map(|(_, buckets)| buckets.clone()).collect();
-    let classes: Vec<u32> = kept
+    let classes: Vec<u32> = usable
         .iter()
         .filter_map(|&i| labels.get(rows[i].label.as_deref()?).map(|&c| c as u32))
         .collect();
     let all_groups = own.groups();
-    let groups: Vec<usize> = kept.iter().map(|&i| all_groups[i]).collect();
+    let groups: Vec<usize> = usable.iter().map(|&i| all_groups[i]).collect();
     let samples = Samples {
         dense: &dense,
         width,

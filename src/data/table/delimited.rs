@@ -19,7 +19,7 @@ pub(super) fn read(
     let (text, first, stated) = stated_separator(bytes);
     let separator = stated.unwrap_or_else(|| shown_separator(text, expected, wanted, limits));
     // TSV has no quotes; programs that write it as CSV with tabs use them nevertheless.
-    let (quotes, kept) = match separator {
+    let (quotes, literal) = match separator {
         b'\t' => tab_quotes(text, limits),
         _ => (true, false),
     };
@@ -34,7 +34,7 @@ pub(super) fn read(
             }
         ));
     }
-    if kept {
+    if literal {
         table.notes.push(
             "its quotes are kept as they stand, because not every field that begins with one is quoted as a whole"
                 .to_owned(),

@@ -110,7 +110,7 @@ fn table(bytes: Bytes, wanted: &[&str], limits: &Limits) -> Result<Table, Wrong>
     let flat = Type::group_type_builder("rows").with_fields(fields).build();
     let flat = Arc::new(SchemaDescriptor::new(Arc::new(flat.map_err(damaged)?)));
     let unpacked = Arc::new(AtomicUsize::new(0));
-    let mut kept = 0;
+    let mut value_bytes = 0;
     let mut records = Vec::new();
     for at in 0..metadata.num_row_groups() {
         let group = Group {
@@ -128,8 +128,8 @@ fn table(bytes: Bytes, wanted: &[&str], limits: &Limits) -> Result<Table, Wrong>
             let row = row.map_err(damaged)?;
             let line = records.len() + 1;
             let cells = cells(&row, &read, &places);
-            kept += cells.iter().flatten().map(Cell::bytes).sum::<usize>();
-            if kept > limits.bytes {
+            value_bytes += cells.iter().flatten().map(Cell::bytes).sum::<usize>();
+            if value_bytes > limits.bytes {
                 return Err(Wrong::at(
                     line,
                     format!(

@@ -251,8 +251,8 @@ fn a_tab_separated_file_has_as_many_rows_as_lines_whatever_its_quotes() {
     ] {
         assert_eq!(pairs("a.tsv", tsv.as_bytes()), of(expected), "{tsv:?}");
     }
-    let kept = read("a.tsv", b"text\tlabel\n\"a\tx\nb\ty\n").notes;
-    assert!(kept[0].contains("quotes are kept"), "{kept:?}");
+    let notes = read("a.tsv", b"text\tlabel\n\"a\tx\nb\ty\n").notes;
+    assert!(notes[0].contains("quotes are kept"), "{notes:?}");
     // Rows that quotes could join are bad rows by themselves, where a line has too few fields.
     let table = read("a.tsv", b"text\tlabel\n\"a\tx\nb\nc\ty\nd\"\tz\n");
     assert_eq!(table.records.len(), 3);

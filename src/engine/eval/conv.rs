@@ -28,7 +28,7 @@ struct BoundConv<'a> {
     channels: usize,
     window: Window,
     weights: &'a [f32],
-    then: Epilogue<'a>,
+    epilogue: Epilogue<'a>,
 }
 
 impl<'a> BoundConv<'a> {
@@ -39,10 +39,12 @@ impl<'a> BoundConv<'a> {
         let [height, width] = window.output;
         let result = [batch, height, width, op.outputs];
         count(&result)?;
-        let then = epilogue(&op.then, 1.0, &rest[1..], op.outputs, &result)?;
+        let epilogue = epilogue(&op.epilogue, 1.0, &rest[1..], op.outputs, &result)?;
         let taps = count(&op.windows.kernel)?;
         if op.depthwise {
-            if op.outputs != channels || weights.len() != taps * channels || then.residual.is_some()
+            if op.outputs != channels
+                || weights.len() != taps * channels
+                || epilogue.residual.is_some()
             {
                 return Err("a depthwise convolution that does not fit");
             }
@@ -55,7 +57,7 @@ impl<'a> BoundConv<'a> {
             channels,
             window,
             weights,
-            then,
+            epilogue,
         })
     }
 
@@ -103,7 +105,7 @@ impl<'a> BoundConv<'a> {
                 outputs,
                 &Epilogue {
                     residual: residual.map(|residual| &residual[place]),
-                    ..self.then
+                    ..self.epilogue
                 },
                 &mut pool.scratch,
             );
@@ -158,7 +160,7 @@ pub(super) fn conv(
         if op.depthwise {
             let Epilogue {
                 bias, activation, ..
-            } = conv.then;
+            } = conv.epilogue;
             let weights = conv.weights;
             kernels::depthwise(
                 &conv.window,
@@ -171,7 +173,7 @@ pub(super) fn conv(
             );
         } else {
             let residual = conv
-                .then
+                .epilogue
                 .residual
                 .map(|residual| &residual[i * result..][..result]);
             conv.dense(from, 0..pixels, residual, to, &mut columns, pool)?;
@@ -212,13 +214,13 @@ pub(crate) fn pair(
             let end = deep.window.output[0].min(start + each);
             let low = ((end - 1) * step + reach).saturating_sub(pad).min(height);
             let needed = (start * step).saturating_sub(pad).min(low)..low;
-            let kept = held.end.saturating_sub(needed.start).min(needed.len());
-            if kept > 0 {
+            let retained = held.end.saturating_sub(needed.start).min(needed.len());
+            if retained > 0 {
                 let first = (needed.start - held.start) * row;
-                between.copy_within(first..first + kept * row, 0);
+                between.copy_within(first..first + retained * row, 0);
             }
-            let new = (needed.start + kept) * width..needed.end * width;
-            let to = &mut between[kept * row..needed.len() * row];
+            let new = (needed.start + retained) * width..needed.end * width;
+            let to = &mut between[retained * row..needed.len() * row];
             wide.dense(from, new, None, to, &mut columns, pool)?;
             let window = Window {
                 pad: [
@@ -234,8 +236,8 @@ pub(crate) fn pair(
                 deep.channels,
                 &between[..needed.len() * row],
                 deep.weights,
-                deep.then.bias,
-                deep.then.activation,
+                deep.epilogue.bias,
+                deep.epilogue.activation,
                 &mut out[start * line..end * line],
             );
             held = needed;

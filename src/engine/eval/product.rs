@@ -3,8 +3,8 @@
 use super::layout::transpose;
 use crate::engine::array::{Array, Fault, View, count, strides};
 use crate::engine::buffer_pool::BufferPool;
-use crate::engine::kernels::{self, Epilogue, Matrix};
-use crate::engine::op::{Attention, MatMul, Right, Then};
+use crate::engine::kernels::{self, Matrix};
+use crate::engine::op::{Attention, Epilogue, MatMul, Right};
 
 /// An axis that a product runs over: its length, and the strides of what it is an axis of.
 #[derive(Clone, Copy, Debug)]
@@ -94,27 +94,27 @@ pub(super) fn matmul(
 
 /// The bias and the residual among the operands that follow the weights.
 pub(super) fn epilogue<'a>(
-    then: &Then,
+    epilogue: &Epilogue,
     scale: f32,
     rest: &[View<'a>],
     columns: usize,
     shape: &[usize],
-) -> Result<Epilogue<'a>, Fault> {
+) -> Result<kernels::Epilogue<'a>, Fault> {
     let mut rest = rest.iter();
     let mut next = |wanted: bool| if wanted { rest.next() } else { None };
-    let bias = next(then.bias).map(View::floats).transpose()?;
+    let bias = next(epilogue.bias).map(View::floats).transpose()?;
     if bias.is_some_and(|bias| bias.len() != columns) {
         return Err("a bias of another length");
     }
-    let residual = next(then.residual);
+    let residual = next(epilogue.residual);
     if residual.is_some_and(|residual| *residual.shape != *shape) {
         return Err("a residual of another shape");
     }
-    Ok(Epilogue {
+    Ok(kernels::Epilogue {
         scale,
         bias,
         residual: residual.map(View::floats).transpose()?,
-        activation: then.activation,
+        activation: epilogue.activation,
     })
 }
 
@@ -173,7 +173,7 @@ fn constant(
     let x = left.floats()?;
     let int8 = matches!(op.right, Right::Int8 { .. });
     let after = &rest[if int8 { 3 } else { 1 }..];
-    let then = epilogue(&op.then, op.scale, after, columns, &shape)?;
+    let epilogue = epilogue(&op.epilogue, op.scale, after, columns, &shape)?;
     let largest = (0..outer.len()).max_by_key(|&i| outer[i].len);
     let rows = largest.map_or(
         Axis {
@@ -193,7 +193,7 @@ fn constant(
         }
         over(&outer, |[from, to]| {
             let a = matrix(x, from, rows.steps[0], k_step);
-            let then = at(&then, to);
+            let epilogue = at(&epilogue, to);
             let scratch = &mut pool.bytes;
             let c = &mut out[to..];
             kernels::gemm_i8(
@@ -206,7 +206,7 @@ fn constant(
                 sums,
                 c,
                 rows.steps[1],
-                &then,
+                &epilogue,
                 scratch,
             );
             Ok(())
@@ -218,7 +218,7 @@ fn constant(
         }
         over(&outer, |[from, to]| {
             let a = matrix(x, from, rows.steps[0], k_step);
-            let then = at(&then, to);
+            let epilogue = at(&epilogue, to);
             let c = &mut out[to..];
             kernels::gemm(
                 rows.len,
@@ -228,7 +228,7 @@ fn constant(
                 packed,
                 c,
                 rows.steps[1],
-                &then,
+                &epilogue,
                 &mut pool.scratch,
             );
             Ok(())
@@ -246,10 +246,10 @@ fn matrix(x: &[f32], from: usize, row_stride: usize, col_stride: usize) -> Matri
 }
 
 /// The epilogue for the part of the result that begins at `to`.
-fn at<'a>(then: &Epilogue<'a>, to: usize) -> Epilogue<'a> {
-    Epilogue {
-        residual: then.residual.map(|residual| &residual[to..]),
-        ..*then
+fn at<'a>(epilogue: &kernels::Epilogue<'a>, to: usize) -> kernels::Epilogue<'a> {
+    kernels::Epilogue {
+        residual: epilogue.residual.map(|residual| &residual[to..]),
+        ..*epilogue
     }
 }
 
@@ -279,8 +279,8 @@ fn dynamic(
             in_a.map_or(0, |i| a_steps[i]),
             in_b.map_or(0, |j| b_steps[j]),
         );
-        let kept = op.result.as_bytes().contains(&letter);
-        match (in_a.is_some(), in_b.is_some(), kept) {
+        let in_result = op.result.as_bytes().contains(&letter);
+        match (in_a.is_some(), in_b.is_some(), in_result) {
             (true, true, true) => batch.push(axis),
             (true, true, false) => summed.push(axis),
             (true, false, true) => rows.push(axis),
@@ -355,13 +355,13 @@ fn dynamic(
         |i| m_axes.remove(i),
     );
     outer.extend(m_axes);
-    let then = epilogue(&op.then, op.scale, &rest[1..], n.len, &shape)?;
+    let epilogue = epilogue(&op.epilogue, op.scale, &rest[1..], n.len, &shape)?;
     let (x, y) = (left.floats()?, right.floats()?);
     let (shape, mut out) = pool.array(shape)?;
     over(&outer, |[i, j, to]| {
         let a = matrix(x, i, m.steps[0], k.steps[0]);
         let b = matrix(y, j, k.steps[1], n.steps[0]);
-        let then = at(&then, to);
+        let epilogue = at(&epilogue, to);
         let c = &mut out[to..];
         kernels::gemm_dynamic(
             m.len,
@@ -371,7 +371,7 @@ fn dynamic(
             &b,
             c,
             m.steps[2],
-            &then,
+            &epilogue,
             &mut pool.scratch,
         );
         Ok(())
@@ -391,7 +391,7 @@ fn reordered(
     let Right::Dynamic(right_letters) = &op.right else {
         return Err("a product of arrays that do not fit");
     };
-    if op.then != Then::default() || rest.len() != 1 {
+    if op.epilogue != Epilogue::default() || rest.len() != 1 {
         return Err("a product with too mixed axes");
     }
     let result: String = mine.iter().map(|&(l, _)| char::from(l)).collect();
@@ -428,7 +428,7 @@ fn reordered(
         right: Right::Dynamic(right_letters.clone()),
         result,
         scale: op.scale,
-        then: Then::default(),
+        epilogue: Epilogue::default(),
     };
     let product = dynamic(&plain, &a.view(), &right_letters, &[b.view()], pool)?;
     pool.give(a.data);

@@ -2,7 +2,7 @@
 
 use tract_onnx::prelude::*;
 
-use super::graph::{Graph, Id, Symbols, What, floats};
+use super::graph::{Graph, Id, NodeKind, Symbols, floats};
 use super::graph::{Lowered, Unsupported, unsupported};
 use crate::engine::kernels::{self, Matrix};
 use crate::engine::op::{Conv, MatMul, Op, Right};
@@ -62,10 +62,10 @@ impl Emitter<'_> {
                 continue;
             }
             match &node.what {
-                What::Input(at) => self.done[id] = Some(*at as i32),
+                NodeKind::Input(at) => self.done[id] = Some(*at as i32),
                 // Written where they are used, for that says how.
-                What::Const(_) => {}
-                What::Do(_) => {
+                NodeKind::Const(_) => {}
+                NodeKind::Op(_) => {
                     open.push((id, true));
                     open.extend(node.of.iter().rev().map(|&of| (of, false)));
                 }
@@ -79,7 +79,7 @@ impl Emitter<'_> {
 
     fn write(&mut self, id: Id) -> Lowered<i32> {
         let node = &self.graph.nodes[id];
-        let What::Do(op) = &node.what else {
+        let NodeKind::Op(op) = &node.what else {
             return unsupported("a weight that is computed");
         };
         let mut of = Vec::new();
@@ -265,11 +265,11 @@ impl Emitter<'_> {
 
 /// Whether a weight on the right can be packed: no axis in common with both, its own axes last in the result.
 fn packable(op: &MatMul, letters: &str) -> bool {
-    let kept = op.result.chars().filter(|&l| op.left.contains(l)).count();
+    let retained = op.result.chars().filter(|&l| op.left.contains(l)).count();
     let own_last = op
         .result
         .chars()
-        .skip(kept)
+        .skip(retained)
         .all(|l| !op.left.contains(l) && letters.contains(l));
     let no_batch = letters
         .chars()

@@ -23,20 +23,20 @@ pub(super) fn unsupported<T>(why: impl Into<String>) -> Lowered<T> {
 
 /// What a node is.
 #[derive(Debug, Clone)]
-pub(super) enum What {
+pub(super) enum NodeKind {
     /// An input of the model, by its number.
     Input(usize),
     /// A weight.
     Const(Arc<Tensor>),
     /// An operator. Products have [`Right::Dynamic`](crate::engine::op::Right) also for weights, and convolutions take weights
     /// `[kernel height, kernel width, channels, outputs]`, until the program is written.
-    Do(Op),
+    Op(Op),
 }
 
 /// A node and what is known of its result.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    pub what: What,
+    pub what: NodeKind,
     pub of: Vec<Id>,
     pub shape: Vec<TDim>,
     pub kind: Kind,
@@ -50,7 +50,7 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn add(&mut self, what: What, of: Vec<Id>, shape: Vec<TDim>, kind: Kind) -> Id {
+    pub(super) fn add(&mut self, what: NodeKind, of: Vec<Id>, shape: Vec<TDim>, kind: Kind) -> Id {
         self.nodes.push(Node {
             what,
             of,
@@ -62,7 +62,7 @@ impl Graph {
 
     /// An operator on one operand.
     pub(super) fn op(&mut self, op: Op, of: &[Id], shape: Vec<TDim>, kind: Kind) -> Id {
-        self.add(What::Do(op), of.to_vec(), shape, kind)
+        self.add(NodeKind::Op(op), of.to_vec(), shape, kind)
     }
 
     /// A weight. Integers of all widths count as [`Kind::I64`], int8 ones too.
@@ -73,7 +73,7 @@ impl Graph {
             .map(|&d| TDim::Val(d as i64))
             .collect();
         let kind = kind_of(tensor.datum_type());
-        self.add(What::Const(tensor), Vec::new(), shape, kind)
+        self.add(NodeKind::Const(tensor), Vec::new(), shape, kind)
     }
 
     pub(super) fn floats(&mut self, shape: &[usize], values: &[f32]) -> Option<Id> {
@@ -88,7 +88,7 @@ impl Graph {
         }
         let kind = self.nodes[of].kind;
         // What the dimensions are is written when the symbols have numbers.
-        self.add(What::Do(Op::Reshape(Vec::new())), vec![of], shape, kind)
+        self.add(NodeKind::Op(Op::Reshape(Vec::new())), vec![of], shape, kind)
     }
 
     pub(super) fn transpose(&mut self, of: Id, perm: Vec<usize>) -> Id {
@@ -105,14 +105,14 @@ impl Graph {
 
     pub(super) fn get(&self, id: Id) -> Option<&Op> {
         match &self.nodes[id].what {
-            What::Do(op) => Some(op),
+            NodeKind::Op(op) => Some(op),
             _ => None,
         }
     }
 
     pub(super) fn tensor(&self, id: Id) -> Option<&Arc<Tensor>> {
         match &self.nodes[id].what {
-            What::Const(tensor) => Some(tensor),
+            NodeKind::Const(tensor) => Some(tensor),
             _ => None,
         }
     }

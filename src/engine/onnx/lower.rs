@@ -14,10 +14,10 @@ use tract_onnx::tract_core::ops::downsample::Downsample;
 use tract_onnx::tract_core::ops::einsum::EinSum;
 use tract_onnx::tract_core::ops::nn::{Reduce, Reducer, RmsNorm, Softmax, SoftmaxKind};
 
-use super::graph::{Graph, Id, Lowered, Symbols, Unsupported, What, kind_of, unsupported};
+use super::graph::{Graph, Id, Lowered, NodeKind, Symbols, Unsupported, kind_of, unsupported};
 use super::windows;
 use crate::engine::kernels::{Activation, Binary, Unary};
-use crate::engine::op::{Comparison, Kind, MatMul, Op, Reduction, Right, Then};
+use crate::engine::op::{Comparison, Epilogue, Kind, MatMul, Op, Reduction, Right};
 
 /// One model on its way.
 pub(super) struct Lowering<'a> {
@@ -40,7 +40,7 @@ pub(super) fn lower(model: &TypedModel) -> Lowered<(Graph, Symbols)> {
         fact.shape.iter().for_each(|dim| lowering.symbols.add(dim));
         let kind = kind_of(fact.datum_type);
         let id = lowering.graph.add(
-            What::Input(at),
+            NodeKind::Input(at),
             Vec::new(),
             fact.shape.to_tvec().to_vec(),
             kind,
@@ -384,11 +384,11 @@ impl Lowering<'_> {
         if !becomes.windows(2).all(|pair| pair[0] < pair[1]) {
             return Err(odd());
         }
-        let mut kept = vec![1.to_dim(); shape.len()];
+        let mut dims = vec![1.to_dim(); shape.len()];
         for (axis, &to) in becomes.iter().enumerate() {
-            kept[to] = self.graph.nodes[of[0]].shape[axis].clone();
+            dims[to] = self.graph.nodes[of[0]].shape[axis].clone();
         }
-        Ok(self.graph.reshape(of[0], kept))
+        Ok(self.graph.reshape(of[0], dims))
     }
 
     fn einsum(&mut self, einsum: &EinSum, of: &[Id], shape: Vec<TDim>) -> Lowered<Id> {
@@ -423,7 +423,7 @@ impl Lowering<'_> {
             right: Right::Dynamic(b),
             result: letters,
             scale: 1.0,
-            then: Then::default(),
+            epilogue: Epilogue::default(),
         };
         let id = self
             .graph
@@ -441,7 +441,7 @@ impl Lowering<'_> {
     ) -> (String, Id) {
         let shape = self.graph.nodes[of].shape.clone();
         let others = self.graph.nodes[other_id].shape.clone();
-        let (mut letters, mut kept) = (String::new(), Vec::new());
+        let (mut letters, mut dims) = (String::new(), Vec::new());
         for (letter, dim) in own.chars().zip(shape) {
             let there = other
                 .chars()
@@ -453,9 +453,9 @@ impl Lowering<'_> {
                 continue;
             }
             letters.push(letter);
-            kept.push(dim);
+            dims.push(dim);
         }
-        let id = self.graph.reshape(of, kept);
+        let id = self.graph.reshape(of, dims);
         (letters, id)
     }
 }

@@ -30,7 +30,7 @@ pub(in crate::engine) fn prune(graph: &mut GraphProto, outputs: bool) {
         .iter()
         .map(|output| output.name.clone())
         .collect();
-    let mut kept = Vec::new();
+    let mut remaining = Vec::new();
     for mut node in std::mem::take(&mut graph.node).into_iter().rev() {
         if !node.output.iter().any(|output| needed.contains(output)) {
             continue;
@@ -48,10 +48,10 @@ pub(in crate::engine) fn prune(graph: &mut GraphProto, outputs: bool) {
         while outputs && !counted && node.output.len() > 1 && unread(&node) {
             node.output.pop();
         }
-        kept.push(node);
+        remaining.push(node);
     }
-    kept.reverse();
-    graph.node = kept;
+    remaining.reverse();
+    graph.node = remaining;
     graph
         .initializer
         .retain(|tensor| needed.contains(&tensor.name));

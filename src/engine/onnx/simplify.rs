@@ -10,7 +10,7 @@ mod product;
 mod shape;
 mod table;
 
-use super::graph::{Graph, Id, What};
+use super::graph::{Graph, Id, NodeKind};
 use crate::engine::kernels::Binary;
 use crate::engine::op::Op;
 
@@ -85,7 +85,7 @@ impl Graph {
 
     fn set(&mut self, id: Id, op: Op, of: Vec<Id>) {
         let node = &mut self.nodes[id];
-        node.what = What::Do(op);
+        node.what = NodeKind::Op(op);
         node.of = of;
     }
 

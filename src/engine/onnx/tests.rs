@@ -638,8 +638,8 @@ fn what_a_branch_reads_of_its_surroundings_is_kept() {
         ..GraphProto::default()
     };
     nodes::prune(&mut graph, true);
-    let kept: Vec<&str> = graph.node.iter().map(|n| n.op_type.as_str()).collect();
-    assert_eq!(kept, ["Abs", "If"]);
+    let remaining: Vec<&str> = graph.node.iter().map(|n| n.op_type.as_str()).collect();
+    assert_eq!(remaining, ["Abs", "If"]);
     assert_eq!(graph.initializer.len(), 1);
     assert_eq!(graph.initializer[0].name, "w");
 }

@@ -7,7 +7,7 @@ use tract_onnx::tract_core::ops::cnn::{Conv as TractConv, KernelFormat, PaddingS
 use tract_onnx::tract_core::ops::nn::DataFormat;
 
 use super::graph::{Graph, Id, Lowered, Unsupported, floats, unsupported};
-use crate::engine::op::{Conv, Kind, Op, Pool, Then, Windows};
+use crate::engine::op::{Conv, Epilogue, Kind, Op, Pool, Windows};
 
 /// Where the axes of an image are, and how it becomes `[batch, height, width, channels]`.
 struct Layout {
@@ -177,7 +177,7 @@ pub(super) fn conv(graph: &mut Graph, conv: &TractConv, of: &[Id], wanted: &[TDi
     let broken = || Unsupported("a convolution of no size".into());
     let weights = graph.floats(&shape, &ordered).ok_or_else(broken)?;
     let mut operands = vec![layout.to_last(graph, of[0]), weights];
-    let mut then = Then::default();
+    let mut epilogue = Epilogue::default();
     if let Some(bias) = of.get(2).and_then(|&bias| graph.tensor(bias)).cloned() {
         let bias = floats(&bias).ok_or_else(broken)?;
         let bias: Vec<f32> = match bias {
@@ -186,7 +186,7 @@ pub(super) fn conv(graph: &mut Graph, conv: &TractConv, of: &[Id], wanted: &[TDi
         };
         if bias.iter().any(|&v| v != 0.0) {
             operands.push(graph.floats(&[outputs], &bias).ok_or_else(broken)?);
-            then.bias = true;
+            epilogue.bias = true;
         }
     } else if of.len() > 2 {
         return unsupported("a convolution whose bias is computed");
@@ -196,7 +196,7 @@ pub(super) fn conv(graph: &mut Graph, conv: &TractConv, of: &[Id], wanted: &[TDi
         windows,
         outputs,
         depthwise,
-        then,
+        epilogue,
     });
     let y = graph.op(op, &operands, shape, Kind::F32);
     Ok(layout.back(graph, y, wanted))

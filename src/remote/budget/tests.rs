@@ -131,14 +131,14 @@ fn two_tabs_share_one_book() {
         requests_per_day: Some(10),
         ..Budget::default()
     };
-    let mut kept: Option<String> = None;
+    let mut stored: Option<String> = None;
     let mut sent = [0, 0];
     for turn in 0..40 {
-        let mut book = Book::read(kept.as_deref());
+        let mut book = Book::read(stored.as_deref());
         if spend(&mut book, &budget, cost(1, 0.0), f64::from(turn)).is_ok() {
             sent[turn as usize % 2] += 1;
         }
-        kept = Some(book.write());
+        stored = Some(book.write());
     }
     assert_eq!(sent, [5, 5]);
 }
@@ -162,7 +162,7 @@ fn a_book_that_cannot_be_read_is_no_new_budget() {
         change(&mut book);
         book.to_string()
     };
-    let kept = [
+    let books = [
         "{broken".to_owned(),
         "[]".to_owned(),
         format!("{{\"x\":\"{}\"}}", "x".repeat(MOST_BOOK_BYTES)),
@@ -202,13 +202,13 @@ fn a_book_that_cannot_be_read_is_no_new_budget() {
             DAY_MS / 2.0,
         ),
     ];
-    for kept in &kept {
+    for stored in &books {
         for (budget, what, later) in &limits {
-            let mut kept = kept.clone();
+            let mut stored = stored.clone();
             let mut spend_at = |now: f64| {
-                let mut book = Book::read(Some(&kept));
+                let mut book = Book::read(Some(&stored));
                 let spent = spend(&mut book, budget, cost(1, 0.0), now);
-                kept = book.write();
+                stored = book.write();
                 spent
             };
             assert_eq!(spend_at(noon), Err(Refusal::Lost(what)), "{what}");
@@ -218,7 +218,7 @@ fn a_book_that_cannot_be_read_is_no_new_budget() {
             assert_eq!(spend_at(noon + later + 1.0), Ok(()));
         }
         // Nothing is limited: nothing is refused.
-        let mut book = Book::read(Some(kept));
+        let mut book = Book::read(Some(stored));
         assert_eq!(
             spend(&mut book, &Budget::default(), cost(1, 0.0), noon),
             Ok(())

@@ -293,10 +293,10 @@ fn the_page_changes_all_of_it_or_is_refused() {
     let left = said(all, Call::Text);
     let body = left.requests[0].body();
     assert!(body.contains("other rules"), "{body}");
-    let kept: BTreeSet<String> = ["extra", "deep"].map(str::to_owned).into();
+    let remaining: BTreeSet<String> = ["extra", "deep"].map(str::to_owned).into();
     assert_eq!(
         marks(body),
-        kept,
+        remaining,
         "only the developer's own fields are left"
     );
 }

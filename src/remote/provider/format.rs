@@ -121,10 +121,10 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
 
 /// One segment of a path: what a model's name holds cannot lead elsewhere.
 pub(super) fn segment(text: &str) -> String {
-    const KEPT: &AsciiSet = &NON_ALPHANUMERIC
+    const ENCODED: &AsciiSet = &NON_ALPHANUMERIC
         .remove(b'-')
         .remove(b'.')
         .remove(b'_')
         .remove(b'~');
-    utf8_percent_encode(text, KEPT).to_string()
+    utf8_percent_encode(text, ENCODED).to_string()
 }

@@ -55,8 +55,8 @@ fn local(view: &View, at: usize, floor: usize) -> Option<usize> {
             _ => {}
         }
     }
-    let kept = |i: &usize| view.get(*i).class != Class::Sign || "_+".contains(view.get(*i).c);
-    (name..at).find(kept)
+    let may_begin = |i: &usize| view.get(*i).class != Class::Sign || "_+".contains(view.get(*i).c);
+    (name..at).find(may_begin)
 }
 
 /// Where a name in quotes begins.

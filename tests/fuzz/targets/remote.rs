@@ -109,19 +109,19 @@ pub struct Sent<'a> {
     cut: usize,
     given: RefCell<String>,
     /// What is found wherever something is looked for that was kept.
-    kept: Option<String>,
+    stored: Option<String>,
     /// Under which names something was looked for.
     pub looked: RefCell<Vec<String>>,
 }
 
 impl<'a> Sent<'a> {
     /// A server that answers with these bytes, so many at a time.
-    pub fn new(body: &'a [u8], cut: usize, kept: Option<String>) -> Self {
+    pub fn new(body: &'a [u8], cut: usize, stored: Option<String>) -> Self {
         Sent {
             body,
             cut,
             given: RefCell::default(),
-            kept,
+            stored,
             looked: RefCell::default(),
         }
     }
@@ -172,7 +172,7 @@ impl Page for Sent<'_> {
 impl Storage for Sent<'_> {
     async fn update(&self, name: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
         self.looked.borrow_mut().push(name.to_owned());
-        change(self.kept.clone());
+        change(self.stored.clone());
     }
 }
 

@@ -48,7 +48,7 @@ fn key(learner: &Learner, subject: &QuestionKey) -> &'static str {
     })
 }
 
-fn read(kept: &[u8]) {
+fn read(stored: &[u8]) {
     let learner = || Learner::new(LearnOptions::default()).expect("the defaults are usable");
     let labels = ["a", "b"].map(|id| Label {
         id: id.into(),
@@ -56,11 +56,11 @@ fn read(kept: &[u8]) {
     });
     let subject = QuestionKey::new("t", "i", &labels, "e");
     let key = key(&learner(), &subject);
-    let kept = String::from_utf8_lossy(kept).replace("KEY", key);
+    let stored = String::from_utf8_lossy(stored).replace("KEY", key);
     let server = Sent::new(
         br#"{"choices":[{"message":{"content":"{\"label\":\"a\"}"}}]}"#,
         64,
-        Some(kept),
+        Some(stored),
     );
     let options: RemoteOptions = serde_json::from_value(json!({
         "endpoints": [{"provider": "openai", "baseUrl": "https://api.example", "model": "m"}],

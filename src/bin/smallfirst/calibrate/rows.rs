@@ -48,8 +48,8 @@ pub(super) fn warn_of_leaks(
     rows: &[Row],
     prints: &Fingerprints,
 ) -> Result<()> {
-    if let Some(kept) = draft.stashed(&format!("{task}.train.json")) {
-        let trained: Fingerprints = serde_json::from_slice(&kept)?;
+    if let Some(stashed) = draft.stashed(&format!("{task}.train.json")) {
+        let trained: Fingerprints = serde_json::from_slice(&stashed)?;
         let overlap = prints.overlap(&trained);
         let name = args.data.display().to_string();
         report_overlap(&name, &overlap, |at| rows[at].line, rows.len());

@@ -18,7 +18,7 @@ use super::thrift::{STRUCT, Thrift};
 pub(super) const OVER: &str = "a column ";
 
 /// The bytes of a value that the reader keeps of a dictionary, beside those of the page.
-const KEPT: usize = 32;
+const VALUE_BYTES: usize = 32;
 
 /// A file of which headers of pages are read only when they end within it.
 ///
@@ -87,7 +87,7 @@ impl Pages {
                         buf.len()
                     )));
                 }
-                self.count(values.saturating_mul(KEPT))?;
+                self.count(values.saturating_mul(VALUE_BYTES))?;
             }
             page => {
                 let values = page.num_values() as usize;

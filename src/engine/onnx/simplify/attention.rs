@@ -5,7 +5,7 @@ use tract_onnx::tract_core::internal::*;
 
 use super::super::graph::{Graph, Id, floats};
 use crate::engine::kernels::Binary;
-use crate::engine::op::{Attention, MatMul, Op, Right, Then};
+use crate::engine::op::{Attention, Epilogue, MatMul, Op, Right};
 
 /// Scores that are masked with finite numbers never become NaN, so exporters' guard against that does nothing.
 pub(super) fn guard(graph: &mut Graph, id: Id, _: &[u32]) -> bool {
@@ -63,7 +63,7 @@ pub(super) fn attention(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
 
 fn plain(op: &MatMul) -> Option<&str> {
     match &op.right {
-        Right::Dynamic(right) if op.then == Then::default() => Some(right),
+        Right::Dynamic(right) if op.epilogue == Epilogue::default() => Some(right),
         _ => None,
     }
 }
@@ -188,14 +188,14 @@ fn joined(graph: &mut Graph, id: Id, uses: &[u32]) -> Option<()> {
             return None;
         };
         let operands = &graph.nodes[product].of;
-        let bias = matmul.then.bias;
+        let bias = matmul.epilogue.bias;
         let right = match &matmul.right {
             Right::Dynamic(right) => right.clone(),
             _ => return None,
         };
-        let only = Then {
+        let only = Epilogue {
             bias,
-            ..Then::default()
+            ..Epilogue::default()
         };
         let (left, result) = (matmul.left.as_str(), matmul.result.as_str());
         let letters = left.len() == 3
@@ -205,7 +205,7 @@ fn joined(graph: &mut Graph, id: Id, uses: &[u32]) -> Option<()> {
             && left[2..] == right[..1]
             && result[2..] == right[1..];
         let same = source.is_none_or(|source| source == operands[0]);
-        if matmul.then != only || !letters || !same || uses[part] != 1 || uses[product] != 1 {
+        if matmul.epilogue != only || !letters || !same || uses[part] != 1 || uses[product] != 1 {
             return None;
         }
         source = Some(operands[0]);
@@ -241,7 +241,7 @@ fn joined(graph: &mut Graph, id: Id, uses: &[u32]) -> Option<()> {
     let bias = graph.floats(&[3 * n], &biases)?;
     let mut matmul = first?;
     matmul.scale = 1.0;
-    matmul.then.bias = true;
+    matmul.epilogue.bias = true;
     let wide = vec![shape[0].clone(), shape[1].clone(), (3 * n).to_dim()];
     let kind = graph.nodes[id].kind;
     let product = graph.op(Op::MatMul(matmul), &[source?, weight, bias], wide, kind);

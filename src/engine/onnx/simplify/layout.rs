@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tract_onnx::prelude::Tensor;
 use tract_onnx::tract_core::internal::*;
 
-use super::super::graph::{Graph, Id, What};
+use super::super::graph::{Graph, Id, NodeKind};
 use crate::engine::op::{Op, Right};
 
 /// A product names its axes, so it can read an operand as it was before a transpose.
@@ -123,7 +123,7 @@ pub(super) fn through_reduce(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
     moved.iter().for_each(|&axis| shape[axis] = 1.to_dim());
     let node_kind = graph.nodes[id].kind;
     let inner = graph.add(
-        What::Do(Op::Reduce { kind, axes: moved }),
+        NodeKind::Op(Op::Reduce { kind, axes: moved }),
         vec![source],
         shape,
         node_kind,

@@ -4,21 +4,21 @@ use tract_onnx::tract_core::internal::*;
 
 use super::super::graph::{Graph, Id, floats, near};
 use crate::engine::kernels::{Activation, Binary, Unary};
-use crate::engine::op::{MatMul, Op, Right, Then};
+use crate::engine::op::{Epilogue, MatMul, Op, Right};
 
 /// What follows a product or a convolution.
-fn then(op: &Op) -> Option<&Then> {
+fn epilogue(op: &Op) -> Option<&Epilogue> {
     match op {
-        Op::MatMul(op) => Some(&op.then),
-        Op::Conv(op) => Some(&op.then),
+        Op::MatMul(op) => Some(&op.epilogue),
+        Op::Conv(op) => Some(&op.epilogue),
         _ => None,
     }
 }
 
-fn then_mut(op: &mut Op) -> Option<&mut Then> {
+fn epilogue_mut(op: &mut Op) -> Option<&mut Epilogue> {
     match op {
-        Op::MatMul(op) => Some(&mut op.then),
-        Op::Conv(op) => Some(&mut op.then),
+        Op::MatMul(op) => Some(&mut op.epilogue),
+        Op::Conv(op) => Some(&mut op.epilogue),
         _ => None,
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn weight_last(graph: &mut Graph, id: Id, _: &[u32]) -> bool {
         return false;
     };
     let of = graph.nodes[id].of.clone();
-    if of.len() != 2 || op.then != Then::default() {
+    if of.len() != 2 || op.epilogue != Epilogue::default() {
         return false;
     }
     let weight = |at: usize| graph.tensor(of[at]).is_some();
@@ -48,9 +48,9 @@ pub(super) fn weight_last(graph: &mut Graph, id: Id, _: &[u32]) -> bool {
     if !weight(1) {
         return false;
     }
-    let kept = op.left.chars().filter(|&l| op.result.contains(l));
+    let retained = op.left.chars().filter(|&l| op.result.contains(l));
     let own = op.result.chars().filter(|&l| !op.left.contains(l));
-    let result: String = kept.chain(own).collect();
+    let result: String = retained.chain(own).collect();
     if result == op.result {
         return false;
     }
@@ -152,7 +152,7 @@ pub(super) fn scale_result(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
         let Some(mut op) = graph.get(product).cloned() else {
             continue;
         };
-        let plain = then(&op).is_some_and(|t| !t.residual && t.activation == Activation::None);
+        let plain = epilogue(&op).is_some_and(|t| !t.residual && t.activation == Activation::None);
         if !plain || uses[product] != 1 || graph.nodes[product].shape != graph.nodes[id].shape {
             continue;
         }
@@ -191,7 +191,7 @@ pub(super) fn scale_result(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
             continue;
         };
         of[1] = weight;
-        if then(&op).is_some_and(|t| t.bias) {
+        if epilogue(&op).is_some_and(|t| t.bias) {
             let Some(bias) = scaled(graph, of[2]) else {
                 continue;
             };
@@ -214,7 +214,7 @@ pub(super) fn bias(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
         let Some(mut op) = graph.get(product).cloned() else {
             continue;
         };
-        let plain = then(&op).is_some_and(|t| !t.residual && t.activation == Activation::None);
+        let plain = epilogue(&op).is_some_and(|t| !t.residual && t.activation == Activation::None);
         if !plain || uses[product] != 1 || graph.nodes[product].shape != graph.nodes[id].shape {
             continue;
         }
@@ -224,7 +224,7 @@ pub(super) fn bias(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
         };
         values.iter_mut().for_each(|v| *v *= sign);
         let mut of = graph.nodes[product].of.clone();
-        if then(&op).is_some_and(|t| t.bias) {
+        if epilogue(&op).is_some_and(|t| t.bias) {
             let Some(there) = graph.tensor(of[2]).and_then(|t| floats(t)) else {
                 continue;
             };
@@ -235,8 +235,8 @@ pub(super) fn bias(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
             continue;
         };
         of.push(row);
-        if let Some(then) = then_mut(&mut op) {
-            then.bias = true;
+        if let Some(epilogue) = epilogue_mut(&mut op) {
+            epilogue.bias = true;
         }
         graph.set(id, op, of);
         return true;
@@ -250,7 +250,7 @@ pub(super) fn residual(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
         let Some(mut op) = graph.get(product).cloned() else {
             continue;
         };
-        let fits = then(&op).is_some_and(|t| !t.residual && t.activation == Activation::None)
+        let fits = epilogue(&op).is_some_and(|t| !t.residual && t.activation == Activation::None)
             && !matches!(&op, Op::Conv(conv) if conv.depthwise)
             && uses[product] == 1
             && width(graph, product).is_some()
@@ -263,8 +263,8 @@ pub(super) fn residual(graph: &mut Graph, id: Id, uses: &[u32]) -> bool {
         }
         let mut of = graph.nodes[product].of.clone();
         of.push(other);
-        if let Some(then) = then_mut(&mut op) {
-            then.residual = true;
+        if let Some(epilogue) = epilogue_mut(&mut op) {
+            epilogue.residual = true;
         }
         graph.set(id, op, of);
         return true;
@@ -296,9 +296,9 @@ pub(super) fn activation_after(graph: &mut Graph, id: Id, uses: &[u32]) -> bool 
         return false;
     };
     let operands = graph.nodes[of].of.clone();
-    match then_mut(&mut op) {
-        Some(then) if uses[of] == 1 => match joined(then.activation, activation) {
-            Some(joined) => then.activation = joined,
+    match epilogue_mut(&mut op) {
+        Some(epilogue) if uses[of] == 1 => match joined(epilogue.activation, activation) {
+            Some(joined) => epilogue.activation = joined,
             None => return false,
         },
         _ => return false,
