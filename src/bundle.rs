@@ -5,6 +5,7 @@
 //! fetched when a task first needs it and is held against the manifest's size and SHA-256.
 
 mod correctness;
+mod guarantee;
 mod manifest;
 mod source;
 mod validate;
@@ -15,17 +16,18 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use correctness::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
+pub use guarantee::{AgainstRemote, Certificate, Counts, ExcessCertificate, Guarantee, Reference};
 pub use manifest::{
-    Addend, Certificate, Counts, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry,
-    Guarantee, Head, LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling,
-    PromptTemplate, Reference, Tagger, TaskEntry, Tokenizer, TokenizerKind,
+    Addend, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry, Head, LanguageLimit,
+    Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling, PromptTemplate, Tagger, TaskEntry,
+    Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
 pub use validate::{MAX_FILE_BYTES, check_path};
 pub use verify::{verify, verify_hash};
 
 use crate::error::{Code, Error, Result};
-use crate::task::{InputKind, Label, TaskKind};
+use crate::task::{AnswerGuarantee, AskedRisk, GuaranteeKind, InputKind, Label, TaskKind};
 
 /// The most bytes a manifest may have.
 pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
@@ -70,6 +72,19 @@ pub struct TaskInfo {
     /// The risk that counts when a call asks for none; `null` when nothing is certified for it.
     pub risk: Option<f64>,
     /// The error rates that calibration tried, in rising order, and what each needs.
+    pub risks: Vec<RiskInfo>,
+    /// What calibration tried against a remote, in rising order of the excess; `null` where its answers were not known.
+    pub against_remote: Option<AgainstRemoteInfo>,
+}
+
+/// What calibration found against one remote.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "camelCase")]
+pub struct AgainstRemoteInfo {
+    /// The remote's model.
+    pub model: String,
+    /// One for each excess; `risk` is the excess.
     pub risks: Vec<RiskInfo>,
 }
 
@@ -121,9 +136,9 @@ pub struct TierInfo {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Thresholds {
     /// The risk that counts; nothing when neither the call nor the task states one.
-    pub risk: Option<f64>,
-    /// The risk of the certificate the values come from; nothing when none supports them.
-    pub certified_risk: Option<f64>,
+    pub asked: Option<AskedRisk>,
+    /// What the certificate promises that the values come from; nothing when none supports them.
+    pub certified: Option<AnswerGuarantee>,
     /// One a tier, in the tiers' order; nothing for a tier that is never trusted.
     pub values: Vec<Option<f64>>,
 }
@@ -281,61 +296,92 @@ impl Bundle {
                     })
                     .collect(),
                 card: task.card.clone(),
-                risk: self.thresholds(task, None).certified_risk,
-                risks: task
-                    .guarantee
-                    .iter()
-                    .flat_map(|g| g.certificates.iter().map(|c| (c, g.rows.max(1))))
-                    .map(|(certificate, rows)| RiskInfo {
-                        risk: certificate.risk,
-                        certified: certificate.thresholds.is_some(),
-                        coverage: certificate.n as f64 / rows as f64,
-                    })
-                    .collect(),
+                risk: self.thresholds(task, None).certified.map(|c| c.risk),
+                risks: task.guarantee.iter().flat_map(risks).collect(),
+                against_remote: task.guarantee.as_ref().and_then(against_remote),
             })
             .collect()
     }
 
-    /// What the tiers of `task` must reach for a call at `risk`, or at the task's own when `None`.
+    /// What the tiers of `task` must reach for a call that asks for a risk, or at the task's own when it asks for none.
     ///
     /// A certificate for a smaller risk serves a larger one too, so the largest that is not above
     /// the risk asked for is taken. Without a guarantee, the heads' stated thresholds count for
     /// calls that ask for no risk.
-    pub fn thresholds(&self, task: &TaskEntry, risk: Option<f64>) -> Thresholds {
+    pub fn thresholds(&self, task: &TaskEntry, asked: Option<AskedRisk>) -> Thresholds {
         // Risks come as decimal fractions of callers; rounding must not lose the equal one.
         const SLACK: f64 = 1e-9;
         let none = || vec![None; task.tiers.len()];
         let Some(guarantee) = &task.guarantee else {
             let stated = |name| self.manifest.heads.get(name).and_then(|h| h.threshold);
             return Thresholds {
-                risk,
-                certified_risk: None,
-                values: match risk {
+                asked,
+                certified: None,
+                values: match asked {
                     Some(_) => none(),
                     None => task.tiers.iter().map(stated).collect(),
                 },
             };
         };
-        let asked = risk.unwrap_or(guarantee.default_risk);
-        let certificate = guarantee
-            .certificates
-            .iter()
+        let asked = asked.unwrap_or(AskedRisk::absolute(guarantee.default_risk));
+        let certificates: Vec<(f64, Option<&Vec<f64>>)> = match asked.kind {
+            GuaranteeKind::Absolute => guarantee
+                .certificates
+                .iter()
+                .map(|c| (c.risk, c.thresholds.as_ref()))
+                .collect(),
+            GuaranteeKind::AgainstRemote => guarantee
+                .against_remote
+                .iter()
+                .flat_map(|against| &against.certificates)
+                .map(|c| (c.excess, c.thresholds.as_ref()))
+                .collect(),
+        };
+        let certified = certificates
+            .into_iter()
             .rev()
-            .filter(|c| c.risk <= asked + SLACK)
-            .find_map(|c| c.thresholds.as_ref().map(|t| (c.risk, t)));
-        match certificate {
-            Some((certified, thresholds)) => Thresholds {
-                risk: Some(asked),
-                certified_risk: Some(certified),
-                values: thresholds.iter().copied().map(Some).collect(),
-            },
-            None => Thresholds {
-                risk: Some(asked),
-                certified_risk: None,
-                values: none(),
-            },
+            .filter(|(risk, _)| *risk <= asked.risk + SLACK)
+            .find_map(|(risk, thresholds)| Some((risk, thresholds?)));
+        Thresholds {
+            asked: Some(asked),
+            certified: certified.map(|(risk, _)| AnswerGuarantee {
+                kind: asked.kind,
+                risk,
+                delta: guarantee.delta,
+                out_of_scope_share: match asked.kind {
+                    GuaranteeKind::Absolute => guarantee.out_of_scope_share,
+                    GuaranteeKind::AgainstRemote => None,
+                },
+            }),
+            values: certified.map_or_else(none, |(_, thresholds)| {
+                thresholds.iter().copied().map(Some).collect()
+            }),
         }
     }
+}
+
+fn risk_info(risk: f64, certified: bool, n: u64, rows: u64) -> RiskInfo {
+    RiskInfo {
+        risk,
+        certified,
+        coverage: n as f64 / rows.max(1) as f64,
+    }
+}
+
+fn risks(guarantee: &Guarantee) -> impl Iterator<Item = RiskInfo> {
+    let certificates = guarantee.certificates.iter();
+    certificates.map(|c| risk_info(c.risk, c.thresholds.is_some(), c.n, guarantee.rows))
+}
+
+fn against_remote(guarantee: &Guarantee) -> Option<AgainstRemoteInfo> {
+    let against = guarantee.against_remote.as_ref()?;
+    let certificates = against.certificates.iter();
+    let info =
+        |c: &ExcessCertificate| risk_info(c.excess, c.thresholds.is_some(), c.n, guarantee.rows);
+    Some(AgainstRemoteInfo {
+        model: against.model.clone(),
+        risks: certificates.map(info).collect(),
+    })
 }
 
 #[cfg(test)]

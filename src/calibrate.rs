@@ -4,11 +4,17 @@
 //! (Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2). It changes no label.
 //!
 //! What a page needs is in this file. What a data scientist needs is below it, and only compiled
-//! with the feature `cli`: fitting the temperature, the certified thresholds (`certify`), the
-//! method they are compared with (`sgr`), and the out-of-distribution scores (`ood`).
+//! with the feature `cli`: fitting the temperature, the certified thresholds (`certify`; `graded` for losses between 0 and 1,
+//! `against_remote`), the method they are compared with (`sgr`), and the out-of-distribution scores (`ood`).
 
 mod accept;
+#[cfg(feature = "cli")]
+mod against_remote;
+#[cfg(feature = "cli")]
+mod betting;
 mod binomial;
+#[cfg(feature = "cli")]
+mod candidates;
 #[cfg(feature = "cli")]
 mod certify;
 #[cfg(feature = "cli")]
@@ -20,6 +26,8 @@ mod correctness_fit;
 mod decision;
 mod fixed_sequence;
 #[cfg(feature = "cli")]
+mod graded;
+#[cfg(feature = "cli")]
 pub mod ood;
 mod ood_score;
 #[cfg(feature = "cli")]
@@ -30,6 +38,10 @@ mod sgr;
 mod temperature;
 
 pub use accept::{Decides, accepts, first_accepted, most_confident};
+#[cfg(feature = "cli")]
+pub use against_remote::{Against, Compared};
+#[cfg(feature = "cli")]
+pub use betting::mean_p_value;
 pub use binomial::{p_value, upper_bound};
 #[cfg(feature = "cli")]
 pub use certify::{Certifier, choose_default, smallest_n};
@@ -41,6 +53,8 @@ pub use correctness_fit::{Fit, fit_tier};
 #[cfg(feature = "cli")]
 pub use decision::{Decision, OodScores, RawRow, RawScores, TierDecision, TierRule, decisions};
 pub(crate) use fixed_sequence::{first_rows, last_rejected};
+#[cfg(feature = "cli")]
+pub use graded::{GradedCertificate, GradedCertifier, GradedRow, GradedTier};
 pub use ood_score::OodScorer;
 #[cfg(feature = "cli")]
 pub use ood_select::{OodSelection, OodTrial, select_ood};

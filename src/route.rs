@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::accepts;
-use crate::task::{Doubt, Learned, Reason};
+use crate::task::{AnswerGuarantee, AskedRisk, Doubt, GuaranteeKind, Learned, Reason};
 
 /// Who may answer, and who is asked first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,10 +111,10 @@ pub struct Facts<'a> {
     pub confidence: Option<f64>,
     /// The threshold, where there is one.
     pub threshold: Option<f64>,
-    /// The error rate that was asked for, where one was.
-    pub risk: Option<f64>,
-    /// Whether a certificate supports the answer.
-    pub guaranteed: bool,
+    /// The promise that was asked for, where one was.
+    pub asked: Option<AskedRisk>,
+    /// The promise of the certificate that supports the answer, where one does.
+    pub guarantee: Option<AnswerGuarantee>,
     /// Why the remote did not answer, where it should have.
     pub remote_problem: Option<&'a str>,
     /// Whether the remote answered.
@@ -144,11 +144,20 @@ pub fn explain(facts: &Facts) -> String {
     let percent = |p: Option<f64>| p.map_or("?".to_owned(), |p| format!("{:.1} %", p * 100.0));
     let why = match facts.reason {
         Reason::Confident => {
-            let promise = match facts.risk {
-                Some(risk) if facts.guaranteed => format!(
-                    ", calibrated so that at most {} of such answers are wrong",
-                    percent(Some(risk))
-                ),
+            let promise = match (facts.guarantee, facts.asked) {
+                (Some(_), Some(asked)) => {
+                    let share = percent(Some(asked.risk));
+                    match asked.kind {
+                        GuaranteeKind::Absolute => {
+                            format!(
+                                ", calibrated so that at most {share} of such answers are wrong"
+                            )
+                        }
+                        GuaranteeKind::AgainstRemote => format!(
+                            ", calibrated so that at most {share} more of such answers are wrong than the remote's would be"
+                        ),
+                    }
+                }
                 _ => ", which nothing certifies".to_owned(),
             };
             return format!(
@@ -163,10 +172,14 @@ pub fn explain(facts: &Facts) -> String {
             percent(facts.threshold),
             because(facts.doubts)
         ),
-        Reason::Uncertified => match facts.risk {
-            Some(risk) => format!(
-                "No threshold of this task is certified for a risk of {}, and no local answer is trusted",
-                percent(Some(risk))
+        Reason::Uncertified => match facts.asked {
+            Some(asked) => format!(
+                "No threshold of this task is certified for a risk of {}{}, and no local answer is trusted",
+                percent(Some(asked.risk)),
+                match asked.kind {
+                    GuaranteeKind::Absolute => "",
+                    GuaranteeKind::AgainstRemote => " above the remote's",
+                }
             ),
             None => "No threshold of this task is certified, and no local answer is trusted".into(),
         },

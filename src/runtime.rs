@@ -39,7 +39,7 @@ use crate::monitor::Drift;
 use crate::neighbours::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::remote::{EgressReport, Host, Remote, RemoteOptions, UsageReport};
 use crate::route::Mode;
-use crate::task::{Attempt, Reason, Sent, risk};
+use crate::task::{AskedRisk, Attempt, Reason, Sent, risk};
 
 use models::Models;
 use monitors::RuntimeMonitors;
@@ -61,7 +61,7 @@ pub struct Runtime<S> {
     bundle: Bundle,
     models: Models<S>,
     mode: Mode,
-    risk: Option<f64>,
+    asked: Option<AskedRisk>,
     remote: Remote,
     watch: RuntimeMonitors,
     learner: Learner,
@@ -91,7 +91,7 @@ impl<S: Source> Runtime<S> {
             bundle,
             models: Models::new(source),
             mode,
-            risk: None,
+            asked: None,
             watch: RuntimeMonitors::default(),
             learner: Learner::default(),
             learns: false,
@@ -128,13 +128,12 @@ impl<S: Source> Runtime<S> {
         self.watch.forget_checks(task);
     }
 
-    /// The same runtime with an error rate that counts for every call that names none.
+    /// The same runtime with an error rate that counts for every call that names none, or an excess over the remote's.
     ///
     /// # Errors
-    /// [`Code::InvalidOption`] when the risk is not above 0 and below 1.
-    pub fn with_risk(mut self, risk: Option<f64>) -> Result<Self> {
-        risk::check(risk)?;
-        self.risk = risk;
+    /// [`Code::InvalidOption`] when one is not above 0 and below 1, or both are given.
+    pub fn with_risk(mut self, risk: Option<f64>, excess: Option<f64>) -> Result<Self> {
+        self.asked = AskedRisk::of(risk, excess)?;
         Ok(self)
     }
 
@@ -153,7 +152,7 @@ impl<S: Source> Runtime<S> {
     /// [`Code::UnknownTask`], or [`Code::InvalidOption`] for a risk that is none.
     pub fn report_outcome(&self, task: &str, risk: f64, correct: bool) -> Result<()> {
         self.bundle.task(task)?;
-        risk::check(Some(risk))?;
+        risk::check("risk", Some(risk))?;
         self.watch.audited(task, risk, correct);
         Ok(())
     }
@@ -209,10 +208,10 @@ impl<S: Source> Runtime<S> {
 
     /// Goes on with the monitors of an earlier runtime of this very bundle: its evidence counts, and so do its alarms.
     pub fn resume_monitors(&self, monitors: &[Monitors]) {
-        for kept in monitors {
-            let entry = self.bundle.task(&kept.task).ok();
+        for earlier in monitors {
+            let entry = self.bundle.task(&earlier.task).ok();
             self.watch
-                .resume(kept, entry.and_then(TaskEntry::reference));
+                .resume(earlier, entry.and_then(TaskEntry::reference));
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod answer;
 mod classify;
+mod guarantee;
 pub(crate) mod risk;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::attempt::{Attempt, Doubt, Outcome, RanOn};
 pub use answer::{Answer, Learned, Reason, Sent, TextOutput, Timing, Usage};
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
+pub use guarantee::{AnswerGuarantee, AskedRisk, GuaranteeKind};
 
 /// The kinds of task that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -296,7 +296,7 @@ export type Answer<O = Output> = {
   threshold: number | null;
   /**
    * The error rate asked for among locally given answers: the call's, the instance's or the
-   * task's own; `null` where there is none.
+   * task's own; `null` where there is none, and where `excessRisk` asks for another promise.
    */
   risk: number | null;
   /**
@@ -304,6 +304,10 @@ export type Answer<O = Output> = {
    * an alarm for the task. Never for an answer by example: it is held against the remote's answers, not against the truth.
    */
   guaranteed: boolean;
+  /**
+   * The promise of a guaranteed answer; `null` for every other one.
+   */
+  guarantee: AnswerGuarantee | null;
   /**
    * True when this is the best that could be had, not what the mode or the threshold asks for.
    */
@@ -528,6 +532,10 @@ export type TaskInfo = {
    * The error rates that calibration tried, in rising order, and what each needs.
    */
   risks: Array<RiskInfo>;
+  /**
+   * What calibration tried against a remote, in rising order of the excess; `null` where its answers were not known.
+   */
+  againstRemote: AgainstRemoteInfo | null;
 };
 
 /**

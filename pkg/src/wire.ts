@@ -38,6 +38,11 @@ export type RuntimeOptions = {
    */
   risk?: number;
   /**
+   * In place of `risk`: how many more of the locally given answers may be wrong than the remote would have wrong, as a
+   * share, for example 0.02. A task whose calibration knew no remote's answers escalates.
+   */
+  excessRisk?: number;
+  /**
    * The remotes.
    */
   remote?: Partial<RuntimeRemote>;
@@ -67,6 +72,10 @@ export type RuntimeRunOptions = {
    * Overrides the instance's risk for this call.
    */
   risk?: number;
+  /**
+   * Overrides the instance's risk for this call, by one against the remote.
+   */
+  excessRisk?: number;
   /**
    * How many labels `output.scores` lists. Default: 5.
    */
@@ -281,8 +290,8 @@ export type Adopted = {
  * The names of the options that the engine reads. It refuses all others.
  */
 export const OPTION_NAMES = {
-  runtime: ["bundle", "mode", "risk", "remote", "learn", "manifestSha256", "maxBundleBytes"],
-  run: ["mode", "risk", "topK", "labels", "instruction", "alarmed"],
+  runtime: ["bundle", "mode", "risk", "excessRisk", "remote", "learn", "manifestSha256", "maxBundleBytes"],
+  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],
   endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price"],

@@ -259,7 +259,7 @@ impl WasmRuntime {
                 options.mode.unwrap_or_default(),
                 options.remote.unwrap_or_default(),
             )?
-            .with_risk(options.risk)?
+            .with_risk(options.risk, options.excess_risk)?
             .with_learning(options.learn)?,
             hooks: Hooks {
                 headers: function(hooks, "headers"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::correctness::Correctness;
+use super::guarantee::{Guarantee, Reference};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, Label, TaskKind};
 
@@ -278,82 +279,6 @@ pub enum OodMethod {
     Mahalanobis,
     /// One minus the cosine to the k-th nearest training vector (Sun et al. 2022).
     Knn,
-}
-
-/// What calibration certified for a task. See `calibrate` for the procedure.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Guarantee {
-    /// The chance, over calibration samples, that a certificate does not hold; for each by itself.
-    pub delta: f64,
-    /// The risk that counts when a call asks for none.
-    pub default_risk: f64,
-    /// Calibration rows, out-of-scope ones included.
-    pub rows: u64,
-    /// How many of them are out of scope, so that any local answer is wrong.
-    #[serde(default)]
-    pub out_of_scope: u64,
-    /// The largest share of out-of-scope inputs that the certificates hold for; absent where they are for as many as there were
-    /// among the rows.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub out_of_scope_share: Option<f64>,
-    /// Whether every certificate holds for each named slice by itself.
-    #[serde(default)]
-    pub per_slice: bool,
-    /// One for each risk that was tried, in rising order.
-    pub certificates: Vec<Certificate>,
-    /// The first tier's confidences on the calibration rows, which live ones are held against.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<Reference>,
-}
-
-/// The thresholds at one risk, with their evidence.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Certificate {
-    /// The error rate allowed among locally answered inputs.
-    pub risk: f64,
-    /// One confidence a tier, in the tiers' order; `null` when none could be certified.
-    pub thresholds: Option<Vec<f64>>,
-    /// Calibration rows answered locally at these thresholds.
-    #[serde(default)]
-    pub n: u64,
-    /// How many of them are wrong.
-    #[serde(default)]
-    pub errors: u64,
-    /// The exact (Clopper-Pearson) upper bound of the error rate at confidence 1 - delta.
-    #[serde(default)]
-    pub bound: Option<f64>,
-    /// The same counts by tier, in the tiers' order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub tiers: Vec<Counts>,
-    /// The same counts by slice.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub slices: BTreeMap<String, Counts>,
-}
-
-/// How many rows were answered locally, and how many of them wrongly.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Counts {
-    /// Answered locally.
-    pub n: u64,
-    /// Of these, wrong.
-    pub errors: u64,
-}
-
-/// A histogram.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Reference {
-    /// The bins' inner borders, rising; a value belongs above every border it is not below.
-    pub edges: Vec<f64>,
-    /// Rows in each bin: one more than there are borders.
-    pub counts: Vec<u64>,
 }
 
 /// What a task accepts.

@@ -81,10 +81,10 @@ fn a_risk_takes_the_largest_certificate_that_is_not_above_it() {
         (Some(0.01), None, None),
         (Some(0.001), None, None),
     ] {
-        let found = bundle.thresholds(spam, asked);
-        assert_eq!(found.certified_risk, certified, "{asked:?}");
+        let found = bundle.thresholds(spam, asked.map(AskedRisk::absolute));
+        assert_eq!(found.certified.map(|c| c.risk), certified, "{asked:?}");
         assert_eq!(found.values, [value], "{asked:?}");
-        assert_eq!(found.risk, asked.or(Some(0.05)));
+        assert_eq!(found.asked, asked.or(Some(0.05)).map(AskedRisk::absolute));
     }
     // A stated threshold is for calls that ask for no risk.
     let mut manifest = sample();
@@ -92,8 +92,68 @@ fn a_risk_takes_the_largest_certificate_that_is_not_above_it() {
     let bundle = parse(&manifest).unwrap();
     let language = bundle.task("language").unwrap();
     assert_eq!(bundle.thresholds(language, None).values, [Some(0.7)]);
-    assert_eq!(bundle.thresholds(language, Some(0.5)).values, [None]);
-    assert_eq!(bundle.thresholds(language, None).certified_risk, None);
+    assert_eq!(
+        bundle
+            .thresholds(language, Some(AskedRisk::absolute(0.5)))
+            .values,
+        [None]
+    );
+    assert_eq!(bundle.thresholds(language, None).certified, None);
+}
+
+#[test]
+fn an_excess_takes_a_certificate_against_the_remote() {
+    let mut manifest = sample();
+    manifest["tasks"]["spam"]["guarantee"]["againstRemote"] = json!({
+        "model": "large-1",
+        "labelErrors": 0.05,
+        "certificates": [
+            { "excess": 0.01, "thresholds": null },
+            { "excess": 0.02, "thresholds": [0.8], "n": 90, "errors": 4, "remoteErrors": 5, "pValue": 0.03 },
+        ],
+    });
+    let bundle = parse(&manifest).unwrap();
+    let spam = bundle.task("spam").unwrap();
+    for (excess, value) in [(0.01, None), (0.02, Some(0.8)), (0.5, Some(0.8))] {
+        let found = bundle.thresholds(spam, Some(AskedRisk::against_remote(excess)));
+        assert_eq!(found.values, [value], "{excess}");
+        let promise = found.certified.map(|c| (c.kind, c.risk));
+        assert_eq!(promise, value.map(|_| (GuaranteeKind::AgainstRemote, 0.02)));
+    }
+    // An absolute risk is not served by it, nor the other way round.
+    let found = bundle.thresholds(spam, Some(AskedRisk::absolute(0.01)));
+    assert_eq!(found.values, [None]);
+    let tasks = bundle.tasks(|_| false);
+    let info = tasks.iter().find(|t| t.id == "spam").unwrap();
+    let against = info.against_remote.as_ref().unwrap();
+    assert_eq!(
+        (against.model.as_str(), against.risks.len()),
+        ("large-1", 2)
+    );
+    assert!(!against.risks[0].certified && against.risks[1].certified);
+    for (path, wrong) in [
+        ("/model", json!("")),
+        ("/labelErrors", json!(1.0)),
+        ("/certificates/1/excess", json!(0.005)),
+        ("/certificates/1/thresholds", json!([0.8, 0.8])),
+        ("/certificates/1/thresholds", json!([1.5])),
+        ("/certificates/1/remoteErrors", json!(91)),
+        ("/certificates/1/n", json!(1_000_000)),
+    ] {
+        let mut manifest = manifest.clone();
+        let against = &mut manifest["tasks"]["spam"]["guarantee"]["againstRemote"];
+        *against.pointer_mut(path).unwrap() = wrong;
+        assert_eq!(
+            parse(&manifest).unwrap_err().code(),
+            Code::BundleInvalid,
+            "{path}"
+        );
+    }
+    // A guarantee without it knows no such promise.
+    let bundle = parse(&sample()).unwrap();
+    let spam = bundle.task("spam").unwrap();
+    let found = bundle.thresholds(spam, Some(AskedRisk::against_remote(0.5)));
+    assert_eq!((found.values, found.certified), (vec![None], None));
 }
 
 #[test]

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{
-    Correctness, Features, FileEntry, Guarantee, Head, Manifest, OodMethod, Tagger, TaskEntry,
-};
+use super::{Correctness, Features, FileEntry, Head, Manifest, OodMethod, Tagger, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::task::{InputKind, TaskKind};
 
@@ -17,9 +15,6 @@ const MAX_WIDTH: u32 = 1 << 16;
 
 /// The most buckets that n-grams may be hashed to.
 const MAX_BUCKETS: u32 = 1 << 22;
-
-/// The most borders that a reference histogram may have.
-const MAX_EDGES: usize = 1024;
 
 /// The most places of a prompt that something is put into: the input may be long, and goes into each that asks for it.
 const MAX_PLACES: usize = 64;
@@ -177,45 +172,6 @@ fn correctness(what: &str, head: &Correctness) -> Result<()> {
         return Err(invalid(format!(
             "{what}: its correctness head has a number that is none"
         )));
-    }
-    Ok(())
-}
-
-fn guarantee(what: &str, tiers: usize, guarantee: &Guarantee) -> Result<()> {
-    let share = |x: f64| x > 0.0 && x < 1.0;
-    let rising = guarantee
-        .certificates
-        .windows(2)
-        .all(|pair| pair[0].risk < pair[1].risk);
-    if !share(guarantee.delta) || !share(guarantee.default_risk) || !rising {
-        return Err(invalid(format!(
-            "{what}: the guarantee's delta and risks must be between 0 and 1, and the certificates in rising order"
-        )));
-    }
-    for certificate in &guarantee.certificates {
-        let thresholds = certificate.thresholds.as_ref();
-        let sound = share(certificate.risk)
-            && certificate.errors <= certificate.n
-            && certificate.n <= guarantee.rows
-            && thresholds
-                .is_none_or(|t| t.len() == tiers && t.iter().all(|t| (0.0..=1.0).contains(t)));
-        if !sound {
-            return Err(invalid(format!(
-                "{what}: the certificate at risk {} needs one threshold between 0 and 1 for each of {tiers} tiers, and counts that agree",
-                certificate.risk
-            )));
-        }
-    }
-    if let Some(reference) = &guarantee.reference {
-        let sound = reference.counts.len() == reference.edges.len() + 1
-            && reference.edges.len() <= MAX_EDGES
-            && reference.edges.windows(2).all(|pair| pair[0] < pair[1])
-            && reference.counts.iter().all(|&n| n <= guarantee.rows);
-        if !sound {
-            return Err(invalid(format!(
-                "{what}: the reference needs rising edges and one count more than edges"
-            )));
-        }
     }
     Ok(())
 }
@@ -412,7 +368,7 @@ fn classification<'a>(
         }
     }
     if let Some(given) = &task.guarantee {
-        guarantee(what, task.tiers.len(), given)?;
+        given.check(what, task.tiers.len())?;
     }
     Ok(())
 }

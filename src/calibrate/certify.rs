@@ -22,12 +22,10 @@ use std::collections::BTreeMap;
 
 use super::accept::most_confident;
 use super::binomial::{p_value, upper_bound};
+use super::candidates::{evenly_spaced, from_the_best};
 use super::decision::Decision;
 use super::fixed_sequence::{first_rows, last_rejected};
 use crate::bundle::{Certificate, Counts};
-
-/// How many candidates are laid out.
-const STEPS: usize = 60;
 
 /// The fewest answered rows that certify `risk` when `errors` of them are wrong.
 pub fn smallest_n(errors: u64, risk: f64, delta: f64) -> u64 {
@@ -120,19 +118,11 @@ impl Certifier<'_> {
 
     /// The thresholds to be tested, in order. They depend on TUNE and on how many CAL rows there
     /// are, not on what these are.
-    ///
-    /// The walk begins where TUNE's own evidence is the best: before that, thresholds are so
-    /// strict that few rows are left to speak for them, and one unlucky error would end it.
     fn sequence(&self, cal_rows: usize, risk: f64) -> Vec<f64> {
         let candidates = self.candidates(cal_rows, risk);
-        let excesses = candidates
-            .iter()
-            .map(|&threshold| self.excess(&self.tally(self.tune, threshold), risk));
-        let best = excesses
-            .enumerate()
-            .min_by(|a, b| a.1.total_cmp(&b.1))
-            .map_or(0, |(at, _)| at);
-        candidates.get(best..).unwrap_or_default().to_vec()
+        from_the_best(&candidates, |threshold| {
+            self.excess(&self.tally(self.tune, threshold), risk)
+        })
     }
 
     /// Thresholds of evenly spaced coverage, strictest first.
@@ -163,18 +153,7 @@ impl Certifier<'_> {
         let strictest = all.partition_point(|&c| expected(c) >= needed);
         let strictest = strictest.checked_sub(1);
         let from = strictest.map_or(loosest, |at| all[at]);
-        let kept = all.len() - all.partition_point(|&c| c < from);
-        let mut thresholds: Vec<f64> = (0..STEPS)
-            .map(|step| {
-                let share = step as f64 / (STEPS - 1) as f64;
-                let rows = kept as f64 + share * (all.len() - kept) as f64;
-                let at = all.len() - (rows.round() as usize).clamp(1, all.len());
-                // Rounded down, so that a stored threshold keeps the rows it was chosen for.
-                (all[at] * 1e6).floor() / 1e6
-            })
-            .collect();
-        thresholds.dedup();
-        thresholds
+        evenly_spaced(&all, from)
     }
 
     /// Each group's largest confidences over the tiers, in rising order: where a row is answered by

@@ -122,8 +122,8 @@ fn every_reason_has_words_for_every_outcome() {
             reason,
             confidence: Some(0.612),
             threshold: Some(0.93),
-            risk: Some(0.05),
-            guaranteed: false,
+            asked: Some(AskedRisk::absolute(0.05)),
+            guarantee: None,
             remote_problem: None,
             remote_answered: true,
             doubts: &[],
@@ -142,37 +142,63 @@ fn every_reason_has_words_for_every_outcome() {
         reason: Reason::LowConfidence,
         confidence: Some(0.612),
         threshold: Some(0.93),
-        risk: Some(0.05),
-        guaranteed: false,
+        asked: Some(AskedRisk::absolute(0.05)),
+        guarantee: None,
         remote_problem: None,
         remote_answered: true,
         doubts: &[],
         learned: None,
     });
     assert!(low.contains("61.2 %") && low.contains("93.0 %"), "{low}");
-    let sure = explain(&Facts {
+    let sure_facts = Facts {
         reason: Reason::Confident,
         confidence: Some(0.99),
         threshold: Some(0.93),
-        risk: Some(0.05),
-        guaranteed: false,
+        asked: Some(AskedRisk::absolute(0.05)),
+        guarantee: None,
         remote_problem: None,
         remote_answered: false,
         doubts: &[],
         learned: None,
-    });
+    };
+    let sure = explain(&sure_facts);
     assert!(sure.contains("99.0 %") && sure.contains("meets"), "{sure}");
     assert!(sure.contains("nothing certifies"), "{sure}");
+    let promise = AnswerGuarantee {
+        kind: GuaranteeKind::Absolute,
+        risk: 0.05,
+        delta: 0.05,
+        out_of_scope_share: None,
+    };
     let promised = explain(&Facts {
         reason: Reason::Confident,
         confidence: Some(0.99),
         threshold: Some(0.93),
-        risk: Some(0.05),
-        guaranteed: true,
+        asked: Some(AskedRisk::absolute(0.05)),
+        guarantee: Some(promise),
         remote_problem: None,
         remote_answered: false,
         doubts: &[],
         learned: None,
     });
     assert!(promised.contains("at most 5.0 %"), "{promised}");
+    let asked = Some(AskedRisk::against_remote(0.02));
+    let promised = explain(&Facts {
+        asked,
+        guarantee: Some(promise),
+        ..sure_facts
+    });
+    assert!(
+        promised.contains("2.0 % more of such answers"),
+        "{promised}"
+    );
+    let uncertified = explain(&Facts {
+        reason: Reason::Uncertified,
+        asked,
+        ..sure_facts
+    });
+    assert!(
+        uncertified.contains("a risk of 2.0 % above the remote's"),
+        "{uncertified}"
+    );
 }

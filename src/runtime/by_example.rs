@@ -6,7 +6,7 @@ use crate::bundle::Source;
 use crate::error::{Code, Error, Result};
 use crate::remote::Host;
 use crate::route::{Facts, Mode, Obstacle};
-use crate::task::{Answer, Attempt, Outcome, Output, RanOn, Reason};
+use crate::task::{Answer, AskedRisk, Attempt, Outcome, Output, RanOn, Reason};
 
 /// What the examples are called where a tier is named.
 const TIER: &str = "learned";
@@ -29,7 +29,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             instruction: &instruction,
             labels: &labels,
             input: self.call.input,
-            risk: self.risk(),
+            risk: self.asked().map(|asked| asked.risk),
         };
         let from = self.host.now_ms();
         let lookup = self
@@ -85,8 +85,8 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             reason: Reason::Learned,
             confidence: None,
             threshold: None,
-            risk: Some(learned.risk),
-            guaranteed: false,
+            asked: Some(AskedRisk::absolute(learned.risk)),
+            guarantee: None,
             remote_problem: None,
             remote_answered: false,
             doubts: &[],

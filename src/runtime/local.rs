@@ -161,21 +161,16 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             Code::Offline => "the device is offline",
             code => code.as_str(),
         });
-        let certified = self
-            .thresholds
-            .as_ref()
-            .is_some_and(|t| t.certified_risk.is_some());
         let own = || self.runtime.watch.alarmed(self.call.task);
-        let guaranteed = reason == Reason::Confident
-            && certified
-            && !self.skipped
-            && !self.call.alarmed.unwrap_or_else(own);
+        let holds =
+            reason == Reason::Confident && !self.skipped && !self.call.alarmed.unwrap_or_else(own);
+        let certified = self.thresholds.as_ref().and_then(|t| t.certified);
         let facts = Facts {
             reason,
             confidence: Some(local.confidence),
             threshold: local.threshold,
-            risk: self.risk(),
-            guaranteed,
+            asked: self.asked(),
+            guarantee: certified.filter(|_| holds),
             remote_problem: problem,
             remote_answered: false,
             doubts: &local.doubts,

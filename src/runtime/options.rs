@@ -32,6 +32,10 @@ pub struct RuntimeOptions {
     /// own. A task without a certificate for it escalates.
     #[serde(default, deserialize_with = "risk::optional")]
     pub risk: Option<f64>,
+    /// In place of `risk`: how many more of the locally given answers may be wrong than the remote would have wrong, as a
+    /// share, for example 0.02. A task whose calibration knew no remote's answers escalates.
+    #[serde(default, deserialize_with = "risk::optional")]
+    pub excess_risk: Option<f64>,
     /// The remotes.
     #[cfg_attr(test, ts(optional, type = "Partial<RuntimeRemote>"))]
     pub remote: Option<RemoteOptions>,
@@ -72,6 +76,9 @@ pub struct RunOptions {
     /// Overrides the instance's risk for this call.
     #[serde(default, deserialize_with = "risk::optional")]
     pub risk: Option<f64>,
+    /// Overrides the instance's risk for this call, by one against the remote.
+    #[serde(default, deserialize_with = "risk::optional")]
+    pub excess_risk: Option<f64>,
     /// How many labels `output.scores` lists. Default: 5.
     pub top_k: Option<u32>,
     /// For a task the bundle does not have: the labels the remote may choose from.
@@ -90,6 +97,7 @@ impl RunOptions {
         Call {
             mode: self.mode,
             risk: self.risk,
+            excess_risk: self.excess_risk,
             top: self.top_k.map_or(plain.top, |k| k as usize),
             labels: self.labels.map(|ids| ids.into_iter().map(label).collect()),
             instruction: self.instruction,

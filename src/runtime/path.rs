@@ -13,7 +13,7 @@ use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
 use crate::remote::Host;
 use crate::route::Mode;
-use crate::task::{Input, Label, TaskKind, risk};
+use crate::task::{AskedRisk, Input, Label, TaskKind};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -26,6 +26,8 @@ pub struct Call<'a> {
     pub mode: Option<Mode>,
     /// The error rate allowed among locally given answers; the runtime's or the task's when absent.
     pub risk: Option<f64>,
+    /// How many more of the locally given answers may be wrong than of the remote's, as a share; in place of `risk`.
+    pub excess_risk: Option<f64>,
     /// How many labels to list with their scores.
     pub top: usize,
     /// For a task the bundle does not have: the labels the remote may answer with.
@@ -44,6 +46,7 @@ impl<'a> Call<'a> {
             input,
             mode: None,
             risk: None,
+            excess_risk: None,
             top: 5,
             labels: None,
             instruction: None,
@@ -60,6 +63,7 @@ pub(super) struct Path<'a, S, H> {
     /// The bundle's entry, when it has the task.
     pub(super) task: Option<&'a TaskEntry>,
     pub(super) mode: Mode,
+    asked: Option<AskedRisk>,
     pub(super) thresholds: Option<Thresholds>,
     /// A tier that should have run before the answering one could not; its certificate is then off.
     pub(super) skipped: bool,
@@ -84,7 +88,7 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
                 "the input is empty; there is nothing to classify",
             ));
         }
-        risk::check(call.risk)?;
+        let asked = AskedRisk::of(call.risk, call.excess_risk)?.or(runtime.asked);
         let task = match runtime.bundle.task(call.task) {
             Ok(entry) => {
                 if entry.input != call.input.kind() {
@@ -118,7 +122,8 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             call,
             host,
             task,
-            thresholds: task.map(|t| runtime.bundle.thresholds(t, call.risk.or(runtime.risk))),
+            thresholds: task.map(|t| runtime.bundle.thresholds(t, asked)),
+            asked,
             skipped: false,
             watched: false,
             mode: call.mode.unwrap_or(runtime.mode),
@@ -128,11 +133,11 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
         })
     }
 
-    /// The risk that counts for this call.
-    pub(super) fn risk(&self) -> Option<f64> {
+    /// The promise that counts for this call.
+    pub(super) fn asked(&self) -> Option<AskedRisk> {
         match &self.thresholds {
-            Some(thresholds) => thresholds.risk,
-            None => self.call.risk.or(self.runtime.risk),
+            Some(thresholds) => thresholds.asked,
+            None => self.asked,
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::host::Clock;
 use crate::remote::{Reply, Trace};
 use crate::route::{self, Facts};
-use crate::task::{Answer, Attempt, RanOn, Sent, Timing};
+use crate::task::{Answer, AskedRisk, Attempt, RanOn, Sent, Timing};
 
 /// What has happened to a call so far.
 #[derive(Debug)]
@@ -52,8 +52,9 @@ impl Progress {
             confidence: None,
             calibrated: false,
             threshold: None,
-            risk: facts.risk,
-            guaranteed: facts.guaranteed,
+            risk: facts.asked.and_then(AskedRisk::as_absolute),
+            guaranteed: facts.guarantee.is_some(),
+            guarantee: facts.guarantee,
             degraded: false,
             attempts: self.attempts,
             timing: Timing {

@@ -707,7 +707,7 @@ fn an_answer_says_what_is_promised() {
         assert_eq!(error.code(), Code::InvalidOption, "{wrong}");
     }
     let runtime = guaranteed(Mode::OnlyLocal).runtime();
-    assert!(runtime.with_risk(Some(2.0)).is_err());
+    assert!(runtime.with_risk(Some(2.0), None).is_err());
 }
 
 #[test]

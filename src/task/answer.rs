@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Output;
+use super::{AnswerGuarantee, Output};
 use crate::attempt::{Attempt, RanOn};
 
 /// Why the call was answered where it was.
@@ -154,11 +154,13 @@ pub struct Answer<O = Output> {
     /// What the confidence was held against; `null` where there is no such number.
     pub threshold: Option<f64>,
     /// The error rate asked for among locally given answers: the call's, the instance's or the
-    /// task's own; `null` where there is none.
+    /// task's own; `null` where there is none, and where `excessRisk` asks for another promise.
     pub risk: Option<f64>,
     /// True when this is a local answer that the bundle's certificate for that risk supports, and no monitor has raised
     /// an alarm for the task. Never for an answer by example: it is held against the remote's answers, not against the truth.
     pub guaranteed: bool,
+    /// The promise of a guaranteed answer; `null` for every other one.
+    pub guarantee: Option<AnswerGuarantee>,
     /// True when this is the best that could be had, not what the mode or the threshold asks for.
     pub degraded: bool,
     /// Everything that was tried, in order.

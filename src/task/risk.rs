@@ -14,15 +14,15 @@ fn is_risk(number: f64) -> bool {
     number > 0.0 && number < 1.0
 }
 
-/// Holds a risk against what it may be.
+/// Holds the risk of an option against what it may be.
 ///
 /// # Errors
 /// [`Code::InvalidOption`].
-pub(crate) fn check(risk: Option<f64>) -> Result<()> {
+pub(crate) fn check(option: &str, risk: Option<f64>) -> Result<()> {
     match risk {
         Some(risk) if !is_risk(risk) => Err(Error::new(
             Code::InvalidOption,
-            format!("risk must be {WANTED}, not {risk}"),
+            format!("{option} must be {WANTED}, not {risk}"),
         )),
         _ => Ok(()),
     }
@@ -99,9 +99,9 @@ mod tests {
             assert!(told.ends_with(WANTED), "{told}");
         }
         for none in [0.0, 1.0, f64::NAN, f64::INFINITY] {
-            let told = check(Some(none)).unwrap_err().to_string();
+            let told = check("risk", Some(none)).unwrap_err().to_string();
             assert!(told.contains(WANTED), "{told}");
         }
-        assert!(check(None).is_ok() && check(Some(0.999)).is_ok());
+        assert!(check("risk", None).is_ok() && check("risk", Some(0.999)).is_ok());
     }
 }

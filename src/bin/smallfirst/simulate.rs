@@ -76,7 +76,7 @@ pub struct SimulateArgs {
 struct Oracle {
     label: RefCell<String>,
     asked: Cell<u64>,
-    kept: RefCell<BTreeMap<String, String>>,
+    stored: RefCell<BTreeMap<String, String>>,
     start: Instant,
     random: RefCell<Pcg32>,
 }
@@ -108,10 +108,10 @@ impl Page for Oracle {}
 
 impl Storage for Oracle {
     async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
-        let mut kept = self.kept.borrow_mut();
-        let before = kept.remove(key);
+        let mut stored = self.stored.borrow_mut();
+        let before = stored.remove(key);
         if let Some(after) = change(before) {
-            kept.insert(key.to_owned(), after);
+            stored.insert(key.to_owned(), after);
         }
     }
 }
@@ -228,7 +228,7 @@ fn stream(args: &SimulateArgs, rows: &[&Row], seed: u64) -> Result<Round> {
     }))?;
     let source = Folder::new(&args.bundle);
     let runtime = Runtime::new(bundle, source, Mode::PreferLocal, remote)?
-        .with_risk(args.risk)?
+        .with_risk(args.risk, None)?
         .with_learning(Some(LearnOptions {
             examples: args.examples,
             audit: args.audit,
@@ -237,7 +237,7 @@ fn stream(args: &SimulateArgs, rows: &[&Row], seed: u64) -> Result<Round> {
     let oracle = Oracle {
         label: RefCell::default(),
         asked: Cell::new(0),
-        kept: RefCell::default(),
+        stored: RefCell::default(),
         start: Instant::now(),
         random: RefCell::new(Pcg32::seed_from_u64(seed)),
     };
