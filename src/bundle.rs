@@ -14,6 +14,7 @@ mod verify;
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 pub use correctness::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
 pub use guarantee::{AgainstRemote, Certificate, Counts, ExcessCertificate, Guarantee, Reference};
@@ -300,6 +301,34 @@ impl Bundle {
                 risks: task.guarantee.iter().flat_map(risks).collect(),
                 against_remote: task.guarantee.as_ref().and_then(against_remote),
             })
+            .collect()
+    }
+
+    /// Names the local models of a task and what makes a confidence of their numbers. What was prepared counts as the file it
+    /// was prepared from.
+    pub fn models_of(&self, task: &TaskEntry) -> String {
+        let mut digest = Sha256::new();
+        for name in &task.tiers {
+            for path in self.files_of_head(name) {
+                let entry = self.manifest.files.get(path);
+                let sha256 = entry.map(|e| e.prepared_from.as_ref().unwrap_or(&e.sha256));
+                digest.update(sha256.map_or("", String::as_str));
+            }
+            if let Some(head) = self.manifest.heads.get(name) {
+                digest.update(head.temperature.to_le_bytes());
+                let bias = head.correctness.as_ref().map_or(0.0, |c| c.bias);
+                digest.update(bias.to_le_bytes());
+            }
+        }
+        for label in &task.labels {
+            digest.update(&label.id);
+            digest.update([0]);
+        }
+        let bytes = digest.finalize();
+        bytes
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
             .collect()
     }
 

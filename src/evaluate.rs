@@ -10,6 +10,7 @@ pub mod html;
 mod markdown;
 mod metrics;
 mod plots;
+mod remote_profile;
 mod report;
 pub mod text;
 
@@ -18,6 +19,7 @@ pub use cost::CostPoint;
 pub use exceeded::exceeded;
 pub use metrics::{Share, auroc, expected_calibration_error, selective};
 pub use plots::{Growth, growth};
+pub use remote_profile::{FEWEST_ROWS, ProfileFigures, profile_figures, remote_profile};
 pub use report::{
     Bin, CalibrationRows, Class, Confusion, OodFigures, PolicyFigures, PolicySlice, Report,
     SelectivePoint, Slice, TierFigures,

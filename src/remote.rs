@@ -14,6 +14,7 @@ mod failover;
 mod failure;
 mod host;
 mod policy;
+mod profile;
 mod provider;
 mod question;
 mod redact;
@@ -33,6 +34,7 @@ pub use host::{
     READ_HEADERS, TransportError,
 };
 pub use policy::{Admission, Breaker, Policy};
+pub use profile::{MAX_BINS, PROFILE_VERSION, ProfileBin, RemoteProfile, TaskProfile};
 #[cfg(test)]
 pub(crate) use provider::page::{PageReply, PageRequest};
 pub use question::{Question, ResponseFormat};

@@ -123,6 +123,14 @@ pub struct Facts<'a> {
     pub doubts: &'a [Doubt],
     /// What speaks for an answer by example.
     pub learned: Option<&'a Learned>,
+    /// How likely the remote is right, where that was held against the local confidence.
+    pub remote_accuracy: Option<f64>,
+}
+
+/// Whether a remote that is right with probability `remote`, by its profile, is worth asking where the best local answer is
+/// right with probability `local`: only where the difference is more than `worth`. Where no such number is known, it is asked.
+pub fn remote_may_help(remote: Option<f64>, local: f64, worth: f64) -> bool {
+    remote.is_none_or(|remote| remote > local + worth)
 }
 
 /// What lowers a confidence, in words.
@@ -208,6 +216,18 @@ pub fn explain(facts: &Facts) -> String {
                 learned.tested,
                 percent(Some(learned.bound)),
                 percent(Some(learned.risk)),
+            );
+        }
+        Reason::RemoteUnlikelyToHelp => {
+            let against = match facts.threshold {
+                Some(_) => format!("below its threshold of {}", percent(facts.threshold)),
+                None => "and no threshold is certified".to_owned(),
+            };
+            return format!(
+                "The local model is {} sure, {against}{}; the remote is right about {} of such inputs, so the local answer is given.",
+                percent(facts.confidence),
+                because(facts.doubts),
+                percent(facts.remote_accuracy)
             );
         }
         Reason::Extracted => {

@@ -33,13 +33,13 @@ pub use monitors::Monitors;
 pub use path::Call;
 pub use scoring::TierScores;
 
-use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo};
+use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo, Thresholds};
 use crate::error::{Code, Error, Result};
 use crate::monitor::Drift;
 use crate::neighbours::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::remote::{EgressReport, Host, Remote, RemoteOptions, UsageReport};
 use crate::route::Mode;
-use crate::task::{AskedRisk, Attempt, Reason, Sent, risk};
+use crate::task::{AskedRisk, Attempt, GuaranteeKind, Reason, Sent, risk};
 
 use models::Models;
 use monitors::RuntimeMonitors;
@@ -62,6 +62,7 @@ pub struct Runtime<S> {
     models: Models<S>,
     mode: Mode,
     asked: Option<AskedRisk>,
+    worth: f64,
     remote: Remote,
     watch: RuntimeMonitors,
     learner: Learner,
@@ -92,6 +93,7 @@ impl<S: Source> Runtime<S> {
             models: Models::new(source),
             mode,
             asked: None,
+            worth: 0.0,
             watch: RuntimeMonitors::default(),
             learner: Learner::default(),
             learns: false,
@@ -135,6 +137,43 @@ impl<S: Source> Runtime<S> {
     pub fn with_risk(mut self, risk: Option<f64>, excess: Option<f64>) -> Result<Self> {
         self.asked = AskedRisk::of(risk, excess)?;
         Ok(self)
+    }
+
+    /// What the tiers of a task must reach. A certificate against a remote is for that remote's model: where nobody would ask it,
+    /// it promises nothing.
+    fn thresholds(&self, task: &TaskEntry, asked: Option<AskedRisk>) -> Thresholds {
+        let found = self.bundle.thresholds(task, asked);
+        let against = task
+            .guarantee
+            .as_ref()
+            .and_then(|g| g.against_remote.as_ref());
+        let kind = found.certified.map(|certified| certified.kind);
+        if kind == Some(GuaranteeKind::AgainstRemote)
+            && !against.is_some_and(|against| self.remote.asks(&against.model))
+        {
+            return Thresholds {
+                certified: None,
+                values: vec![None; task.tiers.len()],
+                ..found
+            };
+        }
+        found
+    }
+
+    /// The same runtime, which asks remotes with a profile only where they are likelier right than the best local answer by
+    /// more than this; nothing stands for 0.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`] when it is not a number from 0 to 1.
+    pub fn with_worth(mut self, worth: Option<f64>) -> Result<Self> {
+        self.worth = worth.unwrap_or_default();
+        match (0.0..=1.0).contains(&self.worth) {
+            true => Ok(self),
+            false => Err(Error::new(
+                Code::InvalidOption,
+                format!("worth must be a number from 0 to 1, not {}", self.worth),
+            )),
+        }
     }
 
     /// How the monitors of a task stand.

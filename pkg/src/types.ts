@@ -23,7 +23,7 @@ export type RanOn = "local" | "builtin" | "remote";
 /**
  * Why the call was answered where it was.
  */
-export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed" | "extracted" | "remote_only" | "learned";
+export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed" | "extracted" | "remote_only" | "learned" | "remote_unlikely_to_help";
 
 /**
  * What became of one attempt.
@@ -203,6 +203,33 @@ export type Sent = {
    * How many values of each kind of personal data were replaced in it.
    */
   redactions: { [key in string]: number };
+};
+
+/**
+ * What an error rate is held against.
+ */
+export type GuaranteeKind = "absolute" | "against-remote";
+
+/**
+ * The promise that an answer carries.
+ */
+export type AnswerGuarantee = {
+  /**
+   * What the error rate is held against.
+   */
+  kind: GuaranteeKind;
+  /**
+   * The error rate, or the excess over the remote's, that the certificate bounds. It may be smaller than what was asked for.
+   */
+  risk: number;
+  /**
+   * The chance, over calibration samples, that the certificate does not hold.
+   */
+  delta: number;
+  /**
+   * The largest share of out-of-scope inputs it holds for; `null` where it is for as many as the calibration rows had.
+   */
+  outOfScopeShare: number | null;
 };
 
 /**
@@ -477,6 +504,20 @@ export type Drift = {
 };
 
 /**
+ * What calibration found against one remote.
+ */
+export type AgainstRemoteInfo = {
+  /**
+   * The remote's model.
+   */
+  model: string;
+  /**
+   * One for each excess; `risk` is the excess.
+   */
+  risks: Array<RiskInfo>;
+};
+
+/**
  * What a bundle can do for one task, for callers and for display.
  */
 export type TaskInfo = {
@@ -594,6 +635,85 @@ export type Price = {
 };
 
 /**
+ * Rows with a local confidence from `from` up to the next bin's.
+ */
+export type ProfileBin = {
+  /**
+   * The smallest confidence. The first bin has all below it, too.
+   */
+  from: number;
+  /**
+   * How many rows.
+   */
+  rows: number;
+  /**
+   * How many of them the remote had right.
+   */
+  right: number;
+  /**
+   * How many of them the best local answer had right.
+   */
+  localRight: number;
+};
+
+/**
+ * How good a remote model is at one task.
+ */
+export type TaskProfile = {
+  /**
+   * Names the local models whose confidence the bins are of. With others, the profile says nothing of the task.
+   */
+  models: string;
+  /**
+   * When it was measured, in milliseconds since 1970.
+   */
+  measured: number;
+  /**
+   * How many labelled rows the remote was asked.
+   */
+  rows: number;
+  /**
+   * How many of them it had right. A reply that is none of the labels, or none at all, is wrong.
+   */
+  right: number;
+  /**
+   * The rows by local confidence, in rising order.
+   */
+  bins: Array<ProfileBin>;
+  /**
+   * How many rows of the mean accuracy each bin is mixed with (the strength of the beta prior): many where bins differ no more than chance
+   * makes them.
+   */
+  priorRows: number;
+  /**
+   * How long a reply took, in milliseconds: the median.
+   */
+  milliseconds: number;
+  /**
+   * Tokens of request and reply, on average.
+   */
+  tokens: number;
+};
+
+/**
+ * How good one remote model is.
+ */
+export type RemoteProfile = {
+  /**
+   * The version of the format: 1.
+   */
+  version: number;
+  /**
+   * The remote's model. An endpoint that asks another one cannot have this profile.
+   */
+  model: string;
+  /**
+   * The tasks that were measured.
+   */
+  tasks: { [key in string]: TaskProfile };
+};
+
+/**
  * Where a remote is and how it is asked.
  */
 export type Endpoint = {
@@ -660,6 +780,11 @@ export type Endpoint = {
    * What tokens cost there.
    */
   price: Price | null;
+  /**
+   * How often the model is right, as `smallfirst evaluate --remote ... --profile` measured it. Where it is not likelier right than the best
+   * local answer, that is given instead.
+   */
+  profile: RemoteProfile | null;
 };
 
 /**

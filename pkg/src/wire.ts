@@ -43,6 +43,11 @@ export type RuntimeOptions = {
    */
   excessRisk?: number;
   /**
+   * How much likelier to be right than the best local answer a remote must be to be asked, by its profile, as a difference of
+   * probabilities from 0 to 1. Default: 0. Remotes without a profile are asked whatever this is.
+   */
+  worth?: number;
+  /**
    * The remotes.
    */
   remote?: Partial<RuntimeRemote>;
@@ -290,11 +295,11 @@ export type Adopted = {
  * The names of the options that the engine reads. It refuses all others.
  */
 export const OPTION_NAMES = {
-  runtime: ["bundle", "mode", "risk", "excessRisk", "remote", "learn", "manifestSha256", "maxBundleBytes"],
+  runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "remote", "learn", "manifestSha256", "maxBundleBytes"],
   run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],
-  endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price"],
+  endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price", "profile"],
   privacy: ["egress", "tasks", "ownTasks", "redact", "beforeRemote"],
   consent: ["allow", "text", "messages", "system", "why"],
 } as const;

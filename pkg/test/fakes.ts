@@ -181,6 +181,7 @@ export function answer(label: string, more: Partial<Answer> = {}): Answer {
     threshold: 0.8,
     risk: 0.05,
     guaranteed: true,
+    guarantee: { kind: "absolute", risk: 0.05, delta: 0.05, outOfScopeShare: null },
     degraded: false,
     attempts: [
       {

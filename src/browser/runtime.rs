@@ -260,6 +260,7 @@ impl WasmRuntime {
                 options.remote.unwrap_or_default(),
             )?
             .with_risk(options.risk, options.excess_risk)?
+            .with_worth(options.worth)?
             .with_learning(options.learn)?,
             hooks: Hooks {
                 headers: function(hooks, "headers"),

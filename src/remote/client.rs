@@ -92,6 +92,22 @@ impl Remote {
         })
     }
 
+    /// How likely a remote is right about an input of `task` whose best local answer, by `models`, has this confidence: the
+    /// most likely one. Nothing where one that may be asked was never measured, or there is none.
+    pub fn expected_accuracy(&self, task: &str, models: &str, confidence: f64) -> Option<f64> {
+        let expected = self.options.endpoints.iter().map(|endpoint| {
+            let profile = endpoint.profile.as_ref()?.tasks.get(task)?;
+            (profile.models == models).then(|| profile.accuracy(confidence))
+        });
+        let expected: Option<Vec<f64>> = expected.collect();
+        expected?.into_iter().reduce(f64::max)
+    }
+
+    /// Whether one of the remotes asks this model.
+    pub fn asks(&self, model: &str) -> bool {
+        self.options.endpoints.iter().any(|e| e.model == model)
+    }
+
     /// What left the device.
     pub fn egress(&self) -> EgressReport {
         self.ledger.report()

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::profile::RemoteProfile;
 use crate::error::{Code, Error, Result};
 
 /// The wire formats there are.
@@ -128,6 +129,10 @@ pub struct Endpoint {
     /// What tokens cost there.
     #[serde(default)]
     pub price: Option<Price>,
+    /// How often the model is right, as `smallfirst evaluate --remote ... --profile` measured it. Where it is not likelier right than the best
+    /// local answer, that is given instead.
+    #[serde(default)]
+    pub profile: Option<RemoteProfile>,
 }
 
 fn default_connect_ms() -> u32 {
@@ -160,6 +165,9 @@ impl Endpoint {
             if !sound(price.input_per_million) || !sound(price.output_per_million) {
                 return wrong("the prices must be 0 or more");
             }
+        }
+        if let Some(profile) = &self.profile {
+            profile.validate(&self.model)?;
         }
         if self.temperature.is_some_and(|t| !(0.0..=2.0).contains(&t)) {
             return wrong("temperature must be between 0 and 2");

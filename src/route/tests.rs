@@ -128,6 +128,7 @@ fn every_reason_has_words_for_every_outcome() {
             remote_answered: true,
             doubts: &[],
             learned: None,
+            remote_accuracy: None,
         };
         let answered = explain(&facts);
         assert!(answered.ends_with("so the remote answered."), "{answered}");
@@ -148,6 +149,7 @@ fn every_reason_has_words_for_every_outcome() {
         remote_answered: true,
         doubts: &[],
         learned: None,
+        remote_accuracy: None,
     });
     assert!(low.contains("61.2 %") && low.contains("93.0 %"), "{low}");
     let sure_facts = Facts {
@@ -160,6 +162,7 @@ fn every_reason_has_words_for_every_outcome() {
         remote_answered: false,
         doubts: &[],
         learned: None,
+        remote_accuracy: None,
     };
     let sure = explain(&sure_facts);
     assert!(sure.contains("99.0 %") && sure.contains("meets"), "{sure}");
@@ -180,6 +183,7 @@ fn every_reason_has_words_for_every_outcome() {
         remote_answered: false,
         doubts: &[],
         learned: None,
+        remote_accuracy: None,
     });
     assert!(promised.contains("at most 5.0 %"), "{promised}");
     let asked = Some(AskedRisk::against_remote(0.02));

@@ -91,6 +91,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             remote_answered: false,
             doubts: &[],
             learned: Some(&learned),
+            remote_accuracy: None,
         };
         let origin = (RanOn::Local, TIER.to_owned());
         Ok(Answer {

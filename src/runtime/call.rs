@@ -131,6 +131,12 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         best: Option<Local>,
         local_error: Option<Error>,
     ) -> Result<Answer> {
+        let best = match best {
+            Some(local) if !self.remote_may_help(reason, &local) => {
+                return Ok(self.answer_locally(local, Reason::RemoteUnlikelyToHelp, None));
+            }
+            best => best,
+        };
         if self.recall(None).await {
             return self.answer_by_example();
         }
@@ -151,6 +157,23 @@ impl<S: Source, H: Host> Path<'_, S, H> {
                 .unwrap_or_else(|| Error::new(Code::Internal, "no answer and no error"))
                 .with_attempts(self.progress.attempts)),
         }
+    }
+
+    /// Whether a remote may know better than the best local answer, by what was measured of it. That was on inputs like the
+    /// calibration data, so it says nothing where this one is not.
+    fn remote_may_help(&mut self, reason: Reason, best: &Local) -> bool {
+        let comparable = matches!(reason, Reason::LowConfidence | Reason::Uncertified);
+        let Some(task) = self
+            .task
+            .filter(|_| comparable && self.mode == Mode::PreferLocal)
+        else {
+            return true;
+        };
+        let runtime = self.runtime;
+        let models = runtime.bundle.models_of(task);
+        let remote = &runtime.remote;
+        self.remote_accuracy = remote.expected_accuracy(self.call.task, &models, best.confidence);
+        route::remote_may_help(self.remote_accuracy, best.confidence, runtime.worth)
     }
 
     /// The error where neither side answered.
@@ -210,6 +233,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             remote_answered: true,
             doubts: &doubts,
             learned: None,
+            remote_accuracy: None,
         };
         let output = Output {
             scores: output.scores.into_iter().take(self.call.top).collect(),

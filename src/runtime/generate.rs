@@ -317,6 +317,7 @@ fn facts(reason: Reason, remote_problem: Option<&str>, remote_answered: bool) ->
         remote_answered,
         doubts: &[],
         learned: None,
+        remote_accuracy: None,
     }
 }
 

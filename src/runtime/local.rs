@@ -13,7 +13,7 @@ use crate::task::{Answer, Attempt, Doubt, Outcome, Output, RanOn, Reason};
 pub(super) struct Local {
     tier: String,
     output: Output,
-    confidence: f64,
+    pub(super) confidence: f64,
     threshold: Option<f64>,
     in_distribution: bool,
     doubts: Vec<Doubt>,
@@ -175,6 +175,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             remote_answered: false,
             doubts: &local.doubts,
             learned: None,
+            remote_accuracy: self.remote_accuracy,
         };
         let origin = (RanOn::Local, local.tier);
         Answer {

@@ -36,6 +36,9 @@ pub struct RuntimeOptions {
     /// share, for example 0.02. A task whose calibration knew no remote's answers escalates.
     #[serde(default, deserialize_with = "risk::optional")]
     pub excess_risk: Option<f64>,
+    /// How much likelier to be right than the best local answer a remote must be to be asked, by its profile, as a difference of
+    /// probabilities from 0 to 1. Default: 0. Remotes without a profile are asked whatever this is.
+    pub worth: Option<f64>,
     /// The remotes.
     #[cfg_attr(test, ts(optional, type = "Partial<RuntimeRemote>"))]
     pub remote: Option<RemoteOptions>,

@@ -70,6 +70,8 @@ pub(super) struct Path<'a, S, H> {
     /// Whether the input is one that calibration would have looked at, so that monitors count it.
     pub(super) watched: bool,
     pub(super) progress: Progress,
+    /// How likely the remote is right, where that was held against the local confidence.
+    pub(super) remote_accuracy: Option<f64>,
     /// What examples say, where they were asked.
     pub(super) lookup: Option<Lookup>,
     /// The first tier's head, which begins to load while the language is told.
@@ -122,12 +124,13 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             call,
             host,
             task,
-            thresholds: task.map(|t| runtime.bundle.thresholds(t, asked)),
+            thresholds: task.map(|t| runtime.thresholds(t, asked)),
             asked,
             skipped: false,
             watched: false,
             mode: call.mode.unwrap_or(runtime.mode),
             progress: Progress::new(host),
+            remote_accuracy: None,
             lookup: None,
             first: None,
         })

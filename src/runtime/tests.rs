@@ -143,6 +143,7 @@ struct Setup {
     mode: Mode,
     endpoint: bool,
     privacy: Value,
+    profile: Value,
 }
 
 impl Setup {
@@ -154,13 +155,13 @@ impl Setup {
             mode,
             endpoint: true,
             privacy: json!({}),
+            profile: Value::Null,
         }
     }
 
     fn runtime(self) -> Runtime<Folder> {
         let bundle = Bundle::parse(self.manifest.to_string().as_bytes()).unwrap();
-        let endpoint =
-            json!({"provider": "openai", "baseUrl": "https://llm.example/v1", "model": "big"});
+        let endpoint = json!({"provider": "openai", "baseUrl": "https://llm.example/v1", "model": "big", "profile": self.profile});
         let remote: RemoteOptions = serde_json::from_value(json!({
             "endpoints": if self.endpoint { vec![endpoint] } else { Vec::new() },
             "policy": {"maxRetries": 0}, "answerCache": {"entries": 0},
@@ -502,6 +503,7 @@ fn a_broken_model_is_reported_and_the_others_go_on() {
             files: files.clone(),
             mode,
             privacy: json!({}),
+            profile: Value::Null,
             endpoint: true,
         };
         let local = setup(Mode::OnlyLocal).runtime();
@@ -896,3 +898,4 @@ fn a_card_is_read_when_asked_for() {
 mod by_example;
 mod leaving;
 mod names;
+mod remote_worth;

@@ -41,6 +41,8 @@ pub enum Reason {
     RemoteOnly,
     /// The input nearly repeats others that the remote answered.
     Learned,
+    /// No local model's confidence reaches its threshold, but by its profile the remote is no likelier right.
+    RemoteUnlikelyToHelp,
 }
 
 /// How long the parts of a call took, in milliseconds.

@@ -1,5 +1,6 @@
 //! `calibrate`: the temperature, the correctness head, the out-of-distribution cut and the certified thresholds of a task.
 
+mod against;
 mod args;
 mod clusters;
 mod correctness;
@@ -19,6 +20,7 @@ use smallfirst::runtime::Runtime;
 use crate::draft::BundleDraft;
 use crate::folder::{Folder, Stopwatch, open, the_task};
 use crate::rows::{fingerprints, for_all, places, with_input};
+use against::certify_against;
 use args::{CorrectnessChoice, OodChoice};
 use clusters::report_clusters;
 use correctness::correctness_heads;
@@ -48,7 +50,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
     pollster::block_on(runtime.preload(Some(std::slice::from_ref(&task)), || async { Ok(()) }))?;
 
-    let (tune_rows, cal_rows) = rows(args)?;
+    let (tune_rows, cal_rows, remote) = rows(args, &runtime, &task)?;
     let prints = fingerprints(&cal_rows);
     warn_of_leaks(args, &draft, &task, &cal_rows, &prints)?;
     let tune_prints = fingerprints(&tune_rows);
@@ -108,6 +110,13 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     if let Some(certificate) = certificates.iter().find(|c| c.risk >= default_risk) {
         report_clusters(certificate, &cal, &prints.groups());
     }
+    let against_remote = match remote {
+        None => None,
+        Some(right) => {
+            let labels = runtime.bundle().task(&task)?.labels.len();
+            Some(certify_against(args, labels, (&tune, &cal), &right)?)
+        }
+    };
     if args.dry_run {
         return Ok(());
     }
@@ -129,6 +138,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         per_slice: args.per_slice,
         certificates,
         reference: reference(&tune, &cal),
+        against_remote,
     });
     // What was measured was another rule.
     entry.evaluation = None;

@@ -5,25 +5,19 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde::Deserialize;
 use smallfirst::data::{Fingerprints, Row};
 use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
-    CalibrationRows, Measured, Observation, Policy, Prediction, RemoteOutcome, Report, card, html,
-    text,
-};
-use smallfirst::host::Clock;
-use smallfirst::remote::{
-    AnswerCache, Question, Remote, RemoteOptions, ResponseFormat, Trace, Unnamed,
+    CalibrationRows, Measured, Observation, Policy, Prediction, Report, card, html, text,
 };
 use smallfirst::runtime::{Runtime, Scored};
-use smallfirst::task::Input;
 
 use crate::draft::BundleDraft;
 use crate::fingerprint::fingerprint;
 use crate::folder::{Folder, Stopwatch, open, the_task};
-use crate::http::Http;
-use crate::rows::{ColumnArgs, bar, fingerprints, for_all, places, with_input};
+use crate::profile;
+use crate::remote_answers::RemoteArgs;
+use crate::rows::{ColumnArgs, fingerprints, for_all, places, with_input};
 
 #[derive(Args)]
 pub struct EvaluateArgs {
@@ -67,18 +61,12 @@ pub struct EvaluateArgs {
     /// The languages of the texts, for the card, as BCP 47 tags
     #[arg(long, value_delimiter = ',')]
     language: Vec<String>,
-    /// The remote's answers: JSON Lines of {"label", "ms", "tokens"}, one for each row in order
+    #[command(flatten)]
+    remote: RemoteArgs,
+    /// Write what the remote is worth for this task into this file, for the option `profile` of its endpoint; of several tasks, one
+    /// after the other
     #[arg(long)]
-    remote_answers: Option<PathBuf>,
-    /// Ask this remote about every row: its address up to and without the provider's path
-    #[arg(long, conflicts_with = "remote_answers", requires = "remote_model")]
-    remote: Option<String>,
-    /// The model's name there
-    #[arg(long)]
-    remote_model: Option<String>,
-    /// The wire format it speaks
-    #[arg(long, default_value = "openai")]
-    remote_provider: String,
+    profile: Option<PathBuf>,
 }
 
 /// Measures one task.
@@ -96,6 +84,10 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<()> {
         }
     } else {
         println!("{}", text::render(&report));
+    }
+    profile::print(&runtime, &task, &measured)?;
+    if let Some(path) = &args.profile {
+        profile::write(path, args.remote.model()?, &runtime, &task, &measured)?;
     }
     if let Some(path) = &args.json {
         fs::write(path, serde_json::to_string_pretty(&report)? + "\n")?;
@@ -162,7 +154,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
     let mut observations = observe(runtime, task, &rows)?;
     for (row, outcome) in observations
         .iter_mut()
-        .zip(remote_outcomes(args, runtime, task, &rows)?)
+        .zip(args.remote.outcomes(runtime, task, &rows)?)
     {
         row.remote = Some(outcome);
     }
@@ -268,106 +260,6 @@ fn observe(runtime: &Runtime<Folder>, task: &str, rows: &[Row]) -> Result<Vec<Ob
             remote: None,
         })
     })
-}
-
-/// One line of --remote-answers.
-#[derive(Deserialize)]
-struct RemoteLine {
-    label: Option<String>,
-    #[serde(default)]
-    ms: f64,
-    #[serde(default)]
-    tokens: u64,
-}
-
-/// What the remote makes of each row; nothing where no remote is named.
-fn remote_outcomes(
-    args: &EvaluateArgs,
-    runtime: &Runtime<Folder>,
-    task: &str,
-    rows: &[Row],
-) -> Result<Vec<RemoteOutcome>> {
-    let entry = runtime.bundle().task(task)?;
-    let places = places(&entry.labels);
-    let place = |label: &str| places.get(label).copied();
-    if let Some(path) = &args.remote_answers {
-        let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-        let lines = text.lines().filter(|line| !line.trim().is_empty());
-        let outcomes: Vec<RemoteOutcome> = lines
-            .enumerate()
-            .map(|(at, line)| {
-                let line: RemoteLine = serde_json::from_str(line)
-                    .with_context(|| format!("{}, answer {}", path.display(), at + 1))?;
-                Ok(RemoteOutcome {
-                    label: line.label.as_deref().and_then(place),
-                    milliseconds: line.ms,
-                    tokens: line.tokens,
-                })
-            })
-            .collect::<Result<_>>()?;
-        if outcomes.len() < rows.len() {
-            bail!(
-                "{} has {} answers for {} rows",
-                path.display(),
-                outcomes.len(),
-                rows.len()
-            );
-        }
-        return Ok(outcomes);
-    }
-    let (Some(address), Some(model)) = (&args.remote, &args.remote_model) else {
-        return Ok(Vec::new());
-    };
-    let endpoint = serde_json::from_value(serde_json::json!({
-        "provider": args.remote_provider, "baseUrl": address, "model": model,
-    }))
-    .with_context(|| format!("--remote-provider {}", args.remote_provider))?;
-    let remote = Remote::new(RemoteOptions {
-        endpoints: vec![endpoint],
-        // Every row is measured by itself.
-        answer_cache: AnswerCache {
-            entries: 0,
-            ..AnswerCache::default()
-        },
-        ..RemoteOptions::default()
-    })?;
-    let host = Http::new();
-    let bar = bar(rows.len(), "asking the remote");
-    let outcomes = rows.iter().map(|row| {
-        let question = Question {
-            bundled: true,
-            task,
-            instruction: &entry.instruction,
-            input: Input::Text(&row.text),
-            wanted: ResponseFormat::Choice(&entry.labels),
-        };
-        let started = host.now_ms();
-        let trace = Trace::default();
-        let reply = pollster::block_on(remote.ask(&question, &Unnamed, &host, &trace));
-        bar.inc(1);
-        let milliseconds = host.now_ms() - started;
-        Ok(match reply {
-            Ok(reply) => RemoteOutcome {
-                label: reply
-                    .output
-                    .as_ref()
-                    .and_then(|output| place(&output.label)),
-                milliseconds,
-                tokens: reply.usage.map_or(0, |u| u.input_tokens + u.output_tokens),
-            },
-            Err(error) => {
-                bar.println(format!("line {}: {error}", row.line));
-                RemoteOutcome {
-                    label: None,
-                    milliseconds,
-                    tokens: 0,
-                }
-            }
-        })
-    });
-    let outcomes = outcomes.collect();
-    bar.finish_and_clear();
-    outcomes
 }
 
 fn write(args: &EvaluateArgs, task: &str, report: &Report) -> Result<()> {

@@ -17,6 +17,8 @@ mod import;
 mod inspect;
 mod pack;
 mod prepare;
+mod profile;
+mod remote_answers;
 mod rows;
 mod run;
 mod simulate;

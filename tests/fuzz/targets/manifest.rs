@@ -5,7 +5,7 @@ use smallfirst::bundle::{Bundle, FileEntry, Source};
 use smallfirst::remote::RemoteOptions;
 use smallfirst::route::Mode;
 use smallfirst::runtime::{Call, Runtime};
-use smallfirst::task::Input;
+use smallfirst::task::{AskedRisk, Input};
 use smallfirst::{Code, Error};
 
 use super::Target;
@@ -77,7 +77,11 @@ fn read(json: &[u8]) {
     let runtime = Runtime::new(bundle, Nothing, Mode::OnlyLocal, remote).expect("no remotes");
     let nobody = Sent::new(b"", 1, None);
     for (id, task) in manifest.tasks.iter().take(2) {
-        for risk in [None, Some(0.05)] {
+        for risk in [
+            None,
+            Some(AskedRisk::absolute(0.05)),
+            Some(AskedRisk::against_remote(0.02)),
+        ] {
             assert_eq!(
                 runtime.bundle().thresholds(task, risk).values.len(),
                 task.tiers.len()

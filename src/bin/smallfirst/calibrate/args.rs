@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use crate::remote_answers::RemoteArgs;
 use crate::rows::ColumnArgs;
 
 #[derive(Args)]
@@ -49,6 +50,17 @@ pub struct CalibrateArgs {
     /// The shares of in-scope tuning rows that may pass the cut, to choose from
     #[arg(long, value_delimiter = ',', default_value = "0.9,0.95,0.99")]
     pub(super) ood_keep: Vec<f64>,
+    #[command(flatten)]
+    pub(super) remote: RemoteArgs,
+    /// The remote's answers to the rows of --tune, in order
+    #[arg(long, requires = "tune")]
+    pub(super) tune_remote_answers: Option<PathBuf>,
+    /// With a remote: how many more of the local answers may be wrong than of the remote's, as shares to certify
+    #[arg(long, value_delimiter = ',', default_value = "0.01,0.02,0.05")]
+    pub(super) excess: Vec<f64>,
+    /// With a remote: the largest share of labels that may be wrong, at random
+    #[arg(long, default_value_t = 0.0)]
+    pub(super) label_errors: f64,
     /// Do not change the bundle
     #[arg(long)]
     pub(super) dry_run: bool,

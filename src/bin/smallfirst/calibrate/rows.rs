@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
 use smallfirst::data::{self, Fingerprints, Row};
+use smallfirst::evaluate::RemoteOutcome;
+use smallfirst::runtime::Runtime;
 
 use super::args::CalibrateArgs;
 use crate::draft::BundleDraft;
 use crate::fingerprint::hex;
-use crate::rows::{fingerprints, first_lines, report_overlap};
+use crate::folder::Folder;
+use crate::remote_answers;
+use crate::rows::{fingerprints, first_lines, places, report_overlap};
 
 /// The share of the calibration rows that may equal tuning rows: short texts repeat themselves.
 const MOST_SHARED: f64 = 0.05;
@@ -17,18 +21,71 @@ const MOST_SHARED: f64 = 0.05;
 /// The share of the rows that tune, where no --tune is given.
 const TUNE_SHARE: f64 = 0.3;
 
-/// The rows to tune on and to test on.
-pub(super) fn rows(args: &CalibrateArgs) -> Result<(Vec<Row>, Vec<Row>)> {
+/// Whether the remote is right about each of the rows that tune, and of those that certify.
+pub(super) struct RemoteRight {
+    pub(super) tune: Vec<bool>,
+    pub(super) cal: Vec<bool>,
+}
+
+/// The rows to tune on and to test on, and whether the remote is right about them, where one is named.
+pub(super) fn rows(
+    args: &CalibrateArgs,
+    runtime: &Runtime<Folder>,
+    task: &str,
+) -> Result<(Vec<Row>, Vec<Row>, Option<RemoteRight>)> {
     let data = args.columns.read_labelled(&args.data)?;
+    let places = places(&runtime.bundle().task(task)?.labels);
+    let right = |rows: &[Row], outcomes: Vec<RemoteOutcome>| -> Vec<bool> {
+        let truth = |row: &Row| places.get(row.label.as_deref()?).copied();
+        let pairs = rows.iter().zip(outcomes);
+        pairs
+            .map(|(row, outcome)| outcome.label.is_some() && outcome.label == truth(row))
+            .collect()
+    };
+    let of_data = match args.remote.given() {
+        false => None,
+        true => {
+            args.remote.model()?;
+            Some(right(&data, args.remote.outcomes(runtime, task, &data)?))
+        }
+    };
     if let Some(path) = &args.tune {
-        return Ok((args.columns.read_labelled(path)?, data));
+        let tune = args.columns.read_labelled(path)?;
+        let of_tune = match &args.tune_remote_answers {
+            None => None,
+            Some(path) => Some(right(
+                &tune,
+                remote_answers::read(path, runtime, task, &tune)?,
+            )),
+        };
+        let remote = match (of_tune, of_data) {
+            (Some(tune), Some(cal)) => Some(RemoteRight { tune, cal }),
+            (None, None) => None,
+            _ => bail!(
+                "a certificate against the remote needs its answers to the tuning rows (--tune-remote-answers) and to the calibration rows (--remote-answers)"
+            ),
+        };
+        return Ok((tune, data, remote));
     }
     let labels: Vec<Option<String>> = data.iter().map(|row| row.label.clone()).collect();
     let shares = [TUNE_SHARE, 1.0 - TUNE_SHARE];
     let parts = data::split(&fingerprints(&data).groups(), &labels, &shares, 0);
+    let remote = of_data.map(|right| {
+        let mut dealt = RemoteRight {
+            tune: Vec::new(),
+            cal: Vec::new(),
+        };
+        for (right, part) in right.into_iter().zip(&parts) {
+            match part {
+                0 => dealt.tune.push(right),
+                _ => dealt.cal.push(right),
+            }
+        }
+        dealt
+    });
     let mut parts = parts.into_iter();
     let (tune, cal) = data.into_iter().partition(|_| parts.next() == Some(0));
-    Ok((tune, cal))
+    Ok((tune, cal, remote))
 }
 
 /// Every second row to tune on, so that a sorted file is halved evenly.
