@@ -5,6 +5,7 @@
 //! fetched when a task first needs it and is held against the manifest's size and SHA-256.
 
 mod correctness;
+mod design_effects;
 mod manifest;
 mod source;
 mod validate;
@@ -15,6 +16,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 pub use correctness::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
+pub use design_effects::DesignEffects;
 pub use manifest::{
     Addend, Certificate, Counts, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry,
     Guarantee, Head, LanguageLimit, Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling,

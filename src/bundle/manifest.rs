@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::correctness::Correctness;
+use super::design_effects::DesignEffects;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, Label, TaskKind};
 
@@ -303,6 +304,13 @@ pub struct Guarantee {
     pub per_slice: bool,
     /// One for each risk that was tried, in rising order.
     pub certificates: Vec<Certificate>,
+    /// How often these calibration rows had certified for this task in the folder where it was calibrated, this time included;
+    /// absent where it was not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u64>,
+    /// How much the errors of the default risk's certificate cluster; absent where it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub design_effects: Option<DesignEffects>,
     /// The first tier's confidences on the calibration rows, which live ones are held against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,

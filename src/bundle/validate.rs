@@ -206,6 +206,18 @@ fn guarantee(what: &str, tiers: usize, guarantee: &Guarantee) -> Result<()> {
             )));
         }
     }
+    let certified = guarantee
+        .certificates
+        .iter()
+        .filter(|certificate| certificate.thresholds.is_some());
+    let effects = guarantee.design_effects.as_ref();
+    if guarantee.uses == Some(0)
+        || effects.is_some_and(|of| !of.are_sound(certified.map(|c| c.risk)))
+    {
+        return Err(invalid(format!(
+            "{what}: the calibration rows were used at least once, and design effects are of a certified risk and not negative"
+        )));
+    }
     if let Some(reference) = &guarantee.reference {
         let sound = reference.counts.len() == reference.edges.len() + 1
             && reference.edges.len() <= MAX_EDGES
