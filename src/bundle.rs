@@ -5,6 +5,7 @@
 //! fetched when a task first needs it and is held against the manifest's size and SHA-256.
 
 mod correctness;
+mod design_effects;
 mod guarantee;
 mod manifest;
 mod source;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use correctness::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
+pub use design_effects::DesignEffects;
 pub use guarantee::{AgainstRemote, Certificate, Counts, ExcessCertificate, Guarantee, Reference};
 pub use manifest::{
     Addend, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry, Head, LanguageLimit,

@@ -2,6 +2,7 @@
 //! on unseen data, and reports of it. Pure.
 
 mod bias;
+mod calibration;
 pub mod card;
 mod cost;
 mod exceeded;
@@ -9,21 +10,23 @@ mod figures;
 pub mod html;
 mod markdown;
 mod metrics;
+mod ood;
 mod plots;
 mod remote_profile;
 mod report;
+mod sweep;
 pub mod text;
 
 pub use bias::Bias;
+pub use calibration::CalibrationRows;
 pub use cost::CostPoint;
 pub use exceeded::exceeded;
 pub use metrics::{Share, auroc, expected_calibration_error, selective};
+pub use ood::OodFigures;
 pub use plots::{Growth, growth};
 pub use remote_profile::{FEWEST_ROWS, ProfileFigures, profile_figures, remote_profile};
-pub use report::{
-    Bin, CalibrationRows, Class, Confusion, OodFigures, PolicyFigures, PolicySlice, Report,
-    SelectivePoint, Slice, TierFigures,
-};
+pub use report::{Bin, Class, Confusion, PolicyFigures, PolicySlice, Report, Slice, TierFigures};
+pub use sweep::{Oracle, SelectivePoint};
 
 use crate::calibrate::{Decides, first_accepted, most_confident, most_probable};
 

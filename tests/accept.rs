@@ -9,7 +9,7 @@ use smallfirst::host::FixedClock;
 use smallfirst::remote::OfflineHost;
 use smallfirst::route::{Verdict, judge};
 use smallfirst::runtime::Call;
-use smallfirst::task::{Input, Reason};
+use smallfirst::task::{AskedRisk, Input, Reason};
 
 /// Confidence, whether the input is in distribution, threshold, and whether that is accepted.
 const TABLE: [(f64, bool, f64, bool); 9] = [
@@ -106,7 +106,7 @@ fn calls_accept_what_evaluation_says_is_accepted() {
             let scored = pollster::block_on(scored).unwrap();
             for risk in [0.01, 0.05, 0.2] {
                 let entry = runtime.bundle().task(task).unwrap();
-                let thresholds = runtime.bundle().thresholds(entry, Some(risk)).values;
+                let thresholds = runtime.bundle().thresholds(entry, Some(AskedRisk::absolute(risk))).values;
                 let expected = scored.refused.is_none()
                     && scored
                         .tiers

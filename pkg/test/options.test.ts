@@ -37,11 +37,11 @@ const BUNDLE = "https://site.example/models/";
 const REMOTE = { provider: "openai", baseUrl: "https://llm.example/v1", model: "m" };
 
 const KEYS =
-  "bundle, mode, risk, remote, learn, manifestSha256, maxBundleBytes, policy, budget, privacy, answerCache, cache, " +
+  "bundle, mode, risk, excessRisk, worth, remote, learn, manifestSha256, maxBundleBytes, policy, budget, privacy, answerCache, cache, " +
   "storage, onProgress, onDrift, signal, worker, wasm, engine, preload, workers";
 const REMOTE_KEYS =
   "provider, baseUrl, model, connectMs, firstByteMs, timeoutMs, maxInputBytes, maxTokens, maxTokensField, " +
-  "temperature, structured, apiVersion, extraBody, idempotencyHeader, price, headers, apiKey, " +
+  "temperature, structured, apiVersion, extraBody, idempotencyHeader, price, profile, headers, apiKey, " +
   "dangerouslyAllowBrowser, run, languages";
 const ONE_ENGINE =
   "wasm names the modules of one engine: say which by `engine`, or give the folder (ending in a slash) that has those of both";
@@ -159,7 +159,7 @@ for (const [what, [options, message]] of Object.entries(WRONG)) {
   });
 }
 
-const RUN_KEYS = "mode, risk, topK, labels, instruction, signal";
+const RUN_KEYS = "mode, risk, excessRisk, topK, labels, instruction, signal";
 const TEXT_KEYS = "mode, instruction, variables, history, signal";
 
 const WRONG_CALLS: Record<string, [call: () => unknown, message: string]> = {

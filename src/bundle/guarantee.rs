@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::design_effects::DesignEffects;
 use crate::error::{Code, Error, Result};
 
 /// The most borders that a reference histogram may have.
@@ -32,6 +33,13 @@ pub struct Guarantee {
     pub per_slice: bool,
     /// One for each risk that was tried, in rising order.
     pub certificates: Vec<Certificate>,
+    /// How often these calibration rows had certified for this task in the folder where it was calibrated, this time included;
+    /// absent where it was not counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uses: Option<u64>,
+    /// How much the errors of the default risk's certificate cluster; absent where it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub design_effects: Option<DesignEffects>,
     /// The first tier's confidences on the calibration rows, which live ones are held against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<Reference>,
@@ -158,6 +166,18 @@ impl Guarantee {
                     certificate.risk
                 )));
             }
+        }
+        let certified = self
+            .certificates
+            .iter()
+            .filter(|certificate| certificate.thresholds.is_some());
+        let effects = self.design_effects.as_ref();
+        if self.uses == Some(0)
+            || effects.is_some_and(|of| !of.are_sound(certified.map(|c| c.risk)))
+        {
+            return Err(invalid(format!(
+                "{what}: the calibration rows were used at least once, and design effects are of a certified risk and not negative"
+            )));
         }
         if let Some(reference) = &self.reference {
             let sound = reference.counts.len() == reference.edges.len() + 1

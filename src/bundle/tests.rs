@@ -244,6 +244,22 @@ fn each_broken_rule_is_refused_and_named() {
             json!([0.9, 0.9]),
             "one threshold",
         ),
+        ("/tasks/spam/guarantee/uses", json!(0), "at least once"),
+        (
+            "/tasks/spam/guarantee/designEffects",
+            json!({"risk": 0.05, "slices": -0.1}),
+            "not negative",
+        ),
+        (
+            "/tasks/spam/guarantee/designEffects",
+            json!({"risk": 0.01, "slices": 1.0}),
+            "certified risk",
+        ),
+        (
+            "/tasks/spam/guarantee/designEffects",
+            json!({"risk": 0.05, "slice": 1.0}),
+            "unknown field",
+        ),
         (
             "/tasks/spam/guarantee/reference/edges",
             json!([0.9, 0.5]),
@@ -294,6 +310,33 @@ fn each_broken_rule_is_refused_and_named() {
             "{pointer} = {value}: {error}"
         );
     }
+}
+
+#[test]
+fn a_guarantee_without_uses_and_design_effects_is_read_and_written_as_it_is() {
+    let guarantee = |manifest: &Value| {
+        let bundle = parse(manifest).unwrap();
+        bundle.task("spam").unwrap().guarantee.clone().unwrap()
+    };
+    let old = guarantee(&sample());
+    assert_eq!((old.uses, old.design_effects), (None, None));
+    // A fingerprint is of what is written: absent fields must stay absent.
+    let written = serde_json::to_string(&old).unwrap();
+    assert!(
+        !written.contains("uses") && !written.contains("designEffects"),
+        "{written}"
+    );
+    let mut manifest = sample();
+    manifest["tasks"]["spam"]["guarantee"]["uses"] = json!(2);
+    manifest["tasks"]["spam"]["guarantee"]["designEffects"] =
+        json!({"risk": 0.05, "nearCopies": 1.25});
+    let new = guarantee(&manifest);
+    let effects = DesignEffects {
+        risk: 0.05,
+        slices: None,
+        near_copies: Some(1.25),
+    };
+    assert_eq!((new.uses, new.design_effects), (Some(2), Some(effects)));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::exceeded::exceeded;
-use super::figures::{interval, percent};
+use super::figures::{ORACLE, interval, oracle_coverage, percent, ratio};
 use super::markdown::{code, is_shown, name};
 use super::report::Report;
 
@@ -57,24 +57,33 @@ pub fn render(r: &Report, about: &About) -> String {
         );
     }
     if !r.policies.is_empty() {
-        out += "\n## What each risk delivers\n\nThe risk is the error rate promised among locally given answers, with the confidence that the bundle's manifest states, for inputs like the calibration data.\n\n| risk | answered locally | wrong among these |\n| --- | --- | --- |\n";
+        out += "\n## What each risk delivers\n\nThe risk is the error rate promised among locally given answers, with the confidence that the bundle's manifest states, for inputs like the calibration data. ";
+        out += ORACLE;
+        out += "\n\n| risk | answered locally | wrong among these | oracle's coverage | ratio |\n| --- | --- | --- | --- | --- |\n";
     }
     for p in &r.policies {
         out += &match &p.thresholds {
             Some(_) => format!(
-                "| {} | {} | {} |\n",
+                "| {} | {} | {} | {} | {} |\n",
                 percent(p.risk),
                 interval(&p.coverage),
-                interval(&p.error)
+                interval(&p.error),
+                oracle_coverage(p.oracle),
+                ratio(p.of_oracle)
             ),
             None => format!(
-                "| {} | not certified: every input escalates | |\n",
-                percent(p.risk)
+                "| {} | not certified: every input escalates | | {} | {} |\n",
+                percent(p.risk),
+                oracle_coverage(p.oracle),
+                ratio(p.of_oracle)
             ),
         };
     }
     for sentence in exceeded(r) {
         out += &format!("\n{sentence}\n");
+    }
+    if let Some(rows) = &r.calibration {
+        out += &format!("\n{}\n", rows.sentences().join(" "));
     }
     if r.tiers.len() > 1 {
         out += "\n## Tiers\n\n| tier | accuracy | bytes | median ms |\n| --- | --- | --- | --- |\n";

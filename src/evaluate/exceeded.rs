@@ -1,8 +1,9 @@
 //! Where test rows exceed a promise, and what differs between them and the calibration rows: in words, since a table of figures
 //! does not say it.
 
+use super::calibration::CalibrationRows;
 use super::figures::{interval, percent};
-use super::report::{CalibrationRows, Report};
+use super::report::Report;
 
 /// One sentence or more for each risk whose promise the rows exceed.
 pub fn exceeded(r: &Report) -> Vec<String> {
@@ -35,8 +36,7 @@ pub fn exceeded(r: &Report) -> Vec<String> {
 /// How the share of out-of-scope rows differs, where it is larger than what was certified.
 fn strays(r: &Report, calibration: &CalibrationRows) -> Option<String> {
     let here = r.out_of_scope as f64 / (r.n + r.out_of_scope).max(1) as f64;
-    let there = calibration.out_of_scope as f64 / calibration.rows.max(1) as f64;
-    let certified = calibration.out_of_scope_share.unwrap_or(there);
+    let certified = calibration.certified_share();
     (here > certified).then(|| {
         format!(
             "{} of these rows are out of scope, where any local answer is wrong; the certificate is for {}{}. Certify for the share that you expect: `smallfirst calibrate --out-of-scope-share`.",
@@ -52,6 +52,7 @@ fn strays(r: &Report, calibration: &CalibrationRows) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::calibration::tests::calibration;
     use super::super::report::tests::measured;
     use super::*;
 
@@ -65,13 +66,7 @@ mod tests {
 
     #[test]
     fn what_exceeds_a_promise_is_said_with_what_differs() {
-        let calibration = |out_of_scope, out_of_scope_share| {
-            Some(CalibrationRows {
-                rows: 1000,
-                out_of_scope,
-                out_of_scope_share,
-            })
-        };
+        let calibration = |out_of_scope, share| Some(calibration(out_of_scope, share));
         let plain = said(0.2, None);
         assert_eq!(plain.len(), 1, "{plain:?}");
         assert!(plain[0].starts_with("At a risk of 20.0 %, "), "{plain:?}");

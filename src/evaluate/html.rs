@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::exceeded::exceeded;
-use super::figures::{interval, percent};
+use super::figures::{ORACLE, interval, oracle_coverage, percent, ratio};
 use super::plots;
 use super::report::Report;
 
@@ -23,6 +23,8 @@ figcaption { padding: 0.4rem 0.8rem; }
 .wide { overflow-x: auto; }
 .wide td, .wide th { white-space: nowrap; }
 ";
+
+const RISK_COVERAGE: &str = "Risk and coverage of all rows, those out of scope among them: blue, a threshold as it falls; grey, an ideal order of the rows, with all right answers first; dots, the certified risks; circles, the oracle at these risks";
 
 /// The report as a document.
 pub fn render(r: &Report) -> String {
@@ -51,9 +53,13 @@ pub fn render(r: &Report) -> String {
                 (figures(r))
                 h2 { "What each risk delivers" }
                 (policies(r))
-                @for sentence in exceeded(r) { p { (sentence) } }
+                p { (ORACLE) }
+                @for sentence in exceeded(r) { p.warn { (sentence) } }
+                @if let Some(rows) = &r.calibration {
+                    @for sentence in rows.sentences() { p { (sentence) } }
+                }
                 div.plots {
-                    (plot(plots::risk_coverage(r), "Risk and coverage; the dots are the certified risks"))
+                    (plot(plots::risk_coverage(r), RISK_COVERAGE))
                     (plot(plots::reliability(r), "Reliability: confidence against accuracy"))
                     (plot(plots::slices(r), "Slices, the worst first"))
                     (plot(plots::cost_quality(r), "Local against remote; the dots are the certified risks"))
@@ -108,7 +114,7 @@ fn figures(r: &Report) -> Markup {
 fn policies(r: &Report) -> Markup {
     html! {
         table {
-            tr { th { "Risk" } th { "Thresholds" } th { "Answered locally" } th { "Wrong among these" } th { "By tier" } }
+            tr { th { "Risk" } th { "Thresholds" } th { "Answered locally" } th { "Wrong among these" } th { "Oracle's coverage" } th { "Ratio" } th { "By tier" } }
             @for p in &r.policies {
                 tr {
                     td { (percent(p.risk)) }
@@ -116,9 +122,14 @@ fn policies(r: &Report) -> Markup {
                         td { @for t in thresholds { (format!("{t:.4} ")) } }
                         td { (interval(&p.coverage)) }
                         td { (interval(&p.error)) }
+                        td { (oracle_coverage(p.oracle)) }
+                        td { (ratio(p.of_oracle)) }
                         td { @for (t, share) in r.tiers.iter().zip(&p.by_tier) { (t.name) " " (percent(share.value)) " " } }
                     } @else {
-                        td colspan="4" { "not certified: every input escalates" }
+                        td colspan="3" { "not certified: every input escalates" }
+                        td { (oracle_coverage(p.oracle)) }
+                        td { (ratio(p.of_oracle)) }
+                        td {}
                     }
                 }
             }

@@ -5,7 +5,7 @@ use std::error::Error;
 use plotters::coord::ranged1d::IntoSegmentedCoord;
 use plotters::prelude::*;
 
-use super::report::Report;
+use super::report::{PolicyFigures, Report};
 
 const SIZE: (u32, u32) = (520, 360);
 const INK: RGBColor = RGBColor(40, 40, 48);
@@ -34,9 +34,17 @@ fn font(size: u32) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&INK)
 }
 
-/// The error rate among the most confident rows, by their share, and what each risk delivers.
+/// The error rate of a falling threshold by its coverage, that of an ideal order, and what each risk and its oracle deliver.
 pub(super) fn risk_coverage(r: &Report) -> Option<String> {
-    let most = r.risk_coverage.iter().map(|p| p.risk).fold(0.02, f64::max) * 1.1;
+    let certified: Vec<&PolicyFigures> = r
+        .policies
+        .iter()
+        .filter(|p| p.thresholds.is_some() && p.coverage.n > 0)
+        .collect();
+    let drawn = r.risk_coverage.iter().map(|p| p.risk);
+    // A cascade whose thresholds differ need not lie on the curve.
+    let drawn = drawn.chain(certified.iter().map(|p| p.error.value));
+    let most = drawn.fold(0.02, f64::max) * 1.1;
     svg(SIZE, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
@@ -51,20 +59,20 @@ pub(super) fn risk_coverage(r: &Report) -> Option<String> {
             .axis_desc_style(font(14))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        let line = r.risk_coverage.iter().map(|p| (p.coverage, p.risk));
-        chart.draw_series(LineSeries::new(line, BLUE.stroke_width(2)))?;
-        for p in r
-            .policies
-            .iter()
-            .filter(|p| p.thresholds.is_some() && p.coverage.n > 0)
-        {
-            let at = (p.coverage.value, p.error.value.min(most));
+        for (points, colour) in [(&r.ideal_order, GREY), (&r.risk_coverage, BLUE)] {
+            let line = points.iter().map(|p| (p.coverage, p.risk));
+            chart.draw_series(LineSeries::new(line, colour.stroke_width(2)))?;
+        }
+        let oracles = r.policies.iter().filter_map(|p| p.oracle);
+        let circle = |at| Circle::new(at, 7, BLUE.stroke_width(2));
+        chart.draw_series(oracles.map(|o| circle((o.coverage.value, o.error.value))))?;
+        for p in &certified {
+            let at = (p.coverage.value, p.error.value);
             chart.draw_series([Circle::new(at, 5, ORANGE.filled())])?;
             // Several risks may come to the same thresholds; the largest names them all.
-            let same = |other: &&super::report::PolicyFigures| {
-                other.thresholds == p.thresholds && other.risk > p.risk
-            };
-            if r.policies.iter().any(|other| same(&other)) {
+            let same =
+                |other: &&&PolicyFigures| other.thresholds == p.thresholds && other.risk > p.risk;
+            if certified.iter().any(|other| same(&other)) {
                 continue;
             }
             let label = format!("{} %", 100.0 * p.risk);

@@ -7,14 +7,15 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
 use super::bias::{Bias, bias};
+use super::calibration::CalibrationRows;
 use super::cost::{CostPoint, cost_quality};
 use super::metrics::{self, Share, bins, class_counts, macro_f1, quantiles, selective};
-use super::{Measured, Observation, Prediction};
+use super::ood::{OodFigures, ood_figures};
+use super::sweep::{Oracle, SelectivePoint, Sweep};
+use super::{Measured, Observation, Policy, Prediction};
 
 /// Resamples for the interval of the macro-F1.
 const RESAMPLES: usize = 200;
-/// Points of a drawn curve.
-const POINTS: usize = 200;
 /// The most labels whose whole confusion matrix is listed.
 const MATRIX_LABELS: usize = 20;
 
@@ -54,12 +55,15 @@ pub struct Report {
     pub tiers: Vec<TierFigures>,
     /// What each risk delivers.
     pub policies: Vec<PolicyFigures>,
-    /// Area under the risk-coverage curve.
+    /// Area under the risk-coverage curve of the same rows and answers as the accuracy.
     pub aurc: f64,
     /// What of it a perfect order of the answers would avoid.
     pub eaurc: f64,
-    /// The curve.
+    /// What a shared threshold delivers as it falls, on all rows as the figures of the risks: out-of-scope rows are wrong
+    /// where they are answered. At most 40 points, and those of the certified and of the oracle's thresholds.
     pub risk_coverage: Vec<SelectivePoint>,
+    /// The same for an ideal order of the rows: all that some tier answers rightly come first.
+    pub ideal_order: Vec<SelectivePoint>,
     /// Expected calibration error, 15 bins.
     pub ece: f64,
     /// The reliability curve; bins without rows are left out.
@@ -152,30 +156,14 @@ pub struct PolicyFigures {
     pub error: Share,
     /// Answered by each tier.
     pub by_tier: Vec<Share>,
+    /// What the best threshold in hindsight answers of the same rows; nothing where none keeps the risk on them.
+    pub oracle: Option<Oracle>,
+    /// The coverage divided by the oracle's; above 1 only where the measured error is above the risk, or the tiers'
+    /// thresholds differ.
+    pub of_oracle: Option<f64>,
     /// Whether the measured error is within the risk.
     #[serde(rename = "kept")]
     pub within_risk: bool,
-}
-
-/// The rows that a certificate rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct CalibrationRows {
-    /// How many there were.
-    pub rows: u64,
-    /// How many of them are out of scope.
-    pub out_of_scope: u64,
-    /// The largest share of out-of-scope inputs that the certificates hold for, where they were made for one.
-    pub out_of_scope_share: Option<f64>,
-}
-
-/// A point of the risk-coverage curve.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct SelectivePoint {
-    /// The share of the most confident rows.
-    pub coverage: f64,
-    /// The error rate among them.
-    pub risk: f64,
 }
 
 /// A bin of the reliability curve.
@@ -187,20 +175,6 @@ pub struct Bin {
     pub accuracy: f64,
     /// Rows in it.
     pub n: u64,
-}
-
-/// How well a tier's out-of-distribution score tells out-of-scope rows.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct OodFigures {
-    /// The tier.
-    pub tier: String,
-    /// The chance that an out-of-scope row scores higher than one in scope.
-    pub auroc: f64,
-    /// Out-of-scope rows that the cut stops.
-    pub stopped: Share,
-    /// In-scope rows that it stops too.
-    pub stopped_in_scope: Share,
 }
 
 /// How often one label was taken for another (or for itself).
@@ -237,6 +211,12 @@ impl Report {
             .zip(&counts)
             .filter(|(_, c)| c.truth + c.predicted > 0);
         let curve = selective(&confidences);
+        let sweep = Sweep::of(rows);
+        let policies: Vec<PolicyFigures> = measured
+            .policies
+            .iter()
+            .map(|policy| policy_figures(measured, policy, &sweep))
+            .collect();
         let n = judged.len().max(1) as f64;
         let mean = |f: &dyn Fn(usize, &Prediction) -> f64| {
             judged.iter().map(|(truth, p)| f(*truth, p)).sum::<f64>() / n
@@ -266,14 +246,11 @@ impl Report {
             tiers: (0..measured.tiers.len())
                 .map(|tier| tier_figures(measured, tier))
                 .collect(),
-            policies: measured
-                .policies
-                .iter()
-                .map(|policy| policy_figures(measured, policy.risk, policy.thresholds.as_deref()))
-                .collect(),
             aurc: curve.aurc,
             eaurc: curve.eaurc,
-            risk_coverage: thinned(&curve.risks),
+            risk_coverage: sweep.curve(policies.iter().flat_map(shared_thresholds)),
+            ideal_order: sweep.ideal(),
+            policies,
             ece: metrics::expected_calibration_error(&confidences),
             reliability: bins(&confidences)
                 .iter()
@@ -343,20 +320,33 @@ fn delivered(rows: &[&Observation], thresholds: Option<&[f64]>) -> (Share, Share
     )
 }
 
-fn policy_figures(measured: &Measured, risk: f64, thresholds: Option<&[f64]>) -> PolicyFigures {
+fn policy_figures(measured: &Measured, policy: &Policy, sweep: &Sweep) -> PolicyFigures {
     let rows: Vec<&Observation> = measured.rows.iter().collect();
-    let (coverage, error, by_tier) = delivered(&rows, thresholds);
+    let (coverage, error, by_tier) = delivered(&rows, policy.thresholds.as_deref());
+    let oracle = sweep.oracle(policy.risk);
     PolicyFigures {
-        risk,
-        thresholds: thresholds.map(<[f64]>::to_vec),
+        risk: policy.risk,
+        thresholds: policy.thresholds.clone(),
         coverage,
         error,
         by_tier: by_tier
             .into_iter()
             .map(|n| Share::of(n, rows.len() as u64))
             .collect(),
-        within_risk: error.value <= risk,
+        oracle,
+        of_oracle: oracle.map(|oracle| coverage.value / oracle.coverage.value),
+        within_risk: error.value <= policy.risk,
     }
+}
+
+/// The thresholds of a risk that lie on the curve: the oracle's, and the certified one where all tiers share it.
+fn shared_thresholds(policy: &PolicyFigures) -> impl Iterator<Item = f64> + use<> {
+    let certified = policy.thresholds.as_deref().and_then(|thresholds| {
+        let first = *thresholds.first()?;
+        thresholds.iter().all(|t| *t == first).then_some(first)
+    });
+    let oracle = policy.oracle.map(|oracle| oracle.threshold);
+    certified.into_iter().chain(oracle)
 }
 
 fn slices(measured: &Measured, labelled: &[&Observation]) -> Vec<Slice> {
@@ -373,7 +363,7 @@ fn slices(measured: &Measured, labelled: &[&Observation]) -> Vec<Slice> {
                 .iter()
                 .filter(|row| row.slice.as_deref() != Some(name));
             let others: Vec<&Observation> = others.copied().collect();
-            let of = |policy: &super::Policy| {
+            let of = |policy: &Policy| {
                 let (coverage, error, _) = delivered(rows, policy.thresholds.as_deref());
                 PolicySlice {
                     risk: policy.risk,
@@ -422,34 +412,6 @@ fn tier_figures(measured: &Measured, tier: usize) -> TierFigures {
     }
 }
 
-fn ood_figures(measured: &Measured) -> Vec<OodFigures> {
-    (0..measured.tiers.len())
-        .filter_map(|tier| {
-            let said = |in_scope: bool| -> Vec<&Prediction> {
-                let rows = measured
-                    .rows
-                    .iter()
-                    .filter(|row| row.truth.is_some() == in_scope);
-                rows.filter_map(|row| row.tiers.get(tier)?.as_ref())
-                    .collect()
-            };
-            let (inside, outside) = (said(true), said(false));
-            let scores =
-                |of: &[&Prediction]| -> Vec<f64> { of.iter().filter_map(|p| p.ood).collect() };
-            let stopped = |of: &[&Prediction]| {
-                let n = of.iter().filter(|p| !p.in_distribution).count();
-                Share::of(n as u64, of.len() as u64)
-            };
-            Some(OodFigures {
-                tier: measured.tiers[tier].0.clone(),
-                auroc: metrics::auroc(&scores(&inside), &scores(&outside))?,
-                stopped: stopped(&outside),
-                stopped_in_scope: stopped(&inside),
-            })
-        })
-        .collect()
-}
-
 fn confusion(pairs: &[(usize, usize)], labels: &[String]) -> Vec<Confusion> {
     let mut counts: BTreeMap<(usize, usize), u64> = BTreeMap::new();
     for pair in pairs {
@@ -467,19 +429,6 @@ fn confusion(pairs: &[(usize, usize)], labels: &[String]) -> Vec<Confusion> {
             truth: labels[truth].clone(),
             predicted: labels[predicted].clone(),
             n,
-        })
-        .collect()
-}
-
-fn thinned(risks: &[f64]) -> Vec<SelectivePoint> {
-    let n = risks.len();
-    let step = n.div_ceil(POINTS).max(1);
-    let last = n.checked_sub(1);
-    let places = (0..n).filter(|at| (at + 1) % step == 0 || Some(*at) == last);
-    places
-        .map(|at| SelectivePoint {
-            coverage: (at + 1) as f64 / n as f64,
-            risk: risks[at],
         })
         .collect()
 }

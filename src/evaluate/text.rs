@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::exceeded::exceeded;
-use super::figures::{interval, percent};
+use super::figures::{interval, oracle_coverage, percent, ratio};
 use super::markdown::shown;
 use super::report::Report;
 
@@ -56,25 +56,30 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
     )?;
     writeln!(
         out,
-        "\n{:<9}{:>10}{:>24}{:>30}",
-        "risk", "threshold", "answered locally", "wrong among these"
+        "\n{:<9}{:>10}{:>24}{:>30}{:>10}{:>10}",
+        "risk", "threshold", "answered locally", "wrong among these", "oracle", "ratio"
     )?;
     for p in &r.policies {
         let Some(thresholds) = &p.thresholds else {
             writeln!(
                 out,
-                "{:<9}not certified: every input escalates",
-                percent(p.risk)
+                "{:<9}{:<64}{:>10}{:>10}",
+                percent(p.risk),
+                "not certified: every input escalates",
+                oracle_coverage(p.oracle),
+                ratio(p.of_oracle)
             )?;
             continue;
         };
         let threshold = thresholds.first().copied().unwrap_or(1.0);
         writeln!(
             out,
-            "{:<9}{threshold:>10.4}{:>24}{:>30}",
+            "{:<9}{threshold:>10.4}{:>24}{:>30}{:>10}{:>10}",
             percent(p.risk),
             percent(p.coverage.value),
-            interval(&p.error)
+            interval(&p.error),
+            oracle_coverage(p.oracle),
+            ratio(p.of_oracle)
         )?;
         if p.by_tier.len() > 1 {
             for (tier, share) in r.tiers.iter().zip(&p.by_tier) {
@@ -87,7 +92,8 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
             }
         }
     }
-    for sentence in exceeded(r) {
+    let rests_on = r.calibration.iter().flat_map(|rows| rows.sentences());
+    for sentence in exceeded(r).into_iter().chain(rests_on) {
         writeln!(out, "{sentence}")?;
     }
     writeln!(

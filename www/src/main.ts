@@ -1,5 +1,6 @@
 import { createSmallFirst, type Drift, type Mode, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
 import { showAnswer, showPiece, showText } from "./answer";
+import { showCurve } from "./curve";
 import { byId, bytes, element, percent, shown } from "./dom";
 import { EXAMPLES } from "./examples";
 import { Fallback } from "./fallback";
@@ -13,6 +14,8 @@ const card = byId<HTMLDetailsElement>("card");
 const fileInput = byId<HTMLInputElement>("file");
 
 let ai: SmallFirst | undefined;
+/** Whether all models are here: what else is fetched may come now. */
+let prepared = false;
 let tasks: TaskInfo[] = [];
 let task: TaskInfo | undefined;
 /** What a bytes task reads: a chosen file, or an example's bytes. */
@@ -25,6 +28,7 @@ async function start(): Promise<void> {
   run.disabled = true;
   ai?.dispose();
   ai = undefined;
+  prepared = false;
   say("loading", "Loading…");
   try {
     const made = await createSmallFirst({ bundle: "./models/", ...fallback.options(), onProgress, onDrift });
@@ -45,7 +49,10 @@ function prepare(made: SmallFirst): void {
     .preload()
     .then(async () => {
       await navigator.serviceWorker?.ready;
-      if (made === ai) say("offline-ready", "Ready, also without a network.");
+      if (made !== ai) return;
+      say("offline-ready", "Ready, also without a network.");
+      prepared = true;
+      showMeasured();
     })
     .catch((thrown: unknown) => {
       // A newer instance took its place; its own preparation counts.
@@ -114,6 +121,7 @@ function choose(chosen: TaskInfo): void {
   task = chosen;
   card.open = false;
   showRisks(chosen);
+  showMeasured();
   byId("risk-setting").hidden = chosen.kind !== "classify";
   byId("card").hidden = chosen.card === null;
   byId("variables").replaceChildren(
@@ -159,6 +167,20 @@ function showRisks(of: TaskInfo): void {
   });
   risk.replaceChildren(own, ...others);
   if (others.some((option) => option.value === before)) risk.value = before;
+}
+
+/** Shows the chosen task's risk-coverage curve, which comes with its card. */
+function showMeasured(): void {
+  const [made, chosen] = [ai, task];
+  showCurve(undefined);
+  if (!made || !prepared || !chosen || chosen.card === null) return;
+  made.card(chosen.id).then(
+    ({ evaluation }) => {
+      if (made === ai && chosen === task) showCurve(evaluation);
+    },
+    // Without a network it may not be here, and nothing needs it.
+    () => {},
+  );
 }
 
 /** The card as text: what a bundle holds is never markup here. */

@@ -22,7 +22,7 @@ use crate::folder::{Folder, Stopwatch, open, the_task};
 use crate::rows::{fingerprints, for_all, places, with_input};
 use against::certify_against;
 use args::{CorrectnessChoice, OodChoice};
-use clusters::report_clusters;
+use clusters::{design_effects, report_clusters};
 use correctness::correctness_heads;
 use ood::{file_name, ood_scores, print_ood};
 use rows::{count_uses, halves, refuse_tuning_rows, rows, warn_of_leaks};
@@ -55,7 +55,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     warn_of_leaks(args, &draft, &task, &cal_rows, &prints)?;
     let tune_prints = fingerprints(&tune_rows);
     refuse_tuning_rows(&tune_prints, &cal_rows, &prints)?;
-    count_uses(args, &draft, &task, &cal_rows)?;
+    let uses = count_uses(args, &draft, &task, &cal_rows)?;
     let mut tune = score_tiers(&runtime, &task, &tune_rows, "tuning rows")?;
     let mut cal = score_tiers(&runtime, &task, &cal_rows, "calibration rows")?;
     let mut out_of_scope = 0;
@@ -107,8 +107,11 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         .default_risk
         .unwrap_or_else(|| choose_default(&certifier, &risks, 0.05));
     print(args, &names, &cal, &certificates, default_risk);
-    if let Some(certificate) = certificates.iter().find(|c| c.risk >= default_risk) {
-        report_clusters(certificate, &cal, &prints.groups());
+    let groups = prints.groups();
+    let default = certificates.iter().find(|c| c.risk >= default_risk);
+    let design_effects = default.and_then(|certificate| design_effects(certificate, &cal, &groups));
+    if let Some(effects) = &design_effects {
+        report_clusters(effects);
     }
     let against_remote = match remote {
         None => None,
@@ -137,6 +140,8 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         out_of_scope_share: args.out_of_scope_share,
         per_slice: args.per_slice,
         certificates,
+        uses: Some(uses),
+        design_effects,
         reference: reference(&tune, &cal),
         against_remote,
     });

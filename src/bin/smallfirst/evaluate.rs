@@ -207,11 +207,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
         rows: observations,
         policies,
         positive,
-        calibration: guarantee.map(|guarantee| CalibrationRows {
-            rows: guarantee.rows,
-            out_of_scope: guarantee.out_of_scope,
-            out_of_scope_share: guarantee.out_of_scope_share,
-        }),
+        calibration: guarantee.map(CalibrationRows::from),
         duplicates,
     })
 }

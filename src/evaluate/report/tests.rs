@@ -1,4 +1,5 @@
 use super::*;
+use crate::evaluate::calibration::tests::calibration;
 use crate::evaluate::{Policy, RemoteOutcome, card, html, text};
 
 fn says(label: usize, confidence: f64) -> Option<Prediction> {
@@ -96,6 +97,89 @@ fn what_a_risk_delivers_counts_every_row() {
         (p.by_tier[0].value, p.by_tier[1].value),
         (3.0 / 6.0, 2.0 / 6.0)
     );
+}
+
+#[test]
+fn the_curve_and_the_dots_are_of_the_same_rows() {
+    let mut measured = measured();
+    let r = Report::new(&measured);
+    let dot = |r: &Report| SelectivePoint {
+        coverage: (1e4 * r.policies[1].coverage.value).round() / 1e4,
+        risk: (1e4 * r.policies[1].error.value).round() / 1e4,
+    };
+    // Five of six rows are answered at 0.8, and two of them wrongly: one is out of scope.
+    assert_eq!((dot(&r).coverage, dot(&r).risk), (0.8333, 0.4));
+    assert!(r.risk_coverage.contains(&dot(&r)), "{:?}", r.risk_coverage);
+    // The refused row is never answered, so the curve ends before it.
+    assert_eq!(r.risk_coverage.last().unwrap().coverage, 0.8333);
+    // Every row that is taken has a tier that is right, but for the one out of scope.
+    assert_eq!(r.ideal_order[1].coverage, 0.6667);
+    // More rows that no label fits move both alike.
+    for _ in 0..4 {
+        measured
+            .rows
+            .push(row(None, "none", vec![says(0, 0.93), None]));
+    }
+    let more = Report::new(&measured);
+    assert!(dot(&more).risk > dot(&r).risk);
+    assert!(more.risk_coverage.contains(&dot(&more)));
+}
+
+#[test]
+fn each_risk_is_held_against_the_oracle() {
+    let r = Report::new(&measured());
+    // The surest row is right, and the next one, at 0.92, is wrong.
+    let oracle = r.policies[0].oracle.unwrap();
+    assert_eq!((oracle.threshold, oracle.coverage.value), (0.95, 1.0 / 6.0));
+    assert_eq!(r.policies[0].of_oracle, Some(0.0));
+    // At 20 % the oracle answers no more, and the threshold that was certified does, beyond the risk.
+    assert_eq!(r.policies[1].oracle.unwrap().threshold, 0.95);
+    close(r.policies[1].of_oracle.unwrap(), 5.0);
+    for written in [
+        text::render(&r),
+        html::render(&r),
+        card::render(&r, &card::About::default()),
+    ] {
+        assert!(
+            written.contains("16.7 %") && written.contains("500 %"),
+            "{written}"
+        );
+    }
+    let json = serde_json::to_value(&r).unwrap();
+    assert_eq!(json["policies"][1]["oracle"]["threshold"], 0.95);
+    // A risk that no threshold keeps has no oracle, and no ratio to it.
+    let mut measured = measured();
+    measured.rows.truncate(4);
+    measured.rows.remove(0);
+    measured.rows.remove(0);
+    let r = Report::new(&measured);
+    assert_eq!(
+        (r.policies[0].oracle, r.policies[0].of_oracle),
+        (None, None)
+    );
+}
+
+#[test]
+fn what_the_certificates_rest_on_stands_beside_them() {
+    let mut measured = measured();
+    let plain = Report::new(&measured);
+    measured.calibration = Some(CalibrationRows {
+        uses: Some(2),
+        ..calibration(50, Some(0.1))
+    });
+    let r = Report::new(&measured);
+    for (with, without) in [
+        (text::render(&r), text::render(&plain)),
+        (html::render(&r), html::render(&plain)),
+        (
+            card::render(&r, &card::About::default()),
+            card::render(&plain, &card::About::default()),
+        ),
+    ] {
+        for word in ["up to 10.0 % are out of scope", "have certified 2 times"] {
+            assert!(with.contains(word) && !without.contains(word), "{with}");
+        }
+    }
 }
 
 #[test]

@@ -145,7 +145,7 @@ pub(super) fn count_uses(
     draft: &BundleDraft,
     task: &str,
     rows: &[Row],
-) -> Result<()> {
+) -> Result<u64> {
     let name = format!("{task}.uses.json");
     let (count, uses) = counted(draft.stashed(&name).as_deref(), rows)?;
     if count > 1 {
@@ -154,7 +154,8 @@ pub(super) fn count_uses(
             (args.delta * count as f64).min(1.0)
         );
     }
-    draft.stash_now(&name, &uses)
+    draft.stash_now(&name, &uses)?;
+    Ok(count)
 }
 
 /// How often these rows were used, now included, and the counts to be stashed.
