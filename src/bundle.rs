@@ -19,7 +19,9 @@ use sha2::{Digest, Sha256};
 
 pub use correctness::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
 pub use design_effects::DesignEffects;
-pub use guarantee::{AgainstRemote, Certificate, Counts, ExcessCertificate, Guarantee, Reference};
+pub use guarantee::{
+    AgainstRemote, Certificate, Counts, ExcessCertificate, FinalRows, Guarantee, Reference,
+};
 pub use manifest::{
     Addend, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry, Head, LanguageLimit,
     Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling, PromptTemplate, Tagger, TaskEntry,
@@ -318,8 +320,9 @@ impl Bundle {
             }
             if let Some(head) = self.manifest.heads.get(name) {
                 digest.update(head.temperature.to_le_bytes());
-                let bias = head.correctness.as_ref().map_or(0.0, |c| c.bias);
-                digest.update(bias.to_le_bytes());
+                for number in head.correctness.iter().flat_map(Correctness::numbers) {
+                    digest.update(number.to_le_bytes());
+                }
             }
         }
         for label in &task.labels {

@@ -7,6 +7,7 @@
 //! are libraries'.
 
 mod columns;
+mod cross_fit;
 mod linear;
 mod objective;
 mod solver;
@@ -16,6 +17,7 @@ use rand_pcg::rand_core::{Rng, SeedableRng};
 
 use crate::calibrate::most_probable;
 use crate::error::{Code, Error, Result};
+pub use cross_fit::out_of_fold;
 pub use linear::{Linear, Samples};
 use objective::Objective;
 use solver::Stop;

@@ -106,7 +106,10 @@ fn calls_accept_what_evaluation_says_is_accepted() {
             let scored = pollster::block_on(scored).unwrap();
             for risk in [0.01, 0.05, 0.2] {
                 let entry = runtime.bundle().task(task).unwrap();
-                let thresholds = runtime.bundle().thresholds(entry, Some(AskedRisk::absolute(risk))).values;
+                let thresholds = runtime
+                    .bundle()
+                    .thresholds(entry, Some(AskedRisk::absolute(risk)))
+                    .values;
                 let expected = scored.refused.is_none()
                     && scored
                         .tiers

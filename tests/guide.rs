@@ -106,20 +106,23 @@ fn the_guide_runs_as_written() {
     assert!(!folder.join("dist/.work").exists());
 }
 
+/// Rows of two labels that are easily told apart.
+fn toys(numbers: std::ops::Range<usize>) -> String {
+    let row = |i: usize| {
+        let (label, text) = match i % 2 {
+            0 => ("a", "red apples"),
+            _ => ("b", "blue skies"),
+        };
+        format!("{{\"input\": \"{text} number {i}\", \"label\": \"{label}\"}}\n")
+    };
+    numbers.map(row).collect()
+}
+
 #[test]
 fn a_bundle_that_was_not_evaluated_is_not_packed() {
     let folder = folder("unevaluated");
-    let rows: String = (0..60)
-        .map(|i| {
-            let (label, text) = if i % 2 == 0 {
-                ("a", "red apples")
-            } else {
-                ("b", "blue skies")
-            };
-            format!("{{\"input\": \"{text} number {i}\", \"label\": \"{label}\"}}\n")
-        })
-        .collect();
-    fs::write(folder.join("toy.jsonl"), rows).unwrap();
+    fs::write(folder.join("toy.jsonl"), toys(0..60)).unwrap();
+    fs::write(folder.join("fresh.jsonl"), toys(60..120)).unwrap();
     let train = ["train", "--data", "toy.jsonl", "--out", "bundle"];
     let (success, printed) = smallfirst(&folder, &train);
     assert!(success, "{printed}");
@@ -132,14 +135,25 @@ fn a_bundle_that_was_not_evaluated_is_not_packed() {
     ] {
         assert!(printed.contains(fault), "{printed}");
     }
-    // Sixty rows certify little: the small risks escalate, and it says so.
+    // Rows that were trained on certify nothing.
     let (success, printed) = smallfirst(&folder, &["calibrate", "bundle", "--data", "toy.jsonl"]);
-    assert!(success, "{printed}");
+    assert!(!success, "{printed}");
     assert!(
-        printed.contains("60 of 60 rows are in the training data")
-            || printed.contains("are in the training data"),
+        printed.contains("60 of 60 rows are in the training data"),
         "{printed}"
     );
+    assert!(
+        printed.contains("calibration rows are tuning rows"),
+        "{printed}"
+    );
+    // Sixty others certify little: the small risks escalate, and it says so.
+    let (success, printed) = smallfirst(&folder, &["calibrate", "bundle", "--data", "fresh.jsonl"]);
+    assert!(success, "{printed}");
+    assert!(
+        printed.contains("tuning on the out-of-fold predictions of 60 training rows"),
+        "{printed}"
+    );
+    assert!(printed.contains("60 calibration rows"), "{printed}");
     assert!(printed.contains("risk    1 %: not certified"), "{printed}");
     // The same seed gives the same bytes.
     let head = fs::read(folder.join("bundle/toy/head.onnx")).unwrap();
@@ -148,13 +162,13 @@ fn a_bundle_that_was_not_evaluated_is_not_packed() {
     assert!(success, "{printed}");
     assert_eq!(head, fs::read(folder.join("again/toy/head.onnx")).unwrap());
     // An evaluation of other thresholds is found out.
-    let evaluate = ["evaluate", "bundle", "--data", "toy.jsonl", "--write"];
+    let evaluate = ["evaluate", "bundle", "--data", "fresh.jsonl", "--write"];
     assert!(smallfirst(&folder, &evaluate).0);
     let calibrate = [
         "calibrate",
         "bundle",
         "--data",
-        "toy.jsonl",
+        "fresh.jsonl",
         "--delta",
         "0.2",
     ];
@@ -178,7 +192,8 @@ fn no_row_is_lost_without_a_word() {
         good.replace("number", "another"),
     )
     .unwrap();
-    let bad = good.replacen('\n', "\n{oops\n{\"input\": \" \"}\n", 1);
+    let third = good.replace("number", "a third");
+    let bad = third.replacen('\n', "\n{oops\n{\"input\": \" \"}\n", 1);
     fs::write(folder.join("bad.jsonl"), bad).unwrap();
     let train = ["train", "--data", "good.jsonl", "--out", "b", "--l2", "0.1"];
     let (success, printed) = smallfirst(&folder, &train);
@@ -259,7 +274,12 @@ fn no_row_is_lost_without_a_word() {
     let (success, printed) = smallfirst(&folder, &same);
     let refusal = "40 of 40 calibration rows are tuning rows, too (lines 1, 2, 3, 4, 5, ...): a certificate needs rows";
     assert!(!success && printed.contains(refusal), "{printed}");
-    let again = ["calibrate", "b", "--data", "other.jsonl", "--dry-run"];
+    fs::write(
+        folder.join("used.jsonl"),
+        good.replace("number", "a fourth"),
+    )
+    .unwrap();
+    let again = ["calibrate", "b", "--data", "used.jsonl", "--dry-run"];
     let (_, first) = smallfirst(&folder, &again);
     let (_, second) = smallfirst(&folder, &again);
     assert!(!first.contains("have now certified"), "{first}");
@@ -272,6 +292,173 @@ fn no_row_is_lost_without_a_word() {
         fs::read_to_string(path).unwrap().lines().count()
     });
     assert_eq!(parts.iter().sum::<usize>(), 40, "{parts:?}");
+}
+
+#[test]
+fn test_rows_certify_after_their_report_is_written() {
+    let folder = folder("final");
+    for (name, numbers) in [("toy", 0..60), ("fresh", 60..260), ("test", 260..460)] {
+        fs::write(folder.join(format!("{name}.jsonl")), toys(numbers)).unwrap();
+    }
+    let run = |args: &[&str]| smallfirst(&folder, args);
+    let train = [
+        "train",
+        "--data",
+        "toy.jsonl",
+        "--out",
+        "b",
+        "--license",
+        "MIT",
+    ];
+    assert!(run(&train).0);
+    let calibrate = ["calibrate", "b", "--data", "fresh.jsonl"];
+    let last = [&calibrate[..], &["--final", "test.jsonl"]].concat();
+    // Nothing was evaluated yet.
+    assert!(run(&calibrate).0);
+    let (success, printed) = run(&last);
+    assert!(
+        !success && printed.contains("after their report is written"),
+        "{printed}"
+    );
+    assert!(run(&["evaluate", "b", "--data", "test.jsonl", "--write"]).0);
+    // Another rule than the one that was evaluated, and rows that count twice.
+    let other = [&calibrate[..], &["--ood", "msp", "--final", "test.jsonl"]].concat();
+    let (success, printed) = run(&other);
+    assert!(
+        !success && printed.contains("not the one that was evaluated"),
+        "{printed}"
+    );
+    let twice = [&calibrate[..], &["--final", "fresh.jsonl"]].concat();
+    let (success, printed) = run(&twice);
+    assert!(
+        !success && printed.contains("would count twice"),
+        "{printed}"
+    );
+    let (success, printed) = run(&last);
+    assert!(
+        success && printed.contains("400 calibration rows"),
+        "{printed}"
+    );
+    let manifest = || -> serde_json::Value {
+        let json = fs::read(folder.join("b/manifest.json")).unwrap();
+        serde_json::from_slice(&json).unwrap()
+    };
+    let guarantee = &manifest()["tasks"]["toy"]["guarantee"];
+    assert_eq!(
+        (&guarantee["rows"], &guarantee["finalRows"]["rows"]),
+        (&400.into(), &200.into())
+    );
+    // The report is of the same models and rules, so the bundle is fit to be shipped; once is enough.
+    let (success, printed) = run(&["pack", "b"]);
+    assert!(success, "{printed}");
+    assert!(!run(&last).0);
+    // All risks together: each at a fifth of delta.
+    let jointly = [&calibrate[..], &["--jointly"]].concat();
+    let (success, printed) = run(&jointly);
+    assert!(success && printed.contains("delta 0.01 each"), "{printed}");
+    let delta = manifest()["tasks"]["toy"]["guarantee"]["delta"]
+        .as_f64()
+        .unwrap();
+    assert!((delta - 0.01).abs() < 1e-9, "{delta}");
+    assert!(!run(&["pack", "b"]).0);
+}
+
+#[test]
+fn a_certificate_against_a_remote_needs_its_answers() {
+    let folder = folder("against");
+    for (name, numbers) in [("toy", 0..60), ("fresh", 60..1060), ("test", 1060..1460)] {
+        fs::write(folder.join(format!("{name}.jsonl")), toys(numbers)).unwrap();
+    }
+    // A remote that knows the label of every other row only.
+    let answers = |numbers: std::ops::Range<usize>| -> String {
+        numbers
+            .map(|i| {
+                format!(
+                    "{{\"label\": \"{}\", \"ms\": 100, \"tokens\": 9}}\n",
+                    if i % 4 < 2 { "a" } else { "b" }
+                )
+            })
+            .collect()
+    };
+    fs::write(folder.join("answers.jsonl"), answers(60..1060)).unwrap();
+    fs::write(folder.join("test-answers.jsonl"), answers(1060..1460)).unwrap();
+    fs::write(folder.join("few.jsonl"), answers(60..1000)).unwrap();
+    let run = |args: &[&str]| smallfirst(&folder, args);
+    assert!(run(&["train", "--data", "toy.jsonl", "--out", "b"]).0);
+    let against = |answers: &str, more: &[&str]| {
+        let args = [
+            "calibrate",
+            "b",
+            "--data",
+            "fresh.jsonl",
+            "--against-remote",
+            answers,
+        ];
+        run(&[&args[..], more].concat())
+    };
+    let (success, printed) = against("few.jsonl", &["--remote-model", "llm"]);
+    assert!(
+        !success && printed.contains("940 answers for 1000 rows"),
+        "{printed}"
+    );
+    let (success, printed) = against("answers.jsonl", &[]);
+    assert!(!success && printed.contains("--remote-model"), "{printed}");
+    let (success, printed) = against(
+        "answers.jsonl",
+        &["--remote-model", "llm", "--label-errors", "0.6"],
+    );
+    assert!(
+        !success && printed.contains("nothing can be learned"),
+        "{printed}"
+    );
+    let (success, printed) = against(
+        "answers.jsonl",
+        &["--remote-model", "llm", "--excess", "0.02"],
+    );
+    assert!(
+        success && printed.contains("against llm, which has"),
+        "{printed}"
+    );
+    let json: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("b/manifest.json")).unwrap()).unwrap();
+    let against = &json["tasks"]["toy"]["guarantee"]["againstRemote"];
+    assert_eq!(against["model"], "llm");
+    let certificate = &against["certificates"][0];
+    assert!(certificate["thresholds"][0].is_number(), "{certificate}");
+    assert!(certificate["remoteErrors"].as_u64() > certificate["errors"].as_u64());
+    // Its profile: worse than the local models everywhere, so that nothing is left to ask it.
+    let evaluate = |more: &[&str]| {
+        let args = ["evaluate", "b", "--data", "test.jsonl", "--brief"];
+        run(&[&args[..], more].concat())
+    };
+    let answered = [
+        "--remote-answers",
+        "test-answers.jsonl",
+        "--remote-model",
+        "llm",
+        "--profile",
+        "profile.json",
+    ];
+    let (success, printed) = evaluate(&answered);
+    assert!(success && printed.contains("0.0 % after"), "{printed}");
+    let profile: smallfirst::remote::RemoteProfile =
+        serde_json::from_slice(&fs::read(folder.join("profile.json")).unwrap()).unwrap();
+    assert_eq!(
+        (profile.model.as_str(), profile.tasks["toy"].rows),
+        ("llm", 400)
+    );
+    let (success, printed) = evaluate(&["--profile", "other.json", "--remote-model", "llm"]);
+    assert!(
+        !success && printed.contains("at least 20 labelled rows"),
+        "{printed}"
+    );
+    let mut other = answered;
+    other[3] = "another";
+    let (success, printed) = evaluate(&other);
+    assert!(
+        !success && printed.contains("is a profile of the model \"llm\""),
+        "{printed}"
+    );
 }
 
 #[test]

@@ -25,6 +25,15 @@ pub struct Correctness {
     pub out_of_fold: Option<OutOfFold>,
 }
 
+impl Correctness {
+    /// All its numbers, in a fixed order.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = f64> {
+        let terms = self.terms.iter().flat_map(|term| [term.weight, term.mean]);
+        let labels = self.labels.iter().flat_map(|term| [term.0, term.1]);
+        terms.chain(labels).chain([self.bias, self.label_mean])
+    }
+}
+
 /// One term of a correctness head.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

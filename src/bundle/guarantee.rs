@@ -33,6 +33,9 @@ pub struct Guarantee {
     pub per_slice: bool,
     /// One for each risk that was tried, in rising order.
     pub certificates: Vec<Certificate>,
+    /// The test rows that joined the calibration rows after their report was written; absent where none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub final_rows: Option<FinalRows>,
     /// How often these calibration rows had certified for this task in the folder where it was calibrated, this time included;
     /// absent where it was not counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -46,6 +49,17 @@ pub struct Guarantee {
     /// What is certified against a remote, where its answers to the calibration rows are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub against_remote: Option<AgainstRemote>,
+}
+
+/// Test rows that joined the calibration rows: the evaluation is of the thresholds before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FinalRows {
+    /// How many of the calibration rows they are.
+    pub rows: u64,
+    /// The fingerprint of the evaluation, which is of the same models and rules with the certificates that the other rows gave.
+    pub evaluated: String,
 }
 
 /// What calibration certified against one remote: how many more of the local answers are wrong than the remote's would be.
@@ -189,6 +203,15 @@ impl Guarantee {
                     "{what}: the reference needs rising edges and one count more than edges"
                 )));
             }
+        }
+        if self
+            .final_rows
+            .as_ref()
+            .is_some_and(|of| of.rows > self.rows)
+        {
+            return Err(invalid(format!(
+                "{what}: the final rows are some of the calibration rows, and so no more than these"
+            )));
         }
         if let Some(against) = &self.against_remote {
             against.check(what, tiers, self.rows)?;

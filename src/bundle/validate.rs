@@ -165,10 +165,7 @@ fn correctness(what: &str, head: &Correctness) -> Result<()> {
             ),
         ));
     }
-    let terms = head.terms.iter().flat_map(|term| [term.weight, term.mean]);
-    let labels = head.labels.iter().flat_map(|term| [term.0, term.1]);
-    let mut numbers = terms.chain(labels).chain([head.bias, head.label_mean]);
-    if !numbers.all(f64::is_finite) {
+    if !head.numbers().all(f64::is_finite) {
         return Err(invalid(format!(
             "{what}: its correctness head has a number that is none"
         )));

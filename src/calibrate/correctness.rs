@@ -16,6 +16,7 @@ const DOUBT: f64 = -0.5;
 
 /// The length of an input, as correctness heads see it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(serde::Serialize, serde::Deserialize))]
 pub struct InputSize {
     /// Its bytes, of a text in UTF-8.
     pub bytes: usize,

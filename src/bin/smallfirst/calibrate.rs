@@ -4,6 +4,7 @@ mod against;
 mod args;
 mod clusters;
 mod correctness;
+mod final_rows;
 mod ood;
 mod rows;
 
@@ -25,7 +26,9 @@ use args::{CorrectnessChoice, OodChoice};
 use clusters::{design_effects, report_clusters};
 use correctness::correctness_heads;
 use ood::{file_name, ood_scores, print_ood};
-use rows::{count_uses, halves, refuse_tuning_rows, rows, warn_of_leaks};
+use rows::{
+    Tuning, count_uses, halves, refuse_calibration_rows, refuse_tuning_rows, rows, warn_of_leaks,
+};
 
 pub use args::CalibrateArgs;
 
@@ -45,18 +48,39 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     }
     let mut risks = args.risks.clone();
     risks.sort_by(f64::total_cmp);
+    risks.dedup();
+    let delta = args.delta_of_each(&risks);
     let mut draft = BundleDraft::open(&args.bundle)?;
     let runtime = open(&args.bundle)?;
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
     pollster::block_on(runtime.preload(Some(std::slice::from_ref(&task)), || async { Ok(()) }))?;
 
-    let (tune_rows, cal_rows, remote) = rows(args, &runtime, &task)?;
+    let names = runtime.bundle().task(&task)?.tiers.clone();
+    let (tune, cal_rows, remote) = rows(args, &draft, &runtime, &task)?;
     let prints = fingerprints(&cal_rows);
     warn_of_leaks(args, &draft, &task, &cal_rows, &prints)?;
-    let tune_prints = fingerprints(&tune_rows);
-    refuse_tuning_rows(&tune_prints, &cal_rows, &prints)?;
+    let (mut tune, groups) = match tune {
+        Tuning::OutOfFold {
+            rows,
+            groups,
+            prints: of_training,
+        } => {
+            println!(
+                "tuning on the out-of-fold predictions of {} training rows; all rows of {} certify",
+                rows.len(),
+                args.data.display()
+            );
+            refuse_tuning_rows(&of_training, &cal_rows, &prints)?;
+            (rows, groups)
+        }
+        Tuning::Rows(tune_rows) => {
+            let tune_prints = fingerprints(&tune_rows);
+            refuse_tuning_rows(&tune_prints, &cal_rows, &prints)?;
+            let tune = score_tiers(&runtime, &task, &tune_rows, "tuning rows")?;
+            (tune, tune_prints.groups())
+        }
+    };
     let uses = count_uses(args, &draft, &task, &cal_rows)?;
-    let mut tune = score_tiers(&runtime, &task, &tune_rows, "tuning rows")?;
     let mut cal = score_tiers(&runtime, &task, &cal_rows, "calibration rows")?;
     let mut out_of_scope = 0;
     if let Some(path) = &args.out_of_scope {
@@ -71,23 +95,42 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         cal.extend(score_tiers(&runtime, &task, &to_cal, "out of scope")?);
     }
 
-    let names = runtime.bundle().task(&task)?.tiers.clone();
+    let mut all_rows = cal_rows;
+    let mut joined = Vec::new();
+    if let Some((inside, outside)) = final_rows::read(args, &runtime, &task)? {
+        refuse_calibration_rows(&prints, &inside)?;
+        joined = score_tiers(&runtime, &task, &inside, "final rows")?;
+        joined.extend(score_tiers(
+            &runtime,
+            &task,
+            &outside,
+            "final, out of scope",
+        )?);
+        out_of_scope += outside.len() as u64;
+        all_rows.extend(inside);
+    }
+
     let mut rules = temperatures(&names, &tune);
     if args.correctness == CorrectnessChoice::Auto {
         let entry = runtime.bundle().task(&task)?;
-        correctness_heads(entry, &tune_prints.groups(), &mut tune, &mut rules);
+        correctness_heads(entry, &groups, &mut tune, &mut rules);
     }
     let scores = ood_scores(args, &draft, &runtime, &names, &rules, &tune)?;
     let selection = OodSelection {
         risk: args.default_risk.unwrap_or(0.05),
         risks: &risks,
-        delta: args.delta,
+        delta,
         per_slice: args.per_slice,
         out_of_scope_share: args.out_of_scope_share,
         keep: &args.ood_keep,
         forced: args.ood != OodChoice::Auto,
     };
     print_ood(&names, &select_ood(&selection, &tune, &scores, &mut rules));
+    let final_rows = match joined.is_empty() {
+        true => None,
+        false => Some(final_rows::account(args, &runtime, &task, &rules, &joined)?),
+    };
+    cal.extend(joined);
     let tune = decisions(&tune, &rules, &scores);
     let scores = ood_scores(args, &draft, &runtime, &names, &rules, &cal)?;
     let cal = decisions(&cal, &rules, &scores);
@@ -95,7 +138,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let certifier = Certifier {
         tune: &tune,
         tiers: names.len(),
-        delta: args.delta,
+        delta,
         per_slice: args.per_slice,
         out_of_scope_share: args.out_of_scope_share,
     };
@@ -106,7 +149,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let default_risk = args
         .default_risk
         .unwrap_or_else(|| choose_default(&certifier, &risks, 0.05));
-    print(args, &names, &cal, &certificates, default_risk);
+    print(args, delta, &names, &cal, &certificates, default_risk);
     let groups = prints.groups();
     let default = certificates.iter().find(|c| c.risk >= default_risk);
     let design_effects = default.and_then(|certificate| design_effects(certificate, &cal, &groups));
@@ -117,7 +160,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         None => None,
         Some(right) => {
             let labels = runtime.bundle().task(&task)?.labels.len();
-            Some(certify_against(args, labels, (&tune, &cal), &right)?)
+            Some(certify_against(args, delta, labels, (&tune, &cal), &right)?)
         }
     };
     if args.dry_run {
@@ -133,7 +176,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         .get_mut(&task)
         .context("the task is gone")?;
     entry.guarantee = Some(Guarantee {
-        delta: args.delta,
+        delta,
         default_risk,
         rows: cal.len() as u64,
         out_of_scope,
@@ -144,15 +187,25 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         design_effects,
         reference: reference(&tune, &cal),
         against_remote,
+        final_rows: final_rows.clone(),
     });
-    // What was measured was another rule.
-    entry.evaluation = None;
+    // Without final rows, what was measured was another rule.
+    if final_rows.is_none() {
+        entry.evaluation = None;
+    }
+    let prints = fingerprints(&all_rows);
     draft.stash(&format!("{task}.cal.json"), &serde_json::to_vec(&prints)?)?;
     draft.save()?;
-    println!(
-        "wrote the guarantee of \"{task}\"; next: smallfirst evaluate {} --task {task} --data <rows nothing has seen> --write",
-        args.bundle.display()
-    );
+    let folder = args.bundle.display();
+    match final_rows {
+        None => println!(
+            "wrote the guarantee of \"{task}\"; next: smallfirst evaluate {folder} --task {task} --data <rows nothing has seen> --write"
+        ),
+        Some(of) => println!(
+            "wrote the guarantee of \"{task}\", on {} rows of the report besides; next: smallfirst pack {folder}",
+            of.rows
+        ),
+    }
     Ok(())
 }
 
@@ -224,15 +277,19 @@ fn temperatures(names: &[String], tune: &[RawRow]) -> Vec<TierRule> {
 
 fn print(
     args: &CalibrateArgs,
+    delta: f64,
     names: &[String],
     cal: &[Decision],
     certificates: &[Certificate],
     default_risk: f64,
 ) {
     println!(
-        "{} calibration rows, delta {}{}{}",
+        "{} calibration rows, delta {delta}{}{}{}",
         cal.len(),
-        args.delta,
+        match args.jointly {
+            true => format!(" each, so that all hold together but for {}", args.delta),
+            false => String::new(),
+        },
         args.out_of_scope_share
             .map_or(String::new(), |share| format!(
                 ", for shares of out-of-scope inputs up to {} %",
@@ -277,7 +334,7 @@ fn print(
                 .then_some((tier.confidence, tier.correct))
         };
         let pairs: Vec<(f64, bool)> = cal.iter().filter_map(pair).collect();
-        let of_sgr = sgr(&pairs, default_risk, args.delta);
+        let of_sgr = sgr(&pairs, default_risk, delta);
         println!(
             "  for comparison, SGR at {} %: {}",
             100.0 * default_risk,

@@ -69,5 +69,10 @@ pub fn is_current(bundle: &Bundle, task: &str, evaluation: &[u8]) -> Result<bool
         fingerprint: String,
     }
     let stated: Stated = serde_json::from_slice(evaluation)?;
-    Ok(stated.fingerprint == fingerprint(bundle, task)?)
+    let guarantee = bundle.task(task)?.guarantee.as_ref();
+    let final_rows = guarantee.and_then(|guarantee| guarantee.final_rows.as_ref());
+    Ok(match final_rows {
+        Some(rows) => stated.fingerprint == rows.evaluated,
+        None => stated.fingerprint == fingerprint(bundle, task)?,
+    })
 }

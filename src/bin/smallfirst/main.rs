@@ -15,6 +15,7 @@ mod folder;
 mod http;
 mod import;
 mod inspect;
+mod out_of_fold;
 mod pack;
 mod prepare;
 mod profile;

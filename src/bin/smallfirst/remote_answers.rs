@@ -24,7 +24,7 @@ use crate::rows::{bar, places};
 pub struct RemoteArgs {
     /// The remote's answers: JSON Lines of {"label", "ms", "tokens"}, one for each row of --data in order. A line may have
     /// the row's "input", which is then compared; a label of null stands for no answer
-    #[arg(long, alias = "against-remote")]
+    #[arg(long, visible_alias = "against-remote")]
     remote_answers: Option<PathBuf>,
     /// Ask this remote about every row: its address up to and without the provider's path
     #[arg(long, conflicts_with = "remote_answers", requires = "remote_model")]

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use smallfirst::Code;
 use smallfirst::bundle::{Addend, Features, Head, Limits, ModelOutput};
-use smallfirst::calibrate::ood;
+use smallfirst::calibrate::{InputSize, most_probable, ood};
 use smallfirst::data::Fingerprints;
 use smallfirst::engine::onnx::writer;
 use smallfirst::runtime::Runtime;
@@ -17,6 +17,7 @@ use smallfirst::train::{self, Options, Samples, Trained};
 use crate::draft::BundleDraft;
 use crate::encoders::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
 use crate::folder::{Folder, check_name, open};
+use crate::out_of_fold::{self, OutOfFold, OutOfFoldRow};
 use crate::rows::{ColumnArgs, bar, fingerprints, for_all, places, report_overlap, stem};
 use crate::task_args::{self, TaskArgs};
 
@@ -149,6 +150,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
         classes: labels.len(),
     };
     let trained = fit(&samples, &groups, args)?;
+    let predictions = cross_fit(&samples, &groups, args, &trained)?;
 
     let name = match (&encoder, args.add_tier) {
         (Some(encoder), true) => format!("{task}-{encoder}"),
@@ -170,6 +172,30 @@ pub fn train(args: &TrainArgs) -> Result<()> {
         }
     }
     copy_tokenizer(&mut draft, &base, &args.encoders_from, &tokenizer)?;
+    let out_of_fold = OutOfFold {
+        head: draft
+            .manifest
+            .files
+            .get(&head.file)
+            .map(|file| file.sha256.clone())
+            .unwrap_or_default(),
+        rows: usable
+            .iter()
+            .zip(classes.iter().zip(&groups).zip(predictions))
+            .map(|(&at, ((&class, &group), logits))| OutOfFoldRow {
+                text: out_of_fold::name_of(&rows[at].text),
+                truth: class as usize,
+                slice: rows[at].slice.clone(),
+                group,
+                size: InputSize::of(Input::Text(&rows[at].text)),
+                logits,
+            })
+            .collect(),
+    };
+    draft.stash(
+        &out_of_fold::file_name(&name),
+        &serde_json::to_vec(&out_of_fold)?,
+    )?;
     draft.manifest.heads.insert(name.clone(), head);
     if args.add_tier {
         if let Some(entry) = draft.manifest.tasks.get_mut(&task) {
@@ -257,13 +283,17 @@ fn featurise(
     Ok(Some((vector, buckets)))
 }
 
-fn fit(samples: &Samples, groups: &[usize], args: &TrainArgs) -> Result<Trained> {
-    let options = Options {
+fn options(args: &TrainArgs) -> Options {
+    Options {
         l2: args.l2.clone(),
         balanced: args.balanced,
         seed: args.seed,
         ..Options::default()
-    };
+    }
+}
+
+fn fit(samples: &Samples, groups: &[usize], args: &TrainArgs) -> Result<Trained> {
+    let options = options(args);
     let fits = options.l2.len() + 1;
     let bar = bar(fits * options.max_iterations as usize, "training");
     let per_fit = options.max_iterations;
@@ -288,6 +318,27 @@ fn fit(samples: &Samples, groups: &[usize], args: &TrainArgs) -> Result<Trained>
         println!("the last fit ended before it converged; the head is usable as it is");
     }
     Ok(trained)
+}
+
+/// The out-of-fold logits of the rows that were trained on.
+fn cross_fit(
+    samples: &Samples,
+    groups: &[usize],
+    args: &TrainArgs,
+    trained: &Trained,
+) -> Result<Vec<Vec<f32>>> {
+    let options = options(args);
+    let logits = train::out_of_fold(samples, groups, &options, trained.l2)?;
+    let rows = logits.iter().zip(samples.labels);
+    let right = rows.filter(|(logits, label)| {
+        let logits: Vec<f64> = logits.iter().copied().map(f64::from).collect();
+        most_probable(&logits) == **label as usize
+    });
+    println!(
+        "accuracy {:.1} % on training rows by heads trained without them, which calibrate can tune on",
+        100.0 * right.count() as f64 / logits.len().max(1) as f64
+    );
+    Ok(logits)
 }
 
 fn write_head(

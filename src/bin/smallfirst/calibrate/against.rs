@@ -11,6 +11,7 @@ use super::rows::RemoteRight;
 /// since a local answer to them is wrong and nobody knows what the remote would say.
 pub(super) fn certify_against(
     args: &CalibrateArgs,
+    delta: f64,
     labels: usize,
     (tune, cal): (&[Decision], &[Decision]),
     right: &RemoteRight,
@@ -24,7 +25,7 @@ pub(super) fn certify_against(
         tune: &tune,
         tiers: tune.first().map_or(0, |row| row.decision.tiers.len()),
         labels,
-        delta: args.delta,
+        delta,
         label_errors: args.label_errors,
     };
     if against.visible() <= 0.0 {

@@ -17,9 +17,18 @@ pub struct CalibrateArgs {
     /// Labelled rows that no head was trained on
     #[arg(long)]
     pub(super) data: PathBuf,
-    /// Further rows for the choices that come before the test; without it, 30 % of --data
+    /// Further rows for the choices that come before the test. Without it, these are made by the out-of-fold predictions that
+    /// `train` left, and all rows of --data certify; where there are none, or an out-of-distribution score or a remote needs fresh
+    /// rows, 30 % of --data are taken
     #[arg(long)]
     pub(super) tune: Option<PathBuf>,
+    /// The test rows, after evaluate has written their report: they certify, too, for the certificate that ships. The other
+    /// arguments are those of the calibration that was evaluated
+    #[arg(long = "final", conflicts_with_all = ["remote_answers", "remote"])]
+    pub(super) final_rows: Option<PathBuf>,
+    /// Of the test rows, those that belong to no label
+    #[arg(long, requires = "final_rows")]
+    pub(super) final_out_of_scope: Option<PathBuf>,
     #[command(flatten)]
     pub(super) columns: ColumnArgs,
     /// Rows that belong to no label and must escalate: any local answer to them is an error
@@ -34,6 +43,10 @@ pub struct CalibrateArgs {
     /// The chance, over calibration samples, that a certificate does not hold
     #[arg(long, default_value_t = 0.05)]
     pub(super) delta: f64,
+    /// Make all risks one promise: with chance 1 - delta all certificates hold together, each being certified at delta divided by
+    /// the number of risks
+    #[arg(long)]
+    pub(super) jointly: bool,
     /// The risk for calls that name none; by default 5 %, or the next that the tuning rows support
     #[arg(long)]
     pub(super) default_risk: Option<f64>,
@@ -64,6 +77,31 @@ pub struct CalibrateArgs {
     /// Do not change the bundle
     #[arg(long)]
     pub(super) dry_run: bool,
+}
+
+impl CalibrateArgs {
+    /// The chance that one certificate does not hold: with --jointly, all certificates share delta (Bonferroni's correction).
+    pub(super) fn delta_of_each(&self, risks: &[f64]) -> f64 {
+        let against = if self.remote.given() {
+            self.excess.len()
+        } else {
+            0
+        };
+        match self.jointly {
+            true => self.delta / (risks.len() + against).max(1) as f64,
+            false => self.delta,
+        }
+    }
+
+    /// Whether an out-of-distribution score may be chosen that looks at vectors. The vectors of training rows are no example of
+    /// fresh ones: its own is each row's nearest neighbour.
+    pub(super) fn looks_at_vectors(&self) -> bool {
+        match self.ood {
+            OodChoice::None | OodChoice::Msp | OodChoice::Energy => false,
+            OodChoice::Mahalanobis | OodChoice::Knn => true,
+            OodChoice::Auto => self.out_of_scope.is_some(),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Result, bail};
 use sha2::{Digest, Sha256};
+use smallfirst::calibrate::RawRow;
 use smallfirst::data::{self, Fingerprints, Row};
 use smallfirst::evaluate::RemoteOutcome;
 use smallfirst::runtime::Runtime;
@@ -12,6 +13,7 @@ use super::args::CalibrateArgs;
 use crate::draft::BundleDraft;
 use crate::fingerprint::hex;
 use crate::folder::Folder;
+use crate::out_of_fold::tuning_rows;
 use crate::remote_answers;
 use crate::rows::{fingerprints, first_lines, places, report_overlap};
 
@@ -20,6 +22,43 @@ const MOST_SHARED: f64 = 0.05;
 
 /// The share of the rows that tune, where no --tune is given.
 const TUNE_SHARE: f64 = 0.3;
+
+/// What the choices that come before the test are made by.
+pub(super) enum Tuning {
+    /// Out-of-fold predictions of the training rows, the groups of near-copies, and the rows' fingerprints.
+    OutOfFold {
+        rows: Vec<RawRow>,
+        groups: Vec<usize>,
+        prints: Fingerprints,
+    },
+    /// Fresh rows.
+    Rows(Vec<Row>),
+}
+
+/// The out-of-fold predictions, where they are there and will do.
+fn out_of_fold(
+    args: &CalibrateArgs,
+    draft: &BundleDraft,
+    runtime: &Runtime<Folder>,
+    task: &str,
+) -> Result<Option<Tuning>> {
+    if args.tune.is_some() || args.remote.given() || args.looks_at_vectors() {
+        return Ok(None);
+    }
+    let bundle = runtime.bundle();
+    let tiers = &bundle.task(task)?.tiers;
+    let found = tuning_rows(draft, bundle.manifest(), tiers)?;
+    let training = draft.stashed(&format!("{task}.train.json"));
+    let (Some((rows, groups)), Some(prints)) = (found, training) else {
+        return Ok(None);
+    };
+    let prints = serde_json::from_slice(&prints)?;
+    Ok(Some(Tuning::OutOfFold {
+        rows,
+        groups,
+        prints,
+    }))
+}
 
 /// Whether the remote is right about each of the rows that tune, and of those that certify.
 pub(super) struct RemoteRight {
@@ -30,10 +69,14 @@ pub(super) struct RemoteRight {
 /// The rows to tune on and to test on, and whether the remote is right about them, where one is named.
 pub(super) fn rows(
     args: &CalibrateArgs,
+    draft: &BundleDraft,
     runtime: &Runtime<Folder>,
     task: &str,
-) -> Result<(Vec<Row>, Vec<Row>, Option<RemoteRight>)> {
+) -> Result<(Tuning, Vec<Row>, Option<RemoteRight>)> {
     let data = args.columns.read_labelled(&args.data)?;
+    if let Some(tuning) = out_of_fold(args, draft, runtime, task)? {
+        return Ok((tuning, data, None));
+    }
     let places = places(&runtime.bundle().task(task)?.labels);
     let right = |rows: &[Row], outcomes: Vec<RemoteOutcome>| -> Vec<bool> {
         let truth = |row: &Row| places.get(row.label.as_deref()?).copied();
@@ -42,6 +85,11 @@ pub(super) fn rows(
             .map(|(row, outcome)| outcome.label.is_some() && outcome.label == truth(row))
             .collect()
     };
+    if args.tune.is_some() && args.remote.given() != args.tune_remote_answers.is_some() {
+        bail!(
+            "a certificate against the remote needs its answers to the tuning rows (--tune-remote-answers) and to the calibration rows (--remote-answers)"
+        );
+    }
     let of_data = match args.remote.given() {
         false => None,
         true => {
@@ -58,14 +106,10 @@ pub(super) fn rows(
                 remote_answers::read(path, runtime, task, &tune)?,
             )),
         };
-        let remote = match (of_tune, of_data) {
-            (Some(tune), Some(cal)) => Some(RemoteRight { tune, cal }),
-            (None, None) => None,
-            _ => bail!(
-                "a certificate against the remote needs its answers to the tuning rows (--tune-remote-answers) and to the calibration rows (--remote-answers)"
-            ),
-        };
-        return Ok((tune, data, remote));
+        let remote = of_tune
+            .zip(of_data)
+            .map(|(tune, cal)| RemoteRight { tune, cal });
+        return Ok((Tuning::Rows(tune), data, remote));
     }
     let labels: Vec<Option<String>> = data.iter().map(|row| row.label.clone()).collect();
     let shares = [TUNE_SHARE, 1.0 - TUNE_SHARE];
@@ -85,7 +129,7 @@ pub(super) fn rows(
     });
     let mut parts = parts.into_iter();
     let (tune, cal) = data.into_iter().partition(|_| parts.next() == Some(0));
-    Ok((tune, cal, remote))
+    Ok((Tuning::Rows(tune), cal, remote))
 }
 
 /// Every second row to tune on, so that a sorted file is halved evenly.
@@ -131,6 +175,24 @@ pub(super) fn refuse_tuning_rows(
         bail!(
             "{found}: a certificate needs rows that nothing was chosen by; deal the data with `smallfirst split`, or leave --tune out"
         );
+    }
+    if !shared.is_empty() {
+        eprintln!("{found}");
+    }
+    Ok(())
+}
+
+/// Refuses final rows of which many are calibration rows, too: counted twice, they would promise too much.
+pub(super) fn refuse_calibration_rows(cal: &Fingerprints, rows: &[Row]) -> Result<()> {
+    let shared = fingerprints(rows).overlap(cal).exact;
+    let found = format!(
+        "{} of {} final rows are calibration rows, too (lines {}, ...)",
+        shared.len(),
+        rows.len(),
+        first_lines(shared.iter().map(|(at, _)| rows[*at].line))
+    );
+    if shared.len() as f64 > MOST_SHARED * rows.len() as f64 {
+        bail!("{found}, and would count twice; give --final the rows that were evaluated");
     }
     if !shared.is_empty() {
         eprintln!("{found}");
