@@ -181,6 +181,7 @@ export function answer(label: string, more: Partial<Answer> = {}): Answer {
     threshold: 0.8,
     risk: 0.05,
     guaranteed: true,
+    audit: null,
     degraded: false,
     attempts: [
       {

@@ -162,7 +162,7 @@ fn every_reason_has_words_for_every_outcome() {
         learned: None,
     });
     assert!(sure.contains("99.0 %") && sure.contains("meets"), "{sure}");
-    assert!(sure.contains("nothing certifies"), "{sure}");
+    assert!(sure.contains("without a promise"), "{sure}");
     let promised = explain(&Facts {
         reason: Reason::Confident,
         confidence: Some(0.99),

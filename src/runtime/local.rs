@@ -1,5 +1,7 @@
 //! The local tiers of a call: run one after the other, and an answer made of the one that is confident enough.
 
+use futures_util::future::join;
+
 use super::limits::reason_of;
 use super::monitors;
 use super::path::Path;
@@ -111,14 +113,22 @@ impl<S: Source, H: Host> Path<'_, S, H> {
     ) -> Result<Local> {
         let from = self.host.now_ms();
         // Tiers run in order, so what began to load is the one asked for now.
-        let head = match self.first.take() {
-            Some(mut first) => {
-                first.as_mut().await;
-                let made = first.as_mut().take_output();
-                made.unwrap_or_else(|| Err(Error::new(Code::Internal, "a head was taken twice")))
-            }
-            None => self.runtime.models.head(&self.runtime.bundle, name).await,
+        let (runtime, first) = (self.runtime, self.first.take());
+        let head = async {
+            let Some(mut first) = first else {
+                return runtime.models.head(&runtime.bundle, name).await;
+            };
+            first.as_mut().await;
+            let made = first.as_mut().take_output();
+            made.unwrap_or_else(|| Err(Error::new(Code::Internal, "a head was taken twice")))
         };
+        // What monitors saw on earlier pages comes while the model loads: no answer is guaranteed before it is known.
+        let kept = async {
+            if self.call.alarmed.is_none() {
+                runtime.resume_kept(self.call.task, self.host).await;
+            }
+        };
+        let (head, ()) = join(head, kept).await;
         let loaded = self.host.now_ms();
         self.progress.timing.load_ms += loaded - from;
         let scored = head?.run(self.call.input, &task.limits);
@@ -165,7 +175,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             .thresholds
             .as_ref()
             .is_some_and(|t| t.certified_risk.is_some());
-        let own = || self.runtime.watch.alarmed(self.call.task);
+        let own = || self.runtime.ended(self.call.task);
         let guaranteed = reason == Reason::Confident
             && certified
             && !self.skipped
@@ -181,12 +191,22 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             doubts: &local.doubts,
             learned: None,
         };
+        // Whoever keeps no monitors draws nothing: whoever does will, when it adopts the answer.
+        let audit = match local.threshold {
+            Some(threshold) if guaranteed && self.call.alarmed.is_none() => {
+                let (task, confidence) = (self.call.task, local.confidence);
+                let runtime = self.runtime;
+                runtime.draw(task, self.risk(), confidence, threshold, self.host)
+            }
+            _ => None,
+        };
         let origin = (RanOn::Local, local.tier);
         Answer {
             confidence: Some(local.confidence),
             calibrated: true,
             threshold: local.threshold,
             degraded: reason != Reason::Confident,
+            audit,
             ..self
                 .progress
                 .answer(self.call.task, local.output, origin, &facts, self.host)

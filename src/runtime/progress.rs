@@ -54,6 +54,7 @@ impl Progress {
             threshold: None,
             risk: facts.risk,
             guaranteed: facts.guaranteed,
+            audit: None,
             degraded: false,
             attempts: self.attempts,
             timing: Timing {
