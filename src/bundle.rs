@@ -250,6 +250,20 @@ impl Bundle {
         task.tiers.iter().chain(detector).map(String::as_str)
     }
 
+    /// The hash of what a task was calibrated with: its entry in the manifest, its heads, and the contents of their files.
+    pub fn calibration_sha256(&self, task: &str) -> Option<String> {
+        let entry = self.manifest.tasks.get(task)?;
+        // As the manifest has it: to write the types anew would take more code than the modules have to spare.
+        let json: serde_json::Value = serde_json::from_slice(&self.json).ok()?;
+        let named = |kind: &str, name: &str| json.get(kind)?.get(name).map(ToString::to_string);
+        let heads = self.heads_of(entry).map(|head| named("heads", head));
+        let files = self.files_of_task(entry).into_iter();
+        let files = files.map(|path| named("files", path));
+        let parts = [named("tasks", task)].into_iter().chain(heads).chain(files);
+        let whole: String = parts.flatten().collect();
+        Some(verify::sha256(whole.as_bytes()))
+    }
+
     /// The paths of every file that a task needs on this device: those of its heads, and of the encoder that it picks
     /// sentences with. `filesOf` in pkg/src/preload.ts says the same before this code is there.
     pub fn files_of_task<'a>(&'a self, task: &'a TaskEntry) -> BTreeSet<&'a str> {

@@ -10,8 +10,10 @@
 //!   and Shafer 2022, "Algorithmic Learning in a Random World", part 3). Null: the live inputs and
 //!   the calibration data are exchangeable.
 //! - [`ErrorMonitor`]: an e-process over audited answers (Waudby-Smith and Ramdas 2024, "Estimating
-//!   means of bounded random variables by betting"). Null: at most the promised share is wrong.
+//!   means of bounded random variables by betting"). Null: at most the promised share is wrong. [`audit_chance`] says how
+//!   likely an answer is to be drawn for it.
 
+mod audit;
 mod capital;
 mod errors;
 mod inputs;
@@ -20,6 +22,7 @@ mod reference;
 
 use serde::{Deserialize, Serialize};
 
+pub use audit::{AUDIT_SHARE, LEAST_AUDIT_SHARE, audit_chance};
 pub use errors::ErrorMonitor;
 pub use inputs::InputMonitor;
 #[cfg(feature = "cli")]
@@ -33,9 +36,10 @@ pub const FALSE_ALARM_RATE: f64 = 0.01;
 #[cfg_attr(test, derive(ts_rs::TS))]
 #[serde(rename_all = "kebab-case")]
 pub enum MonitorKind {
-    /// Whether inputs look like the calibration data.
+    /// Whether inputs look like the calibration data. An alarm says that they differ from it, which may be harmless: the
+    /// promise does not rest on it.
     Inputs,
-    /// Whether audited answers keep the promised error rate.
+    /// Whether audited answers keep the promised error rate. An alarm ends the task's guarantee.
     Errors,
     /// Whether checked answers by example are the remote's, but for the promised share.
     Examples,
@@ -61,6 +65,7 @@ pub struct Drift {
     pub observed: u64,
     /// The error rate that is watched, for `errors`.
     pub risk: Option<f64>,
-    /// Whether the alarm was raised. It stays: the task's guarantee is off until it is calibrated anew.
+    /// Whether the alarm was raised. It stays until the task is calibrated anew. One of `errors` ends the task's guarantee,
+    /// one of `inputs` where `onDrift` is `"stop"`.
     pub alarmed: bool,
 }

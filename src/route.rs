@@ -166,7 +166,7 @@ pub fn explain(facts: &Facts) -> String {
                         ),
                     }
                 }
-                _ => ", which nothing certifies".to_owned(),
+                _ => ", without a promise of how often such answers are wrong".to_owned(),
             };
             return format!(
                 "The local model is {} sure, which meets its threshold of {}{promise}.",

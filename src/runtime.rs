@@ -22,39 +22,28 @@ mod progress;
 mod scoring;
 mod tagger;
 mod unanswered;
+mod watching;
 
 use std::future::Future;
 
-use serde::Deserialize;
-
 pub use generate::TextCall;
 pub use head::Scored;
-pub use monitors::Monitors;
+pub use monitors::{Monitors, OnDrift};
 pub use path::Call;
 pub use scoring::TierScores;
+pub use watching::{Adopted, Adoption};
 
 use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo, Thresholds};
 use crate::error::{Code, Error, Result};
-use crate::monitor::Drift;
+use crate::monitor::AUDIT_SHARE;
 use crate::neighbours::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::remote::{EgressReport, Host, Remote, RemoteOptions, UsageReport};
 use crate::route::Mode;
-use crate::task::{AskedRisk, Attempt, GuaranteeKind, Reason, Sent, risk};
+use crate::task::{AskedRisk, GuaranteeKind, Sent};
 
 use models::Models;
 use monitors::RuntimeMonitors;
-
-/// What another runtime answered, as far as it is remembered.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct Adopted {
-    /// Why the answer was given.
-    pub reason: Reason,
-    /// Whether it is guaranteed.
-    pub guaranteed: bool,
-    /// What was tried for it.
-    pub attempts: Vec<Attempt>,
-}
+use once_map::OnceMap;
 
 /// A bundle with its loaded models, and where to turn when they are not enough.
 pub struct Runtime<S> {
@@ -65,6 +54,11 @@ pub struct Runtime<S> {
     worth: f64,
     remote: Remote,
     watch: RuntimeMonitors,
+    /// The hashes of what tasks were calibrated with, by their names.
+    calibrations: OnceMap<String>,
+    /// The share of the surest guaranteed answers that are drawn to be audited.
+    audit_share: f64,
+    on_drift: OnDrift,
     learner: Learner,
     /// Whether it learns. What was learned before may be seen and forgotten where it does not.
     learns: bool,
@@ -95,6 +89,9 @@ impl<S: Source> Runtime<S> {
             asked: None,
             worth: 0.0,
             watch: RuntimeMonitors::default(),
+            calibrations: OnceMap::new(),
+            audit_share: AUDIT_SHARE,
+            on_drift: OnDrift::default(),
             learner: Learner::default(),
             learns: false,
         })
@@ -127,7 +124,8 @@ impl<S: Source> Runtime<S> {
     /// Forgets the examples, of one task or of all.
     pub async fn forget_examples(&self, task: Option<&str>, host: &impl Host) {
         self.learner.forget(task, host).await;
-        self.watch.forget_checks(task);
+        let tasks = self.bundle.manifest().tasks.keys();
+        self.watch.forget_checks(task, tasks.map(String::as_str));
     }
 
     /// The same runtime with an error rate that counts for every call that names none, or an excess over the remote's.
@@ -173,84 +171,6 @@ impl<S: Source> Runtime<S> {
                 Code::InvalidOption,
                 format!("worth must be a number from 0 to 1, not {}", self.worth),
             )),
-        }
-    }
-
-    /// How the monitors of a task stand.
-    ///
-    /// # Errors
-    /// [`Code::UnknownTask`].
-    pub fn drift(&self, task: &str) -> Result<Vec<Drift>> {
-        self.bundle.task(task)?;
-        Ok(self.watch.status(task))
-    }
-
-    /// Takes in that a guaranteed local answer of `task` at `risk` was found right or wrong.
-    ///
-    /// # Errors
-    /// [`Code::UnknownTask`], or [`Code::InvalidOption`] for a risk that is none.
-    pub fn report_outcome(&self, task: &str, risk: f64, correct: bool) -> Result<()> {
-        self.bundle.task(task)?;
-        risk::check("risk", Some(risk))?;
-        self.watch.audited(task, risk, correct);
-        Ok(())
-    }
-
-    /// Whether a monitor of the task's own answers has raised an alarm, so that none is guaranteed any more.
-    pub fn alarmed(&self, task: &str) -> bool {
-        self.watch.alarmed(task)
-    }
-
-    /// Takes in what another runtime of this bundle answered on this device, as if it had been answered here: the monitor
-    /// sees its confidence, and a remote's answer for that many bytes was saved.
-    ///
-    /// False, and nothing is taken in, where the answer would not be guaranteed here as it was there: an alarm was raised,
-    /// or this would raise it. The input is then to be run here. The monitor draws anew for it, and two draws in a row raise
-    /// an alarm no more often than one.
-    ///
-    /// # Errors
-    /// [`Code::UnknownTask`].
-    pub async fn adopt(
-        &self,
-        task: &str,
-        answer: &Adopted,
-        bytes: usize,
-        host: &impl Host,
-    ) -> Result<bool> {
-        let entry = self.bundle.task(task)?;
-        if answer.guaranteed && self.watch.alarmed(task) {
-            return Ok(false);
-        }
-        let foreign = answer.reason == Reason::UnsupportedLanguage;
-        let confidence = monitors::watched(foreign, answer.attempts.first());
-        if let (Some(confidence), Some(reference)) = (confidence, entry.reference()) {
-            let uniform = host.uniform();
-            if !answer.guaranteed {
-                self.watch.seen(task, reference, confidence, uniform);
-            } else if !self.watch.seen_calmly(task, reference, confidence, uniform) {
-                return Ok(false);
-            }
-        }
-        self.remote.saved(entry.input, bytes, false, host).await;
-        Ok(true)
-    }
-
-    /// The alarms that were raised since this was last asked.
-    pub fn take_alarms(&self) -> Vec<Drift> {
-        self.watch.take_alarms()
-    }
-
-    /// The monitors that have changed since this was last asked, for a runtime that comes after this one.
-    pub fn take_monitors(&self) -> Vec<Monitors> {
-        self.watch.take_changes()
-    }
-
-    /// Goes on with the monitors of an earlier runtime of this very bundle: its evidence counts, and so do its alarms.
-    pub fn resume_monitors(&self, monitors: &[Monitors]) {
-        for earlier in monitors {
-            let entry = self.bundle.task(&earlier.task).ok();
-            self.watch
-                .resume(earlier, entry.and_then(TaskEntry::reference));
         }
     }
 

@@ -8,7 +8,7 @@ pub(crate) mod risk;
 use serde::{Deserialize, Serialize};
 
 pub use crate::attempt::{Attempt, Doubt, Outcome, RanOn};
-pub use answer::{Answer, Learned, Reason, Sent, TextOutput, Timing, Usage};
+pub use answer::{Answer, Audit, Learned, Reason, Sent, TextOutput, Timing, Usage};
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 pub use guarantee::{AnswerGuarantee, AskedRisk, GuaranteeKind};
 

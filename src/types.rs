@@ -58,6 +58,7 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<task::GuaranteeKind>(&config),
         declared::<task::AnswerGuarantee>(&config),
         declared::<task::Learned>(&config),
+        declared::<task::Audit>(&config),
         declared::<task::TextOutput>(&config),
         declared::<task::Answer>(&config).replace("type Answer<O>", "type Answer<O = Output>"),
         declared::<bundle::LanguageLimit>(&config),
@@ -141,6 +142,8 @@ fn the_committed_typescript_wire_types_are_fresh() {
         declared::<remote::PageRequest>(&config),
         declared::<remote::PageReply>(&config),
         declared::<crate::runtime::Adopted>(&config),
+        declared::<crate::runtime::Adoption>(&config),
+        declared::<crate::runtime::OnDrift>(&config),
     ]
     .join("\n");
     let keys = [
@@ -154,7 +157,7 @@ fn the_committed_typescript_wire_types_are_fresh() {
     ]
     .concat();
     let fresh = format!(
-        "{HEAD}import type {{\n  AnswerCache,\n  Attempt,\n  Budget,\n  Egress,\n  Endpoint,\n  Label,\n  LearnOptions,\n  Message,\n  \
+        "{HEAD}import type {{\n  AnswerCache,\n  Attempt,\n  Audit,\n  Budget,\n  Egress,\n  Endpoint,\n  Label,\n  LearnOptions,\n  Message,\n  \
          Mode,\n  Policy,\n  Reason,\n  RedactOptions,\n}} from \"./types.js\";\n\n\
          /**\n * An endpoint as the engine takes it, which has defaults for the rest.\n */\n\
          export type RuntimeEndpoint = Pick<Endpoint, \"provider\"> & Partial<Endpoint>;\n\n\

@@ -212,18 +212,21 @@ async fn an_engine_takes_in_what_another_answered() {
         let answer = object(&[
             ("reason", reason.into()),
             ("guaranteed", true.into()),
+            ("risk", 0.05.into()),
             ("attempts", js_sys::Array::of1(&attempt).into()),
             ("task", "language".into()),
         ]);
         let adopted = engine.adopt("language".into(), answer, 10.0, signal());
-        assert!(adopted.await.unwrap(), "{reason}");
+        assert!(adopted.await.unwrap().is_object(), "{reason}");
     }
     let none = engine.adopt("language".into(), JsValue::UNDEFINED, 10.0, signal());
     assert_eq!(text(&none.await.unwrap_err(), "code"), "internal");
-    let drift = js_sys::Array::from(&engine.drift("language").unwrap()).get(0);
+    let drift = engine.drift("language".into(), signal()).await.unwrap();
+    let drift = js_sys::Array::from(&drift).get(0);
     let observed = Reflect::get(&drift, &JsValue::from_str("observed")).unwrap();
     assert_eq!(observed.as_f64(), Some(1.0));
-    assert!(!engine.alarmed("language"));
+    let ended = engine.guarantee_ended("language".into(), signal()).await;
+    assert!(!ended.unwrap());
     assert_eq!(engine.manifest_sha256().len(), 64);
 
     // And one that comes after it goes on from there.
@@ -233,7 +236,8 @@ async fn an_engine_takes_in_what_another_answered() {
     let next = self::engine().await;
     next.resume(changes);
     next.resume(JsValue::from_str("nonsense"));
-    let drift = js_sys::Array::from(&next.drift("language").unwrap()).get(0);
+    let drift = next.drift("language".into(), signal()).await.unwrap();
+    let drift = js_sys::Array::from(&drift).get(0);
     let observed = Reflect::get(&drift, &JsValue::from_str("observed")).unwrap();
     assert_eq!(observed.as_f64(), Some(1.0));
 }

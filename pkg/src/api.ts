@@ -40,7 +40,7 @@ export type Input = string | Uint8Array | ArrayBuffer | Blob;
 export type Given<T> = { [K in keyof T]?: T[K] | undefined };
 
 /** How an instance is made. Unknown keys are refused with the code `invalid_option`. */
-export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" | "learn">> {
+export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" | "learn" | "onDrift">> {
   /** The folder of a bundle, or the address of its `manifest.json`; relative to the page. */
   bundle: string | URL;
   /**
@@ -73,16 +73,18 @@ export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" 
   /**
    * The name that everything in this browser is kept under: 1 to 64 characters out of a to z, 0 to 9 and `-`. Instances with
    * different names share nothing, be they of one app or of several on one origin: no budget, no answers, no examples, no
-   * files. It keeps them apart, not out: every script of an origin can read all that is kept there. Default: `"smallfirst"`.
+   * monitors, no files. It keeps them apart, not out: every script of an origin can read all that is kept there. Default: `"smallfirst"`.
    */
   storage?: string | undefined;
   /** Told what happens to the bundle's files. */
   onProgress?: ((event: Progress) => void) | undefined;
   /**
-   * Told when a task's inputs no longer look like its calibration data, or its audited answers
-   * break the promised error rate. From then on its answers are not `guaranteed`.
+   * What a drift does, and who is told of it. A function is told when a task's inputs differ from the calibration data
+   * (`watched: "inputs"`), or its audited answers break the promised error rate (`"errors"`). Audited errors always end the
+   * task's guarantee: its answers are not `guaranteed` any more. Inputs that differ may be harmless and end it only with
+   * `"stop"`. Default: `"report"`. `{ action, notify }` says both.
    */
-  onDrift?: ((drift: Drift) => void) | undefined;
+  onDrift?: "report" | "stop" | ((drift: Drift) => void) | DriftOptions | undefined;
   /** Aborts the creation; has no meaning afterwards. */
   signal?: AbortSignal | undefined;
   /**
@@ -115,6 +117,14 @@ export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" 
    * Default: 1.
    */
   workers?: number | "auto" | undefined;
+}
+
+/** What a drift does, and who is told of it. */
+export interface DriftOptions {
+  /** Whether inputs that differ from the calibration data end the task's guarantee. Default: `"report"`. */
+  action?: "report" | "stop" | undefined;
+  /** Told of every drift. */
+  notify?: ((drift: Drift) => void) | undefined;
 }
 
 /** What may leave the device. */
@@ -253,12 +263,16 @@ export interface SmallFirst {
    */
   card(task: string): Promise<Card>;
   /**
-   * Says that an answer was found right or wrong, by a person or by later evidence. Only guaranteed
-   * answers count: it is their error rate that was promised. Audit a random sample, or all; picking
-   * the suspicious ones raises false alarms.
+   * Says that an answer was found right or wrong, by a person or by later evidence. Only answers count that were drawn to
+   * be audited, those with an `audit`, and each once; an answer may be kept and reported on a later visit. True where it
+   * counts. Report every drawn answer, whatever it turned out to be: whoever reports the wrong ones only raises false
+   * alarms. Any other answer may be reported, too, and changes nothing.
    */
-  reportOutcome(answer: Answer, correct: boolean): Promise<void>;
-  /** How the monitors of a task stand; empty before its first call. They start anew with each instance. */
+  reportOutcome(answer: Answer, correct: boolean): Promise<boolean>;
+  /**
+   * How the monitors of a task stand; empty before its first call. They go on from page to page, for all instances with
+   * the same `storage`, until the task is calibrated anew.
+   */
   drift(task: string): Promise<Drift[]>;
   /** Ends the workers. What is under way, and every later call, rejects with the code `disposed`. */
   dispose(): void;

@@ -1,6 +1,7 @@
 export type {
   BatchItem,
   BeforeRemote,
+  DriftOptions,
   GenerateOptions,
   Input,
   Options,

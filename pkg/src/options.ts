@@ -1,6 +1,6 @@
 // The caller's options, checked and brought into the form that crosses to the worker.
 
-import type { GenerateOptions, Options, RunOptions } from "./api.js";
+import type { DriftOptions, GenerateOptions, Options, RunOptions } from "./api.js";
 import type { EngineName, Modules, Storage } from "./protocol.js";
 import { checkFunction, checkNames, invalid, namesOf, picked } from "./check.js";
 import type { Remotes } from "./remotes.js";
@@ -16,7 +16,6 @@ const OPTIONS = namesOf<Options>()([
   "cache",
   "storage",
   "onProgress",
-  "onDrift",
   "signal",
   "worker",
   "wasm",
@@ -36,13 +35,25 @@ export function checkOptions(options: Options): void {
 /** Checks the options of `createSmallFirst` and gives the engine's. */
 export function engineOptions(options: Options, remotes: Remotes): RuntimeOptions {
   checkFunction("onProgress", options.onProgress);
-  checkFunction("onDrift", options.onDrift);
   checkFunction("worker", options.worker);
-  const { learn, ...given } = picked(options, OPTION_NAMES.runtime);
+  const { learn, onDrift, ...given } = picked(options, OPTION_NAMES.runtime);
+  const { action } = drifting(onDrift);
   // `privacy` is the page's here; what the engine is told of it comes with the endpoints.
   const remote = { ...picked(options, OPTION_NAMES.remote), ...remotes.engine(absolute) };
   const learned = learn === undefined || learn === false ? {} : { learn: learn === true ? {} : learn };
-  return { ...given, ...learned, bundle: manifestUrl(options.bundle), remote } as RuntimeOptions;
+  const drift = action === undefined ? {} : { onDrift: action };
+  return { ...given, ...learned, ...drift, bundle: manifestUrl(options.bundle), remote } as RuntimeOptions;
+}
+
+/** Checks what a drift does, and who is told of it. */
+export function drifting(onDrift: Options["onDrift"]): DriftOptions {
+  const form = typeof onDrift === "object" && onDrift !== null ? onDrift : undefined;
+  const short = typeof onDrift === "function" ? { notify: onDrift } : { action: onDrift as DriftOptions["action"] };
+  if (form) checkNames("onDrift", form, ["action", "notify"]);
+  const { action, notify } = form ?? short;
+  checkFunction("onDrift.notify", notify);
+  if (action === undefined || action === "report" || action === "stop") return { action, notify };
+  throw invalid(`onDrift must be "report", "stop", a function, or { action, notify }, not ${String(action)}`);
 }
 
 /** Checks under which name things are kept, and whether files are. */

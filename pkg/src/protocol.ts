@@ -38,7 +38,7 @@ export interface Delegated {
 export interface Sharing {
   /** The manifest's SHA-256. */
   manifest: string;
-  /** Whether a monitor of the task is alarmed. */
+  /** Whether an alarm has ended the task's guarantee. */
   alarmed: boolean;
 }
 
@@ -75,7 +75,7 @@ export type Request =
   | { type: "tasks" }
   | { type: "card"; task: string }
   | { type: "drift"; task: string }
-  | { type: "reportOutcome"; task: string; risk: number; correct: boolean }
+  | { type: "reportOutcome"; task: string; audit: number; correct: boolean }
   | { type: "usage" }
   | { type: "clearAnswerCache" }
   | { type: "learned" }

@@ -21,7 +21,7 @@ import { Files, Strings } from "./store.js";
 import { hasRelaxedSimd } from "./support.js";
 import type initEngine from "./wasm/prepared.js";
 import type { Runtime, RuntimeHooks } from "./wasm/prepared.js";
-import type { Consent, RuntimeRunOptions } from "./wire.js";
+import type { Adoption, Consent, RuntimeRunOptions } from "./wire.js";
 
 /** The part of the worker's global scope that is used; the DOM library types describe a page's. */
 interface Scope {
@@ -46,6 +46,10 @@ let build: (Build & { name: "prepared" | "onnx" }) | undefined;
 const holder = new Holder(() => scope.postMessage({ type: "held" }));
 /** The engine, once it was started. */
 let engine: Runtime | undefined;
+/** Whether what monitors saw is being written, or will be. */
+let keeping = false;
+/** The least time between two of those writings, in milliseconds. */
+const KEEPING_MS = 1000;
 /** The calls that run, by id. */
 const running = new Map<number, AbortController>();
 /** The readers of texts who have not asked for more yet, by the call's id. */
@@ -111,6 +115,7 @@ async function answer(id: number, request: Request): Promise<void> {
     const value = await perform(id, request, controller.signal);
     handOver();
     scope.postMessage({ type: "done", id, value });
+    void keep();
   } catch (thrown) {
     if (isTrap(thrown)) dead(thrown);
     else scope.postMessage({ type: "failed", id, error: toWire(thrown) });
@@ -126,6 +131,26 @@ function handOver(): void {
   const monitors = engine?.changes();
   if (engine && monitors?.length)
     scope.postMessage({ type: "monitors", legacy: { manifest: engine.manifestSha256(), monitors } });
+}
+
+/**
+ * Has what monitors saw written where later pages find it, once nobody waits for this answer: at once, and then once a
+ * second at most. What was seen meanwhile is written the next time.
+ */
+async function keep(): Promise<void> {
+  if (keeping || !engine?.unwritten()) return;
+  keeping = true;
+  try {
+    await engine.keep(new AbortController().signal);
+    // Of what was merged with it.
+    handOver();
+  } catch (thrown) {
+    if (isTrap(thrown)) dead(thrown);
+  }
+  setTimeout(() => {
+    keeping = false;
+    void keep();
+  }, KEEPING_MS);
 }
 
 async function perform(id: number, request: Request, signal: AbortSignal): Promise<unknown> {
@@ -155,14 +180,17 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
     case "card":
       return engine.card(request.task);
     case "drift":
-      return engine.drift(request.task);
+      return engine.drift(request.task, signal);
     case "reportOutcome":
-      return engine.reportOutcome(request.task, request.risk, request.correct);
+      return engine.reportOutcome(request.task, request.audit, request.correct, signal);
     case "preload":
       return engine.preload(request.tasks, signal);
     case "share":
       await engine.preload([request.task], signal);
-      return { manifest: engine.manifestSha256(), alarmed: engine.alarmed(request.task) } satisfies Sharing;
+      return {
+        manifest: engine.manifestSha256(),
+        alarmed: await engine.guaranteeEnded(request.task, signal),
+      } satisfies Sharing;
   }
 }
 
@@ -181,7 +209,11 @@ async function start(request: Extract<Request, { type: "start" }>): Promise<void
   const strings = new Strings(storage.name);
   const hooks: RuntimeHooks = {
     sent: (requests) => ask({ what: "sent", requests }),
-    update: (key, change) => strings.update(key, change),
+    update: (key, change) => {
+      // What is about to be written is not the next worker's to write, whether this one survives it or not.
+      handOver();
+      return strings.update(key, change);
+    },
     fetch: (url) => preload.take(url),
   };
   if (files) hooks.files = files;
@@ -262,8 +294,8 @@ function deliver(id: number, text: string): Promise<void> {
 }
 
 /**
- * One item an input; `null` for one that was answered elsewhere and needs no other answer. Ends before the first of
- * those that does need one: the page has its input.
+ * One item an input; of one that was answered elsewhere and needs no other answer, what is added to it. Ends before the
+ * first of those that does need one: the page has its input.
  */
 async function runBatch(
   engine: Runtime,
@@ -271,12 +303,13 @@ async function runBatch(
   inputs: (WireInput | Delegated)[],
   options: RuntimeRunOptions,
   signal: AbortSignal,
-): Promise<(WireItem | null)[]> {
-  const items: (WireItem | null)[] = [];
+): Promise<(WireItem | Adoption)[]> {
+  const items: (WireItem | Adoption)[] = [];
   for (const input of inputs) {
     if (typeof input === "object" && "answer" in input) {
-      if (!(await engine.adopt(task, input.answer, input.bytes, signal))) break;
-      items.push(null);
+      const adoption = await engine.adopt(task, input.answer, input.bytes, signal);
+      if (!adoption) break;
+      items.push(adoption);
       continue;
     }
     try {
@@ -285,6 +318,7 @@ async function runBatch(
       if (isTrap(thrown)) throw thrown;
       items.push({ ok: false, error: toWire(thrown) });
     }
+    void keep();
     await turn();
     // Nobody waits for the rest: the page rejected the batch when it aborted it.
     if (signal.aborted) break;

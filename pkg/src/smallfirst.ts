@@ -18,6 +18,7 @@ import { Ledger } from "./ledger.js";
 import {
   checkOptions,
   checkSignalOnly,
+  drifting,
   engineOptions,
   engineRunOptions,
   engineTextOptions,
@@ -48,7 +49,8 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
   const wasm = modules(options);
   const preload = preloaded(options.preload);
   const count = workers(options.workers);
-  const { signal, onProgress, onDrift, worker } = options;
+  const { signal, onProgress, worker } = options;
+  const { notify: onDrift } = drifting(options.onDrift);
   signal?.throwIfAborted();
   await abortable(requireSimd(), signal);
   const setup: Setup = {
@@ -189,14 +191,16 @@ class Instance implements SmallFirst {
     return (await this.#connection.call({ type: "card", task: checkTask(task) }, [], undefined)) as Card;
   }
 
-  async reportOutcome(answer: Answer, correct: boolean): Promise<void> {
+  async reportOutcome(answer: Answer, correct: boolean): Promise<boolean> {
     if (typeof answer !== "object" || answer === null || typeof correct !== "boolean") {
       throw new SmallFirstError("invalid_option", "reportOutcome takes an answer, and whether it is correct");
     }
     this.#connection.assertOpen();
-    if (!answer.guaranteed || answer.risk === null) return;
-    const request = { type: "reportOutcome", task: checkTask(answer.task), risk: answer.risk, correct } as const;
-    await this.#connection.call(request, [], undefined);
+    // An answer that an earlier version of the package gave, or that lost it on its way, was not drawn either.
+    const audit = (answer.audit as Answer["audit"] | undefined)?.id;
+    if (typeof audit !== "number") return false;
+    const request = { type: "reportOutcome", task: checkTask(answer.task), audit, correct } as const;
+    return (await this.#connection.call(request, [], undefined)) as boolean;
   }
 
   async drift(task: string): Promise<Drift[]> {

@@ -267,6 +267,20 @@ export type Learned = {
 };
 
 /**
+ * That an answer was drawn to be audited.
+ */
+export type Audit = {
+  /**
+   * Its number, by which the outcome is counted once.
+   */
+  id: number;
+  /**
+   * The chance with which an answer as sure as this one is drawn.
+   */
+  chance: number;
+};
+
+/**
  * What a task gives that writes text.
  */
 export type TextOutput = {
@@ -327,14 +341,20 @@ export type Answer<O = Output> = {
    */
   risk: number | null;
   /**
-   * True when this is a local answer that the bundle's certificate for that risk supports, and no monitor has raised
-   * an alarm for the task. Never for an answer by example: it is held against the remote's answers, not against the truth.
+   * True when this is a local answer that the bundle's certificate for that risk supports, and no alarm has ended the
+   * task's guarantee: one of audited answers, or one of inputs where `onDrift` is `"stop"`. Never for an answer by
+   * example: it is held against the remote's answers, not against the truth.
    */
   guaranteed: boolean;
   /**
    * The promise of a guaranteed answer; `null` for every other one.
    */
   guarantee: AnswerGuarantee | null;
+  /**
+   * Set where this answer was drawn to be audited: find out whether it is right, and say so by `reportOutcome`. `null`
+   * for every other answer, whose outcome does not count.
+   */
+  audit: Audit | null;
   /**
    * True when this is the best that could be had, not what the mode or the threshold asks for.
    */
@@ -498,7 +518,8 @@ export type Drift = {
    */
   risk: number | null;
   /**
-   * Whether the alarm was raised. It stays: the task's guarantee is off until it is calibrated anew.
+   * Whether the alarm was raised. It stays until the task is calibrated anew. One of `errors` ends the task's guarantee;
+   * one of `inputs` where `onDrift` is `"stop"`.
    */
   alarmed: boolean;
 };

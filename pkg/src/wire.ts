@@ -3,6 +3,7 @@
 import type {
   AnswerCache,
   Attempt,
+  Audit,
   Budget,
   Egress,
   Endpoint,
@@ -47,6 +48,16 @@ export type RuntimeOptions = {
    * probabilities from 0 to 1. Default: 0. Remotes without a profile are asked whatever this is.
    */
   worth?: number;
+  /**
+   * The share of the surest guaranteed answers that are drawn to be audited, 0.01 to 1; of the least sure ones, up to
+   * eight times as many are. Default: 0.1.
+   */
+  auditShare?: number;
+  /**
+   * What an alarm about inputs does beside being reported: with `"stop"` it ends the task's guarantee. Default:
+   * `"report"`.
+   */
+  onDrift?: OnDrift;
   /**
    * The remotes.
    */
@@ -94,7 +105,7 @@ export type RuntimeRunOptions = {
    */
   instruction?: string;
   /**
-   * Whether the task's monitors, which another worker keeps, are alarmed.
+   * Whether the task's monitors, which another worker keeps, have ended its guarantee.
    */
   alarmed?: boolean;
 };
@@ -286,16 +297,36 @@ export type Adopted = {
    */
   guaranteed: boolean;
   /**
+   * The error rate that was asked for, where one was.
+   */
+  risk: number | null;
+  /**
    * What was tried for it.
    */
   attempts: Array<Attempt>;
 };
 
 /**
+ * What is added to such an answer. Only the runtime that keeps the monitors draws answers to be audited.
+ */
+export type Adoption = {
+  /**
+   * Set where the answer was drawn.
+   */
+  audit: Audit | null;
+};
+
+/**
+ * Whether inputs that differ from the calibration data end a task's guarantee. Audited answers that are wrong too often
+ * always do.
+ */
+export type OnDrift = "report" | "stop";
+
+/**
  * The names of the options that the engine reads. It refuses all others.
  */
 export const OPTION_NAMES = {
-  runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "remote", "learn", "manifestSha256", "maxBundleBytes"],
+  runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "auditShare", "onDrift", "remote", "learn", "manifestSha256", "maxBundleBytes"],
   run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],

@@ -7,7 +7,7 @@ import { transfers } from "./input.js";
 import { Ledger } from "./ledger.js";
 import type { Delegated, Sharing, WireInput, WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
-import type { RuntimeRunOptions } from "./wire.js";
+import type { Adoption, RuntimeRunOptions } from "./wire.js";
 
 /** The most inputs that are dealt at once, so that an abort and a slow worker do not cost much. */
 const MOST = 32;
@@ -206,12 +206,11 @@ class BatchRun {
     const told = inputs.map((input, i) => this.#told(input, items[i]) ?? input);
     // What it does not run is needed once more.
     const moved = items.length === 0 ? transfers(inputs) : [];
-    const done = (await this.#first.call(
-      { type, task, inputs: told, options },
-      moved,
-      this.#end.signal,
-    )) as (WireItem | null)[];
-    for (const [i, item] of done.entries()) this.#items[at + i] = item ?? items[i]!;
+    const done = (await this.#first.call({ type, task, inputs: told, options }, moved, this.#end.signal)) as (
+      | WireItem
+      | Adoption
+    )[];
+    for (const [i, item] of done.entries()) this.#items[at + i] = "ok" in item ? item : adopted(items[i]!, item);
     if (done.length === inputs.length) return;
     // There is an alarm, or the next input raises it: from there on, nothing is guaranteed as the helpers say.
     this.#dispatching = false;
@@ -222,9 +221,14 @@ class BatchRun {
   #told(input: WireInput, item: WireItem | undefined): Delegated | undefined {
     const { all, counts } = this.#terms;
     if (!item?.ok || !(all || item.answer.reason === "confident")) return undefined;
-    const { reason, guaranteed, attempts } = item.answer;
-    return { answer: { reason, guaranteed, attempts }, bytes: counts ? bytes(input) : 0 };
+    const { reason, guaranteed, risk, attempts } = item.answer;
+    return { answer: { reason, guaranteed, risk, attempts }, bytes: counts ? bytes(input) : 0 };
   }
+}
+
+/** A helper's answer with what the first worker adds to it. */
+function adopted(item: WireItem, adoption: Adoption): WireItem {
+  return item.ok ? { ok: true, answer: { ...item.answer, ...adoption } } : item;
 }
 
 /** The length of an input, in UTF-8 where it is a text. */

@@ -182,6 +182,7 @@ export function answer(label: string, more: Partial<Answer> = {}): Answer {
     risk: 0.05,
     guaranteed: true,
     guarantee: { kind: "absolute", risk: 0.05, delta: 0.05, outOfScopeShare: null },
+    audit: null,
     degraded: false,
     attempts: [
       {

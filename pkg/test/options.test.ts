@@ -37,8 +37,8 @@ const BUNDLE = "https://site.example/models/";
 const REMOTE = { provider: "openai", baseUrl: "https://llm.example/v1", model: "m" };
 
 const KEYS =
-  "bundle, mode, risk, excessRisk, worth, remote, learn, manifestSha256, maxBundleBytes, policy, budget, privacy, answerCache, cache, " +
-  "storage, onProgress, onDrift, signal, worker, wasm, engine, preload, workers";
+  "bundle, mode, risk, excessRisk, worth, auditShare, onDrift, remote, learn, manifestSha256, maxBundleBytes, policy, budget, privacy, answerCache, cache, " +
+  "storage, onProgress, signal, worker, wasm, engine, preload, workers";
 const REMOTE_KEYS =
   "provider, baseUrl, model, connectMs, firstByteMs, timeoutMs, maxInputBytes, maxTokens, maxTokensField, " +
   "temperature, structured, apiVersion, extraBody, idempotencyHeader, price, profile, headers, apiKey, " +
@@ -46,6 +46,7 @@ const REMOTE_KEYS =
 const ONE_ENGINE =
   "wasm names the modules of one engine: say which by `engine`, or give the folder (ending in a slash) that has those of both";
 const A_NAME = 'storage must be a name of 1 to 64 characters out of a to z, 0 to 9 and "-", not';
+const A_DRIFT = 'onDrift must be "report", "stop", a function, or { action, notify }, not';
 const MANY = 'workers must be a whole number from 1 to 16, or "auto", not';
 
 const WRONG: Record<string, [options: unknown, message: string]> = {
@@ -70,7 +71,14 @@ const WRONG: Record<string, [options: unknown, message: string]> = {
   "a bundle that is no address": [{ bundle: "https://" }, "bundle is not an address: https://"],
   "a relative bundle outside a page": [{ bundle: "/models/" }, "bundle is not an address: /models/"],
   "onProgress that is no function": [{ bundle: BUNDLE, onProgress: true }, "onProgress must be a function"],
-  "onDrift that is no function": [{ bundle: BUNDLE, onDrift: "log" }, "onDrift must be a function"],
+  "onDrift that says something else": [{ bundle: BUNDLE, onDrift: "log" }, `${A_DRIFT} log`],
+  "onDrift that is null": [{ bundle: BUNDLE, onDrift: null }, `${A_DRIFT} null`],
+  "onDrift with another action": [{ bundle: BUNDLE, onDrift: { action: "end" } }, `${A_DRIFT} end`],
+  "onDrift with nobody to notify": [{ bundle: BUNDLE, onDrift: { notify: "me" } }, "onDrift.notify must be a function"],
+  "onDrift with another option": [
+    { bundle: BUNDLE, onDrift: { call: "me" } },
+    'onDrift: there is no option "call"; the options are action, notify',
+  ],
   "a worker that is no function": [{ bundle: BUNDLE, worker: {} }, "worker must be a function"],
   "a storage with capitals": [{ bundle: BUNDLE, storage: "MyApp" }, `${A_NAME} MyApp`],
   "a storage without a name": [{ bundle: BUNDLE, storage: "" }, `${A_NAME} `],

@@ -35,7 +35,12 @@ async function worker(t: TestContext, engine: Partial<Runtime> = {}, init: () =>
   stub(t, "fetch", async () => new Response("the manifest"));
   const modules: unknown[] = [];
   const created: { options: object; hooks: RuntimeHooks }[] = [];
-  const played = { changes: () => [], manifestSha256: () => "m1", ...engine } as unknown as Runtime;
+  const played = {
+    changes: () => [],
+    unwritten: () => false,
+    manifestSha256: () => "m1",
+    ...engine,
+  } as unknown as Runtime;
   const { serve } = await fresh();
   serve("prepared", {
     init: (given) => {
@@ -215,14 +220,15 @@ test("what another worker answered is taken over, up to the first that is not", 
   const adopted: unknown[][] = [];
   const { ask } = await worker(t, {
     run: async (_task, input) => answer(String(input)),
-    adopt: async (...given) => adopted.push(given.slice(0, 3)) < 3,
+    adopt: async (...given) => (adopted.push(given.slice(0, 3)) < 3 ? { audit: null } : null),
   });
   await ask(START);
-  const { reason, guaranteed, attempts } = answer("x");
-  const theirs = { reason, guaranteed, attempts };
+  const { reason, guaranteed, risk, attempts } = answer("x");
+  const theirs = { reason, guaranteed, risk, attempts };
   const elsewhere = (bytes: number): Delegated => ({ answer: theirs, bytes });
   const inputs = [elsewhere(1), "a", elsewhere(2), elsewhere(3), "b"];
-  assert.deepEqual(await ask({ ...BATCH, inputs }), [null, { ok: true, answer: answer("a") }, null]);
+  const added = { audit: null };
+  assert.deepEqual(await ask({ ...BATCH, inputs }), [added, { ok: true, answer: answer("a") }, added]);
   assert.deepEqual(adopted, [
     ["spam", theirs, 1],
     ["spam", theirs, 2],
@@ -332,6 +338,80 @@ test("a drift is told after the monitors that saw it, where the page wants to he
   );
 });
 
+test("what monitors saw is written once an answer is given, and then once a second at most", async (t) => {
+  let seen = 0;
+  let kept = 0;
+  const { ask, said } = await worker(t, {
+    run: async () => {
+      seen++;
+      return answer("spam");
+    },
+    unwritten: () => seen > 0,
+    keep: async () => {
+      // Whoever waits for the answer has it by now.
+      assert.equal(said.at(-1)?.type, "done");
+      seen = 0;
+      kept++;
+    },
+  });
+  await ask(START);
+  assert.equal(kept, 0);
+  for (let i = 0; i < 5; i++) await ask(RUN);
+  await settle();
+  assert.deepEqual([kept, seen], [1, 4]);
+  t.mock.timers.tick(999);
+  await settle();
+  assert.equal(kept, 1);
+  t.mock.timers.tick(1);
+  await settle();
+  assert.deepEqual([kept, seen], [2, 0]);
+  // Nothing is written where nothing was seen, and after a calm at once.
+  t.mock.timers.tick(60_000);
+  await settle();
+  assert.equal(kept, 2);
+  await ask(RUN);
+  assert.equal(kept, 3);
+});
+
+test("a storage that hangs delays no answer", async (t) => {
+  let asked = 0;
+  const { ask } = await worker(t, {
+    run: async () => answer("spam"),
+    unwritten: () => true,
+    keep: () => {
+      asked++;
+      return never();
+    },
+  });
+  await ask(START);
+  for (let i = 0; i < 3; i++) assert.deepEqual(await ask(RUN), answer("spam"));
+  assert.equal(asked, 1);
+});
+
+test("the page is told before something is written, so that the next worker does not write it again", async (t) => {
+  const { ask, said, created } = await worker(t, { changes: () => [{ task: "spam" }] });
+  await ask(START);
+  said.length = 0;
+  const written = created[0]!.hooks.update!("monitors/a/spam", () => undefined).catch(() => {});
+  assert.deepEqual(
+    said.map(({ type }) => type),
+    ["monitors"],
+  );
+  await written;
+});
+
+test("an engine that stops while it writes is told of", async (t) => {
+  const { ask, of } = await worker(t, {
+    run: async () => answer("spam"),
+    unwritten: () => true,
+    keep: () => Promise.reject(trap()),
+  });
+  await ask(START);
+  await ask(RUN);
+  await settle();
+  assert.equal(of("dead").length, 1);
+});
+
 test("what only the page has is asked of it, and each answer finds its question", async (t) => {
   const { ask, tell, of, created } = await worker(t);
   await ask({ ...START, hooks: { ...START.hooks, headers: true } });
@@ -393,11 +473,11 @@ test("before a batch is shared, its models are loaded", async (t) => {
   const done: string[] = [];
   const { ask } = await worker(t, {
     preload: async (tasks) => void done.push(`prepared ${tasks?.join()}`),
-    alarmed: (task) => done.push(`alarmed ${task}`) > 0,
+    guaranteeEnded: async (task) => done.push(`ended ${task}`) > 0,
   });
   await ask(START);
   assert.deepEqual(await ask({ type: "share", task: "spam" }), { manifest: "m1", alarmed: true });
-  assert.deepEqual(done, ["prepared spam", "alarmed spam"]);
+  assert.deepEqual(done, ["prepared spam", "ended spam"]);
 });
 
 test("a worker that is not busy says that it is there, and holds the lock that it is told of", async (t) => {
@@ -451,7 +531,7 @@ test("every other call reaches the engine as it is", async (t) => {
     { type: "tasks" },
     { type: "card", task: "spam" },
     { type: "drift", task: "spam" },
-    { type: "reportOutcome", task: "spam", risk: 0.1, correct: false },
+    { type: "reportOutcome", task: "spam", audit: 7, correct: false },
     { type: "preload", tasks: ["spam"] },
   ];
   for (const request of requests) assert.equal(await ask(request), `of ${request.type}`);
@@ -464,7 +544,7 @@ test("every other call reaches the engine as it is", async (t) => {
     ["tasks"],
     ["card", "spam"],
     ["drift", "spam"],
-    ["reportOutcome", "spam", 0.1, false],
+    ["reportOutcome", "spam", 7, false],
     ["preload", ["spam"]],
   ]);
 });

@@ -178,15 +178,33 @@ test("a text comes in pieces, and whoever stops reading aborts its call", async 
   assert.deepEqual(made[0]!.requests("generate")[0]!.options, { variables: { question: "Who?" } });
 });
 
-test("an audit is of answers that were guaranteed, for the risk that they were", async (t) => {
-  const { ai, made } = await instance(t);
-  await ai.reportOutcome(answer("x", { guaranteed: false }), true);
-  await ai.reportOutcome(answer("x", { risk: null }), true);
+test("an outcome is reported of an answer that was drawn, and of any other it is said that it does not count", async (t) => {
+  const { ai, made } = await instance(t, ({ type }) => type === "reportOutcome");
+  assert.equal(await ai.reportOutcome(answer("x"), true), false);
+  const { audit: _audit, ...old } = answer("x");
+  assert.equal(await ai.reportOutcome(old as Answer, true), false);
   assert.equal(made[0]!.requests("reportOutcome").length, 0);
-  await ai.reportOutcome(answer("x"), false);
+  assert.equal(await ai.reportOutcome(answer("x", { audit: { id: 7, chance: 0.4 } }), false), true);
   assert.deepEqual(made[0]!.requests("reportOutcome"), [
-    { type: "reportOutcome", task: "spam", risk: 0.05, correct: false },
+    { type: "reportOutcome", task: "spam", audit: 7, correct: false },
   ]);
+});
+
+test("a drift may be reported, stop the guarantee, or both", async (t) => {
+  const notify = (): void => {};
+  for (const [onDrift, action, told] of [
+    [undefined, undefined, false],
+    ["report", "report", false],
+    ["stop", "stop", false],
+    [notify, undefined, true],
+    [{ action: "stop", notify }, "stop", true],
+    [{ notify }, undefined, true],
+    [{}, undefined, false],
+  ] as const) {
+    const { made } = await instance(t, undefined, { onDrift });
+    const { options, hooks } = made[0]!.requests("start")[0]!;
+    assert.deepEqual([options.onDrift, hooks.drift], [action, told]);
+  }
 });
 
 test("what an instance is asked about itself is asked of its worker, and what left it knows itself", async (t) => {
@@ -234,7 +252,7 @@ test("with more workers, a batch is shared", async (t) => {
       // The first one waits until the other has a part.
       if (worker === made[0]) await until(() => (made[1]?.requests("runBatch") ?? []).length > 0);
       return request.inputs.map((input) => {
-        return typeof input === "string" ? { ok: true, answer: answer(input) } : null;
+        return typeof input === "string" ? { ok: true, answer: answer(input) } : { audit: null };
       });
     },
     { workers: 2 },

@@ -5,7 +5,7 @@ import { Connection } from "../src/connection.js";
 import { SmallFirstError } from "../src/errors.js";
 import { WorkerPool } from "../src/worker-pool.js";
 import type { Delegated, Request, Sharing, WireInput, WireItem } from "../src/protocol.js";
-import type { RuntimeOptions, RuntimeRunOptions } from "../src/wire.js";
+import type { Adoption, RuntimeOptions, RuntimeRunOptions } from "../src/wire.js";
 import type { Answer } from "../src/types.js";
 import { type FakeWorker, answer, never, settle, setup, until, workers } from "./fakes.js";
 
@@ -39,10 +39,10 @@ function team(t: TestContext, behaviour: Behaviour = {}) {
     await before(request, worker, made);
     if (request.type === "share") return sharing();
     if (request.type !== "runBatch") return undefined;
-    const items: (WireItem | null)[] = [];
+    const items: (WireItem | Adoption)[] = [];
     for (const input of request.inputs) {
       if (!isElsewhere(input)) items.push({ ok: true, answer: answers(input, worker) });
-      else if (adopts(input)) items.push(null);
+      else if (adopts(input)) items.push({ audit: { id: 7, chance: 0.4 } });
       else break;
     }
     return items;
@@ -109,6 +109,16 @@ test("every worker has a part of a batch, and its items come in the order of its
   assert.equal(made.length, 4);
   // The first one was told of all that others answered.
   assert.equal(elsewhere(made).length, items.filter((label) => by(label) !== "0").length);
+});
+
+test("what the first worker draws of others' answers to be audited is in their items", async (t) => {
+  const { share } = team(t, { before: patient(3) });
+  const items = (await share(numbers(100)))!;
+  for (const item of items) {
+    assert.ok(item.ok);
+    const own = by(item.answer.output.label) === "0";
+    assert.deepEqual(item.answer.audit, own ? null : { id: 7, chance: 0.4 });
+  }
 });
 
 test("each input is run once", async (t) => {
@@ -304,8 +314,9 @@ test("the first worker is told all that its monitors go by", async (t) => {
     { reason: "unsupported_language", guaranteed: false },
   ];
   for (const more of cases) {
-    const { reason, guaranteed, attempts } = answer("x", more);
-    assert.deepEqual(await toldOf(t, answer("x", more)), { answer: { reason, guaranteed, attempts }, bytes: 0 });
+    const { reason, guaranteed, risk, attempts } = answer("x", more);
+    const told = { answer: { reason, guaranteed, risk, attempts }, bytes: 0 };
+    assert.deepEqual(await toldOf(t, answer("x", more)), told);
   }
 });
 

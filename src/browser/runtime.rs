@@ -11,7 +11,7 @@ use super::source::WebSource;
 use crate::bundle::Bundle;
 use crate::error::{Code, Error, Result};
 use crate::runtime::options::{GenerateOptions, RunOptions, RuntimeOptions};
-use crate::runtime::{Adopted, Monitors, Runtime};
+use crate::runtime::{Adopted, Adoption, Monitors, Runtime};
 use crate::task::Input;
 
 /// A bundle, ready to be asked.
@@ -170,31 +170,43 @@ impl WasmRuntime {
     ///
     /// # Errors
     /// An `Error` with a `code`.
-    pub fn drift(&self, task: &str) -> std::result::Result<JsValue, JsValue> {
-        let drift = self.runtime.drift(task);
+    pub async fn drift(
+        &self,
+        task: String,
+        signal: AbortSignal,
+    ) -> std::result::Result<JsValue, JsValue> {
+        let host = self.host(signal, None);
+        let drift = self.runtime.drift(&task, &host).await;
+        self.tell_alarms();
         drift
             .and_then(|drift| convert::to_js(&drift))
             .map_err(|e| convert::error_to_js(&e))
     }
 
-    /// Takes in that a guaranteed local answer was found right or wrong.
+    /// Takes in that the answer that was drawn with the number `audit` was found right or wrong. False where it does not
+    /// count.
     ///
     /// # Errors
     /// An `Error` with a `code`.
     #[wasm_bindgen(js_name = reportOutcome)]
-    pub fn report_outcome(
+    pub async fn report_outcome(
         &self,
-        task: &str,
-        risk: f64,
+        task: String,
+        audit: f64,
         correct: bool,
-    ) -> std::result::Result<(), JsValue> {
-        let audited = self.runtime.report_outcome(task, risk, correct);
+        signal: AbortSignal,
+    ) -> std::result::Result<bool, JsValue> {
+        let host = self.host(signal, None);
+        let reported = self
+            .runtime
+            .report_outcome(&task, audit as u64, correct, &host);
+        let counts = reported.await;
         self.tell_alarms();
-        audited.map_err(|e| convert::error_to_js(&e))
+        counts.map_err(|e| convert::error_to_js(&e))
     }
 
-    /// Takes in what an engine beside this one answered (an `Answer`) to an input of so many bytes. False where the input is to be run here, as `Runtime::adopt`
-    /// says.
+    /// Takes in what an engine beside this one answered (an `Answer`) to an input of so many bytes: an `Adoption`. `null`
+    /// where the input is to be run here, as `Runtime::adopt` says.
     ///
     /// # Errors
     /// An `Error` with a `code`.
@@ -204,15 +216,40 @@ impl WasmRuntime {
         answer: JsValue,
         bytes: f64,
         signal: AbortSignal,
-    ) -> std::result::Result<bool, JsValue> {
-        let stands = self.take_over(&task, answer, bytes as usize, signal).await;
+    ) -> std::result::Result<JsValue, JsValue> {
+        let adopted = self.take_over(&task, answer, bytes as usize, signal).await;
         self.tell_alarms();
-        stands.map_err(|e| convert::error_to_js(&e))
+        adopted
+            .and_then(|adoption| convert::to_js(&adoption))
+            .map_err(|e| convert::error_to_js(&e))
     }
 
-    /// Whether a monitor of the task's own answers is alarmed, which engines beside this one do not know.
-    pub fn alarmed(&self, task: &str) -> bool {
-        self.runtime.alarmed(task)
+    /// Whether an alarm has ended the task's guarantee, which engines beside this one do not know.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    #[wasm_bindgen(js_name = guaranteeEnded)]
+    pub async fn guarantee_ended(
+        &self,
+        task: String,
+        signal: AbortSignal,
+    ) -> std::result::Result<bool, JsValue> {
+        let host = self.host(signal, None);
+        let ended = self.runtime.guarantee_ended(&task, &host).await;
+        self.tell_alarms();
+        ended.map_err(|e| convert::error_to_js(&e))
+    }
+
+    /// Whether monitors have seen something that was not written yet.
+    pub fn unwritten(&self) -> bool {
+        self.runtime.has_unwritten()
+    }
+
+    /// Writes what monitors have seen where later pages find it.
+    pub async fn keep(&self, signal: AbortSignal) {
+        let host = self.host(signal, None);
+        self.runtime.keep_monitors(&host).await;
+        self.tell_alarms();
     }
 
     /// The manifest's SHA-256, by which engines beside this one get the same bundle.
@@ -261,6 +298,7 @@ impl WasmRuntime {
             )?
             .with_risk(options.risk, options.excess_risk)?
             .with_worth(options.worth)?
+            .with_watching(options.audit_share, options.on_drift.unwrap_or_default())?
             .with_learning(options.learn)?,
             hooks: Hooks {
                 headers: function(hooks, "headers"),
@@ -321,7 +359,7 @@ impl WasmRuntime {
         answer: JsValue,
         bytes: usize,
         signal: AbortSignal,
-    ) -> Result<bool> {
+    ) -> Result<Option<Adoption>> {
         let answer: Adopted = serde_wasm_bindgen::from_value(answer)
             .map_err(|e| Error::new(Code::Internal, format!("this is no answer: {e}")))?;
         let host = self.host(signal, None);

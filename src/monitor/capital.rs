@@ -63,6 +63,11 @@ impl<const K: usize> Capital<K> {
         self.observed
     }
 
+    /// Does not forget how high `before` was.
+    pub(super) fn stay_at_least(&mut self, before: &Self) {
+        self.peak = self.peak.max(before.peak);
+    }
+
     /// All that it knows, as numbers: how many observations there were, the peak, and each bettor's strategies.
     pub(super) fn state(&self) -> Vec<f64> {
         let head = [self.observed as f64, self.peak];

@@ -28,11 +28,23 @@ impl ErrorMonitor {
         self.risk
     }
 
-    /// Takes in one audited answer.
-    pub fn observe(&mut self, correct: bool) {
+    /// Takes in one audited answer. `weight`, above 0 and at most 1, is the smallest chance with which any answer is drawn
+    /// to be audited, divided by the chance with which this one was; 1 where all have the same.
+    ///
+    /// Why the weight: the stake on an answer that was drawn with the chance `p` is `stake * least / p`, so that over the
+    /// draw the bet on every answer is `stake * least`, however sure it is. If at most the share `risk` of all answers is
+    /// wrong, the capital cannot be expected to grow, although unsure answers are drawn more often than sure ones. Nobody
+    /// but the runtime may draw, and it draws before anybody knows the outcome.
+    pub fn observe(&mut self, correct: bool, weight: f64) {
         let wrong = if correct { 0.0 } else { 1.0 };
-        let factor = |stake: f64| 1.0 + stake / self.risk * (wrong - self.risk);
+        let weight = weight.clamp(0.0, 1.0);
+        let factor = |stake: f64| 1.0 + stake * weight / self.risk * (wrong - self.risk);
         self.capital.bet(STAKES.map(factor), 0.0);
+    }
+
+    /// Whatever it knows by now, an alarm that `before` had raised stays.
+    pub fn stay_alarmed(&mut self, before: &Self) {
+        self.capital.stay_at_least(&before.capital);
     }
 
     /// All that it knows, as numbers.
@@ -80,7 +92,7 @@ mod tests {
             .filter(|_| {
                 let mut monitor = ErrorMonitor::new(risk);
                 for _ in 0..answers {
-                    monitor.observe(random.uniform() >= error);
+                    monitor.observe(random.uniform() >= error, 1.0);
                 }
                 monitor.alarmed()
             })

@@ -48,6 +48,11 @@ impl InputMonitor {
             .bet(EPSILONS.map(|epsilon| 1.0 + epsilon * (p - 0.5)), JUMP);
     }
 
+    /// Whatever it knows by now, an alarm that `before` had raised stays.
+    pub fn stay_alarmed(&mut self, before: &Self) {
+        self.capital.stay_at_least(&before.capital);
+    }
+
     /// All that it knows beside its reference, as numbers: what each bin counts, then what was bet.
     pub fn state(&self) -> Vec<f64> {
         let counts = self.counts.iter().map(|&count| count as f64);

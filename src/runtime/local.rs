@@ -1,5 +1,7 @@
 //! The local tiers of a call: run one after the other, and an answer made of the one that is confident enough.
 
+use futures_util::future::join;
+
 use super::limits::reason_of;
 use super::monitors;
 use super::path::Path;
@@ -7,7 +9,7 @@ use crate::bundle::{Source, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::remote::Host;
 use crate::route::{self, Facts, Verdict};
-use crate::task::{Answer, Attempt, Doubt, Outcome, Output, RanOn, Reason};
+use crate::task::{Answer, AskedRisk, Attempt, Doubt, Outcome, Output, RanOn, Reason};
 
 /// A local model's answer.
 pub(super) struct Local {
@@ -111,14 +113,22 @@ impl<S: Source, H: Host> Path<'_, S, H> {
     ) -> Result<Local> {
         let from = self.host.now_ms();
         // Tiers run in order, so what began to load is the one asked for now.
-        let head = match self.first.take() {
-            Some(mut first) => {
-                first.as_mut().await;
-                let made = first.as_mut().take_output();
-                made.unwrap_or_else(|| Err(Error::new(Code::Internal, "a head was taken twice")))
-            }
-            None => self.runtime.models.head(&self.runtime.bundle, name).await,
+        let (runtime, first) = (self.runtime, self.first.take());
+        let head = async {
+            let Some(mut first) = first else {
+                return runtime.models.head(&runtime.bundle, name).await;
+            };
+            first.as_mut().await;
+            let made = first.as_mut().take_output();
+            made.unwrap_or_else(|| Err(Error::new(Code::Internal, "a head was taken twice")))
         };
+        // What monitors saw on earlier pages comes while the model loads: no answer is guaranteed before it is known.
+        let kept = async {
+            if self.call.alarmed.is_none() {
+                runtime.resume_stored(self.call.task, self.host).await;
+            }
+        };
+        let (head, ()) = join(head, kept).await;
         let loaded = self.host.now_ms();
         self.progress.timing.load_ms += loaded - from;
         let scored = head?.run(self.call.input, &task.limits);
@@ -161,21 +171,33 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             Code::Offline => "the device is offline",
             code => code.as_str(),
         });
-        let own = || self.runtime.watch.alarmed(self.call.task);
+        let own = || self.runtime.ended(self.call.task);
         let holds =
             reason == Reason::Confident && !self.skipped && !self.call.alarmed.unwrap_or_else(own);
         let certified = self.thresholds.as_ref().and_then(|t| t.certified);
+        let guarantee = certified.filter(|_| holds);
         let facts = Facts {
             reason,
             confidence: Some(local.confidence),
             threshold: local.threshold,
             asked: self.asked(),
-            guarantee: certified.filter(|_| holds),
+            guarantee,
             remote_problem: problem,
             remote_answered: false,
             doubts: &local.doubts,
             learned: None,
             remote_accuracy: self.remote_accuracy,
+        };
+        // Whoever keeps no monitors draws nothing: whoever does will, when it adopts the answer.
+        let audit = match local.threshold {
+            Some(threshold) if guarantee.is_some() && self.call.alarmed.is_none() => {
+                let (task, confidence) = (self.call.task, local.confidence);
+                let runtime = self.runtime;
+                // What is monitored is an error rate, not an excess over somebody else's.
+                let risk = self.asked().and_then(AskedRisk::as_absolute);
+                runtime.draw(task, risk, confidence, threshold, self.host)
+            }
+            _ => None,
         };
         let origin = (RanOn::Local, local.tier);
         Answer {
@@ -183,6 +205,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             calibrated: true,
             threshold: local.threshold,
             degraded: reason != Reason::Confident,
+            audit,
             ..self
                 .progress
                 .answer(self.call.task, local.output, origin, &facts, self.host)

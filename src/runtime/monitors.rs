@@ -1,50 +1,105 @@
 //! The monitors of a runtime's tasks.
 
+mod stored;
+mod watch;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use super::once_map::OnceMap;
 use crate::attempt::{Attempt, RanOn};
 use crate::bundle::Reference;
-use crate::monitor::{Drift, ErrorMonitor, InputMonitor, MonitorKind};
+use crate::host::Storage;
+use crate::monitor::{Drift, MonitorKind};
 
-/// The monitors of one task, as numbers that are kept where they outlive this runtime.
+pub(super) use stored::Place;
+use watch::{Drawn, Numbers, Observation, Watch};
+
+/// How many observations wait to be written at most; where nobody writes, the oldest are let go.
+const MOST_UNWRITTEN: usize = 10_000;
+
+/// Draws are numbered below this, which JavaScript can count to.
+const NUMBERS: f64 = (1_u64 << 53) as f64;
+
+/// Whether inputs that differ from the calibration data end a task's guarantee. Audited answers that are wrong too often
+/// always do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(rename_all = "lowercase")]
+pub enum OnDrift {
+    /// They are reported only. They may be harmless, and the promise does not rest on them.
+    #[default]
+    Report,
+    /// They end it.
+    Stop,
+}
+
+/// The monitors of one task, for a runtime that comes after this one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Monitors {
     /// The task.
     pub task: String,
-    inputs: Option<Vec<f64>>,
-    errors: Vec<Vec<f64>>,
-    examples: Vec<Vec<f64>>,
+    numbers: Numbers,
+    /// What was seen since they were last written where they are kept.
+    unwritten: Vec<Observation>,
 }
 
 /// All monitors, and the alarms nobody has heard of yet.
-#[derive(Debug, Default)]
-pub(super) struct RuntimeMonitors(Mutex<State>);
+#[derive(Debug)]
+pub(super) struct RuntimeMonitors {
+    state: Mutex<State>,
+    /// The tasks whose monitors have gone on from what is kept.
+    resumed: OnceMap<()>,
+}
 
 #[derive(Debug, Default)]
 struct State {
     tasks: BTreeMap<String, TaskMonitors>,
-    /// The tasks whose monitors have seen something that nobody has taken yet.
-    changed: BTreeSet<String>,
     alarms: Vec<Drift>,
+}
+
+#[derive(Debug, Default)]
+struct TaskMonitors {
+    watch: Watch,
+    unwritten: Vec<Observation>,
+    /// Whether they have seen something that no later runtime was told of.
+    changed: bool,
 }
 
 impl State {
     /// The monitors of a task, to be changed.
     fn of(&mut self, task: &str) -> &mut TaskMonitors {
-        self.changed.insert(task.to_owned());
-        self.tasks.entry(task.to_owned()).or_default()
+        let monitors = self.tasks.entry(task.to_owned()).or_default();
+        monitors.changed = true;
+        monitors
     }
-}
 
-#[derive(Debug, Default)]
-struct TaskMonitors {
-    inputs: Option<InputMonitor>,
-    errors: Vec<ErrorMonitor>,
-    /// Of answers by example, held against the remote's.
-    examples: Vec<ErrorMonitor>,
+    /// Takes in one thing.
+    fn take(&mut self, task: &str, seen: Observation, reference: Option<&Reference>) {
+        let monitors = self.of(task);
+        let before = monitors.watch.alarms();
+        monitors.watch.take(&seen, reference);
+        if monitors.unwritten.len() >= MOST_UNWRITTEN {
+            monitors.unwritten.drain(..MOST_UNWRITTEN / 2);
+        }
+        monitors.unwritten.push(seen);
+        self.tell(task, &before);
+    }
+
+    /// Has those alarms of a task told that were not there before.
+    fn tell(&mut self, task: &str, before: &[(MonitorKind, Option<f64>)]) {
+        let Some(monitors) = self.tasks.get(task) else {
+            return;
+        };
+        if monitors.watch.alarms().len() == before.len() {
+            return;
+        }
+        let status = monitors.watch.status(task).into_iter();
+        let new = |d: &Drift| d.alarmed && !before.contains(&(d.watched, d.risk));
+        self.alarms.extend(status.filter(new));
+    }
 }
 
 /// The confidence that the input monitor sees of an input: the first local tier's. None where calibration looked at no such
@@ -54,20 +109,23 @@ pub(super) fn watched(foreign: bool, first: Option<&Attempt>) -> Option<f64> {
     first.and_then(|first| first.confidence)
 }
 
+impl Default for RuntimeMonitors {
+    fn default() -> Self {
+        RuntimeMonitors {
+            state: Mutex::default(),
+            resumed: OnceMap::new(),
+        }
+    }
+}
+
 impl RuntimeMonitors {
     /// Takes in the first tier's confidence for one input.
     pub(super) fn seen(&self, task: &str, reference: &Reference, confidence: f64, uniform: f64) {
-        let mut watched = self.lock();
-        let monitors = watched.of(task);
-        let monitor = monitors
-            .inputs
-            .get_or_insert_with(|| InputMonitor::new(reference));
-        let before = monitor.alarmed();
-        monitor.observe(confidence, uniform);
-        let status = monitor.status(task);
-        if !before && status.alarmed {
-            watched.alarms.push(status);
-        }
+        let seen = Observation::Input {
+            confidence,
+            uniform,
+        };
+        self.lock().take(task, seen, Some(reference));
     }
 
     /// As [`RuntimeMonitors::seen`], unless that would raise the alarm: then nothing is taken in, and this is false.
@@ -78,100 +136,171 @@ impl RuntimeMonitors {
         confidence: f64,
         uniform: f64,
     ) -> bool {
-        let mut watched = self.lock();
-        let monitors = watched.of(task);
-        let monitor = monitors.inputs.clone();
-        let mut monitor = monitor.unwrap_or_else(|| InputMonitor::new(reference));
-        monitor.observe(confidence, uniform);
-        let calm = !monitor.alarmed();
+        let seen = Observation::Input {
+            confidence,
+            uniform,
+        };
+        let mut state = self.lock();
+        let calm = state.of(task).watch.stays_calm(&seen, reference);
         if calm {
-            monitors.inputs = Some(monitor);
+            state.take(task, seen, Some(reference));
         }
         calm
     }
 
-    /// Takes in one audited answer.
-    pub(super) fn audited(&self, task: &str, risk: f64, correct: bool) {
-        let mut watched = self.lock();
-        let monitors = watched.of(task);
-        if observe(&mut monitors.errors, risk, correct) {
-            let alarms = status(&monitors.errors, task, MonitorKind::Errors);
-            let alarms: Vec<Drift> = alarms.filter(|a| a.risk == Some(risk)).collect();
-            watched.alarms.extend(alarms);
+    /// Remembers that an answer was drawn to be audited. `number` is a fresh random number in `[0, 1)`; gives the answer's
+    /// own.
+    pub(super) fn drawn(&self, task: &str, risk: f64, weight: f64, number: f64) -> u64 {
+        let mut state = self.lock();
+        let mut id = (number * NUMBERS) as u64;
+        while state.of(task).watch.awaits(id) {
+            id = (id + 1) % NUMBERS as u64;
         }
+        let drawn = Drawn { id, risk, weight };
+        state.take(task, Observation::Drawn(drawn), None);
+        id
+    }
+
+    /// Takes in whether a drawn answer was right. False, and nothing is taken in, where it was not drawn, or counted
+    /// already, or is too old.
+    pub(super) fn audited(&self, task: &str, id: u64, correct: bool) -> bool {
+        let mut state = self.lock();
+        let counts = state.of(task).watch.awaits(id);
+        if counts {
+            state.take(task, Observation::Outcome { id, correct }, None);
+        }
+        counts
     }
 
     /// Takes in whether an answer by example is the remote's. True when this raised the alarm.
     pub(super) fn checked(&self, task: &str, risk: f64, correct: bool) -> bool {
-        let mut watched = self.lock();
-        let monitors = watched.of(task);
-        let alarmed = observe(&mut monitors.examples, risk, correct);
-        if alarmed {
-            let alarms = status(&monitors.examples, task, MonitorKind::Examples);
-            let alarms: Vec<Drift> = alarms.filter(|a| a.risk == Some(risk)).collect();
-            watched.alarms.extend(alarms);
-        }
-        alarmed
+        let mut state = self.lock();
+        let heard = state.alarms.len();
+        state.take(task, Observation::Check { risk, correct }, None);
+        state.alarms.len() > heard
     }
 
-    /// Begins anew with the examples of one task, or of all.
-    pub(super) fn forget_checks(&self, task: Option<&str>) {
-        let mut watched = self.lock();
-        let names = watched.tasks.keys().cloned();
-        let names: Vec<String> = names.filter(|n| task.is_none_or(|t| t == n)).collect();
-        for name in names {
-            watched.of(&name).examples.clear();
+    /// Begins anew with the examples of one task, or of all: those that were seen here, and `others`, of which something may
+    /// be kept.
+    pub(super) fn forget_checks<'a>(
+        &self,
+        task: Option<&'a str>,
+        others: impl Iterator<Item = &'a str>,
+    ) {
+        let mut state = self.lock();
+        let mut names: BTreeSet<String> = state.tasks.keys().cloned().collect();
+        names.extend(others.chain(task).map(str::to_owned));
+        for name in names.iter().filter(|n| task.is_none_or(|t| t == *n)) {
+            state.take(name, Observation::Forgot, None);
         }
     }
 
-    /// Whether a monitor of the bundle's own answers has raised an alarm.
-    pub(super) fn alarmed(&self, task: &str) -> bool {
-        let own = |drift: &Drift| drift.watched != MonitorKind::Examples;
-        self.status(task).iter().any(|d| d.alarmed && own(d))
+    /// Whether an alarm has ended the guarantee of the bundle's own answers.
+    pub(super) fn ended(&self, task: &str, on_drift: OnDrift) -> bool {
+        let state = self.lock();
+        let alarms = state.tasks.get(task).map(|m| m.watch.alarms());
+        alarms
+            .into_iter()
+            .flatten()
+            .any(|(watched, _)| match watched {
+                MonitorKind::Errors => true,
+                MonitorKind::Inputs => on_drift == OnDrift::Stop,
+                MonitorKind::Examples => false,
+            })
     }
 
     pub(super) fn status(&self, task: &str) -> Vec<Drift> {
-        let watched = self.lock();
-        let Some(monitors) = watched.tasks.get(task) else {
-            return Vec::new();
-        };
-        let inputs = monitors.inputs.iter().map(|m| m.status(task));
-        let errors = status(&monitors.errors, task, MonitorKind::Errors);
-        let examples = status(&monitors.examples, task, MonitorKind::Examples);
-        inputs.chain(errors).chain(examples).collect()
+        let state = self.lock();
+        let monitors = state.tasks.get(task);
+        monitors.map_or_else(Vec::new, |m| m.watch.status(task))
     }
 
-    /// The monitors that have changed since this was last asked.
+    /// The monitors that have changed since this was last asked. Drawn answers are not among what they know: those are many,
+    /// and are kept.
     pub(super) fn take_changes(&self) -> Vec<Monitors> {
-        let mut watched = self.lock();
-        let changed = std::mem::take(&mut watched.changed);
-        let states = changed.into_iter().filter_map(|task| {
-            let monitors = watched.tasks.get(&task)?;
-            let all =
-                |monitors: &[ErrorMonitor]| monitors.iter().map(ErrorMonitor::state).collect();
-            Some(Monitors {
-                inputs: monitors.inputs.as_ref().map(InputMonitor::state),
-                errors: all(&monitors.errors),
-                examples: all(&monitors.examples),
-                task,
-            })
+        let mut state = self.lock();
+        let changed = state.tasks.iter_mut().filter(|(_, m)| m.changed);
+        let changed = changed.map(|(task, monitors)| {
+            monitors.changed = false;
+            Monitors {
+                task: task.clone(),
+                numbers: monitors.watch.numbers().of_monitors(),
+                unwritten: monitors.unwritten.clone(),
+            }
         });
-        states.collect()
+        changed.collect()
     }
 
     /// Goes on from what an earlier runtime's monitors knew of a task. What is not theirs is left out.
-    pub(super) fn resume(&self, kept: &Monitors, reference: Option<&Reference>) {
-        let all = |kept: &[Vec<f64>]| {
-            let monitors = kept.iter().map(|state| ErrorMonitor::resumed(state));
-            monitors.flatten().collect()
-        };
-        let inputs = kept.inputs.as_ref().zip(reference);
+    pub(super) fn resume(&self, earlier: &Monitors, reference: Option<&Reference>) {
+        let mut watch = Watch::resumed(&earlier.numbers, reference);
+        let drawn = |seen: &&Observation| matches!(seen, Observation::Drawn(_));
+        let drawn = earlier.unwritten.iter().filter(drawn);
+        drawn.for_each(|seen| watch.take(seen, None));
         let monitors = TaskMonitors {
-            inputs: inputs.and_then(|(state, reference)| InputMonitor::resumed(reference, state)),
-            errors: all(&kept.errors),
-            examples: all(&kept.examples),
+            watch,
+            unwritten: earlier.unwritten.clone(),
+            changed: false,
         };
-        self.lock().tasks.insert(kept.task.clone(), monitors);
+        self.lock().tasks.insert(earlier.task.clone(), monitors);
+    }
+
+    /// Goes on from what is kept of a task; once, and whoever comes meanwhile waits for it.
+    pub(super) async fn resume_stored(
+        &self,
+        task: &str,
+        place: &Place<'_>,
+        storage: &impl Storage,
+    ) {
+        let resuming = self.resumed.get_or_make(task, || async {
+            self.keep(task, place, storage).await;
+            Ok(())
+        });
+        // It cannot fail.
+        let _ = resuming.await;
+    }
+
+    /// Whether they have gone on from what is kept of a task.
+    pub(super) fn is_resumed(&self, task: &str) -> bool {
+        self.resumed.has(task)
+    }
+
+    /// The tasks that have seen something since it was written.
+    pub(super) fn unwritten(&self) -> Vec<String> {
+        let state = self.lock();
+        let tasks = state.tasks.iter().filter(|(_, m)| !m.unwritten.is_empty());
+        tasks.map(|(task, _)| task.clone()).collect()
+    }
+
+    /// Adds what a task's monitors have seen to what is kept, and goes on from there.
+    pub(super) async fn keep(&self, task: &str, place: &Place<'_>, storage: &impl Storage) {
+        let (own, seen) = {
+            let mut state = self.lock();
+            let monitors = state.of(task);
+            // Taken out before it is written: whoever comes after this runtime is told that it is, and does not write it
+            // again, come what may.
+            (
+                monitors.watch.clone(),
+                std::mem::take(&mut monitors.unwritten),
+            )
+        };
+        let mut merged = place.merge(own, &seen, storage).await;
+        let mut state = self.lock();
+        let monitors = state.of(task);
+        for seen in &monitors.unwritten {
+            merged.take(seen, place.reference);
+        }
+        merged.stay_alarmed(&monitors.watch);
+        let before = monitors.watch.alarms();
+        monitors.watch = merged;
+        state.tell(task, &before);
+    }
+
+    /// Lets go of what cannot be written.
+    pub(super) fn forget_unwritten(&self, task: &str) {
+        if let Some(monitors) = self.lock().tasks.get_mut(task) {
+            monitors.unwritten.clear();
+        }
     }
 
     pub(super) fn take_alarms(&self) -> Vec<Drift> {
@@ -179,139 +308,9 @@ impl RuntimeMonitors {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Takes one answer in, by the monitor of its risk. True when this raised the alarm.
-fn observe(monitors: &mut Vec<ErrorMonitor>, risk: f64, correct: bool) -> bool {
-    let at = monitors.iter().position(|m| m.risk() == risk);
-    let at = at.unwrap_or_else(|| {
-        monitors.push(ErrorMonitor::new(risk));
-        monitors.len() - 1
-    });
-    let Some(monitor) = monitors.get_mut(at) else {
-        return false;
-    };
-    let before = monitor.alarmed();
-    monitor.observe(correct);
-    !before && monitor.alarmed()
-}
-
-fn status<'a>(
-    monitors: &'a [ErrorMonitor],
-    task: &'a str,
-    watched: MonitorKind,
-) -> impl Iterator<Item = Drift> + 'a {
-    monitors.iter().map(move |monitor| Drift {
-        watched,
-        ..monitor.status(task)
-    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::attempt::Outcome;
-
-    #[test]
-    fn the_input_monitor_sees_the_first_tiers_confidence() {
-        let attempt = |on, confidence| Attempt {
-            confidence,
-            ..Attempt::new(on, "a", Outcome::Escalated, 1.0)
-        };
-        for (foreign, on, confidence, seen) in [
-            (false, RanOn::Local, Some(0.9), Some(0.9)),
-            (true, RanOn::Local, Some(0.9), None),
-            (false, RanOn::Local, None, None),
-            (false, RanOn::Remote, Some(0.9), None),
-            (false, RanOn::Builtin, Some(0.9), None),
-        ] {
-            assert_eq!(watched(foreign, Some(&attempt(on, confidence))), seen);
-        }
-        assert_eq!(watched(false, None), None);
-    }
-
-    fn reference() -> Reference {
-        Reference {
-            edges: vec![0.5, 0.9],
-            counts: vec![10, 20, 30],
-        }
-    }
-
-    /// One who has seen a drift of inputs and audits.
-    fn seen() -> RuntimeMonitors {
-        let watch = RuntimeMonitors::default();
-        for n in 0..300 {
-            watch.seen("drifts", &reference(), 0.1, 0.5);
-            watch.audited("drifts", 0.05, n % 7 > 0);
-        }
-        watch.audited("calm", 0.05, true);
-        watch.checked("calm", 0.2, true);
-        watch
-    }
-
-    #[test]
-    fn monitors_go_on_where_those_before_them_ended() {
-        let before = seen();
-        let kept = before.take_changes();
-        assert_eq!(kept.len(), 2);
-        assert_eq!(before.take_changes(), []);
-        let crossed = serde_json::to_value(&kept).unwrap();
-        let kept: Vec<Monitors> = serde_json::from_value(crossed).unwrap();
-        let after = RuntimeMonitors::default();
-        for kept in &kept {
-            after.resume(kept, Some(&reference()));
-        }
-        assert!(before.alarmed("drifts") && !before.alarmed("calm"));
-        for task in ["drifts", "calm"] {
-            assert_eq!(after.status(task), before.status(task));
-            assert_eq!(after.alarmed(task), before.alarmed(task));
-        }
-        // An alarm was told of once, and the next observation counts as it would have.
-        assert_eq!(after.take_alarms(), []);
-        for watch in [&before, &after] {
-            watch.seen("drifts", &reference(), 0.95, 0.25);
-            watch.audited("calm", 0.05, false);
-        }
-        assert_eq!(after.status("drifts"), before.status("drifts"));
-        assert_eq!(after.take_changes(), before.take_changes());
-        // What is forgotten is news as well.
-        after.forget_checks(Some("calm"));
-        assert_eq!(after.take_changes().len(), 1);
-    }
-
-    #[test]
-    fn what_is_no_monitors_state_is_left_out() {
-        let kept = seen().take_changes();
-        let drifts = kept.iter().find(|m| m.task == "drifts").unwrap();
-        let status = |kept: &Monitors, reference: Option<&Reference>| {
-            let watch = RuntimeMonitors::default();
-            watch.resume(kept, reference);
-            watch.status("drifts").len()
-        };
-        assert_eq!(status(drifts, Some(&reference())), 2);
-        // Calibrated anew: the inputs' monitor begins anew.
-        let mut other = reference();
-        other.counts.push(0);
-        assert_eq!(status(drifts, Some(&other)), 1);
-        assert_eq!(status(drifts, None), 1);
-        for (at, wrong) in [
-            (0, f64::NAN),
-            (0, 0.0),
-            (3, -1.0),
-            (3, 0.5),
-            (4, 0.0),
-            (5, f64::INFINITY),
-        ] {
-            let mut kept = drifts.clone();
-            if let Some(inputs) = &mut kept.inputs {
-                inputs[at] = wrong;
-            }
-            assert_eq!(status(&kept, Some(&reference())), 1, "{at}");
-            let mut kept = drifts.clone();
-            kept.errors[0].truncate(at);
-            assert_eq!(status(&kept, Some(&reference())), 1, "{at}");
-        }
-    }
-}
+mod tests;

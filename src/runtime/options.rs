@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
 use super::generate::TextCall;
+use super::monitors::OnDrift;
 use super::path::Call;
 use crate::bundle::MAX_BUNDLE_BYTES;
 use crate::error::option_fault::option_fault;
@@ -39,6 +40,12 @@ pub struct RuntimeOptions {
     /// How much likelier to be right than the best local answer a remote must be to be asked, by its profile, as a difference of
     /// probabilities from 0 to 1. Default: 0. Remotes without a profile are asked whatever this is.
     pub worth: Option<f64>,
+    /// The share of the surest guaranteed answers that are drawn to be audited, 0.01 to 1; of the least sure ones, up to
+    /// eight times as many are. Default: 0.1.
+    pub audit_share: Option<f64>,
+    /// What an alarm about inputs does beside being reported: with `"stop"` it ends the task's guarantee. Default:
+    /// `"report"`.
+    pub on_drift: Option<OnDrift>,
     /// The remotes.
     #[cfg_attr(test, ts(optional, type = "Partial<RuntimeRemote>"))]
     pub remote: Option<RemoteOptions>,
@@ -88,7 +95,7 @@ pub struct RunOptions {
     pub labels: Option<Vec<String>>,
     /// For a task the bundle does not have: what the remote is to decide, in one sentence.
     pub instruction: Option<String>,
-    /// Whether the task's monitors, which another worker keeps, are alarmed.
+    /// Whether the task's monitors, which another worker keeps, have ended its guarantee.
     pub alarmed: Option<bool>,
 }
 

@@ -34,7 +34,8 @@ pub struct Call<'a> {
     pub labels: Option<Vec<Label>>,
     /// For a task the bundle does not have: what to do, in one sentence.
     pub instruction: Option<String>,
-    /// Alarm state supplied by the worker that owns the monitors; `None` means this runtime's own.
+    /// Whether an alarm has ended the task's guarantee, as whoever keeps the monitors knows. This runtime's monitors then
+    /// neither see the call nor draw its answer to be audited. `None`: they are this runtime's own.
     pub alarmed: Option<bool>,
 }
 

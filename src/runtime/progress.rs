@@ -55,6 +55,7 @@ impl Progress {
             risk: facts.asked.and_then(AskedRisk::as_absolute),
             guaranteed: facts.guarantee.is_some(),
             guarantee: facts.guarantee,
+            audit: None,
             degraded: false,
             attempts: self.attempts,
             timing: Timing {

@@ -120,6 +120,17 @@ pub struct Learned {
     pub bound: f64,
 }
 
+/// That an answer was drawn to be audited.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct Audit {
+    /// Its number, by which the outcome is counted once.
+    #[cfg_attr(test, ts(type = "number"))]
+    pub id: u64,
+    /// The chance with which an answer as sure as this one is drawn.
+    pub chance: f64,
+}
+
 /// What a task gives that writes text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
@@ -158,11 +169,15 @@ pub struct Answer<O = Output> {
     /// The error rate asked for among locally given answers: the call's, the instance's or the
     /// task's own; `null` where there is none, and where `excessRisk` asks for another promise.
     pub risk: Option<f64>,
-    /// True when this is a local answer that the bundle's certificate for that risk supports, and no monitor has raised
-    /// an alarm for the task. Never for an answer by example: it is held against the remote's answers, not against the truth.
+    /// True when this is a local answer that the bundle's certificate for that risk supports, and no alarm has ended the
+    /// task's guarantee: one of audited answers, or one of inputs where `onDrift` is `"stop"`. Never for an answer by
+    /// example: it is held against the remote's answers, not against the truth.
     pub guaranteed: bool,
     /// The promise of a guaranteed answer; `null` for every other one.
     pub guarantee: Option<AnswerGuarantee>,
+    /// Set where this answer was drawn to be audited: find out whether it is right, and say so by `reportOutcome`. `null`
+    /// for every other answer, whose outcome does not count.
+    pub audit: Option<Audit>,
     /// True when this is the best that could be had, not what the mode or the threshold asks for.
     pub degraded: bool,
     /// Everything that was tried, in order.

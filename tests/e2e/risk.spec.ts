@@ -73,12 +73,13 @@ test("a task's card comes with its evaluation", async ({ page, harness }) => {
   expect(code).toBe("unknown_task");
 });
 
-test("drifting inputs and broken promises raise an event, and end the guarantee", async ({ page, harness }) => {
+test("inputs that differ raise an event, and wrong audited answers end the guarantee", async ({ page, harness }) => {
   await ready(page, harness.address, { mode: "only-local" });
   const seen = await page.evaluate(
     async ([german]) => {
       const events: { task: string; watched: string; alarmed: boolean }[] = [];
-      const ai = await window.create({ mode: "only-local", onDrift: (e: (typeof events)[0]) => events.push(e) });
+      const onDrift = (e: (typeof events)[0]): unknown => events.push(e);
+      const ai = await window.create({ mode: "only-local", onDrift });
       const before = await ai.run("language", german);
       // The same sure input over and over is nothing like the calibration data.
       await ai.runBatch(
@@ -87,19 +88,38 @@ test("drifting inputs and broken promises raise an event, and end the guarantee"
       );
       const after = await ai.run("language", german);
       const status = await ai.drift("language");
-      // Another instance, whose audited answers are all wrong.
-      const other = await window.create({ mode: "only-local", onDrift: (e: (typeof events)[0]) => events.push(e) });
-      const answer = await other.run("language", german);
-      for (let i = 0; i < 20; i++) await other.reportOutcome(answer, false);
-      await other.reportOutcome({ ...answer, guaranteed: false }, false);
+      // The next instance goes on with the monitors, which are written once a second, and the alarm ends its guarantee.
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      const stopped = await window.create({ mode: "only-local", onDrift: "stop" });
+      const ended = await stopped.run("language", german);
+      // Another one, whose audited answers are all wrong.
+      const other = await window.create({ mode: "only-local", onDrift, auditShare: 1, storage: "other" });
+      const counted: boolean[] = [];
+      let answer = await other.run("language", german);
+      for (let i = 0; i < 20 && answer.guaranteed; i++) {
+        counted.push(await other.reportOutcome(answer, false), await other.reportOutcome(answer, false));
+        answer = await other.run("language", german);
+      }
+      const plain = await other.reportOutcome(answer, false);
       const audited = (await other.drift("language")).find((d) => d.watched === "errors");
-      return { events, before: before.guaranteed, after: after.guaranteed, status, audited };
+      return {
+        events,
+        guaranteed: [before, after, ended, answer].map((answer) => answer.guaranteed),
+        explanation: ended.explanation,
+        status,
+        counted,
+        plain,
+        audited,
+      };
     },
     [GERMAN] as const,
   );
-  expect(seen.before).toBe(true);
-  expect(seen.after).toBe(false);
+  expect(seen.guaranteed).toEqual([true, true, false, false]);
+  expect(seen.explanation).toContain("without a promise of how often such answers are wrong");
   expect(seen.events.map((e) => e.watched)).toEqual(["inputs", "errors"]);
   expect(seen.status[0]).toMatchObject({ watched: "inputs", alarmed: true, falseAlarmRate: 0.01, observed: 402 });
-  expect(seen.audited).toMatchObject({ observed: 20, alarmed: true, risk: 0.05 });
+  // Each counts once, and what was not drawn does not.
+  expect(seen.counted).toEqual(seen.counted.map((_, i) => i % 2 === 0));
+  expect(seen.plain).toBe(false);
+  expect(seen.audited).toMatchObject({ observed: seen.counted.length / 2, alarmed: true, risk: 0.05 });
 });

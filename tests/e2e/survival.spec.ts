@@ -80,6 +80,11 @@ test("nothing is sent before the page has written it down", async ({ page, harne
   expect(faults.requests).toEqual([]);
 });
 
+/** How monitors stand, without the last digits, which may change where numbers are stored as text. */
+function rounded(drifts: { evidence: number }[]): object[] {
+  return drifts.map((drift) => ({ ...drift, evidence: drift.evidence.toPrecision(9) }));
+}
+
 test("an alarm outlives the worker, and so do audits", async ({ page, harness }) => {
   await open(page, harness.address);
   const before = await page.evaluate(
@@ -87,14 +92,18 @@ test("an alarm outlives the worker, and so do audits", async ({ page, harness })
       window.drifts = [];
       window.ai = await window.create({
         mode: "only-local",
-        onDrift: (drift: (typeof window.drifts)[0]) => window.drifts.push(drift),
+        auditShare: 1,
+        onDrift: { action: "stop", notify: (drift: (typeof window.drifts)[0]) => window.drifts.push(drift) },
       });
       const first = await window.ai.run("language", german);
-      await window.ai.runBatch(
+      const items = await window.ai.runBatch(
         "language",
         Array.from({ length: 400 }, () => german),
       );
-      for (const correct of [true, false, true]) await window.ai.reportOutcome(first, correct);
+      for (const [i, correct] of [true, false, true].entries()) {
+        const item = items[i]!;
+        if (item.ok) await window.ai.reportOutcome(item.answer, correct);
+      }
       return { guaranteed: first.guaranteed, told: window.drifts.length, drift: await window.ai.drift("language") };
     },
     [GERMAN] as const,
@@ -105,7 +114,7 @@ test("an alarm outlives the worker, and so do audits", async ({ page, harness })
     { watched: "errors", observed: 3 },
   ]);
   await crash(page);
-  expect(await page.evaluate(() => window.ai.drift("language"))).toEqual(before.drift);
+  expect(rounded(await page.evaluate(() => window.ai.drift("language")))).toEqual(rounded(before.drift));
   await crash(page);
   const { answer } = await run(page, "language", GERMAN);
   expect(answer).toMatchObject({ reason: "confident", guaranteed: false });
@@ -114,17 +123,19 @@ test("an alarm outlives the worker, and so do audits", async ({ page, harness })
     drift: await window.ai.drift("language"),
   }));
   expect(after.drift).toMatchObject([{ alarmed: true, observed: 402 }, { observed: 3 }]);
-  expect(after.drift[1]).toEqual(before.drift[1]);
+  expect(rounded(after.drift)[1]).toEqual(rounded(before.drift)[1]);
   expect(after.told).toBe(1);
 });
 
-test("with another bundle at the same address, monitors begin anew", async ({ page, harness }) => {
+test("with another calibration at the same address, monitors begin anew", async ({ page, harness }) => {
   await ready(page, harness.address, { mode: "only-local" });
   await run(page, "language", GERMAN);
   await crash(page);
   await page.route("**/models/manifest.json", async (route) => {
     const response = await route.fetch();
-    await route.fulfill({ response, body: `${await response.text()}\n` });
+    const manifest = (await response.json()) as { tasks: { language: { title: string } } };
+    manifest.tasks.language.title += " anew";
+    await route.fulfill({ response, body: JSON.stringify(manifest) });
   });
   expect(await page.evaluate(() => window.ai.drift("language"))).toEqual([]);
 });

@@ -88,7 +88,15 @@ async function start(page: Page, address: string, workers: number, inputs: Given
       };
       const remote = { provider: "custom", run, price: { inputPerMillion: 1, outputPerMillion: 2 } };
       const more = asks ? { remote, risk: 0.2, answerCache: { entries: 0 } } : { mode: "only-local" };
-      window.ai = await window.create({ workers, worker, onDrift, ...more });
+      // Instances of other workers' counts have monitors of their own.
+      const storage = `workers-${workers}`;
+      window.ai = await window.create({
+        workers,
+        worker,
+        storage,
+        onDrift: { action: "stop", notify: onDrift },
+        ...more,
+      });
     },
     [workers, inputs, asks] as const,
   );
@@ -120,7 +128,7 @@ function batch(page: Page, task: string, options: object = {}): Promise<Batch> {
         if (window.made.filter((made) => made.batches > 0).length < window.wanted) continue;
         const plain = items.map((item) => {
           if (!item.ok) return { code: item.error.code, message: item.error.message };
-          const { timing: _timing, attempts, sent, ...answer } = item.answer;
+          const { timing: _timing, audit: _audit, attempts, sent, ...answer } = item.answer;
           return { ...answer, sent: sent.length, attempts: attempts.map(({ ms: _ms, ...attempt }) => attempt) };
         });
         return { items: plain, rounds, calm: window.drifts.length === 0 };
@@ -195,6 +203,33 @@ test("monitors count each input once", async ({ page, harness }) => {
   expect(await observed()).toEqual([]);
   const { rounds } = await batch(page, "sentiment");
   expect(await observed()).toEqual([rounds * alone!]);
+});
+
+test("an answer is drawn to be audited whichever worker gave it, and counts once", async ({ page, harness }) => {
+  await start(page, harness.address, 2);
+  await warm(page, "language");
+  const seen = await page.evaluate(
+    async ([german]) => {
+      window.ai = await window.create({ workers: 2, storage: "audited", auditShare: 1, mode: "only-local" });
+      // Until its second worker has the models, the first one does all.
+      const many = Array.from({ length: 60 }, () => german);
+      await window.ai.runBatch("language", many);
+      const items = await window.ai.runBatch("language", many);
+      const answers = items.flatMap((item) => (item.ok ? [item.answer] : []));
+      const counted: boolean[] = [];
+      for (const answer of answers) counted.push(await window.ai.reportOutcome(answer, true));
+      const again = await window.ai.reportOutcome(answers[0]!, false);
+      const drift = (await window.ai.drift("language")).find(({ watched }) => watched === "errors");
+      const ids = new Set(answers.map(({ audit }) => audit?.id));
+      return { chances: answers.map(({ audit }) => audit?.chance), ids: ids.size, counted, again, drift };
+    },
+    [GERMAN] as const,
+  );
+  expect(seen.chances).toEqual(Array.from({ length: 60 }, () => 1));
+  expect(seen.ids).toBe(60);
+  expect(seen.counted).toEqual(Array.from({ length: 60 }, () => true));
+  expect(seen.again).toBe(false);
+  expect(seen.drift).toMatchObject({ observed: 60, alarmed: false, risk: 0.05 });
 });
 
 test("an alarm is told once, and no worker's answer is guaranteed after it", async ({ page, harness }) => {

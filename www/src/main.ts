@@ -63,9 +63,9 @@ function prepare(made: SmallFirst): void {
 function onDrift({ task, watched }: Drift): void {
   const what =
     watched === "inputs"
-      ? "inputs no longer look like those it was calibrated on"
-      : "audited answers are wrong too often";
-  error.textContent = `The task "${task}": ${what}; its answers are not guaranteed any more.`;
+      ? "inputs differ from the calibration data"
+      : "audited answers are wrong too often; its answers are not guaranteed any more";
+  error.textContent = `The task "${task}": ${what}.`;
   error.hidden = false;
 }
 

@@ -17,7 +17,7 @@ import type {
 } from "../types.js";
 import type { Monitors } from "../protocol.js";
 import type { Files } from "../store.js";
-import type { Adopted, Consent, RuntimeOptions, RuntimeRunOptions, RuntimeTextOptions } from "../wire.js";
+import type { Adopted, Adoption, Consent, RuntimeOptions, RuntimeRunOptions, RuntimeTextOptions } from "../wire.js";
 
 /** What the engine may ask of its surroundings. */
 export interface RuntimeHooks {
@@ -54,15 +54,19 @@ export class Runtime {
   learned(signal: AbortSignal): Promise<LearnedTask[]>;
   examples(task: string | undefined, signal: AbortSignal): Promise<LearnedExample[]>;
   forgetExamples(task: string | undefined, signal: AbortSignal): Promise<void>;
-  adopt(task: string, answer: Adopted, bytes: number, signal: AbortSignal): Promise<boolean>;
-  alarmed(task: string): boolean;
+  adopt(task: string, answer: Adopted, bytes: number, signal: AbortSignal): Promise<Adoption | null>;
+  guaranteeEnded(task: string, signal: AbortSignal): Promise<boolean>;
+  /** Writes what monitors have seen where later pages find it. */
+  keep(signal: AbortSignal): Promise<void>;
+  /** Whether they have seen something since. */
+  unwritten(): boolean;
   changes(): Monitors[];
   resume(monitors: Monitors[]): void;
   manifestSha256(): string;
   preload(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
-  drift(task: string): Drift[];
-  reportOutcome(task: string, risk: number, correct: boolean): void;
+  drift(task: string, signal: AbortSignal): Promise<Drift[]>;
+  reportOutcome(task: string, audit: number, correct: boolean, signal: AbortSignal): Promise<boolean>;
   free(): void;
 }
 
