@@ -287,6 +287,8 @@ fn calibration(work: &str, task: &str) -> Vec<String> {
     }
     if task != "language" {
         args.extend(["--out-of-scope".into(), data("oos")]);
+        // How much of what a page sees is out of scope, nobody knows: the promise is for up to a tenth.
+        args.extend(["--out-of-scope-share".into(), "0.1".into()]);
     }
     args
 }
