@@ -10,8 +10,7 @@ export function showAnswer(answer: Answer, task: TaskInfo): void {
   shown("label-id").textContent = output.title === null ? "" : output.label;
   const promise = shown<HTMLElement>("guaranteed");
   promise.hidden = answer.ranOn !== "local" || answer.degraded;
-  promise.textContent =
-    answer.guaranteed && answer.risk !== null ? `Guaranteed at ${percent(answer.risk)}` : "Not guaranteed";
+  promise.textContent = promised(answer);
   showConfidence(answer);
   byId("scores").replaceChildren(
     ...output.scores.map(({ label, score }) => {
@@ -24,6 +23,12 @@ export function showAnswer(answer: Answer, task: TaskInfo): void {
     }),
   );
   showTrace(answer);
+}
+
+function promised({ guarantee, risk }: Answer): string {
+  if (guarantee === null) return "Not guaranteed";
+  if (guarantee.kind === "absolute") return `Guaranteed at ${percent(risk ?? guarantee.risk)}`;
+  return `Guaranteed at ${percent(guarantee.risk)} above the remote`;
 }
 
 /** Shows a piece of a text that is being written. What a model writes is never markup here. */

@@ -1,4 +1,4 @@
-import type { Options, UsageReport } from "smallfirst";
+import type { Options, RemoteProfile, UsageReport } from "smallfirst";
 import { byId } from "./dom";
 
 /** What the server of the demo offers as a fallback. */
@@ -16,6 +16,8 @@ export class Fallback {
   /** What is used now, which is not what is being typed. */
   #used = { url: "", model: "", token: "" };
   #on = false;
+  /** How good a model is that was measured; only its own endpoint has it. */
+  #profile: RemoteProfile | undefined;
 
   constructor(private readonly changed: () => Promise<void>) {
     byId("fallback").addEventListener("submit", (event) => {
@@ -35,6 +37,9 @@ export class Fallback {
     const offer = await fetch("./demo.json")
       .then((response) => response.json() as Promise<Offer>)
       .catch((): Offer => ({ remote: null }));
+    this.#profile = await fetch("./remote-profile.json")
+      .then((response) => response.json() as Promise<RemoteProfile>)
+      .catch(() => undefined);
     if (offer.remote) {
       this.#url.value = offer.remote.baseUrl;
       this.#model.value = offer.remote.model;
@@ -57,6 +62,7 @@ export class Fallback {
         firstByteMs: 60_000,
         timeoutMs: 60_000,
         maxTokens: 200,
+        profile: this.#profile?.model === model ? this.#profile : undefined,
         headers: () => authorization(token),
       },
       privacy: { redact: this.#redact.checked },

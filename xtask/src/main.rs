@@ -61,6 +61,12 @@ enum Command {
     Models,
     /// Build the bundle with the optional second tier under target/cascade, and measure what it adds
     Cascade,
+    /// Measure what the demo's small LLM knows of the default tasks, so that the demo asks it only where it may help; slow
+    Profile {
+        /// How many rows a task
+        #[arg(long, default_value_t = 60)]
+        rows: usize,
+    },
     /// Measure against onnxruntime-web and transformers.js in the same browser, on the same files
     Bench(bench::Args),
     /// Fuzz what reads what others wrote, with a clock
@@ -94,6 +100,7 @@ fn main() -> ExitCode {
         Command::Test { only, rest } => test::test(&only, &rest),
         Command::Models => models::models(),
         Command::Cascade => models::cascade(),
+        Command::Profile { rows } => models::profile(rows),
         Command::Bench(args) => bench::bench(&args),
         Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Sizes => sizes::print(),
