@@ -4,9 +4,13 @@
 //! What stays away from a remote in this way is decided in three steps. [`Examples`] suggests a label and a score;
 //! [`certify_leave_one_out`] says from which score on such suggestions may answer at a risk, by answering each example from the others;
 //! and a share of those answers is checked with the remote all the same, so that a promise that does not hold is found out.
+//! The examples that were tested are those that vote: newer ones wait until the next test (`looks`).
 
 mod examples;
 mod leave_one_out;
+mod looks;
+mod options;
+mod set;
 mod store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,52 +20,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use examples::{Example, Examples, Vote, quantise};
-pub use leave_one_out::{ThresholdEstimate, certify_leave_one_out, interim_look};
+pub use leave_one_out::{ThresholdEstimate, certify_leave_one_out};
+pub use options::LearnOptions;
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::host::Storage;
-use crate::task::{Label, Learned, risk};
-use store::{Entry, KEY_LEN, MOST_EXAMPLES, MOST_INPUT_BYTES, MOST_NAME_BYTES};
-
-/// How examples are made of remotes' answers, and used.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct LearnOptions {
-    /// The most examples of a task, 100 to 5000. The oldest go first.
-    pub examples: u32,
-    /// The share of answers by example that is checked with the remote, 0 to 1.
-    pub audit: f64,
-    /// The default limit on the disagreement rate with the remote, for tasks and calls that state no risk.
-    #[serde(deserialize_with = "risk::deserialize")]
-    pub risk: f64,
-    /// Whether inputs are kept with their examples, for `exportExamples`. Without, only their vectors are.
-    pub keep_inputs: bool,
-}
-
-impl Default for LearnOptions {
-    fn default() -> Self {
-        LearnOptions {
-            examples: 2000,
-            audit: 0.05,
-            risk: 0.05,
-            keep_inputs: true,
-        }
-    }
-}
-
-impl LearnOptions {
-    fn validate(&self) -> Result<()> {
-        let bad = |what: &str| Err(Error::new(Code::InvalidOption, what));
-        if !(100..=MOST_EXAMPLES).contains(&(self.examples as usize)) {
-            return bad("learn.examples must be 100 to 5000");
-        }
-        if !(0.0..=1.0).contains(&self.audit) {
-            return bad("learn.audit is a share, 0 to 1");
-        }
-        risk::check("risk", Some(self.risk))
-    }
-}
+use crate::task::{Label, Learned};
+use set::Set;
+use store::{Entry, KEY_LEN, MOST_INPUT_BYTES, MOST_NAME_BYTES};
 
 /// Labels to look one up among, for every example.
 fn distinct(labels: &[String]) -> BTreeSet<&str> {
@@ -155,33 +121,6 @@ pub struct Learner {
     sets: Mutex<BTreeMap<String, Set>>,
 }
 
-/// What is in memory of a subject.
-#[derive(Debug)]
-struct Set {
-    labels: Vec<String>,
-    entry: Entry,
-    examples: Examples,
-    /// The rulings of the latest look, one a risk.
-    rulings: Vec<ThresholdEstimate>,
-    look: Option<u32>,
-}
-
-impl Set {
-    fn ruling(&mut self, risk: f64) -> Option<ThresholdEstimate> {
-        let due = interim_look(self.entry.total)?;
-        if self.look != Some(due) {
-            self.look = Some(due);
-            self.rulings.clear();
-        }
-        if let Some(known) = self.rulings.iter().find(|r| r.risk == risk) {
-            return Some(*known);
-        }
-        let ruling = certify_leave_one_out(self.examples.leave_one_out(), risk, due);
-        self.rulings.push(ruling);
-        Some(ruling)
-    }
-}
-
 impl Learner {
     /// One that has learned nothing in this worker yet.
     ///
@@ -200,7 +139,7 @@ impl Learner {
         &self.options
     }
 
-    /// What the examples suggest for an input with this vector; nothing while there are none.
+    /// What the examples of the latest look suggest for an input with this vector; nothing before the first.
     pub async fn suggest(
         &self,
         subject: &QuestionKey,
@@ -210,9 +149,10 @@ impl Learner {
     ) -> Option<Suggestion> {
         let risk = risk.unwrap_or(self.options.risk);
         self.load(subject, vector.len(), storage).await;
-        let mut sets = self.lock();
-        let set = sets.get_mut(&subject.key)?;
-        let vote = set.examples.vote(vector)?;
+        self.test(subject, risk, storage).await;
+        let sets = self.lock();
+        let set = sets.get(&subject.key)?;
+        let vote = set.voters.vote(vector)?;
         let ruling = set.ruling(risk);
         let threshold = ruling
             .and_then(|r| r.threshold)
@@ -223,7 +163,7 @@ impl Learner {
             score: vote.score,
             threshold,
             learned: Learned {
-                examples: set.examples.len() as u64,
+                examples: set.voters.len() as u64,
                 nearest: vote.nearest,
                 agreeing: vote.agreeing,
                 risk,
@@ -256,21 +196,46 @@ impl Learner {
         if !example.is_sound() || subject.task.len() > MOST_NAME_BYTES {
             return;
         }
-        self.load(subject, example.vector.len(), storage).await;
         let most = self.options.examples as usize;
         let new = self.entry(subject);
-        let entry = store::change(&subject.key, new, storage, |entry| entry.total += 1).await;
+        let count = |entry: &mut Entry| {
+            entry.total += 1;
+            entry.open(most);
+        };
+        let entry = store::change(&subject.key, new, storage, count).await;
         let Some(entry) = entry else { return };
         example.number = entry.total - 1;
         store::put(&subject.key, &entry, &example, storage).await;
+        self.adopt(subject, Some(&entry));
+    }
+
+    /// Tests what a risk allows, unless the latest look already knows. What the test depends on is settled with all tabs first,
+    /// and what it finds is stored, so that all come to the same.
+    async fn test(&self, subject: &QuestionKey, risk: f64, storage: &impl Storage) {
+        let untested = |set: &Set| set.untested(risk);
+        let Some(look) = self.lock().get(&subject.key).and_then(untested) else {
+            return;
+        };
+        let most = self.options.examples as usize;
+        let settle = |entry: &mut Entry| {
+            entry.open(most);
+            entry.settle(&look, risk);
+        };
+        let entry = store::amend(&subject.key, &subject.task, storage, settle).await;
+        self.adopt(subject, entry.as_ref());
+        let mut sets = self.lock();
+        let found = sets.get_mut(&subject.key).and_then(|set| set.test(risk));
+        drop(sets);
+        let Some(found) = found else { return };
+        let keep = |entry: &mut Entry| entry.keep(&look, found);
+        let entry = store::amend(&subject.key, &subject.task, storage, keep).await;
+        self.adopt(subject, entry.as_ref());
+    }
+
+    /// Takes over what is stored of a subject now.
+    fn adopt(&self, subject: &QuestionKey, stored: Option<&Entry>) {
         if let Some(set) = self.lock().get_mut(&subject.key) {
-            set.entry = entry;
-            // The text is not needed to answer.
-            let example = Example {
-                input: None,
-                ..example
-            };
-            set.examples.insert(example, most);
+            set.adopt(stored);
         }
     }
 
@@ -279,9 +244,7 @@ impl Learner {
         let new = self.entry(subject);
         let distrust = |entry: &mut Entry| entry.distrusted = true;
         let entry = store::change(&subject.key, new, storage, distrust).await;
-        if let (Some(set), Some(entry)) = (self.lock().get_mut(&subject.key), entry) {
-            set.entry = entry;
-        }
+        self.adopt(subject, entry.as_ref());
     }
 
     /// What is known of a subject without examples.
@@ -346,43 +309,40 @@ impl Learner {
         }
     }
 
+    /// The examples of the latest look, and those that wait for the next.
     async fn stored(&self, key: &str, entry: &Entry, storage: &impl Storage) -> Vec<Example> {
-        let mut all = store::all(key, entry, storage).await;
-        let most = self.options.examples as usize;
-        all.drain(..all.len().saturating_sub(most));
+        let mut entry = entry.clone();
+        entry.open(self.options.examples as usize);
+        let from = entry.look.as_ref().map_or(0, |look| look.from);
+        let mut all = store::all(key, &entry, storage).await;
+        all.retain(|example| example.number >= from);
         all
     }
 
-    /// Brings a subject's examples into memory, if they are not. What does not belong there is left out.
+    /// Brings the examples of a subject's latest look into memory, if they are not. What does not belong there is left out.
     async fn load(&self, subject: &QuestionKey, dimension: usize, storage: &impl Storage) {
-        if self.lock().contains_key(&subject.key) {
+        if self.lock().get(&subject.key).is_some_and(|set| !set.stale) {
             return;
         }
         let mut index = store::index(storage).await;
         let entry = index.remove(&subject.key);
         // The task is a part of the key.
         let entry = entry.filter(|entry| entry.task == subject.task);
-        let entry = entry.unwrap_or_default();
-        let mut examples = Examples::default();
-        let labels = distinct(&subject.labels);
-        for example in self.stored(&subject.key, &entry, storage).await {
-            if example.vector.len() == dimension && labels.contains(example.label.as_str()) {
-                let example = Example {
-                    input: None,
-                    ..example
-                };
-                examples.insert(example, usize::MAX);
-            }
+        let mut entry = entry.unwrap_or_default();
+        entry.open(self.options.examples as usize);
+        let mut examples = Vec::new();
+        // Before the first look, none votes.
+        if entry.look.is_some() {
+            examples = store::all(&subject.key, &entry, storage).await;
         }
-        let set = Set {
-            labels: subject.labels.clone(),
-            entry,
-            examples,
-            rulings: Vec::new(),
-            look: None,
-        };
-        // Another call may have been faster, and may have learned since.
-        self.lock().entry(subject.key.clone()).or_insert(set);
+        let labels = distinct(&subject.labels);
+        examples.retain(|e| e.vector.len() == dimension && labels.contains(e.label.as_str()));
+        for example in &mut examples {
+            // The text is not needed to answer.
+            example.input = None;
+        }
+        let set = Set::new(subject.labels.clone(), entry, examples);
+        self.lock().insert(subject.key.clone(), set);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Set>> {

@@ -1054,7 +1054,7 @@ export type ConsentRequest = {
  */
 export type LearnOptions = {
   /**
-   * The most examples of a task, 100 to 5000. The oldest go first.
+   * The most examples of a task that vote, 100 to 5000. Until the next test, up to as many newer ones wait.
    */
   examples: number;
   /**

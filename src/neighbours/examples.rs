@@ -57,15 +57,13 @@ pub struct Vote {
     pub agreeing: u32,
 }
 
-/// A neighbour: how similar, and its number.
-type Neighbour = (f64, u64);
+/// A neighbour: how similar, and its place among the examples, of which the later is the newer.
+type Neighbour = (f64, usize);
 
 #[derive(Debug)]
 struct Held {
     example: Example,
     norm: f64,
-    /// The nearest other examples, the nearest first.
-    near: Vec<Neighbour>,
 }
 
 impl Held {
@@ -76,9 +74,25 @@ impl Held {
     }
 }
 
-/// Examples of one task, and of each its nearest others, kept up to date as examples come and go.
+/// Examples of one task that vote together. None comes or goes while they do: a threshold holds for the vote that it was tested
+/// on, and for no other.
 #[derive(Debug, Default)]
-pub struct Examples(BTreeMap<u64, Held>);
+pub struct Examples(Vec<Held>);
+
+impl FromIterator<Example> for Examples {
+    fn from_iter<T: IntoIterator<Item = Example>>(examples: T) -> Self {
+        let mut held: Vec<Held> = examples
+            .into_iter()
+            .map(|example| Held {
+                norm: norm(&example.vector),
+                example,
+            })
+            .collect();
+        held.sort_by_key(|held| held.example.number);
+        held.dedup_by_key(|held| held.example.number);
+        Examples(held)
+    }
+}
 
 impl Examples {
     /// How many there are.
@@ -93,85 +107,47 @@ impl Examples {
 
     /// All of them, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Example> {
-        self.0.values().map(|held| &held.example)
-    }
-
-    /// Takes one in, and lets the oldest go when there are more than `most`.
-    pub fn insert(&mut self, example: Example, most: usize) {
-        let norm = norm(&example.vector);
-        let number = example.number;
-        // Whoever comes a second time is one all the same.
-        if self.0.remove(&number).is_some() {
-            self.mend(number);
-        }
-        let mut near = Vec::with_capacity(NEIGHBOURS + 1);
-        for (&other, held) in &mut self.0 {
-            let cosine = held.cosine(&example.vector, norm);
-            insert_near(&mut held.near, (cosine, number));
-            insert_near(&mut near, (cosine, other));
-        }
-        let held = Held {
-            example,
-            norm,
-            near,
-        };
-        self.0.insert(number, held);
-        while self.0.len() > most {
-            let Some((gone, _)) = self.0.pop_first() else {
-                return;
-            };
-            self.mend(gone);
-        }
-    }
-
-    /// Finds new neighbours for those who had `gone`.
-    fn mend(&mut self, gone: u64) {
-        let bereft = self
-            .0
-            .iter()
-            .filter(|(_, held)| held.near.iter().any(|n| n.1 == gone));
-        let bereft: Vec<u64> = bereft.map(|(number, _)| *number).collect();
-        for number in bereft {
-            let Some(held) = self.0.get(&number) else {
-                continue;
-            };
-            let near = self.nearest(&held.example.vector, held.norm, Some(number));
-            if let Some(held) = self.0.get_mut(&number) {
-                held.near = near;
-            }
-        }
-    }
-
-    fn nearest(&self, vector: &[i8], norm: f64, but: Option<u64>) -> Vec<Neighbour> {
-        let mut near = Vec::with_capacity(NEIGHBOURS + 1);
-        for (&number, held) in &self.0 {
-            if Some(number) != but {
-                insert_near(&mut near, (held.cosine(vector, norm), number));
-            }
-        }
-        near
+        self.0.iter().map(|held| &held.example)
     }
 
     /// What they suggest for a new input.
     pub fn vote(&self, vector: &[i8]) -> Option<Vote> {
-        self.count(&self.nearest(vector, norm(vector), None))
+        let norm = norm(vector);
+        let mut near = Vec::with_capacity(NEIGHBOURS + 1);
+        for (at, held) in self.0.iter().enumerate() {
+            insert_near(&mut near, (held.cosine(vector, norm), at));
+        }
+        self.count(&near)
     }
 
     /// What the others suggest for each: the score, and whether the label is the remote's.
     pub fn leave_one_out(&self) -> Vec<(f64, bool)> {
-        let votes = self.0.values().map(|held| {
-            let vote = self.count(&held.near)?;
-            Some((vote.score, vote.label == held.example.label))
-        });
-        votes.flatten().collect()
+        let mut answers = Vec::with_capacity(self.0.len());
+        // What is near to each of those seen so far: a pair is compared once.
+        let mut all: Vec<Vec<Neighbour>> = Vec::with_capacity(self.0.len());
+        for (at, held) in self.0.iter().enumerate() {
+            let mut near = Vec::with_capacity(NEIGHBOURS + 1);
+            for (other, (earlier, others)) in self.0.iter().zip(&mut all).enumerate() {
+                let cosine = earlier.cosine(&held.example.vector, held.norm);
+                insert_near(others, (cosine, at));
+                insert_near(&mut near, (cosine, other));
+            }
+            all.push(near);
+        }
+        for (held, near) in self.0.iter().zip(&all) {
+            if let Some(vote) = self.count(near) {
+                answers.push((vote.score, vote.label == held.example.label));
+            }
+        }
+        answers
     }
 
     fn count(&self, near: &[Neighbour]) -> Option<Vote> {
         let mut weights: BTreeMap<&str, (f64, u32)> = BTreeMap::new();
         let mut total = DOUBT;
-        for (cosine, number) in near {
+        for (cosine, at) in near {
             let weight = (SHARPNESS * (cosine - 1.0)).exp();
-            let held = self.0.get(number)?;
+            let held = self.0.get(*at)?;
             let entry = weights.entry(&held.example.label).or_default();
             *entry = (entry.0 + weight, entry.1 + 1);
             total += weight;
@@ -222,9 +198,8 @@ mod tests {
 
     #[test]
     fn near_examples_decide_and_far_ones_leave_doubt() {
-        let mut examples = Examples::default();
-        examples.insert(example(0, &[1.0, 0.0], "a"), 10);
-        examples.insert(example(1, &[0.0, 1.0], "b"), 10);
+        let two = [example(0, &[1.0, 0.0], "a"), example(1, &[0.0, 1.0], "b")];
+        let examples = Examples::from_iter(two);
         let repeat = examples.vote(&quantise(&[2.0, 0.02]).unwrap()).unwrap();
         assert_eq!((repeat.label.as_str(), repeat.agreeing), ("a", 1));
         assert!(repeat.score > 0.9 && repeat.nearest > 0.99, "{repeat:?}");
@@ -242,19 +217,22 @@ mod tests {
     }
 
     #[test]
-    fn kept_neighbours_are_those_of_a_fresh_search_as_examples_come_and_go() {
+    fn each_is_answered_as_by_all_the_others() {
         let mut chance = Random::new(7);
-        let mut examples = Examples::default();
-        for number in 0..200 {
-            let label = ["a", "b"][(chance.next() % 2) as usize];
-            examples.insert(example(number, &random(&mut chance), label), 60);
-        }
-        assert_eq!(examples.len(), 60);
-        assert_eq!(examples.iter().next().map(|e| e.number), Some(140));
-        for (&number, held) in &examples.0 {
-            let fresh = examples.nearest(&held.example.vector, held.norm, Some(number));
-            assert_eq!(held.near, fresh);
-        }
-        assert_eq!(examples.leave_one_out().len(), 60);
+        let all: Vec<Example> = (0..120)
+            .map(|number| {
+                let label = ["a", "b"][(chance.next() % 2) as usize];
+                example(number, &random(&mut chance), label)
+            })
+            .collect();
+        let of_others = all.iter().map(|one| {
+            let others = all.iter().filter(|e| e.number != one.number).cloned();
+            let vote = Examples::from_iter(others).vote(&one.vector).unwrap();
+            (vote.score, vote.label == one.label)
+        });
+        let of_others: Vec<_> = of_others.collect();
+        // In whatever order they were read, and whoever comes a second time is one all the same.
+        let read = all.iter().rev().chain(&all).cloned();
+        assert_eq!(Examples::from_iter(read).leave_one_out(), of_others);
     }
 }

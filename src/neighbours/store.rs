@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::examples::Example;
+use super::leave_one_out::ThresholdEstimate;
+use super::looks::{Look, are_risks, claim_place};
 use crate::host::Storage;
 
 /// The longest input that is kept with its example, in bytes.
@@ -35,8 +37,8 @@ const PIECE: u64 = 32;
 const MOST_TASKS: usize = 32;
 
 /// The longest texts that an index and a piece are read from: JSON writes a byte of a text in up to six, a value of a
-/// vector in up to five.
-const MOST_INDEX_BYTES: usize = MOST_TASKS * (6 * MOST_NAME_BYTES + 256);
+/// vector in up to five. The look of a task with its rulings takes less than 4 KiB.
+const MOST_INDEX_BYTES: usize = MOST_TASKS * (6 * MOST_NAME_BYTES + 256 + (4 << 10));
 const MOST_PIECE_BYTES: usize =
     PIECE as usize * (6 * (MOST_INPUT_BYTES + MOST_NAME_BYTES) + 5 * MOST_DIMENSION + 256);
 
@@ -57,6 +59,20 @@ pub struct Entry {
     pub pieces: u64,
     /// Whether checked answers broke the promise: they are not trusted again.
     pub distrusted: bool,
+    /// The risks that were tested, in the order in which they were first asked for.
+    #[serde(default, deserialize_with = "readable")]
+    pub risks: Vec<f64>,
+    /// The latest look, and what it found.
+    #[serde(default, deserialize_with = "readable")]
+    pub look: Option<Look>,
+}
+
+/// What cannot be read is absent, so that the examples are not lost with it.
+fn readable<'de, D: Deserializer<'de>, T: Default + for<'a> Deserialize<'a>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(T::deserialize(value).unwrap_or_default())
 }
 
 impl Entry {
@@ -66,9 +82,45 @@ impl Entry {
             && self.pieces <= pieces(MOST_EXAMPLES)
     }
 
+    /// Without what cannot be true of the look. It is then tested anew, at the same share.
+    fn checked(mut self) -> Self {
+        let total = self.total;
+        self.look = self.look.filter(|look| look.is_sound(total));
+        if !are_risks(&self.risks) {
+            self.risks.clear();
+        }
+        self
+    }
+
     /// In which piece an example is kept.
     fn piece(&self, number: u64) -> u64 {
         number / PIECE % self.pieces.max(1)
+    }
+
+    /// Opens the look that is due, where `most` examples may vote; fewer do where there are not the pieces for twice as many.
+    pub fn open(&mut self, most: usize) {
+        let room = self.pieces.saturating_sub(1) * PIECE / 2;
+        let due = Look::due(self.look.as_ref(), self.total, room.min(most as u64));
+        let known = |due: &Look| self.look.as_ref().is_some_and(|l| l.upto == due.upto);
+        if let Some(due) = due.filter(|due| !known(due)) {
+            self.look = Some(due);
+        }
+    }
+
+    /// Settles what a test of `risk` at a look depends on: which examples vote, and the place of the risk. Whoever comes first
+    /// decides.
+    pub fn settle(&mut self, look: &Look, risk: f64) {
+        if let Some(own) = self.look.as_mut().filter(|own| own.is(look)) {
+            own.voters = own.voters.take().or_else(|| look.voters.clone());
+            claim_place(&mut self.risks, risk);
+        }
+    }
+
+    /// Keeps what was found at a look, if it still is the latest. Whoever comes first decides.
+    pub fn keep(&mut self, look: &Look, found: ThresholdEstimate) {
+        if let Some(own) = self.look.as_mut().filter(|own| own.is(look)) {
+            own.keep(found);
+        }
     }
 }
 
@@ -93,6 +145,7 @@ fn read(json: Option<String>) -> Index {
     let entries = index.unwrap_or_default().into_iter();
     entries
         .filter(|(key, entry)| key.len() == KEY_LEN && entry.is_sound())
+        .map(|(key, entry)| (key, entry.checked()))
         .take(MOST_TASKS)
         .collect()
 }
@@ -133,9 +186,30 @@ pub async fn change(
     after
 }
 
-/// How many pieces hold `most` examples, however the last piece stands.
+/// Changes one entry, if there is one of this task. Gives it as it is then.
+pub async fn amend(
+    key: &str,
+    task: &str,
+    storage: &impl Storage,
+    change: impl Fn(&mut Entry),
+) -> Option<Entry> {
+    let mut after = None;
+    let mut write = |json: Option<String>| {
+        let mut index = read(json);
+        let entry = index.get_mut(key).filter(|entry| entry.task == task);
+        after = entry.map(|entry| {
+            change(entry);
+            entry.clone()
+        });
+        serde_json::to_string(&index).ok()
+    };
+    storage.update(INDEX, &mut write).await;
+    after
+}
+
+/// How many pieces hold the `most` examples that may vote and as many that wait, however the last piece stands.
 pub fn pieces(most: usize) -> u64 {
-    (most as u64).div_ceil(PIECE) + 1
+    (2 * most as u64).div_ceil(PIECE) + 1
 }
 
 /// Keeps an example.
