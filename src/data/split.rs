@@ -143,6 +143,7 @@ mod tests {
     #[test]
     fn few_rows_and_no_labels_are_dealt_out_too() {
         assert!(split(&[], &[], &[1.0], 0).is_empty());
-        assert_eq!(split(&[0, 0], &[None, None], &[1.0, 1.0], 0), [0, 0]);
+        let parts = split(&[0, 0], &[None, None], &[1.0, 1.0], 0);
+        assert!(parts[0] == parts[1] && parts[0] < 2, "{parts:?}");
     }
 }

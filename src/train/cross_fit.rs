@@ -55,6 +55,8 @@ fn parts(groups: &[usize], seed: u64) -> Vec<usize> {
     for i in (1..order.len()).rev() {
         order.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
     }
+    // Large groups first: what comes last evens the parts out.
+    order.sort_by_key(|&group| std::cmp::Reverse(sizes[group]));
     let mut rows = [0; FOLDS];
     let mut of_group = vec![0; count];
     for group in order {
