@@ -12,7 +12,6 @@ mod markdown;
 mod metrics;
 mod ood;
 mod plots;
-mod remote_profile;
 mod report;
 mod sweep;
 pub mod text;
@@ -24,7 +23,6 @@ pub use exceeded::exceeded;
 pub use metrics::{Share, auroc, expected_calibration_error, selective};
 pub use ood::OodFigures;
 pub use plots::{Growth, growth};
-pub use remote_profile::{FEWEST_ROWS, ProfileFigures, profile_figures, remote_profile};
 pub use report::{Bin, Class, Confusion, PolicyFigures, PolicySlice, Report, Slice, TierFigures};
 pub use sweep::{Oracle, SelectivePoint};
 

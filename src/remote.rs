@@ -15,6 +15,8 @@ mod failure;
 mod host;
 mod policy;
 mod profile;
+#[cfg(feature = "cli")]
+mod profile_fit;
 mod provider;
 mod question;
 mod redact;
@@ -35,6 +37,8 @@ pub use host::{
 };
 pub use policy::{Admission, Breaker, Policy};
 pub use profile::{MAX_BINS, PROFILE_VERSION, ProfileBin, RemoteProfile, TaskProfile};
+#[cfg(feature = "cli")]
+pub use profile_fit::{FEWEST_ROWS, ProfileFigures, profile_figures, remote_profile};
 #[cfg(test)]
 pub(crate) use provider::page::{PageReply, PageRequest};
 pub use question::{Question, ResponseFormat};

@@ -6,9 +6,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use smallfirst::calibrate::first_accepted;
-use smallfirst::evaluate::{FEWEST_ROWS, Measured, profile_figures, remote_profile};
+use smallfirst::evaluate::Measured;
 use smallfirst::host::Clock;
-use smallfirst::remote::{PROFILE_VERSION, RemoteProfile};
+use smallfirst::remote::{
+    FEWEST_ROWS, PROFILE_VERSION, RemoteProfile, profile_figures, remote_profile,
+};
 use smallfirst::runtime::Runtime;
 
 use crate::folder::{Folder, Stopwatch};

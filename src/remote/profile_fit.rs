@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::{Observation, Policy};
-use crate::remote::{ProfileBin, TaskProfile};
+use super::profile::{ProfileBin, TaskProfile};
+use crate::evaluate::{Observation, Policy};
 use crate::route::remote_may_help;
 
 /// The fewest rows that make a profile.
