@@ -223,13 +223,16 @@ impl Learner {
         };
         let entry = store::amend(&subject.key, &subject.task, storage, settle).await;
         self.adopt(subject, entry.as_ref());
-        let mut sets = self.lock();
-        let found = sets.get_mut(&subject.key).and_then(|set| set.test(risk));
-        drop(sets);
-        let Some(found) = found else { return };
+        let Some(found) = self.found(subject, risk) else {
+            return;
+        };
         let keep = |entry: &mut Entry| entry.keep(&look, found);
         let entry = store::amend(&subject.key, &subject.task, storage, keep).await;
         self.adopt(subject, entry.as_ref());
+    }
+
+    fn found(&self, subject: &QuestionKey, risk: f64) -> Option<ThresholdEstimate> {
+        self.lock().get_mut(&subject.key)?.test(risk)
     }
 
     /// Takes over what is stored of a subject now.

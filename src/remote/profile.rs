@@ -112,8 +112,8 @@ impl TaskProfile {
 
     fn is_sound(&self) -> bool {
         let sum = |of: fn(&ProfileBin) -> u64| {
-            let counts = self.bins.iter().map(of);
-            counts.fold(Some(0_u64), |sum, count| sum?.checked_add(count))
+            let mut counts = self.bins.iter().map(of);
+            counts.try_fold(0_u64, u64::checked_add)
         };
         let rising = self.bins.windows(2).all(|pair| match pair {
             [a, b] => a.from < b.from,

@@ -52,7 +52,7 @@ test("a remote that was measured is asked only where it is likelier right", asyn
         const ai = await window.create({ mode: "prefer-local", remote, worth, storage: `profile-${answers.length}` });
         const { ranOn, reason, degraded, guarantee, explanation } = await ai.run("language", word as string);
         answers.push({ ranOn, reason, degraded, guarantee, explanation, asked });
-        await ai.close();
+        ai.dispose();
       }
       const other = { provider: "custom", model: "other", profile: weak, run } as never;
       const refused = await window.create({ remote: other }).catch((e: { code: string; message: string }) => e);
