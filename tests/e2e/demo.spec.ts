@@ -12,7 +12,10 @@ async function open(page: Page, address: string): Promise<void> {
   await expect(page.locator("#run")).toBeEnabled({ timeout: 30_000 });
 }
 
-test("a visitor sees local answers, and one that goes to the LLM, with the reasons", async ({ page, site }) => {
+test("a visitor sees local answers, one that the LLM would hardly better, and one that goes to it", async ({
+  page,
+  site,
+}) => {
   await open(page, site.address);
   await expect(page.locator("#fallback-status")).toContainText("smollm2-135m");
 
@@ -35,19 +38,27 @@ test("a visitor sees local answers, and one that goes to the LLM, with the reaso
 
   await page.getByTestId("task-sentiment").check();
   await page.getByRole("button", { name: "Mixed (hard)" }).click();
-  // The answer before this one came from there, too.
-  await expect(reason(page)).toHaveText("low_confidence", { timeout: 90_000 });
-  await expect(page.getByTestId("ran-on")).toHaveText("Remote: smollm2-135m");
-  await expect(page.getByTestId("explanation")).toContainText("below its threshold");
+  // By its profile the small LLM is no likelier right than the local model.
+  await expect(reason(page)).toHaveText("remote_unlikely_to_help", { timeout: 30_000 });
+  await expect(page.getByTestId("ran-on")).toHaveText("On this device");
+  await expect(page.getByTestId("explanation")).toContainText("the remote is right about");
   await expect(page.getByTestId("confidence-text")).toContainText("needs");
-  await screenshot(page, "remote");
+  await expect(page.getByTestId("degraded")).toBeVisible();
+  await screenshot(page, "kept");
 
   // At a risk that nothing certifies, no local answer is trusted.
   await page.locator("#risk").selectOption("0.01");
   await page.locator("#run").click();
-  await expect(reason(page)).toHaveText("uncertified", { timeout: 90_000 });
+  await expect(page.getByTestId("explanation")).toContainText("no threshold is certified", { timeout: 30_000 });
   await expect(page.getByTestId("guaranteed")).toBeHidden();
   await page.locator("#risk").selectOption("");
+
+  // What the local model was not made for goes to the LLM, whatever its profile says.
+  await page.getByTestId("task-spam").check();
+  await page.getByRole("button", { name: "Another language (hard)" }).click();
+  await expect(reason(page)).toHaveText("unsupported_language", { timeout: 90_000 });
+  await expect(page.getByTestId("ran-on")).toHaveText("Remote: smollm2-135m");
+  await screenshot(page, "remote");
 
   await page.getByTestId("task-file-type").check();
   await page.locator("#file").setInputFiles(join(root, "src/engine.rs"));

@@ -19,7 +19,7 @@ function stored(page: Page): Promise<Record<string, string>> {
           cursor.onerror = () => reject(cursor.error);
           cursor.onsuccess = () => {
             if (cursor.result) {
-              all[String(cursor.result.key)] = String(cursor.result.value);
+              all[cursor.result.key as string] = String(cursor.result.value);
               cursor.result.continue();
             } else {
               opened.result.close();
@@ -116,7 +116,7 @@ test("what was altered is not gone on from", async ({ page, harness }) => {
           const table = opened.result.transaction("kept", "readwrite").objectStore("kept");
           const keys = table.getAllKeys();
           keys.onsuccess = () => {
-            for (const key of keys.result) if (String(key).startsWith("monitors/")) table.put("[1, 2", key);
+            for (const key of keys.result as string[]) if (key.startsWith("monitors/")) table.put("[1, 2", key);
             table.transaction.oncomplete = () => {
               opened.result.close();
               resolve();

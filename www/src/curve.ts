@@ -4,7 +4,7 @@ import { type AtRisk, type Evaluation, type Point, read } from "./evaluation";
 const WIDTH = 320;
 const HEIGHT = 190;
 /** Room for what is written beside the axes. */
-const MARGIN = { left: 46, right: 12, top: 10, bottom: 36 };
+const MARGIN = { left: 46, right: 24, top: 10, bottom: 36 };
 
 /** Shows what a task delivered on its test rows, or nothing where its evaluation has no curve. */
 export function showCurve(evaluation: unknown): void {
