@@ -125,7 +125,7 @@ impl Learner {
     /// One that has learned nothing in this worker yet.
     ///
     /// # Errors
-    /// [`Code::InvalidOption`].
+    /// [`Code::InvalidOption`](crate::error::Code::InvalidOption).
     pub fn new(options: LearnOptions) -> Result<Self> {
         options.validate()?;
         Ok(Learner {
