@@ -34,6 +34,9 @@ pub use verify::{verify, verify_hash};
 use crate::error::{Code, Error, Result};
 use crate::task::{AnswerGuarantee, AskedRisk, GuaranteeKind, InputKind, Label, TaskKind};
 
+/// How many digits of a hash name the models of a task.
+const MODELS_DIGITS: usize = 16;
+
 /// The most bytes a manifest may have.
 pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 
@@ -329,8 +332,7 @@ impl Bundle {
         for name in &task.tiers {
             for path in self.files_of_head(name) {
                 let entry = self.manifest.files.get(path);
-                let sha256 = entry.map(|e| e.prepared_from.as_ref().unwrap_or(&e.sha256));
-                digest.update(sha256.map_or("", String::as_str));
+                digest.update(entry.map_or("", FileEntry::source_sha256));
             }
             if let Some(head) = self.manifest.heads.get(name) {
                 digest.update(head.temperature.to_le_bytes());
@@ -343,12 +345,9 @@ impl Bundle {
             digest.update(&label.id);
             digest.update([0]);
         }
-        let bytes = digest.finalize();
-        bytes
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let mut name = verify::hex(&digest.finalize());
+        name.truncate(MODELS_DIGITS);
+        name
     }
 
     /// What the tiers of `task` must reach for a call that asks for a risk, or at the task's own when it asks for none.

@@ -5,12 +5,15 @@ pub mod archive;
 mod duplicates;
 mod read;
 mod rows;
+mod shuffle;
 mod split;
 mod table;
 
 pub use duplicates::{Fingerprints, Overlap};
 pub use read::{read, read_within};
 pub use rows::Rows;
+#[cfg(feature = "cli")]
+pub(crate) use shuffle::shuffle;
 pub use split::split;
 pub use table::{Format, Limits};
 

@@ -13,9 +13,10 @@ mod objective;
 mod solver;
 
 use rand_pcg::Pcg32;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use rand_pcg::rand_core::SeedableRng;
 
 use crate::calibrate::most_probable;
+use crate::data::shuffle;
 use crate::error::{Code, Error, Result};
 pub use cross_fit::out_of_fold;
 pub use linear::{Linear, Samples};
@@ -212,9 +213,7 @@ fn held_out(groups: &[usize], options: &Options) -> Vec<bool> {
     let count = groups.iter().max().map_or(0, |most| most + 1);
     let mut order: Vec<usize> = (0..count).collect();
     let mut random = Pcg32::seed_from_u64(options.seed);
-    for i in (1..order.len()).rev() {
-        order.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
-    }
+    shuffle(&mut order, &mut random);
     let mut sizes = vec![0; count];
     groups.iter().for_each(|&group| sizes[group] += 1);
     let wanted = (options.validation * groups.len() as f64).round() as usize;

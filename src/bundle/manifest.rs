@@ -64,6 +64,13 @@ pub struct FileEntry {
     pub prepared_from: Option<String>,
 }
 
+impl FileEntry {
+    /// The SHA-256 of what the file was made of: a prepared file counts as the one it was prepared from.
+    pub fn source_sha256(&self) -> &str {
+        self.prepared_from.as_ref().unwrap_or(&self.sha256)
+    }
+}
+
 /// A tokenizer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -6,12 +6,13 @@
 //! rows are put into an order drawn by a seed.
 
 use rand_pcg::Pcg32;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use rand_pcg::rand_core::SeedableRng;
 
 use super::accept::{Decides, first_accepted, most_confident};
 use super::betting::{fewest_losses, mean_p_value};
 use super::candidates::{evenly_spaced, from_the_best};
 use super::fixed_sequence::{first_rows, last_rejected};
+use crate::data::shuffle;
 
 /// The order of the rows is drawn by it. Any number would do, but it must not be chosen by what it brings.
 const ORDER_SEED: u64 = 17;
@@ -127,9 +128,7 @@ impl GradedCertifier<'_> {
 fn in_drawn_order(rows: &[GradedRow]) -> Vec<&GradedRow> {
     let mut rows: Vec<&GradedRow> = rows.iter().collect();
     let mut random = Pcg32::seed_from_u64(ORDER_SEED);
-    for i in (1..rows.len()).rev() {
-        rows.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
-    }
+    shuffle(&mut rows, &mut random);
     rows
 }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
+use super::shuffle::shuffle;
+
 /// Which of `shares` each row goes to, by index. Rows of one group stay together; within that, every
 /// label is spread as the shares say. The same seed gives the same split.
 pub fn split(groups: &[usize], labels: &[Option<String>], shares: &[f64], seed: u64) -> Vec<usize> {
@@ -15,9 +17,7 @@ pub fn split(groups: &[usize], labels: &[Option<String>], shares: &[f64], seed: 
     }
     let mut order: Vec<&Vec<usize>> = members.values().collect();
     let mut random = Pcg32::seed_from_u64(seed);
-    for i in (1..order.len()).rev() {
-        order.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
-    }
+    shuffle(&mut order, &mut random);
     // Large groups first: what is dealt last evens the shares out.
     order.sort_by_key(|rows| std::cmp::Reverse(rows.len()));
     let mut of_label: BTreeMap<&Option<String>, f64> = BTreeMap::new();

@@ -12,6 +12,7 @@ use super::egress::{EgressReport, Ledger, Privacy};
 use super::endpoint::Endpoint;
 use super::host::Host;
 use super::policy::{Breaker, Policy};
+use super::profile::TaskProfile;
 use super::redact::Redactor;
 use crate::error::Result;
 use crate::task::{InputKind, Sent};
@@ -92,15 +93,22 @@ impl Remote {
         })
     }
 
-    /// How likely a remote is right about an input of `task` whose best local answer, by `models`, has this confidence: the
-    /// most likely one. Nothing where one that may be asked was never measured, or there is none.
-    pub fn expected_accuracy(&self, task: &str, models: &str, confidence: f64) -> Option<f64> {
-        let expected = self.options.endpoints.iter().map(|endpoint| {
-            let profile = endpoint.profile.as_ref()?.tasks.get(task)?;
-            (profile.models == models).then(|| profile.accuracy(confidence))
-        });
-        let expected: Option<Vec<f64>> = expected.collect();
-        expected?.into_iter().reduce(f64::max)
+    /// How likely a remote is right about an input of `task` whose best local answer has this confidence: the most likely one.
+    /// Nothing where one that may be asked was never measured beside these `models`, or there is none. The models' name is a hash,
+    /// which only a task with profiles needs.
+    pub fn expected_accuracy(
+        &self,
+        task: &str,
+        models: impl FnOnce() -> String,
+        confidence: f64,
+    ) -> Option<f64> {
+        let endpoints = self.options.endpoints.iter();
+        let profiles = endpoints.map(|endpoint| endpoint.profile.as_ref()?.tasks.get(task));
+        let profiles: Vec<&TaskProfile> = profiles.collect::<Option<_>>()?;
+        let named = profiles.first().map(|_| models())?;
+        let known = profiles.iter().all(|profile| profile.models == named);
+        let expected = profiles.iter().map(|profile| profile.accuracy(confidence));
+        expected.reduce(f64::max).filter(|_| known)
     }
 
     /// Whether one of the remotes asks this model.

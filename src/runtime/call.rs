@@ -170,9 +170,9 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             return true;
         };
         let runtime = self.runtime;
-        let models = runtime.bundle.models_of(task);
+        let models = || runtime.bundle.models_of(task);
         let remote = &runtime.remote;
-        self.remote_accuracy = remote.expected_accuracy(self.call.task, &models, best.confidence);
+        self.remote_accuracy = remote.expected_accuracy(self.call.task, models, best.confidence);
         route::remote_may_help(self.remote_accuracy, best.confidence, runtime.worth)
     }
 

@@ -2,12 +2,13 @@
 //! rows are, so that all labelled rows beside the training rows are left to certify.
 
 use rand_pcg::Pcg32;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use rand_pcg::rand_core::SeedableRng;
 
 use super::linear::Samples;
 use super::objective::Objective;
 use super::solver::{self, Stop};
 use super::{CHOOSING, Options, check};
+use crate::data::shuffle;
 use crate::error::Result;
 
 /// How many parts the rows are cut into.
@@ -52,9 +53,7 @@ fn parts(groups: &[usize], seed: u64) -> Vec<usize> {
     groups.iter().for_each(|&group| sizes[group] += 1);
     let mut order: Vec<usize> = (0..count).collect();
     let mut random = Pcg32::seed_from_u64(seed);
-    for i in (1..order.len()).rev() {
-        order.swap(i, (random.next_u64() % (i as u64 + 1)) as usize);
-    }
+    shuffle(&mut order, &mut random);
     // Large groups first: what comes last evens the parts out.
     order.sort_by_key(|&group| std::cmp::Reverse(sizes[group]));
     let mut rows = [0; FOLDS];

@@ -56,9 +56,14 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     pollster::block_on(runtime.preload(Some(std::slice::from_ref(&task)), || async { Ok(()) }))?;
 
     let names = runtime.bundle().task(&task)?.tiers.clone();
+    // What may be refused is, before the models run.
+    let last = final_rows::read(args, &runtime, &task)?;
     let (tune, cal_rows, remote) = rows(args, &draft, &runtime, &task)?;
     let prints = fingerprints(&cal_rows);
     warn_of_leaks(args, &draft, &task, &cal_rows, &prints)?;
+    if let Some((inside, _)) = &last {
+        refuse_calibration_rows(&prints, inside)?;
+    }
     let (mut tune, groups) = match tune {
         Tuning::OutOfFold {
             rows,
@@ -97,8 +102,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
 
     let mut all_rows = cal_rows;
     let mut joined = Vec::new();
-    if let Some((inside, outside)) = final_rows::read(args, &runtime, &task)? {
-        refuse_calibration_rows(&prints, &inside)?;
+    if let Some((inside, outside)) = last {
         joined = score_tiers(&runtime, &task, &inside, "final rows")?;
         joined.extend(score_tiers(
             &runtime,

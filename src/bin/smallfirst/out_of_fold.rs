@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use smallfirst::bundle::Manifest;
+use smallfirst::bundle::{FileEntry, Manifest};
 use smallfirst::calibrate::{InputSize, RawRow, RawScores};
 
 use crate::draft::BundleDraft;
@@ -65,8 +65,7 @@ pub fn tuning_rows(
             .heads
             .get(name)
             .and_then(|h| manifest.files.get(&h.file));
-        let sha256 = file.map(|file| file.prepared_from.as_ref().unwrap_or(&file.sha256));
-        if sha256 != Some(&found.head) {
+        if file.map(FileEntry::source_sha256) != Some(found.head.as_str()) {
             return Ok(None);
         }
         tiers.push(found.rows);

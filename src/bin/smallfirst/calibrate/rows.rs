@@ -164,35 +164,40 @@ pub(super) fn refuse_tuning_rows(
     cal: &[Row],
     prints: &Fingerprints,
 ) -> Result<()> {
-    let shared = prints.overlap(tune).exact;
-    let found = format!(
-        "{} of {} calibration rows are tuning rows, too (lines {}, ...)",
-        shared.len(),
-        cal.len(),
-        first_lines(shared.iter().map(|(at, _)| cal[*at].line))
-    );
-    if shared.len() as f64 > MOST_SHARED * cal.len() as f64 {
-        bail!(
-            "{found}: a certificate needs rows that nothing was chosen by; deal the data with `smallfirst split`, or leave --tune out"
-        );
-    }
-    if !shared.is_empty() {
-        eprintln!("{found}");
-    }
-    Ok(())
+    refuse_shared(
+        (cal, prints),
+        tune,
+        "calibration rows are tuning rows",
+        ": a certificate needs rows that nothing was chosen by; deal the data with `smallfirst split`, or leave --tune out",
+    )
 }
 
 /// Refuses final rows of which many are calibration rows, too: counted twice, they would promise too much.
 pub(super) fn refuse_calibration_rows(cal: &Fingerprints, rows: &[Row]) -> Result<()> {
-    let shared = fingerprints(rows).overlap(cal).exact;
+    refuse_shared(
+        (rows, &fingerprints(rows)),
+        cal,
+        "final rows are calibration rows",
+        ", and would count twice; give --final the rows that were evaluated",
+    )
+}
+
+/// Refuses rows of which many are among others, and says so of a few. `what` names both, `why` says what is wrong with it.
+fn refuse_shared(
+    (rows, prints): (&[Row], &Fingerprints),
+    others: &Fingerprints,
+    what: &str,
+    why: &str,
+) -> Result<()> {
+    let shared = prints.overlap(others).exact;
     let found = format!(
-        "{} of {} final rows are calibration rows, too (lines {}, ...)",
+        "{} of {} {what}, too (lines {}, ...)",
         shared.len(),
         rows.len(),
         first_lines(shared.iter().map(|(at, _)| rows[*at].line))
     );
     if shared.len() as f64 > MOST_SHARED * rows.len() as f64 {
-        bail!("{found}, and would count twice; give --final the rows that were evaluated");
+        bail!("{found}{why}");
     }
     if !shared.is_empty() {
         eprintln!("{found}");
