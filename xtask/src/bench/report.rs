@@ -98,10 +98,10 @@ fn about(results: &Results) -> String {
     };
     format!(
         "{}, {} cores, {} GB of memory, {}; {}.\n{}.\n\n\
-         One thread each; WebAssembly without cross-origin isolation. {} rounds in which the contenders take turns of about \
-         {} ms in random order, {} cold runs each with an empty profile. Figures are medians, with the 10th and 90th percentile \
-         in parentheses; of very short runs, several in a row are one measurement. Ratios are to {PEER}, in the same run: below \
-         1 is faster or smaller.{partial}\n",
+         Every contender uses one thread, and WebAssembly runs without cross-origin isolation. In each of {} rounds the contenders \
+         take turns of about {} ms in random order; each of {} cold runs starts with an empty profile. Figures are medians, with \
+         the 10th and 90th percentiles in parentheses; several very short runs in a row count as one measurement. Ratios compare \
+         with {PEER} in the same run: below 1 is faster or smaller.{partial}\n",
         machine.cpu,
         machine.cores,
         digits(machine.memory / 1e9),
@@ -134,8 +134,8 @@ fn reached(results: &Results) -> String {
         })
         .collect();
     let explanation = format!(
-        "What smallfirst wants, as ratios: to {PEER} with the same model, where nothing else is named. Met: {met} of {} \
-         measured; not measured: {}.",
+        "Each target is a ratio to {PEER} with the same model, unless the row names something else. Met: {met} of {} measured; \
+         not measured: {}.",
         rows.len(),
         all.len() - rows.len()
     );
@@ -196,9 +196,10 @@ fn agreement(results: &Results) -> String {
             ]);
         }
     }
-    let explanation = "Before anything is timed. fp32: each output against onnxruntime's on the bare machine, cosine at least 0.9999 and no \
-         difference above 1e-3. int8: the mean over the tokens against that of the fp32 model, cosine at least 0.98. The worst \
-         input of each model:";
+    let explanation = "Outputs are checked before anything is timed. For fp32, each output is compared with native onnxruntime's: \
+         the cosine must be at least 0.9999 and no difference above 1e-3. For int8, the mean over the tokens is \
+         compared with that of the fp32 model: the cosine must be at least 0.98. The table shows the worst input of \
+         each model.";
     let head = ["model", "contender", "cosine", "largest difference", ""];
     table("Agreement", explanation, &head, &rows)
 }

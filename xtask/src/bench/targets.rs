@@ -1,4 +1,4 @@
-//! What smallfirst wants to reach, each as a ratio of two figures of the same run.
+//! The performance targets, each as a ratio of two figures of the same run.
 
 use super::results::{BASELINE, Case, OURS, PEER, Results};
 use super::stats::summary;

@@ -34,12 +34,13 @@ pub(super) fn cold(results: &Results) -> String {
             or_none(longest),
         ]);
     }
-    let explanation = "From an empty profile: one page, one bundled script, files from loopback with brotli at its best quality; \
-         so the time is that of compiling, loading and running, and the bytes are what a network would add. smallfirst's \
-         public API gets the text or file itself; onnxruntime-web runs the same models (for `sentiment` all three) on \
-         ready-made features, as its examples do, on the page; transformers.js makes the sentence's embedding from its \
-         text, which a classifier would still have to read. In `MiniLM int8` smallfirst runs the bare model on token ids, \
-         in a worker. A stall is how long the main thread could do nothing else at a time.";
+    let explanation = "Each run starts with an empty browser profile. The page loads one bundled script, and loopback serves the \
+         files with brotli at its best quality. The time therefore covers compiling, loading and running; the bytes \
+         are what a network would transfer. smallfirst gets the text or file through its public API. onnxruntime-web \
+         runs the same models (for `sentiment` all three) on the page, on precomputed features, as its examples do. \
+         transformers.js computes only the embedding of the text; a classifier on top of it would cost more. In \
+         `MiniLM int8`, smallfirst runs the bare model on token ids in a worker. A stall is the longest time for \
+         which the main thread was blocked.";
     let head = [
         "first answer",
         "contender",
@@ -101,8 +102,8 @@ pub(super) fn warm(results: &Results) -> String {
         }
         rows.push(row);
     }
-    let explanation =
-        "Milliseconds of one run, in a worker, with the tensors made and the output read.";
+    let explanation = "Milliseconds of one run in a worker, including the creation of the input tensors and the reading of the \
+         output.";
     table("Warm latency", explanation, &head, &rows)
 }
 
@@ -144,7 +145,8 @@ pub(super) fn memory(results: &Results) -> String {
             rows.push(row);
         }
     }
-    let explanation = "The WebAssembly memory, which never shrinks, after this input and all smaller ones; each model in a fresh worker.";
+    let explanation = "Size of the WebAssembly memory after this input and all smaller ones. It never shrinks. Each model runs in a \
+         fresh worker.";
     table("Peak memory", explanation, &head, &rows)
 }
 
@@ -162,8 +164,8 @@ pub(super) fn api(results: &Results) -> String {
         ])
     };
     let rows: Vec<_> = results.api.iter().filter_map(row).collect();
-    let explanation = "Calls of the public API on a loaded page with the default bundle, from the page to its worker and back, \
-         tokenizing and calibration and all.";
+    let explanation = "Calls of the public API on a loaded page with the default bundle. The time includes the messages to the \
+         worker and back, tokenization and calibration.";
     table(
         "Calls",
         explanation,
@@ -191,8 +193,9 @@ pub(super) fn batches(results: &Results) -> String {
         ])
     };
     let rows: Vec<_> = results.batches.iter().filter_map(row).collect();
-    let explanation = "Batches on a loaded page with the default bundle, in an instance with so many `workers`, one thread each, all of \
-         them started and with their models loaded. The ratio is of the time, to one worker.";
+    let explanation = "Batches on a loaded page with the default bundle. The instance has the given number of `workers`, each with \
+         one thread; all are started and have loaded their models. The ratio compares the time with that of one \
+         worker.";
     let head = ["call", "workers", "ms", "inputs a second", "ratio"];
     table("Batches in several workers", explanation, &head, &rows)
 }
@@ -201,8 +204,8 @@ pub(super) fn speed(results: &Results) -> String {
     let best = |speed: &Speed| Some(digits(summary(&speed.gflops)?.best));
     let row = |speed: &Speed| Some(vec![speed.name.clone(), best(speed)?]);
     let loops: Vec<_> = results.peak.iter().filter_map(row).collect();
-    let explanation = "Loops of nothing but arithmetic in WebAssembly, the best round: thousands of millions of multiplications and \
-         additions a second. This is the most that a kernel could reach.";
+    let explanation = "Throughput of arithmetic-only loops in WebAssembly, in 10⁹ multiplications and additions a second, best \
+         round. No kernel can exceed it.";
     let mut out = table("The machine's limit", explanation, &["loop", "G/s"], &loops);
 
     let names = Results::order(results.warm.iter().map(|warm| warm.contender.as_str()));
@@ -230,8 +233,9 @@ pub(super) fn speed(results: &Results) -> String {
             rows.push(row);
         }
     }
-    let explanation = "The matrix products and convolutions of a model, divided by the median time of the whole model; in parentheses \
-         the share of the limit in WebAssembly (of 8-bit arithmetic for int8).";
+    let explanation = "Operations of a model's matrix products and convolutions, divided by the median time of the whole model, in \
+         10⁹ a second. The parentheses give the share of the WebAssembly limit (for int8, of the limit of 8-bit \
+         arithmetic).";
     for part in [
         table("How near the models come", explanation, &head, &rows),
         kernels(results),
@@ -286,8 +290,8 @@ fn kernels(results: &Results) -> String {
         "G/s native",
         "ratio",
     ];
-    let explanation = "One call each, on numbers that stay in the caches; `f32 m.k.n` and `i8 m.k.n` are products of an m × k and a \
-         k × n matrix. smallfirst's kernels count a rounding, an exponential and so on as operations, too.";
+    let explanation = "One call of each kernel, on data that stays in the caches. `f32 m.k.n` and `i8 m.k.n` multiply an m × k by a \
+         k × n matrix. The counts include roundings, exponentials and similar operations.";
     table(
         "smallfirst's kernels by themselves",
         explanation,
