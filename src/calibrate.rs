@@ -33,6 +33,8 @@ mod ood_score;
 #[cfg(feature = "cli")]
 mod ood_select;
 #[cfg(feature = "cli")]
+mod selective;
+#[cfg(feature = "cli")]
 mod sgr;
 #[cfg(feature = "cli")]
 mod temperature;
@@ -58,6 +60,8 @@ pub use graded::{GradedCertificate, GradedCertifier, GradedRow, GradedTier};
 pub use ood_score::OodScorer;
 #[cfg(feature = "cli")]
 pub use ood_select::{OodSelection, OodTrial, select_ood};
+#[cfg(feature = "cli")]
+pub use selective::{Selective, selective};
 #[cfg(feature = "cli")]
 pub use sgr::{Selected, sgr};
 #[cfg(feature = "cli")]

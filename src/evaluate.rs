@@ -20,7 +20,7 @@ pub use bias::Bias;
 pub use calibration::CalibrationRows;
 pub use cost::CostPoint;
 pub use exceeded::exceeded;
-pub use metrics::{Share, auroc, expected_calibration_error, selective};
+pub use metrics::{Share, auroc, expected_calibration_error};
 pub use ood::OodFigures;
 pub use plots::{Growth, growth};
 pub use report::{Bin, Class, Confusion, PolicyFigures, PolicySlice, Report, Slice, TierFigures};

@@ -85,6 +85,7 @@ pub mod neighbours;
 pub mod remote;
 pub mod route;
 pub mod runtime;
+mod splitmix;
 pub mod task;
 pub mod text;
 #[cfg(feature = "cli")]

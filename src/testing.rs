@@ -11,6 +11,7 @@ use crate::host::{Clock, Storage};
 use crate::remote::{
     Body, Consent, ConsentRequest, Head, HttpRequest, Network, Page, TransportError,
 };
+use crate::splitmix::{GAMMA, mix};
 
 /// A small random generator (SplitMix64), so that simulations are the same everywhere.
 pub(crate) struct Random(u64);
@@ -21,11 +22,8 @@ impl Random {
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = self.0;
-        let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+        self.0 = self.0.wrapping_add(GAMMA);
+        mix(self.0)
     }
 
     /// A number in `[0, 1)`.

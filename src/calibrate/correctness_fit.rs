@@ -11,6 +11,7 @@ use nalgebra::{DMatrix, DVector, Matrix2, Vector2};
 use super::calibrate;
 use super::correctness::{InputSize, logit, sigmoid};
 use super::decision::{RawRow, TierRule};
+use super::selective::selective;
 use crate::bundle::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
 
 /// The penalty of the features' weights, in rows.
@@ -136,15 +137,11 @@ fn fit_correctness(rows: &[FitRow], labels: usize, text: bool) -> Fit {
         return Fit::TooFew(rows.len());
     };
     let plain = rows.iter().map(|row| row.probabilities[row.label]);
+    let right = || rows.iter().map(|row| row.correct);
     let figures = OutOfFold {
         rows: rows.len() as u64,
-        plain: rounded(aurc(plain.zip(rows.iter().map(|row| row.correct)))),
-        head: rounded(aurc(
-            scores
-                .iter()
-                .copied()
-                .zip(rows.iter().map(|row| row.correct)),
-        )),
+        plain: rounded(selective(plain.zip(right())).aurc),
+        head: rounded(selective(scores.iter().copied().zip(right())).aurc),
     };
     if figures.head > figures.plain * LEAST_GAIN {
         return Fit::NoBetter(figures);
@@ -171,23 +168,6 @@ fn fold(group: usize) -> usize {
         .wrapping_add(1)
         .wrapping_mul(0x9e37_79b9_7f4a_7c15);
     ((mixed >> 32) as usize) % FOLDS
-}
-
-/// The area under the risk-coverage curve (AURC; Geifman, Uziel and El-Yaniv 2019): the mean, over all coverages, of the error
-/// rate among the rows with the highest scores. Rows of one score count as being in any order.
-fn aurc(rows: impl Iterator<Item = (f64, bool)>) -> f64 {
-    let mut rows: Vec<(f64, bool)> = rows.collect();
-    rows.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let (mut answered, mut errors, mut area) = (0.0, 0.0, 0.0);
-    for tied in rows.chunk_by(|a, b| a.0 == b.0) {
-        let wrong = tied.iter().filter(|(_, right)| !right).count() as f64 / tied.len() as f64;
-        for _ in tied {
-            answered += 1.0;
-            errors += wrong;
-            area += errors / answered;
-        }
-    }
-    area / rows.len().max(1) as f64
 }
 
 /// To six decimals: more are noise, and bytes in a manifest.

@@ -9,6 +9,8 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::splitmix::{GAMMA, mix};
+
 /// Hashes in a signature.
 const HASHES: usize = 64;
 /// Hashes in a band: two texts are compared when all of a band agree.
@@ -165,7 +167,7 @@ fn signature(normal: &[char]) -> Vec<u32> {
     for shingle in normal.windows(SHINGLE) {
         let key = hash(shingle);
         for (seed, least) in (1_u64..).zip(&mut least) {
-            let hashed = mix(key ^ seed.wrapping_mul(0x9e37_79b9_7f4a_7c15)) >> 32;
+            let hashed = mix(key ^ seed.wrapping_mul(GAMMA)) >> 32;
             *least = (*least).min(hashed as u32);
         }
     }
@@ -178,12 +180,6 @@ fn hash(chars: &[char]) -> u64 {
         (hash ^ u64::from(u32::from(c))).wrapping_mul(0x0100_0000_01b3)
     });
     mix(fnv)
-}
-
-fn mix(key: u64) -> u64 {
-    let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    key ^ (key >> 31)
 }
 
 #[cfg(test)]

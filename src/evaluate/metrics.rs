@@ -127,40 +127,6 @@ pub fn expected_calibration_error(rows: &[(f64, bool)]) -> f64 {
     distance / rows.len().max(1) as f64
 }
 
-/// Error rates of selective answering.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Selective {
-    /// The error rate among the `i + 1` most confident rows.
-    pub risks: Vec<f64>,
-    /// The area under them: their mean (AURC).
-    pub aurc: f64,
-    /// What of it a perfect order would avoid (E-AURC; Geifman, Uziel and El-Yaniv 2019).
-    pub eaurc: f64,
-}
-
-/// The risk-coverage curve of pairs of confidence and whether the answer is right.
-pub fn selective(rows: &[(f64, bool)]) -> Selective {
-    let mut sorted = rows.to_vec();
-    sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let curve = |order: &[(f64, bool)]| -> Vec<f64> {
-        let mut errors = 0.0;
-        let mut n = 0.0;
-        let risk = |&(_, right): &(f64, bool)| {
-            n += 1.0;
-            errors += if right { 0.0 } else { 1.0 };
-            errors / n
-        };
-        order.iter().map(risk).collect()
-    };
-    let mean = |risks: &[f64]| risks.iter().sum::<f64>() / risks.len().max(1) as f64;
-    let risks = curve(&sorted);
-    let aurc = mean(&risks);
-    // The best order has every right answer first.
-    sorted.sort_by_key(|(_, right)| !right);
-    let eaurc = aurc - mean(&curve(&sorted));
-    Selective { risks, aurc, eaurc }
-}
-
 /// See [`crate::calibrate::ood::auroc`].
 pub fn auroc(in_scope: &[f64], out_of_scope: &[f64]) -> Option<f64> {
     crate::calibrate::ood::auroc(in_scope, out_of_scope)
@@ -219,17 +185,6 @@ mod tests {
             0.15,
         );
         close(expected_calibration_error(&[]), 0.0);
-    }
-
-    #[test]
-    fn areas_by_hand() {
-        // Surest first: right, wrong, right. Risks 0, 1/2, 1/3; the best order 0, 0, 1/3.
-        let found = selective(&[(0.9, true), (0.5, true), (0.7, false)]);
-        close(found.aurc, (0.5 + 1.0 / 3.0) / 3.0);
-        close(found.eaurc, 0.5 / 3.0);
-        let perfect = selective(&[(0.9, true), (0.5, false), (0.7, true)]);
-        close(perfect.eaurc, 0.0);
-        assert_eq!(selective(&[]).aurc, 0.0);
     }
 
     #[test]

@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::bias::{Bias, bias};
 use super::calibration::CalibrationRows;
 use super::cost::{CostPoint, cost_quality};
-use super::metrics::{self, Share, bins, class_counts, macro_f1, quantiles, selective};
+use super::metrics::{self, Share, bins, class_counts, macro_f1, quantiles};
 use super::ood::{OodFigures, ood_figures};
 use super::sweep::{Oracle, SelectivePoint, Sweep};
 use super::{Measured, Observation, Policy, Prediction};
+use crate::calibrate::selective;
 
 /// Resamples for the interval of the macro-F1.
 const RESAMPLES: usize = 200;
@@ -210,7 +211,7 @@ impl Report {
             .iter()
             .zip(&counts)
             .filter(|(_, c)| c.truth + c.predicted > 0);
-        let curve = selective(&confidences);
+        let curve = selective(confidences.iter().copied());
         let sweep = Sweep::of(rows);
         let policies: Vec<PolicyFigures> = measured
             .policies

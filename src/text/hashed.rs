@@ -4,6 +4,8 @@
 //! `a` has the key `a + 1`, a pair `(a, b)` the key `(a + 1) * 2^32 + b + 1`; the bucket is the key
 //! after the finaliser of SplitMix64 (Steele, Lea and Flood 2014), modulo the number of buckets.
 
+use crate::splitmix::mix;
+
 /// The distinct buckets of a text's tokens, in rising order. At most twice as many as tokens.
 pub fn buckets(ids: &[i64], buckets: u32) -> Vec<i64> {
     let key = |id: i64| (id as u64).wrapping_add(1);
@@ -18,13 +20,6 @@ pub fn buckets(ids: &[i64], buckets: u32) -> Vec<i64> {
     found.sort_unstable();
     found.dedup();
     found
-}
-
-/// SplitMix64's finaliser.
-fn mix(key: u64) -> u64 {
-    let key = (key ^ (key >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let key = (key ^ (key >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    key ^ (key >> 31)
 }
 
 #[cfg(test)]

@@ -151,21 +151,3 @@ fn groups_are_not_torn_apart_and_parts_are_about_the_same_size() {
         "{sizes:?}"
     );
 }
-
-#[test]
-fn the_area_does_not_depend_on_the_order_of_ties() {
-    let rows = [
-        (0.9, true),
-        (0.5, true),
-        (0.5, false),
-        (0.5, true),
-        (0.1, false),
-    ];
-    let mut other = rows;
-    other.reverse();
-    let area = aurc(rows.into_iter());
-    assert!((area - aurc(other.into_iter())).abs() < 1e-12);
-    let wrong = 1.0 / 3.0;
-    let by_hand = (wrong / 2.0 + 2.0 * wrong / 3.0 + 3.0 * wrong / 4.0 + 2.0 / 5.0) / 5.0;
-    assert!((area - by_hand).abs() < 1e-12);
-}
