@@ -1,6 +1,7 @@
 //! How good and how fair a task is: metrics with intervals, slices, what each certificate delivers
 //! on unseen data, and reports of it. Pure.
 
+mod behaviour;
 mod bias;
 mod calibration;
 pub mod card;
@@ -16,6 +17,7 @@ mod report;
 mod sweep;
 pub mod text;
 
+pub use behaviour::{Behaviour, BehaviourCase, BehaviourKind, behaviour};
 pub use bias::Bias;
 pub use calibration::CalibrationRows;
 pub use cost::CostPoint;
@@ -53,6 +55,8 @@ pub struct Measured {
     pub calibration: Option<CalibrationRows>,
     /// Rows that the training data has too: equal ones, and nearly equal ones.
     pub duplicates: Option<(usize, usize)>,
+    /// How the task does on behavioural tests, where there are any.
+    pub behaviour: Vec<Behaviour>,
 }
 
 /// One row and what became of it.

@@ -97,8 +97,37 @@ pub fn render(r: &Report, about: &About) -> String {
             );
         }
     }
+    out += &behaviour(r);
     out += &slices(r);
     out += &mistakes(r);
+    out
+}
+
+fn behaviour(r: &Report) -> String {
+    if r.behaviour.is_empty() {
+        return String::new();
+    }
+    let mut out = "\n## Behaviour\n\nSmall cases whose answers are known, as in CheckList (Ribeiro et al. 2020). *Minimum functionality*: a simple input has the right label. *Invariance*: a change without meaning leaves the label as it is. *Direction*: a change does not move a label's probability the wrong way by more than 0.1. The last columns are at the default risk.\n\n| what | kind | cases | passed | answered locally | wrong among these |\n| --- | --- | --- | --- | --- | --- |\n".to_owned();
+    for b in &r.behaviour {
+        out += &format!(
+            "| {} | {} | {} | {} | {} | {} |\n",
+            name(&b.capability),
+            b.kind.name(),
+            b.passed.n,
+            percent(b.passed.value),
+            percent(b.answered.value),
+            b.failed_though_answered
+        );
+    }
+    let failed: Vec<String> = r
+        .behaviour
+        .iter()
+        .flat_map(|b| b.failed.first())
+        .map(|input| code(input))
+        .collect();
+    if !failed.is_empty() {
+        out += &format!("\nFailed, for example: {}.\n", failed.join(", "));
+    }
     out
 }
 

@@ -66,6 +66,10 @@ pub fn render(r: &Report) -> String {
                 }
                 h2 { "Tiers" }
                 (tiers(r))
+                @if !r.behaviour.is_empty() {
+                    h2 { "Behaviour" }
+                    (behaviour(r))
+                }
                 @if !r.slices.is_empty() {
                     h2 { "Slices and bias" }
                     (slices(r))
@@ -145,6 +149,22 @@ fn tiers(r: &Report) -> Markup {
                 tr {
                     td { (t.name) } td { (interval(&t.accuracy)) } td { (percent(t.ece)) }
                     td { (format!("{:.2}", t.median_ms)) } td { (format!("{:.2}", t.p95_ms)) } td { (t.bytes) }
+                }
+            }
+        }
+    }
+}
+
+fn behaviour(r: &Report) -> Markup {
+    html! {
+        p { "Small cases whose answers are known (CheckList; Ribeiro et al. 2020); answered and wrong at the default risk." }
+        table {
+            tr { th { "Capability" } th { "Kind" } th { "Cases" } th { "Passed" } th { "Answered locally" } th { "Wrong among these" } th { "Failed, for example" } }
+            @for b in &r.behaviour {
+                tr {
+                    td { (b.capability) } td { (b.kind.name()) } td { (b.passed.n) } td { (percent(b.passed.value)) }
+                    td { (percent(b.answered.value)) } td { (b.failed_though_answered) }
+                    td { (b.failed.join("; ")) }
                 }
             }
         }

@@ -6,6 +6,7 @@ use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
+use super::behaviour::Behaviour;
 use super::bias::{Bias, bias};
 use super::calibration::CalibrationRows;
 use super::cost::{CostPoint, cost_quality};
@@ -81,6 +82,8 @@ pub struct Report {
     pub positive: Option<String>,
     /// Local against remote, where the remote's answers are known: from nothing to everything remote.
     pub cost_quality: Vec<CostPoint>,
+    /// Behavioural tests, by kind and capability.
+    pub behaviour: Vec<Behaviour>,
 }
 
 /// Figures of one label.
@@ -276,6 +279,7 @@ impl Report {
             confusion: confusion(&pairs, labels),
             positive: measured.positive.and_then(|at| labels.get(at).cloned()),
             cost_quality: cost_quality(measured, &labelled),
+            behaviour: measured.behaviour.clone(),
         }
     }
 }

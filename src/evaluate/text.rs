@@ -123,6 +123,7 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
             percent(o.stopped_in_scope.value)
         )?;
     }
+    write_behaviour(out, r)?;
     write_slices(out, r)?;
     writeln!(
         out,
@@ -156,6 +157,40 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
                 c.milliseconds
             )?;
         }
+    }
+    Ok(())
+}
+
+fn write_behaviour(out: &mut String, r: &Report) -> std::fmt::Result {
+    if r.behaviour.is_empty() {
+        return Ok(());
+    }
+    writeln!(
+        out,
+        "\n{:<24}{:<24}{:>7}{:>10}{:>20}{:>24}",
+        "behaviour", "kind", "cases", "passed", "answered locally", "wrong among these"
+    )?;
+    for b in &r.behaviour {
+        writeln!(
+            out,
+            "{:<24}{:<24}{:>7}{:>10}{:>20}{:>24}",
+            shown(&b.capability),
+            b.kind.name(),
+            b.passed.n,
+            percent(b.passed.value),
+            percent(b.answered.value),
+            b.failed_though_answered
+        )?;
+    }
+    let failed = r.behaviour.iter().flat_map(|b| {
+        let of = |input: &String| format!("  {}: {}", shown(&b.capability), shown(input));
+        b.failed.iter().map(of)
+    });
+    for (at, failed) in failed.enumerate() {
+        if at == 0 {
+            writeln!(out, "failed, for example:")?;
+        }
+        writeln!(out, "{failed}")?;
     }
     Ok(())
 }

@@ -362,8 +362,12 @@ fn evaluate(work: &str, task: &str, file: &str, more: &[&str]) -> Result<()> {
     let data = format!("target/data/{file}.test.jsonl");
     let about = format!("models/recipe/about/{task}.md");
     let html = format!("target/recipe/{task}.html");
+    let behaviour = format!("models/recipe/behaviour/{task}.jsonl");
     let mut args = vec!["evaluate", work, "--task", task, "--data", &data, "--brief"];
     args.extend(["--write", "--about", &about, "--html", &html]);
+    if root().join(&behaviour).is_file() {
+        args.extend(["--behaviour", &behaviour]);
+    }
     args.extend(more);
     smallfirst(true, &args)
 }

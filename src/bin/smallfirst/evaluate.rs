@@ -8,7 +8,8 @@ use clap::Args;
 use smallfirst::data::{Fingerprints, Row};
 use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
-    CalibrationRows, Measured, Observation, Policy, Prediction, Report, card, html, text,
+    Behaviour, BehaviourCase, CalibrationRows, Measured, Observation, Policy, Prediction, Report,
+    behaviour, card, html, text,
 };
 use smallfirst::runtime::{Runtime, Scored};
 
@@ -58,6 +59,9 @@ pub struct EvaluateArgs {
     /// Markdown for the card: what the task is for, where its data came from, its limits
     #[arg(long)]
     about: Option<PathBuf>,
+    /// Behavioural tests: JSON lines with a capability, an input and what must be true of the answer
+    #[arg(long)]
+    behaviour: Option<PathBuf>,
     /// The languages of the texts, for the card, as BCP 47 tags
     #[arg(long, value_delimiter = ',')]
     language: Vec<String>,
@@ -209,7 +213,48 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
         positive,
         calibration: guarantee.map(CalibrationRows::from),
         duplicates,
+        behaviour: behaviour_of(args, runtime, task)?,
     })
+}
+
+/// Runs the behavioural tests.
+fn behaviour_of(
+    args: &EvaluateArgs,
+    runtime: &Runtime<Folder>,
+    task: &str,
+) -> Result<Vec<Behaviour>> {
+    let Some(path) = &args.behaviour else {
+        return Ok(Vec::new());
+    };
+    let entry = runtime.bundle().task(task)?;
+    let labels: Vec<String> = entry.labels.iter().map(|label| label.id.clone()).collect();
+    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    let cases = BehaviourCase::read(&path.display().to_string(), &text, &labels)?;
+    let row = |line: usize, input: &str| Row {
+        text: input.to_owned(),
+        label: None,
+        slice: None,
+        line,
+    };
+    let inputs = cases.iter().map(|case| row(case.line, &case.input));
+    let changed = cases
+        .iter()
+        .filter_map(|case| Some(row(case.line, case.changed.as_ref()?)));
+    let inputs = observe(runtime, task, &inputs.collect::<Vec<_>>())?;
+    let mut changed = observe(runtime, task, &changed.collect::<Vec<_>>())?.into_iter();
+    let seen: Vec<_> = cases
+        .iter()
+        .zip(inputs)
+        .map(|(case, input)| {
+            (
+                input,
+                case.changed.is_some().then(|| changed.next()).flatten(),
+            )
+        })
+        .collect();
+    let default = runtime.bundle().thresholds(entry, None).values;
+    let thresholds: Option<Vec<f64>> = default.into_iter().collect();
+    Ok(behaviour(&cases, &seen, thresholds.as_deref()))
 }
 
 /// How many rows an earlier command has trained or calibrated on, equal and nearly so.

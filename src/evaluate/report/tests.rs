@@ -53,6 +53,7 @@ pub(in crate::evaluate) fn measured() -> Measured {
         positive: Some(0),
         calibration: None,
         duplicates: Some((1, 0)),
+        behaviour: Vec::new(),
     }
 }
 

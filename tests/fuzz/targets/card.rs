@@ -88,6 +88,7 @@ fn read(data: &[u8]) {
         positive: Some(0),
         duplicates: Some((1, 2)),
         labels,
+        behaviour: Vec::new(),
     };
     let report = Report::new(&measured);
     let about = About {
