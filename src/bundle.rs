@@ -240,7 +240,7 @@ impl Bundle {
                 let tokenizer = self.manifest.tokenizers.get(tokenizer);
                 tokenizer.map(|tokenizer| tokenizer.file.as_str())
             }
-            Features::Ngrams { file } => Some(file),
+            Features::Ngrams { file } | Features::HashedCharacters { file } => Some(file),
             Features::ByteWindows { .. } => None,
         }
     }

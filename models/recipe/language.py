@@ -1,4 +1,4 @@
-"""Language: the weights of lande as ONNX, checked against lande itself."""
+"""Language: vectors for hashed character n-grams, trained on lingua's n-gram frequencies."""
 
 import json
 import shutil
@@ -6,59 +6,42 @@ import subprocess
 
 import numpy as np
 
-import features
 import graphs
 import sources
-from common import Folders, Rows, check, read_rows, write_json
+from common import Folders, write_json
+from data import LANGUAGES
 
 LANGUAGE_TITLES = {
     "afr": "Afrikaans", "ara": "Arabic", "aze": "Azerbaijani", "bel": "Belarusian", "ben": "Bengali",
-    "bul": "Bulgarian", "cat": "Catalan", "ces": "Czech", "ckb": "Central Kurdish", "cmn": "Mandarin Chinese",
-    "dan": "Danish", "deu": "German", "ell": "Greek", "eng": "English", "est": "Estonian",
-    "eus": "Basque", "fin": "Finnish", "fra": "French", "hau": "Hausa", "heb": "Hebrew",
-    "hin": "Hindi", "hrv": "Croatian", "hun": "Hungarian", "hye": "Armenian", "ind": "Indonesian",
-    "isl": "Icelandic", "ita": "Italian", "jpn": "Japanese", "kat": "Georgian", "kaz": "Kazakh",
-    "kor": "Korean", "lit": "Lithuanian", "mar": "Marathi", "mkd": "Macedonian", "nld": "Dutch",
-    "nob": "Norwegian Bokmål", "pes": "Persian", "pol": "Polish", "por": "Portuguese", "ron": "Romanian",
-    "run": "Rundi", "rus": "Russian", "slk": "Slovak", "spa": "Spanish", "srp": "Serbian",
-    "swe": "Swedish", "tgl": "Tagalog", "tur": "Turkish", "ukr": "Ukrainian", "vie": "Vietnamese",
+    "bos": "Bosnian", "bul": "Bulgarian", "cat": "Catalan", "ces": "Czech", "cmn": "Mandarin Chinese",
+    "cym": "Welsh", "dan": "Danish", "deu": "German", "ell": "Greek", "eng": "English", "epo": "Esperanto",
+    "est": "Estonian", "eus": "Basque", "fin": "Finnish", "fra": "French", "gle": "Irish", "guj": "Gujarati",
+    "heb": "Hebrew", "hin": "Hindi", "hrv": "Croatian", "hun": "Hungarian", "hye": "Armenian",
+    "ind": "Indonesian", "isl": "Icelandic", "ita": "Italian", "jpn": "Japanese", "kat": "Georgian",
+    "kaz": "Kazakh", "kor": "Korean", "lat": "Latin", "lav": "Latvian", "lit": "Lithuanian", "lug": "Ganda",
+    "mar": "Marathi", "mkd": "Macedonian", "mon": "Mongolian", "mri": "Māori", "msa": "Malay", "nld": "Dutch",
+    "nno": "Norwegian Nynorsk", "nob": "Norwegian Bokmål", "pan": "Punjabi", "pes": "Persian", "pol": "Polish",
+    "por": "Portuguese", "ron": "Romanian", "rus": "Russian", "slk": "Slovak", "slv": "Slovene", "sna": "Shona",
+    "som": "Somali", "sot": "Sotho", "spa": "Spanish", "sqi": "Albanian", "srp": "Serbian", "swa": "Swahili",
+    "swe": "Swedish", "tam": "Tamil", "tel": "Telugu", "tgl": "Tagalog", "tha": "Thai", "tsn": "Tswana",
+    "tso": "Tsonga", "tur": "Turkish", "ukr": "Ukrainian", "urd": "Urdu", "vie": "Vietnamese", "xho": "Xhosa",
+    "yor": "Yoruba", "zul": "Zulu",
 }  # fmt: skip
 
 
-def run_lande(folders: Folders, texts: list[str]) -> dict:
-    command = ["node", str(sources.RECIPE / "lande.mjs"), str(sources.npm_modules(folders.work))]
-    done = subprocess.run(command, input=json.dumps(texts), capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
-
-
-def parity_texts(rows: Rows) -> list[str]:
-    """Every slice of every language, a few lines each."""
-    taken: dict[str, int] = {}
-    texts = []
-    for text, name in zip(rows.texts, rows.slices, strict=True):
-        taken[name] = taken.get(name, 0) + 1
-        if taken[name] <= 5:
-            texts.append(text)
-    return texts
-
-
-def check_lande(dump: dict, texts: list[str], model: graphs.Session) -> float:
-    scores = model(features.ngram_frequencies(texts, dump["ngrams"])).astype(np.float64)
-    ours = np.exp(scores - scores.max(axis=1, keepdims=True))
-    ours /= ours.sum(axis=1, keepdims=True)
-    return float(np.abs(ours - np.array(dump["probabilities"])).max())
-
-
 def build_language(folders: Folders) -> None:
-    """Writes the network, its vocabulary, its labels and its licence."""
+    """Writes the table of n-grams, the layer on top, the labels and the licence."""
     folder = folders.out / "language"
-    texts = parity_texts(read_rows(folders.data, "language", "tune"))
-    dump = run_lande(folders, texts)
-    layers = [(np.array(layer["weights"]).T, np.array(layer["biases"])) for layer in dump["layers"]]
-    graphs.save_dense(folder / "head.onnx", layers, "frequencies")
-    write_json(folder / "ngrams.json", dump["ngrams"])
-    write_json(folder / "labels.json", [{"id": name, "title": LANGUAGE_TITLES[name]} for name in dump["labels"]])
-    difference = check_lande(dump, texts, graphs.Session(folder / "head.onnx"))
-    check(f"language: ONNX against lande over {len(texts)} lines", difference, 1e-4)
-    licence = sources.require(sources.npm_modules(folders.work) / "lande", "license", "lande")
+    folder.mkdir(parents=True, exist_ok=True)
+    crates = sources.lingua_crates()
+    labels = sorted((code, str(crates[name])) for name, code in LANGUAGES.items())
+    listed = folder / "languages.json"
+    write_json(listed, labels)
+    # The n-grams are cut and hashed by the code that the page runs.
+    trainer = ["cargo", "run", "--quiet", "--release", "--locked", "--package", "smallfirst-recipe-language", "--"]
+    subprocess.run([*trainer, str(listed.resolve()), str(folder.resolve())], cwd=sources.RECIPE, check=True)
+    head = json.loads((folder / "head.json").read_text(encoding="utf-8"))
+    graphs.save_dense(folder / "head.onnx", [(np.array(head["weights"]), np.array(head["biases"]))], "vector")
+    write_json(folder / "labels.json", [{"id": code, "title": LANGUAGE_TITLES[code]} for code, _ in labels])
+    licence = sources.require(crates["english"], "LICENSE", "lingua english")
     shutil.copyfile(licence, folder / "LICENSE")

@@ -125,6 +125,11 @@ pub enum Features {
         /// `quadgrams`, each a list of strings.
         file: String,
     },
+    /// The sum of the vectors of a text's hashed character n-grams, by kind of script: `f32 [1, 3 × numbers a row]`. Reads text.
+    HashedCharacters {
+        /// The path of the table; its format is in `src/text/ngram_table.rs`.
+        file: String,
+    },
     /// The first and last bytes of a file as numbers: `i32 [1, beginBytes + endBytes]`. Reads bytes.
     ByteWindows {
         /// Bytes kept from the beginning.
@@ -142,9 +147,10 @@ impl Features {
     /// What inputs it reads.
     pub fn input(&self) -> InputKind {
         match self {
-            Features::Tokens { .. } | Features::HashedTokens { .. } | Features::Ngrams { .. } => {
-                InputKind::Text
-            }
+            Features::Tokens { .. }
+            | Features::HashedTokens { .. }
+            | Features::Ngrams { .. }
+            | Features::HashedCharacters { .. } => InputKind::Text,
             Features::ByteWindows { .. } => InputKind::Bytes,
         }
     }

@@ -185,7 +185,9 @@ fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> 
                 )));
             }
         }
-        Features::Ngrams { file } => listed(manifest, what, file)?,
+        Features::Ngrams { file } | Features::HashedCharacters { file } => {
+            listed(manifest, what, file)?;
+        }
         &Features::ByteWindows {
             begin_bytes,
             end_bytes,

@@ -7,7 +7,7 @@ use crate::bytes::Windows;
 use crate::engine::{Element, Shape, Tensor};
 use crate::error::{Code, Error, Result};
 use crate::task::Input;
-use crate::text::{NgramVocabulary, TextTokenizer};
+use crate::text::{NgramTable, NgramVocabulary, TextTokenizer};
 
 /// What turns inputs into a model's tensor.
 pub(super) enum Reader {
@@ -21,6 +21,7 @@ pub(super) enum Reader {
         buckets: u32,
     },
     Ngrams(NgramVocabulary),
+    Characters(NgramTable),
     Windows(Windows),
 }
 
@@ -29,6 +30,7 @@ impl Reader {
         match self {
             Reader::Tokens { .. } | Reader::Hashed { .. } => (Element::I64, Shape::AnyRow),
             Reader::Ngrams(vocabulary) => (Element::F32, Shape::Row(vocabulary.width())),
+            Reader::Characters(table) => (Element::F32, Shape::Row(table.width())),
             Reader::Windows(windows) => (Element::I32, Shape::Row(windows.width())),
         }
     }
@@ -62,6 +64,10 @@ impl Reader {
             }
             (Reader::Ngrams(vocabulary), Input::Text(text)) => vocabulary
                 .frequencies(text)
+                .map(Tensor::F32)
+                .ok_or_else(|| too_short("the text has no letters to go by")),
+            (Reader::Characters(table), Input::Text(text)) => table
+                .embed(text)
                 .map(Tensor::F32)
                 .ok_or_else(|| too_short("the text has no letters to go by")),
             (Reader::Windows(windows), Input::Bytes(bytes)) => windows

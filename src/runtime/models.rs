@@ -14,7 +14,7 @@ use crate::bytes::Windows;
 use crate::calibrate::OodScorer;
 use crate::engine::{Element, Model, Shape};
 use crate::error::{Code, Error, Result};
-use crate::text::{NgramVocabulary, Tag, TextTokenizer};
+use crate::text::{NgramTable, NgramVocabulary, Tag, TextTokenizer};
 
 /// The models in memory, and where the others come from.
 pub(super) struct Models<S> {
@@ -170,6 +170,9 @@ impl<S: Source> Models<S> {
                 file,
                 &self.file(bundle, file).await?,
             )?),
+            Features::HashedCharacters { file } => {
+                Reader::Characters(NgramTable::load(file, &self.file(bundle, file).await?)?)
+            }
             &Features::ByteWindows {
                 begin_bytes,
                 end_bytes,

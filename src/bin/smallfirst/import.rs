@@ -10,6 +10,7 @@ use smallfirst::bundle::{Features, Head, ModelOutput};
 use smallfirst::data::archive;
 use smallfirst::engine::onnx::scores::{Contents, contents, keep_scores};
 use smallfirst::task::InputKind;
+use smallfirst::text::NgramTable;
 
 use crate::draft::BundleDraft;
 use crate::encoders::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
@@ -36,7 +37,7 @@ pub struct ImportArgs {
     /// The bundle the encoder is taken from
     #[arg(long, default_value = "models")]
     encoders_from: PathBuf,
-    /// The model reads features: ngrams=<vocabulary.json>, or
+    /// The model reads features: ngrams=<vocabulary.json>, hashed-characters=<table.sfng>, or
     /// byte-windows=<begin>,<end>,<block>,<padding>
     #[arg(long)]
     features: Option<String>,
@@ -196,6 +197,13 @@ fn source(
             draft.put(&file, &bytes, &args.license)?;
             Ok((None, Some(Features::Ngrams { file })))
         }
+        Some(("hashed-characters", path)) => {
+            let bytes = read(path.as_ref()).with_context(|| format!("{path} cannot be read"))?;
+            NgramTable::load(path, &bytes)?;
+            let file = format!("{}/ngrams.sfng", args.task);
+            draft.put(&file, &bytes, &args.license)?;
+            Ok((None, Some(Features::HashedCharacters { file })))
+        }
         Some(("byte-windows", numbers)) => {
             let numbers: Vec<u32> = numbers
                 .split(',')
@@ -217,7 +225,7 @@ fn source(
             ))
         }
         _ => bail!(
-            "say what the model reads: --encoder <name>, or --features ngrams=... or byte-windows=..."
+            "say what the model reads: --encoder <name>, or --features ngrams=..., hashed-characters=... or byte-windows=..."
         ),
     }
 }

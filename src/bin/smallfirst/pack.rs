@@ -13,7 +13,7 @@ use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, verify};
 use smallfirst::engine::onnx::{Form, Source};
 use smallfirst::engine::{Element, Model, Shape};
 use smallfirst::task::TaskKind;
-use smallfirst::text::{NgramVocabulary, TextTokenizer};
+use smallfirst::text::{NgramTable, NgramVocabulary, TextTokenizer};
 
 use crate::draft::written;
 use crate::fingerprint::{hex, is_current, with_extension};
@@ -231,6 +231,10 @@ fn models(folder: &Path, bundle: &Bundle) -> Result<BTreeMap<String, (Element, S
             Features::Ngrams { file } => {
                 let vocabulary = NgramVocabulary::load(file, &fs::read(folder.join(file))?)?;
                 (Element::F32, Shape::Row(vocabulary.width()))
+            }
+            Features::HashedCharacters { file } => {
+                let table = NgramTable::load(file, &fs::read(folder.join(file))?)?;
+                (Element::F32, Shape::Row(table.width()))
             }
             _ => bail!("features of a kind that `pack` does not know"),
         })
