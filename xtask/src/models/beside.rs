@@ -119,13 +119,15 @@ pub fn against_remote() -> Result<()> {
     out += "\n";
     out += &printed(&strs(&certify("0.05")))?;
     let (data, answers) = (rows("test"), answers("test"));
-    let measure = [
+    let mut measure = vec![
         "evaluate",
         local,
         "--task",
         TASK,
         "--data",
         &data,
+        "--slice",
+        "slice",
         "--brief",
         "--remote-answers",
         &answers,
