@@ -41,7 +41,7 @@ mod temperature;
 
 pub use accept::{Decides, accepts, first_accepted, most_confident};
 #[cfg(feature = "cli")]
-pub use against_remote::{Against, Compared};
+pub use against_remote::{Against, Compared, visible_difference};
 #[cfg(feature = "cli")]
 pub use betting::mean_p_value;
 pub use binomial::{p_value, upper_bound};

@@ -1,6 +1,7 @@
 //! How good and how fair a task is: metrics with intervals, slices, what each certificate delivers
 //! on unseen data, and reports of it. Pure.
 
+mod against;
 mod behaviour;
 mod bias;
 mod calibration;
@@ -17,6 +18,7 @@ mod report;
 mod sweep;
 pub mod text;
 
+pub use against::{AgainstFigures, Difference, ExcessFigures};
 pub use behaviour::{Behaviour, BehaviourCase, BehaviourKind, behaviour};
 pub use bias::Bias;
 pub use calibration::CalibrationRows;
@@ -28,6 +30,7 @@ pub use plots::{Growth, growth};
 pub use report::{Bin, Class, Confusion, PolicyFigures, PolicySlice, Report, Slice, TierFigures};
 pub use sweep::{Oracle, SelectivePoint};
 
+use crate::bundle::AgainstRemote;
 use crate::calibrate::{Decides, first_accepted, most_confident, most_probable};
 
 /// Everything that was measured for one task.
@@ -53,6 +56,8 @@ pub struct Measured {
     pub positive: Option<usize>,
     /// The rows that the certificates rest on, where there are certificates.
     pub calibration: Option<CalibrationRows>,
+    /// What is certified against a remote, if anything.
+    pub against_remote: Option<AgainstRemote>,
     /// Rows that the training data has too: equal ones, and nearly equal ones.
     pub duplicates: Option<(usize, usize)>,
     /// How the task does on behavioural tests, where there are any.

@@ -441,6 +441,10 @@ fn a_certificate_against_a_remote_needs_its_answers() {
     ];
     let (success, printed) = evaluate(&answered);
     assert!(success && printed.contains("0.0 % after"), "{printed}");
+    assert!(
+        printed.contains("against llm, which has 50.0 % (45.1 to 54.9) of 400 rows wrong"),
+        "{printed}"
+    );
     let profile: smallfirst::remote::RemoteProfile =
         serde_json::from_slice(&fs::read(folder.join("profile.json")).unwrap()).unwrap();
     assert_eq!(
@@ -459,6 +463,73 @@ fn a_certificate_against_a_remote_needs_its_answers() {
         !success && printed.contains("is a profile of the model \"llm\""),
         "{printed}"
     );
+}
+
+#[test]
+fn a_bundle_stands_for_a_remote() {
+    let folder = folder("stand-in");
+    for (name, numbers) in [("toy", 0..60), ("fresh", 60..1060)] {
+        fs::write(folder.join(format!("{name}.jsonl")), toys(numbers)).unwrap();
+    }
+    // A row without a label has no answer in the file; nor is it measured by those who read the file.
+    let mut test = toys(1060..1460);
+    test += "{\"input\": \"whatever\"}\n";
+    fs::write(folder.join("test.jsonl"), test).unwrap();
+    let run = |args: &[&str]| smallfirst(&folder, args);
+    assert!(run(&["train", "--data", "toy.jsonl", "--out", "b"]).0);
+    // Nothing is certified, so every answer is one of little confidence; the label is there all the same.
+    for (data, answers) in [("fresh.jsonl", "cal"), ("test.jsonl", "test")] {
+        let (success, printed) = run(&[
+            "run",
+            "b",
+            "--data",
+            data,
+            "--as-remote",
+            "--output",
+            answers,
+        ]);
+        assert!(
+            success && printed.contains("rows answered, 0 not"),
+            "{printed}"
+        );
+    }
+    let (success, printed) = run(&[
+        "calibrate",
+        "b",
+        "--data",
+        "fresh.jsonl",
+        "--against-remote",
+        "cal",
+        "--remote-model",
+        "itself",
+        "--excess",
+        "0.05",
+    ]);
+    assert!(success, "{printed}");
+    // No bundle is better than itself, or worse: whatever is answered, the difference is none.
+    let (success, printed) = run(&[
+        "evaluate",
+        "b",
+        "--data",
+        "test.jsonl",
+        "--remote-answers",
+        "test",
+        "--brief",
+    ]);
+    assert!(
+        success && printed.contains("0.00 (0.00 to 0.00)"),
+        "{printed}"
+    );
+    let (success, printed) = run(&[
+        "run",
+        "b",
+        "--data",
+        "test.jsonl",
+        "--as-remote",
+        "--risk",
+        "0.1",
+    ]);
+    assert!(!success && printed.contains("--risk"), "{printed}");
 }
 
 #[test]

@@ -39,8 +39,7 @@ pub struct Against<'a> {
 impl Against<'_> {
     /// What remains to be seen of a difference of errors, as a share; 0 where labels are as good as drawn by lot.
     pub fn visible(&self) -> f64 {
-        let labels = self.labels.max(2) as f64;
-        (1.0 - labels * self.label_errors / (labels - 1.0)).max(0.0)
+        visible_difference(self.labels, self.label_errors)
     }
 
     /// The thresholds at one excess, certified on `cal`.
@@ -83,6 +82,13 @@ impl Against<'_> {
             ..none
         }
     }
+}
+
+/// What remains to be seen of a difference of errors by `labels` labels of which a share is wrong at random; 0 where they are as
+/// good as drawn by lot.
+pub fn visible_difference(labels: usize, label_errors: f64) -> f64 {
+    let labels = labels.max(2) as f64;
+    (1.0 - labels * label_errors / (labels - 1.0)).max(0.0)
 }
 
 fn graded(row: &Compared) -> GradedRow {

@@ -5,12 +5,16 @@ use super::calibration::CalibrationRows;
 use super::figures::{interval, percent};
 use super::report::Report;
 
-/// One sentence or more for each risk whose promise the rows exceed.
+/// One sentence or more for each risk whose promise the rows exceed, and one for each excess.
 pub fn exceeded(r: &Report) -> Vec<String> {
     let over = r
         .policies
         .iter()
         .filter(|p| p.thresholds.is_some() && !p.within_risk);
+    let against = r
+        .against_remote
+        .iter()
+        .flat_map(|figures| figures.exceeded());
     over.map(|p| {
         let by_chance = match p.error.low <= p.risk {
             true => ", which chance alone may explain",
@@ -30,6 +34,7 @@ pub fn exceeded(r: &Report) -> Vec<String> {
             .collect::<Vec<_>>()
             .join(" ")
     })
+    .chain(against)
     .collect()
 }
 

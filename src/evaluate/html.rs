@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::against::{AgainstFigures, points, points_interval};
 use super::exceeded::exceeded;
 use super::figures::{ORACLE, interval, oracle_coverage, percent, ratio};
 use super::plots;
@@ -54,6 +55,7 @@ pub fn render(r: &Report) -> String {
                 h2 { "What each risk delivers" }
                 (policies(r))
                 p { (ORACLE) }
+                @if let Some(figures) = &r.against_remote { (against(figures)) }
                 @for sentence in exceeded(r) { p.warn { (sentence) } }
                 @if let Some(rows) = &r.calibration {
                     @for sentence in rows.sentences() { p { (sentence) } }
@@ -134,6 +136,37 @@ fn policies(r: &Report) -> Markup {
                         td { (oracle_coverage(p.oracle)) }
                         td { (ratio(p.of_oracle)) }
                         td {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn against(figures: &AgainstFigures) -> Markup {
+    html! {
+        p {
+            "Against the remote " code { (figures.model) } ", which has " (interval(&figures.remote_error)) " of "
+            (figures.remote_error.n) " rows wrong. The excess is what is promised: how many more of the local answers may be \
+             wrong than of the remote's to the same inputs."
+            @if figures.label_errors > 0.0 {
+                " Up to " (percent(figures.label_errors)) " of the labels may be wrong, which hides a part of the difference."
+            }
+        }
+        table {
+            tr { th { "Excess" } th { "Thresholds" } th { "Answered locally" } th { "Wrong among these" } th { "The remote's" } th { "Points more" } th { "At most" } }
+            @for p in &figures.promises {
+                tr {
+                    td { (percent(p.excess)) }
+                    @if let Some(thresholds) = &p.thresholds {
+                        td { @for t in thresholds { (format!("{t:.4} ")) } }
+                        td { (interval(&p.coverage)) }
+                        td { (interval(&p.error)) }
+                        td { (interval(&p.remote_error)) }
+                        td { (points_interval(&p.difference)) }
+                        td { (points(p.most)) }
+                    } @else {
+                        td colspan="6" { "not certified: every input escalates" }
                     }
                 }
             }

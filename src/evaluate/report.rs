@@ -6,6 +6,7 @@ use rand_pcg::Pcg32;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
+use super::against::{AgainstFigures, against};
 use super::behaviour::Behaviour;
 use super::bias::{Bias, bias};
 use super::calibration::CalibrationRows;
@@ -57,6 +58,9 @@ pub struct Report {
     pub tiers: Vec<TierFigures>,
     /// What each risk delivers.
     pub policies: Vec<PolicyFigures>,
+    /// What is delivered of each certificate against a remote, where its answers are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub against_remote: Option<AgainstFigures>,
     /// Area under the risk-coverage curve of the same rows and answers as the accuracy.
     pub aurc: f64,
     /// What of it a perfect order of the answers would avoid.
@@ -250,6 +254,7 @@ impl Report {
             tiers: (0..measured.tiers.len())
                 .map(|tier| tier_figures(measured, tier))
                 .collect(),
+            against_remote: against(measured),
             aurc: curve.aurc,
             eaurc: curve.eaurc,
             risk_coverage: sweep.curve(policies.iter().flat_map(shared_thresholds)),

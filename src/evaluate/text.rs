@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::against::{AgainstFigures, points, points_interval};
 use super::exceeded::exceeded;
 use super::figures::{interval, oracle_coverage, percent, ratio};
 use super::markdown::shown;
@@ -91,6 +92,9 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
                 )?;
             }
         }
+    }
+    if let Some(against) = &r.against_remote {
+        write_against(out, against)?;
     }
     let rests_on = r.calibration.iter().flat_map(|rows| rows.sentences());
     for sentence in exceeded(r).into_iter().chain(rests_on) {
@@ -191,6 +195,56 @@ fn write_behaviour(out: &mut String, r: &Report) -> std::fmt::Result {
             writeln!(out, "failed, for example:")?;
         }
         writeln!(out, "{failed}")?;
+    }
+    Ok(())
+}
+
+fn write_against(out: &mut String, against: &AgainstFigures) -> std::fmt::Result {
+    write!(
+        out,
+        "\nagainst {}, which has {} of {} rows wrong",
+        shown(&against.model),
+        interval(&against.remote_error),
+        against.remote_error.n
+    )?;
+    if against.label_errors > 0.0 {
+        write!(
+            out,
+            "; up to {} of the labels may be wrong",
+            percent(against.label_errors)
+        )?;
+    }
+    writeln!(
+        out,
+        "\n{:<9}{:>10}{:>24}{:>30}{:>15}{:>25}{:>10}",
+        "excess",
+        "threshold",
+        "answered locally",
+        "wrong among these",
+        "the remote's",
+        "points more",
+        "at most"
+    )?;
+    for p in &against.promises {
+        let Some(thresholds) = &p.thresholds else {
+            writeln!(
+                out,
+                "{:<9}not certified: every input escalates",
+                percent(p.excess)
+            )?;
+            continue;
+        };
+        writeln!(
+            out,
+            "{:<9}{:>10.4}{:>24}{:>30}{:>15}{:>25}{:>10}",
+            percent(p.excess),
+            thresholds.first().copied().unwrap_or(1.0),
+            percent(p.coverage.value),
+            interval(&p.error),
+            percent(p.remote_error.value),
+            points_interval(&p.difference),
+            points(p.most)
+        )?;
     }
     Ok(())
 }

@@ -61,6 +61,8 @@ enum Command {
     Models,
     /// Build the bundle with the optional second tier under target/cascade, and measure what it adds
     Cascade,
+    /// Certify the default sentiment task against a stronger model that stands for a remote, and measure what that promises
+    AgainstRemote,
     /// Measure what the demo's small LLM knows of the default tasks, so that the demo asks it only where it may help; slow
     Profile {
         /// How many rows a task
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
         Command::Test { only, rest } => test::test(&only, &rest),
         Command::Models => models::models(),
         Command::Cascade => models::beside::cascade(),
+        Command::AgainstRemote => models::beside::against_remote(),
         Command::Profile { rows } => models::beside::profile(rows),
         Command::Bench(args) => bench::bench(&args),
         Command::Fuzz(args) => fuzz::fuzz(&args),

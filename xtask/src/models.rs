@@ -223,6 +223,12 @@ fn calibration(work: &str, task: &str) -> Vec<String> {
     args
 }
 
+/// The same command without rows that are out of scope.
+fn labelled_only(args: &mut Vec<String>) {
+    let outside = args.iter().position(|a| a == "--out-of-scope");
+    args.truncate(outside.unwrap_or(args.len()));
+}
+
 fn strs(args: &[String]) -> Vec<&str> {
     args.iter().map(String::as_str).collect()
 }
@@ -232,11 +238,7 @@ fn comparisons(work: &str) -> Result<String> {
     let mut out = String::new();
     let without: fn(&mut Vec<String>) = |args| args.extend(["--ood".into(), "none".into()]);
     let per_slice: fn(&mut Vec<String>) = |args| {
-        let at = args
-            .iter()
-            .position(|a| a == "--out-of-scope")
-            .unwrap_or(args.len());
-        args.truncate(at);
+        labelled_only(args);
         args.push("--per-slice".into());
     };
     for (task, change) in [

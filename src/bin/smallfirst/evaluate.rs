@@ -89,7 +89,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<()> {
     } else {
         println!("{}", text::render(&report));
     }
-    profile::print(&runtime, &task, &measured)?;
+    profile::print(&measured);
     if let Some(path) = &args.profile {
         profile::write(path, args.remote.model()?, &runtime, &task, &measured)?;
     }
@@ -212,6 +212,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
         policies,
         positive,
         calibration: guarantee.map(CalibrationRows::from),
+        against_remote: guarantee.and_then(|guarantee| guarantee.against_remote.clone()),
         duplicates,
         behaviour: behaviour_of(args, runtime, task)?,
     })

@@ -5,7 +5,6 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use smallfirst::calibrate::first_accepted;
 use smallfirst::evaluate::Measured;
 use smallfirst::host::Clock;
 use smallfirst::remote::{
@@ -15,9 +14,8 @@ use smallfirst::runtime::Runtime;
 
 use crate::folder::{Folder, Stopwatch};
 
-/// Prints what routing by the remote's profile changes, and how local and remote answers compare where a certificate against
-/// the remote is; nothing where the remote was not asked.
-pub fn print(runtime: &Runtime<Folder>, task: &str, measured: &Measured) -> Result<()> {
+/// Prints what routing by the remote's profile changes; nothing where the remote was not asked.
+pub fn print(measured: &Measured) {
     let percent = |share: f64| format!("{:.1} %", 100.0 * share);
     let figures = profile_figures(&measured.rows, &measured.policies);
     if !figures.is_empty() {
@@ -33,33 +31,6 @@ pub fn print(runtime: &Runtime<Folder>, task: &str, measured: &Measured) -> Resu
             percent(figures.accuracy_after),
         );
     }
-    let guarantee = runtime.bundle().task(task)?.guarantee.as_ref();
-    let against = guarantee.and_then(|guarantee| guarantee.against_remote.as_ref());
-    for certificate in against.iter().flat_map(|against| &against.certificates) {
-        let Some(thresholds) = &certificate.thresholds else {
-            continue;
-        };
-        let (mut answered, mut wrong, mut remote_wrong) = (0, 0, 0);
-        let compared = measured.rows.iter().filter(|row| row.remote.is_some());
-        for row in compared.clone() {
-            let Some((_, local)) = first_accepted(&row.tiers, thresholds) else {
-                continue;
-            };
-            let remote = row.remote.and_then(|remote| remote.label);
-            answered += 1;
-            wrong += usize::from(!row.is_right(local.label()));
-            remote_wrong += usize::from(!remote.is_some_and(|label| row.is_right(label)));
-        }
-        let all = compared.count();
-        if all > 0 {
-            println!(
-                "  {} % above the remote: answers {} of {all} rows, {wrong} of {answered} wrong, the remote {remote_wrong}",
-                100.0 * certificate.excess,
-                percent(answered as f64 / all as f64),
-            );
-        }
-    }
-    Ok(())
 }
 
 /// Writes the task's part of a profile, which may have those of other tasks.

@@ -42,14 +42,14 @@ pub struct RemoteArgs {
 
 /// One line of --remote-answers.
 #[derive(Serialize, Deserialize)]
-struct Line {
+pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    input: Option<String>,
-    label: Option<String>,
+    pub input: Option<String>,
+    pub label: Option<String>,
     #[serde(default)]
-    ms: f64,
+    pub ms: f64,
     #[serde(default)]
-    tokens: u64,
+    pub tokens: u64,
 }
 
 impl RemoteArgs {

@@ -9,12 +9,14 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use smallfirst::Code;
+use smallfirst::data::Row;
 use smallfirst::remote::OfflineHost;
-use smallfirst::runtime::Call;
+use smallfirst::runtime::{Call, Runtime};
 use smallfirst::task::Answer;
 
-use crate::folder::{Stopwatch, open, the_task};
-use crate::rows::{ColumnArgs, with_input};
+use crate::folder::{Folder, Stopwatch, open, the_task};
+use crate::remote_answers::Line;
+use crate::rows::{ColumnArgs, for_all, with_input};
 
 #[derive(Args)]
 pub struct RunArgs {
@@ -40,6 +42,10 @@ pub struct RunArgs {
     /// List every label with its score, not only the five best
     #[arg(long)]
     all_scores: bool,
+    /// Write what --remote-answers reads, so that this bundle stands for a remote: for each labelled row the label, however
+    /// little confidence there is in it
+    #[arg(long, conflicts_with_all = ["risk", "all_scores"])]
+    as_remote: bool,
 }
 
 /// What `run` prints for a row: the answer, or the error.
@@ -48,6 +54,32 @@ pub struct RunArgs {
 enum Printed {
     Answer(Box<Answer>),
     Error { code: Code, message: String },
+}
+
+/// The answers as those of a remote. A row without a label has no line, as the commands that read these leave it out.
+fn as_remote(
+    runtime: &Runtime<Folder>,
+    task: &str,
+    mut rows: Vec<Row>,
+    answer: impl Fn(&Row) -> Result<smallfirst::Result<Answer>> + Sync,
+) -> Result<Vec<Line>> {
+    rows.retain(|row| row.label.is_some());
+    // So that the first rows do not wait for the models.
+    pollster::block_on(runtime.preload(Some(&[task.to_owned()]), || async { Ok(()) }))?;
+    let lines = for_all(&rows, "answering", |row| {
+        let answer = answer(row)?.ok();
+        Ok(Line {
+            input: Some(row.text.clone()),
+            ms: answer
+                .as_ref()
+                .map_or(0.0, |answer| answer.timing.infer_ms.round()),
+            label: answer.map(|answer| answer.output.label),
+            tokens: 0,
+        })
+    })?;
+    let without = lines.iter().filter(|line| line.label.is_none()).count();
+    eprintln!("{} rows answered, {without} not", lines.len() - without);
+    Ok(lines)
 }
 
 /// Answers every row.
@@ -59,9 +91,10 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let runtime = open(&args.bundle)?;
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
     let kind = runtime.bundle().task(&task)?.input;
-    let rows = args.columns.read(&args.data)?;
-    for row in rows.iter().take(args.limit.unwrap_or(usize::MAX)) {
-        let answer = with_input(row, kind, |input| {
+    let mut rows = args.columns.read(&args.data)?;
+    rows.truncate(args.limit.unwrap_or(usize::MAX));
+    let answer = |row: &Row| {
+        with_input(row, kind, |input| {
             let call = Call {
                 top: if args.all_scores { usize::MAX } else { 5 },
                 risk: args.risk,
@@ -70,8 +103,17 @@ pub fn run(args: &RunArgs) -> Result<()> {
                 ..Call::new(&task, input)
             };
             pollster::block_on(runtime.run(&call, &OfflineHost(Stopwatch::start())))
-        })?;
-        let printed = match answer {
+        })
+    };
+    if args.as_remote {
+        for line in as_remote(&runtime, &task, rows, answer)? {
+            serde_json::to_writer(&mut out, &line)?;
+            writeln!(out)?;
+        }
+        return Ok(out.flush()?);
+    }
+    for row in &rows {
+        let printed = match answer(row)? {
             Ok(answer) => Printed::Answer(Box::new(answer)),
             Err(error) => Printed::Error {
                 code: error.code(),

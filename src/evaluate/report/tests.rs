@@ -52,6 +52,7 @@ pub(in crate::evaluate) fn measured() -> Measured {
         ],
         positive: Some(0),
         calibration: None,
+        against_remote: None,
         duplicates: Some((1, 0)),
         behaviour: Vec::new(),
     }

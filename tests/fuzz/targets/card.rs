@@ -1,5 +1,6 @@
 //! Names and descriptions that somebody else chose, in reports and model cards.
 
+use smallfirst::bundle::{AgainstRemote, ExcessCertificate};
 use smallfirst::evaluate::card::{self, About};
 use smallfirst::evaluate::{
     Measured, Observation, Policy, Prediction, RemoteOutcome, Report, html, text,
@@ -58,6 +59,18 @@ fn read(data: &[u8]) {
         title: name(1),
         fingerprint: String::new(),
         calibration: None,
+        against_remote: Some(AgainstRemote {
+            model: name(8),
+            label_errors: 0.05,
+            certificates: vec![ExcessCertificate {
+                excess: 0.02,
+                thresholds: Some(vec![0.5, 0.5]),
+                n: 0,
+                errors: 0,
+                remote_errors: 0,
+                p_value: None,
+            }],
+        }),
         dataset: name(2),
         tiers: vec![(name(3), 10), (name(4), 20)],
         rows: (0..rows)
