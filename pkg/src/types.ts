@@ -522,8 +522,8 @@ export type Drift = {
    */
   risk: number | null;
   /**
-   * Whether the alarm was raised. It stays until the task is calibrated anew. One of `errors` ends the task's guarantee;
-   * one of `inputs` where `onDrift` is `"stop"`.
+   * Whether the alarm was raised. It stays until the task is calibrated anew; that of `remote-worth` may end before. One of
+   * `errors` ends the task's guarantee, one of `inputs` where `onDrift` is `"stop"`.
    */
   alarmed: boolean;
 };

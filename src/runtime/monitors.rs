@@ -98,7 +98,8 @@ impl State {
             return;
         }
         let status = monitors.watch.status(task).into_iter();
-        let new = |d: &Drift| d.alarmed && !before.contains(&(d.watched, d.risk));
+        let told = |d: &Drift| d.watched != MonitorKind::RemoteWorth;
+        let new = |d: &Drift| d.alarmed && told(d) && !before.contains(&(d.watched, d.risk));
         self.alarms.extend(status.filter(new));
     }
 }
