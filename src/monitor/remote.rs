@@ -50,7 +50,7 @@ impl RemoteClaim {
 /// [`ErrorMonitor`]: super::ErrorMonitor
 #[derive(Debug, Clone)]
 pub struct RemoteMonitor {
-    /// A number that stands for the remote model and the profile or the worth, below 2^53.
+    /// A number that stands for the remote model and the profile or the worth, below 2^48.
     id: u64,
     claim: RemoteClaim,
     capital: Capital<6>,
@@ -126,7 +126,7 @@ impl RemoteMonitor {
             0.0 => RemoteClaim::Worth,
             _ => return None,
         };
-        let sound = (0.0..9_007_199_254_740_992.0).contains(&id) && id.fract() == 0.0;
+        let sound = (0.0..281_474_976_710_656.0).contains(&id) && id.fract() == 0.0;
         let capital = Capital::resumed(capital).filter(|_| sound)?;
         Some(RemoteMonitor {
             id: id as u64,

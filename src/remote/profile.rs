@@ -71,8 +71,8 @@ pub struct ProfileBin {
     pub local_right: u64,
 }
 
-/// A number below 2^53 for what is said of a remote `model`: audits are counted under it. With another profile, or another
-/// worth of asking, it is another claim.
+/// A number below 2^48 for what is said of a remote `model`: audits are counted under it. With another profile, or another
+/// worth of asking, it is another claim. A larger one might come back as another after it was stored as a decimal fraction.
 fn claim(model: &str, about: u8, number: f64) -> u64 {
     let mut hash = Sha256::new();
     hash.update([about]);
@@ -80,7 +80,7 @@ fn claim(model: &str, about: u8, number: f64) -> u64 {
     hash.update(model);
     let digest = hash.finalize();
     let bytes = digest.iter().take(8);
-    bytes.fold(0, |all, byte| all << 8 | u64::from(*byte)) >> 11
+    bytes.fold(0, |all, byte| all << 8 | u64::from(*byte)) >> 16
 }
 
 /// The claim that a remote is right more often than the best local answers, by at least `worth`.

@@ -151,7 +151,7 @@ fn a_remote_that_is_worse_is_left_out_and_asked_again_once_it_is_better() {
 fn a_monitor_goes_on_from_its_numbers_and_from_no_others() {
     let mut random = Random::new(10);
     for claim in [RemoteClaim::Profile, RemoteClaim::Worth] {
-        let mut monitor = RemoteMonitor::new((1 << 53) - 1, claim);
+        let mut monitor = RemoteMonitor::new((1 << 48) - 1, claim);
         for _ in 0..600 {
             Beside::better_by(-0.1).observe(&mut random, &mut monitor, 0.1);
         }
