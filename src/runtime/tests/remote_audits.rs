@@ -62,7 +62,7 @@ fn drift(runtime: &Runtime<Folder>, remote: &Remote) -> Vec<Drift> {
 #[test]
 fn a_profile_that_audits_refute_is_used_no_more() {
     // The local models give the other label.
-    let remote = Remote::answering("up");
+    let remote = Remote::answering("down");
     let runtime = || {
         let mut setup = profiled(Mode::PreferLocal, 90);
         let task = &mut setup.profile["tasks"]["mood"];
@@ -107,7 +107,7 @@ fn a_profile_that_audits_refute_is_used_no_more() {
 #[test]
 fn without_a_profile_audits_end_asking_a_remote_that_is_not_worth_it() {
     // The local models give the other label.
-    let remote = Remote::answering("up");
+    let remote = Remote::answering("down");
     let first = asking("big");
     let inputs = until(&first, &remote, Reason::RemoteUnlikelyToHelp, local);
     assert!(inputs > 20, "{inputs}");
