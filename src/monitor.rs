@@ -12,6 +12,8 @@
 //! - [`ErrorMonitor`]: an e-process over audited answers (Waudby-Smith and Ramdas 2024, "Estimating
 //!   means of bounded random variables by betting"). Null: at most the promised share is wrong. [`audit_chance`] says how
 //!   likely an answer is to be drawn for it.
+//! - [`RemoteMonitor`]: the same over audited replies of a remote. Null: they are right as often as its profile expects, or
+//!   more often than the best local answers.
 
 mod audit;
 mod capital;
@@ -19,6 +21,7 @@ mod errors;
 mod inputs;
 #[cfg(feature = "cli")]
 mod reference;
+mod remote;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +30,7 @@ pub use errors::ErrorMonitor;
 pub use inputs::InputMonitor;
 #[cfg(feature = "cli")]
 pub use reference::reference;
+pub use remote::{RemoteClaim, RemoteMonitor, UNWORTHY_DELTA};
 
 /// The chance that a monitor ever raises an alarm although nothing has changed.
 pub const FALSE_ALARM_RATE: f64 = 0.01;
@@ -43,6 +47,11 @@ pub enum MonitorKind {
     Errors,
     /// Whether checked answers by example are the remote's, but for the promised share.
     Examples,
+    /// Whether audited replies of a remote are right as often as its profile expects. An alarm ends the profile's use.
+    Remote,
+    /// Whether audited replies of a remote without a profile are right more often than the best local answers. While
+    /// `alarmed`, it is not asked where it could be compared. `onDrift` is not told.
+    RemoteWorth,
 }
 
 /// How a monitor stands.
@@ -65,7 +74,7 @@ pub struct Drift {
     pub observed: u64,
     /// The error rate that is watched, for `errors`.
     pub risk: Option<f64>,
-    /// Whether the alarm was raised. It stays until the task is calibrated anew. One of `errors` ends the task's guarantee,
-    /// one of `inputs` where `onDrift` is `"stop"`.
+    /// Whether the alarm was raised. It stays until the task is calibrated anew; that of `remote-worth` may end before. One of
+    /// `errors` ends the task's guarantee, one of `inputs` where `onDrift` is `"stop"`.
     pub alarmed: bool,
 }

@@ -36,7 +36,7 @@ pub use host::{
     READ_HEADERS, TransportError,
 };
 pub use policy::{Admission, Breaker, Policy};
-pub use profile::{MAX_BINS, PROFILE_VERSION, ProfileBin, RemoteProfile, TaskProfile};
+pub use profile::{MAX_BINS, PROFILE_VERSION, ProfileBin, RemoteProfile, TaskProfile, worth_claim};
 #[cfg(feature = "cli")]
 pub use profile_fit::{FEWEST_ROWS, ProfileFigures, profile_figures, remote_profile};
 #[cfg(test)]

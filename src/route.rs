@@ -223,11 +223,19 @@ pub fn explain(facts: &Facts) -> String {
                 Some(_) => format!("below its threshold of {}", percent(facts.threshold)),
                 None => "and no threshold is certified".to_owned(),
             };
+            let found = match facts.remote_accuracy {
+                Some(_) => format!(
+                    "the remote is right about {} of such inputs",
+                    percent(facts.remote_accuracy)
+                ),
+                None => {
+                    "audits found that the remote is not worth asking about such inputs".to_owned()
+                }
+            };
             return format!(
-                "The local model is {} sure, {against}{}; the remote is right about {} of such inputs, so the local answer is given.",
+                "The local model is {} sure, {against}{}; {found}, so the local answer is given.",
                 percent(facts.confidence),
-                because(facts.doubts),
-                percent(facts.remote_accuracy)
+                because(facts.doubts)
             );
         }
         Reason::Extracted => {

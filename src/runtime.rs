@@ -19,6 +19,7 @@ mod once_map;
 pub mod options;
 mod path;
 mod progress;
+mod remote_worth;
 mod scoring;
 mod tagger;
 mod unanswered;
@@ -31,7 +32,7 @@ pub use head::Scored;
 pub use monitors::{Monitors, OnDrift};
 pub use path::Call;
 pub use scoring::TierScores;
-pub use watching::{Adopted, Adoption};
+pub use watching::{Adopted, Adoption, AuditOutcome};
 
 use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo, Thresholds};
 use crate::error::{Code, Error, Result};
@@ -158,8 +159,8 @@ impl<S: Source> Runtime<S> {
         found
     }
 
-    /// The same runtime, which asks remotes with a profile only where they are likelier right than the best local answer by
-    /// more than this; nothing stands for 0.
+    /// The same runtime, which asks remotes only where they are likelier right than the best local answer by more than this, as
+    /// far as profiles or audits tell; nothing stands for 0.
     ///
     /// # Errors
     /// [`Code::InvalidOption`] when it is not a number from 0 to 1.

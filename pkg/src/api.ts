@@ -80,7 +80,8 @@ export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" 
   onProgress?: ((event: Progress) => void) | undefined;
   /**
    * What a drift does, and who is told of it. A function is told when a task's inputs differ from the calibration data
-   * (`watched: "inputs"`), or its audited answers break the promised error rate (`"errors"`). Audited errors always end the
+   * (`watched: "inputs"`), its audited answers break the promised error rate (`"errors"`), answers by example are not the
+   * remote's (`"examples"`), or a remote is not right as often as its profile expects (`"remote"`). Audited errors always end the
    * task's guarantee: its answers are not `guaranteed` any more. Inputs that differ may be harmless and end it only with
    * `"stop"`. Default: `"report"`. `{ action, notify }` says both.
    */
@@ -263,12 +264,15 @@ export interface SmallFirst {
    */
   card(task: string): Promise<Card>;
   /**
-   * Says that an answer was found right or wrong, by a person or by later evidence. Only answers count that were drawn to
+   * Says that an answer was found right or wrong, by a person or by later evidence: whether it is correct, or the label that
+   * is. The label says more: whether the local answer was right beside which a remote was asked. Only answers count that were drawn to
    * be audited, those with an `audit`, and each once; an answer may be kept and reported on a later visit. True where it
    * counts. Report every drawn answer, whatever it turned out to be: whoever reports the wrong ones only raises false
    * alarms. Any other answer may be reported, too, and changes nothing.
+   *
+   * @throws SmallFirstError - with a `code`, for example `invalid_option` for a label that the task does not have.
    */
-  reportOutcome(answer: Answer, correct: boolean): Promise<boolean>;
+  reportOutcome(answer: Answer, outcome: boolean | string): Promise<boolean>;
   /**
    * How the monitors of a task stand; empty before its first call. They go on from page to page, for all instances with
    * the same `storage`, until the task is calibrated anew.

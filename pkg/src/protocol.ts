@@ -75,7 +75,14 @@ export type Request =
   | { type: "tasks" }
   | { type: "card"; task: string }
   | { type: "drift"; task: string }
-  | { type: "reportOutcome"; task: string; audit: number; correct: boolean }
+  | {
+      type: "reportOutcome";
+      task: string;
+      audit: number;
+      correct: boolean;
+      label: string | undefined;
+      local: string | undefined;
+    }
   | { type: "usage" }
   | { type: "clearAnswerCache" }
   | { type: "learned" }

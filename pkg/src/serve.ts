@@ -182,7 +182,7 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
     case "drift":
       return engine.drift(request.task, signal);
     case "reportOutcome":
-      return engine.reportOutcome(request.task, request.audit, request.correct, signal);
+      return engine.reportOutcome(request.task, request.audit, request.correct, request.label, request.local, signal);
     case "preload":
       return engine.preload(request.tasks, signal);
     case "share":

@@ -191,15 +191,26 @@ class Instance implements SmallFirst {
     return (await this.#connection.call({ type: "card", task: checkTask(task) }, [], undefined)) as Card;
   }
 
-  async reportOutcome(answer: Answer, correct: boolean): Promise<boolean> {
-    if (typeof answer !== "object" || answer === null || typeof correct !== "boolean") {
-      throw new SmallFirstError("invalid_option", "reportOutcome takes an answer, and whether it is correct");
+  async reportOutcome(answer: Answer, outcome: boolean | string): Promise<boolean> {
+    const label = typeof outcome === "string" ? outcome : undefined;
+    if (typeof answer !== "object" || answer === null || (label === undefined && typeof outcome !== "boolean")) {
+      throw new SmallFirstError(
+        "invalid_option",
+        "reportOutcome takes an answer, and whether it is correct or the label that is",
+      );
     }
     this.#connection.assertOpen();
     // An answer that an earlier version of the package gave, or that lost it on its way, was not drawn either.
-    const audit = (answer.audit as Answer["audit"] | undefined)?.id;
-    if (typeof audit !== "number") return false;
-    const request = { type: "reportOutcome", task: checkTask(answer.task), audit, correct } as const;
+    const audit = answer.audit as Answer["audit"] | undefined;
+    if (typeof audit?.id !== "number") return false;
+    const request = {
+      type: "reportOutcome",
+      task: checkTask(answer.task),
+      audit: audit.id,
+      correct: label === undefined ? outcome === true : answer.output.label === label,
+      label,
+      local: audit.local ?? undefined,
+    } as const;
     return (await this.#connection.call(request, [], undefined)) as boolean;
   }
 

@@ -278,6 +278,10 @@ export type Audit = {
    * The chance with which an answer as sure as this one is drawn.
    */
   chance: number;
+  /**
+   * The label of the best local answer, where this one is a remote's; `null` for a local answer.
+   */
+  local: string | null;
 };
 
 /**
@@ -483,7 +487,7 @@ export type Card = {
 /**
  * What a monitor watches.
  */
-export type MonitorKind = "inputs" | "errors" | "examples";
+export type MonitorKind = "inputs" | "errors" | "examples" | "remote" | "remote-worth";
 
 /**
  * How a monitor stands.
@@ -518,8 +522,8 @@ export type Drift = {
    */
   risk: number | null;
   /**
-   * Whether the alarm was raised. It stays until the task is calibrated anew. One of `errors` ends the task's guarantee;
-   * one of `inputs` where `onDrift` is `"stop"`.
+   * Whether the alarm was raised. It stays until the task is calibrated anew; that of `remote-worth` may end before. One of
+   * `errors` ends the task's guarantee, one of `inputs` where `onDrift` is `"stop"`.
    */
   alarmed: boolean;
 };

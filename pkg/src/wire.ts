@@ -44,13 +44,13 @@ export type RuntimeOptions = {
    */
   excessRisk?: number;
   /**
-   * How much likelier to be right than the best local answer a remote must be to be asked, by its profile, as a difference of
-   * probabilities from 0 to 1. Default: 0. Remotes without a profile are asked whatever this is.
+   * How much likelier to be right than the best local answer a remote must be to be asked, by its profile or by audits of
+   * its answers, as a difference of probabilities from 0 to 1. Default: 0.
    */
   worth?: number;
   /**
    * The share of the surest guaranteed answers that are drawn to be audited, 0.01 to 1; of the least sure ones, up to
-   * eight times as many are. Default: 0.1.
+   * eight times as many are. Of a remote's answers with a local one beside them, this share is drawn. Default: 0.1.
    */
   auditShare?: number;
   /**

@@ -531,7 +531,7 @@ test("every other call reaches the engine as it is", async (t) => {
     { type: "tasks" },
     { type: "card", task: "spam" },
     { type: "drift", task: "spam" },
-    { type: "reportOutcome", task: "spam", audit: 7, correct: false },
+    { type: "reportOutcome", task: "spam", audit: 7, correct: false, label: "ham", local: "spam" },
     { type: "preload", tasks: ["spam"] },
   ];
   for (const request of requests) assert.equal(await ask(request), `of ${request.type}`);
@@ -544,7 +544,7 @@ test("every other call reaches the engine as it is", async (t) => {
     ["tasks"],
     ["card", "spam"],
     ["drift", "spam"],
-    ["reportOutcome", "spam", 7, false],
+    ["reportOutcome", "spam", 7, false, "ham", "spam"],
     ["preload", ["spam"]],
   ]);
 });

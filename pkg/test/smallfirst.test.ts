@@ -116,14 +116,14 @@ test("what is wrong with a call is refused before anything is sent", async (t) =
     [ai.card(5 as unknown as string), "invalid_option", "the task must be a string"],
     [ai.exportExamples(5 as unknown as string), "invalid_option", "the task must be a string"],
     [
-      ai.reportOutcome(answer("x"), "yes" as unknown as boolean),
+      ai.reportOutcome(answer("x"), 1 as unknown as boolean),
       "invalid_option",
-      "reportOutcome takes an answer, and whether it is correct",
+      "reportOutcome takes an answer, and whether it is correct or the label that is",
     ],
     [
       ai.reportOutcome(null as unknown as Answer, true),
       "invalid_option",
-      "reportOutcome takes an answer, and whether it is correct",
+      "reportOutcome takes an answer, and whether it is correct or the label that is",
     ],
   ];
   for (const [call, code, message] of wrong) await assert.rejects(call, { name: "SmallFirstError", code, message });
@@ -184,9 +184,16 @@ test("an outcome is reported of an answer that was drawn, and of any other it is
   const { audit: _audit, ...old } = answer("x");
   assert.equal(await ai.reportOutcome(old as Answer, true), false);
   assert.equal(made[0]!.requests("reportOutcome").length, 0);
-  assert.equal(await ai.reportOutcome(answer("x", { audit: { id: 7, chance: 0.4 } }), false), true);
+  const local = answer("x", { audit: { id: 7, chance: 0.4, local: null } });
+  assert.equal(await ai.reportOutcome(local, false), true);
+  const remote = answer("x", { audit: { id: 8, chance: 0.1, local: "ham" } });
+  for (const right of ["ham", remote.output.label, true]) assert.equal(await ai.reportOutcome(remote, right), true);
+  const request = { type: "reportOutcome", task: "spam", audit: 8, label: undefined, local: "ham" };
   assert.deepEqual(made[0]!.requests("reportOutcome"), [
-    { type: "reportOutcome", task: "spam", audit: 7, correct: false },
+    { ...request, audit: 7, correct: false, local: undefined },
+    { ...request, correct: false, label: "ham" },
+    { ...request, correct: true, label: remote.output.label },
+    { ...request, correct: true },
   ]);
 });
 

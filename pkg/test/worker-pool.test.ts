@@ -42,7 +42,7 @@ function team(t: TestContext, behaviour: Behaviour = {}) {
     const items: (WireItem | Adoption)[] = [];
     for (const input of request.inputs) {
       if (!isElsewhere(input)) items.push({ ok: true, answer: answers(input, worker) });
-      else if (adopts(input)) items.push({ audit: { id: 7, chance: 0.4 } });
+      else if (adopts(input)) items.push({ audit: { id: 7, chance: 0.4, local: null } });
       else break;
     }
     return items;
@@ -117,7 +117,7 @@ test("what the first worker draws of others' answers to be audited is in their i
   for (const item of items) {
     assert.ok(item.ok);
     const own = by(item.answer.output.label) === "0";
-    assert.deepEqual(item.answer.audit, own ? null : { id: 7, chance: 0.4 });
+    assert.deepEqual(item.answer.audit, own ? null : { id: 7, chance: 0.4, local: null });
   }
 });
 

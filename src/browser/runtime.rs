@@ -11,7 +11,7 @@ use super::source::WebSource;
 use crate::bundle::Bundle;
 use crate::error::{Code, Error, Result};
 use crate::runtime::options::{GenerateOptions, RunOptions, RuntimeOptions};
-use crate::runtime::{Adopted, Adoption, Monitors, Runtime};
+use crate::runtime::{Adopted, Adoption, AuditOutcome, Monitors, Runtime};
 use crate::task::Input;
 
 /// A bundle, ready to be asked.
@@ -183,8 +183,8 @@ impl WasmRuntime {
             .map_err(|e| convert::error_to_js(&e))
     }
 
-    /// Takes in that the answer that was drawn with the number `audit` was found right or wrong. False where it does not
-    /// count.
+    /// Takes in that the answer that was drawn with the number `audit` was found right or wrong; the right label, where that
+    /// was found, is held against that of the `local` answer beside a remote's. False where it does not count.
     ///
     /// # Errors
     /// An `Error` with a `code`.
@@ -194,12 +194,19 @@ impl WasmRuntime {
         task: String,
         audit: f64,
         correct: bool,
+        label: Option<String>,
+        local: Option<String>,
         signal: AbortSignal,
     ) -> std::result::Result<bool, JsValue> {
         let host = self.host(signal, None);
+        let outcome = AuditOutcome {
+            correct,
+            label: label.as_deref(),
+            local: local.as_deref(),
+        };
         let reported = self
             .runtime
-            .report_outcome(&task, audit as u64, correct, &host);
+            .report_outcome(&task, audit as u64, &outcome, &host);
         let counts = reported.await;
         self.tell_alarms();
         counts.map_err(|e| convert::error_to_js(&e))

@@ -54,6 +54,15 @@ impl<const K: usize> Capital<K> {
         bet + 1.0 / (self.bettors.len() as f64 + 1.0)
     }
 
+    /// Gives away what is over `most`. A capital that cannot be expected to grow cannot be expected to by giving away.
+    pub(super) fn hold(&mut self, most: f64) {
+        let times = self.evidence() / most;
+        if times > 1.0 {
+            let all = self.bettors.iter_mut().flatten();
+            all.for_each(|capital| *capital /= times);
+        }
+    }
+
     /// The most it ever was; what an alarm goes by.
     pub(super) fn peak(&self) -> f64 {
         self.peak

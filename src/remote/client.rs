@@ -94,13 +94,14 @@ impl Remote {
     }
 
     /// How likely a remote is right about an input of `task` whose best local answer has this confidence: the most likely one.
-    /// Nothing where one that may be asked was never measured beside these `models`, or there is none. The models' name is a hash,
-    /// which only a task with profiles needs.
+    /// Nothing where one that may be asked was never measured beside these `models`, is `refuted` by audits, or there is none.
+    /// The models' name is a hash, which only a task with profiles needs.
     pub fn expected_accuracy(
         &self,
         task: &str,
         models: impl FnOnce() -> String,
         confidence: f64,
+        refuted: impl Fn(u64) -> bool,
     ) -> Option<f64> {
         let endpoints = self.options.endpoints.iter();
         let profiles = endpoints.map(|endpoint| endpoint.profile.as_ref()?.tasks.get(task));
@@ -108,7 +109,22 @@ impl Remote {
         let named = profiles.first().map(|_| models())?;
         let known = profiles.iter().all(|profile| profile.models == named);
         let expected = profiles.iter().map(|profile| profile.accuracy(confidence));
-        expected.reduce(f64::max).filter(|_| known)
+        let mut claims = self.models().zip(&profiles);
+        let holds = |(model, profile): (&str, &&TaskProfile)| !refuted(profile.claim(model));
+        let expected = expected.reduce(f64::max).filter(|_| known);
+        expected.filter(|_| claims.all(holds))
+    }
+
+    /// What the profile of `model` claims of such an input: the number of the claim, and how likely it is right.
+    pub fn claimed_accuracy(&self, model: &str, task: &str, confidence: f64) -> Option<(u64, f64)> {
+        let endpoint = self.options.endpoints.iter().find(|e| e.model() == model)?;
+        let profile = endpoint.profile.as_ref()?.tasks.get(task)?;
+        Some((profile.claim(model), profile.accuracy(confidence)))
+    }
+
+    /// The models that are asked.
+    pub fn models(&self) -> impl Iterator<Item = &str> {
+        self.options.endpoints.iter().map(Endpoint::model)
     }
 
     /// Whether one of the remotes asks this model.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
 
@@ -70,6 +71,23 @@ pub struct ProfileBin {
     pub local_right: u64,
 }
 
+/// A number below 2^48 for what is said of a remote `model`: audits are counted under it. With another profile, or another
+/// worth of asking, it is another claim. A larger one might come back as another after it was stored as a decimal fraction.
+fn claim(model: &str, about: u8, number: f64) -> u64 {
+    let mut hash = Sha256::new();
+    hash.update([about]);
+    hash.update(number.to_le_bytes());
+    hash.update(model);
+    let digest = hash.finalize();
+    let bytes = digest.iter().take(8);
+    bytes.fold(0, |all, byte| all << 8 | u64::from(*byte)) >> 16
+}
+
+/// The claim that a remote is right more often than the best local answers, by at least `worth`.
+pub fn worth_claim(model: &str, worth: f64) -> u64 {
+    claim(model, 1, worth)
+}
+
 impl RemoteProfile {
     /// Checks a profile for an endpoint that asks `model`.
     ///
@@ -108,6 +126,11 @@ impl TaskProfile {
             return mean;
         };
         (bin.right as f64 + self.prior_rows * mean) / (bin.rows as f64 + self.prior_rows)
+    }
+
+    /// The claim that `model` is right as often as this expects. A profile that is measured anew is another claim.
+    pub fn claim(&self, model: &str) -> u64 {
+        claim(model, 0, self.measured)
     }
 
     fn is_sound(&self) -> bool {

@@ -159,23 +159,6 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         }
     }
 
-    /// Whether a remote may know better than the best local answer, by what was measured of it. That was on inputs like the
-    /// calibration data, so it says nothing where this one is not.
-    fn remote_may_help(&mut self, reason: Reason, best: &Local) -> bool {
-        let comparable = matches!(reason, Reason::LowConfidence | Reason::Uncertified);
-        let Some(task) = self
-            .task
-            .filter(|_| comparable && self.mode == Mode::PreferLocal)
-        else {
-            return true;
-        };
-        let runtime = self.runtime;
-        let models = || runtime.bundle.models_of(task);
-        let remote = &runtime.remote;
-        self.remote_accuracy = remote.expected_accuracy(self.call.task, models, best.confidence);
-        route::remote_may_help(self.remote_accuracy, best.confidence, runtime.worth)
-    }
-
     /// The error where neither side answered.
     fn refusal(self, remote: Error, local: Option<Error>) -> Error {
         let error = match local {
@@ -213,6 +196,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
 
     fn answer_remotely(self, reply: Reply, reason: Reason) -> Result<Answer> {
         let origin = origin(&reply);
+        let audit = self.audit_of(&reply);
         let Some(output) = reply.output else {
             return Err(Error::new(Code::Internal, "a choice without an output"));
         };
@@ -242,6 +226,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         Ok(Answer {
             confidence: reply.confidence,
             usage: reply.usage,
+            audit,
             cached: reply.cached,
             ..self
                 .progress

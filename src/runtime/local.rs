@@ -14,7 +14,7 @@ use crate::task::{Answer, AskedRisk, Attempt, Doubt, Outcome, Output, RanOn, Rea
 /// A local model's answer.
 pub(super) struct Local {
     tier: String,
-    output: Output,
+    pub(super) output: Output,
     pub(super) confidence: f64,
     threshold: Option<f64>,
     in_distribution: bool,

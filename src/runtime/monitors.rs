@@ -15,6 +15,7 @@ use crate::host::Storage;
 use crate::monitor::{Drift, MonitorKind};
 
 pub(super) use stored::Place;
+pub(super) use watch::DrawnReply;
 use watch::{Drawn, Numbers, Observation, Watch};
 
 /// How many observations wait to be written at most; where nobody writes, the oldest are let go.
@@ -97,7 +98,8 @@ impl State {
             return;
         }
         let status = monitors.watch.status(task).into_iter();
-        let new = |d: &Drift| d.alarmed && !before.contains(&(d.watched, d.risk));
+        let told = |d: &Drift| d.watched != MonitorKind::RemoteWorth;
+        let new = |d: &Drift| d.alarmed && told(d) && !before.contains(&(d.watched, d.risk));
         self.alarms.extend(status.filter(new));
     }
 }
@@ -151,25 +153,43 @@ impl RuntimeMonitors {
     /// Remembers that an answer was drawn to be audited. `number` is a fresh random number in `[0, 1)`; gives the answer's
     /// own.
     pub(super) fn drawn(&self, task: &str, risk: f64, weight: f64, number: f64) -> u64 {
+        let drawn = |id| Observation::Drawn(Drawn { id, risk, weight });
+        self.remember(task, number, drawn)
+    }
+
+    /// The same of a remote's answer, whose number the `reply` does not have yet.
+    pub(super) fn drawn_reply(&self, task: &str, reply: DrawnReply, number: f64) -> u64 {
+        let drawn = |id| Observation::Reply(DrawnReply { id, ..reply });
+        self.remember(task, number, drawn)
+    }
+
+    fn remember(&self, task: &str, number: f64, drawn: impl Fn(u64) -> Observation) -> u64 {
         let mut state = self.lock();
         let mut id = (number * NUMBERS) as u64;
         while state.of(task).watch.awaits(id) {
             id = (id + 1) % NUMBERS as u64;
         }
-        let drawn = Drawn { id, risk, weight };
-        state.take(task, Observation::Drawn(drawn), None);
+        state.take(task, drawn(id), None);
         id
     }
 
-    /// Takes in whether a drawn answer was right. False, and nothing is taken in, where it was not drawn, or counted
-    /// already, or is too old.
-    pub(super) fn audited(&self, task: &str, id: u64, correct: bool) -> bool {
+    /// Takes in whether a drawn answer was right, and whether the best local one beside it was. False, and nothing is taken
+    /// in, where it was not drawn, or counted already, or is too old.
+    pub(super) fn audited(&self, task: &str, id: u64, correct: bool, local: Option<bool>) -> bool {
         let mut state = self.lock();
         let counts = state.of(task).watch.awaits(id);
         if counts {
-            state.take(task, Observation::Outcome { id, correct }, None);
+            let seen = Observation::Outcome { id, correct, local };
+            state.take(task, seen, None);
         }
         counts
+    }
+
+    /// Whether audits speak against a claim about a remote.
+    pub(super) fn refuted(&self, task: &str, claim: u64) -> bool {
+        let state = self.lock();
+        let monitors = state.tasks.get(task);
+        monitors.is_some_and(|monitors| monitors.watch.refutes(claim))
     }
 
     /// Takes in whether an answer by example is the remote's. True when this raised the alarm.
@@ -205,7 +225,7 @@ impl RuntimeMonitors {
             .any(|(watched, _)| match watched {
                 MonitorKind::Errors => true,
                 MonitorKind::Inputs => on_drift == OnDrift::Stop,
-                MonitorKind::Examples => false,
+                MonitorKind::Examples | MonitorKind::Remote | MonitorKind::RemoteWorth => false,
             })
     }
 
@@ -234,7 +254,8 @@ impl RuntimeMonitors {
     /// Goes on from what an earlier runtime's monitors knew of a task. What is not theirs is left out.
     pub(super) fn resume(&self, earlier: &Monitors, reference: Option<&Reference>) {
         let mut watch = Watch::resumed(&earlier.numbers, reference);
-        let drawn = |seen: &&Observation| matches!(seen, Observation::Drawn(_));
+        let drawn =
+            |seen: &&Observation| matches!(seen, Observation::Drawn(_) | Observation::Reply(_));
         let drawn = earlier.unwritten.iter().filter(drawn);
         drawn.for_each(|seen| watch.take(seen, None));
         let monitors = TaskMonitors {

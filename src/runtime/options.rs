@@ -37,11 +37,11 @@ pub struct RuntimeOptions {
     /// share, for example 0.02. A task whose calibration knew no remote's answers escalates.
     #[serde(default, deserialize_with = "risk::optional")]
     pub excess_risk: Option<f64>,
-    /// How much likelier to be right than the best local answer a remote must be to be asked, by its profile, as a difference of
-    /// probabilities from 0 to 1. Default: 0. Remotes without a profile are asked whatever this is.
+    /// How much likelier to be right than the best local answer a remote must be to be asked, by its profile or by audits of
+    /// its answers, as a difference of probabilities from 0 to 1. Default: 0.
     pub worth: Option<f64>,
     /// The share of the surest guaranteed answers that are drawn to be audited, 0.01 to 1; of the least sure ones, up to
-    /// eight times as many are. Default: 0.1.
+    /// eight times as many are. Of a remote's answers with a local one beside them, this share is drawn. Default: 0.1.
     pub audit_share: Option<f64>,
     /// What an alarm about inputs does beside being reported: with `"stop"` it ends the task's guarantee. Default:
     /// `"report"`.

@@ -73,10 +73,20 @@ pub(super) struct Path<'a, S, H> {
     pub(super) progress: Progress,
     /// How likely the remote is right, where that was held against the local confidence.
     pub(super) remote_accuracy: Option<f64>,
+    /// What a remote's answer is audited beside, where it was drawn.
+    pub(super) beside: Option<Beside>,
     /// What examples say, where they were asked.
     pub(super) lookup: Option<Lookup>,
     /// The first tier's head, which begins to load while the language is told.
     pub(super) first: Option<Loading<'a>>,
+}
+
+/// The best local answer beside a remote's that was drawn to be audited.
+pub(super) struct Beside {
+    pub(super) label: String,
+    pub(super) confidence: f64,
+    /// Whether the remote's profile was held against it.
+    pub(super) profiled: bool,
 }
 
 /// A head on its way, or there.
@@ -132,6 +142,7 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             mode: call.mode.unwrap_or(runtime.mode),
             progress: Progress::new(host),
             remote_accuracy: None,
+            beside: None,
             lookup: None,
             first: None,
         })

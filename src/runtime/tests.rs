@@ -144,6 +144,9 @@ struct Setup {
     endpoint: bool,
     privacy: Value,
     profile: Value,
+    /// The model of the endpoint, and how many of its answers are kept.
+    model: String,
+    cached: u32,
 }
 
 impl Setup {
@@ -156,15 +159,17 @@ impl Setup {
             endpoint: true,
             privacy: json!({}),
             profile: Value::Null,
+            model: "big".into(),
+            cached: 0,
         }
     }
 
     fn runtime(self) -> Runtime<Folder> {
         let bundle = Bundle::parse(self.manifest.to_string().as_bytes()).unwrap();
-        let endpoint = json!({"provider": "openai", "baseUrl": "https://llm.example/v1", "model": "big", "profile": self.profile});
+        let endpoint = json!({"provider": "openai", "baseUrl": "https://llm.example/v1", "model": self.model, "profile": self.profile});
         let remote: RemoteOptions = serde_json::from_value(json!({
             "endpoints": if self.endpoint { vec![endpoint] } else { Vec::new() },
-            "policy": {"maxRetries": 0}, "answerCache": {"entries": 0},
+            "policy": {"maxRetries": 0}, "answerCache": {"entries": self.cached},
             "privacy": self.privacy,
         }))
         .unwrap();
@@ -504,6 +509,8 @@ fn a_broken_model_is_reported_and_the_others_go_on() {
             mode,
             privacy: json!({}),
             profile: Value::Null,
+            model: "big".into(),
+            cached: 0,
             endpoint: true,
         };
         let local = setup(Mode::OnlyLocal).runtime();
@@ -765,5 +772,6 @@ fn a_card_is_read_when_asked_for() {
 mod by_example;
 mod leaving;
 mod names;
+mod remote_audits;
 mod remote_worth;
 mod watching;

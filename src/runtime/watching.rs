@@ -34,9 +34,31 @@ pub struct Adoption {
     pub audit: Option<Audit>,
 }
 
+/// What was found of an answer that was drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuditOutcome<'a> {
+    /// Whether it is right.
+    pub correct: bool,
+    /// The right label, where that was found.
+    pub label: Option<&'a str>,
+    /// [`Audit::local`] of the answer.
+    pub local: Option<&'a str>,
+}
+
+impl AuditOutcome<'_> {
+    /// Where the right label was not found.
+    pub fn of(correct: bool) -> Self {
+        AuditOutcome {
+            correct,
+            label: None,
+            local: None,
+        }
+    }
+}
+
 impl<S: Source> Runtime<S> {
-    /// The same runtime, which draws at least the share `audits` of its guaranteed answers to be audited, and ends a task's
-    /// guarantee as `on_drift` says.
+    /// The same runtime, which draws at least the share `audits` of its guaranteed answers to be audited, and that share of the
+    /// remote's that a local answer stands beside, and ends a task's guarantee as `on_drift` says.
     ///
     /// # Errors
     /// [`Code::InvalidOption`] when the share is not 0.01 to 1.
@@ -68,18 +90,26 @@ impl<S: Source> Runtime<S> {
     /// does not count: it was not drawn, counted already, or was drawn too long ago.
     ///
     /// # Errors
-    /// [`Code::UnknownTask`].
+    /// [`Code::UnknownTask`], and [`Code::InvalidOption`] when the right label is none of the task's.
     pub async fn report_outcome(
         &self,
         task: &str,
         audit: u64,
-        correct: bool,
+        outcome: &AuditOutcome<'_>,
         storage: &impl Storage,
     ) -> Result<bool> {
-        self.bundle.task(task)?;
+        let entry = self.bundle.task(task)?;
+        if let Some(label) = outcome.label
+            && !entry.labels.iter().any(|known| known.id == label)
+        {
+            let why = format!("reportOutcome: \"{label}\" is no label of the task \"{task}\"");
+            return Err(Error::new(Code::InvalidOption, why));
+        }
+        let local = outcome.label.zip(outcome.local);
+        let local = local.map(|(label, local)| label == local);
         // Another tab may have drawn it, or counted it already.
         self.keep_monitors_of(task, storage).await;
-        let counts = self.watch.audited(task, audit, correct);
+        let counts = self.watch.audited(task, audit, outcome.correct, local);
         if counts {
             self.keep_monitors_of(task, storage).await;
         }
@@ -157,7 +187,11 @@ impl<S: Source> Runtime<S> {
         // The share is the smallest chance that any answer has.
         let weight = self.audit_share / chance;
         let id = self.watch.drawn(task, risk, weight, clock.uniform());
-        Some(Audit { id, chance })
+        Some(Audit {
+            id,
+            chance,
+            local: None,
+        })
     }
 
     /// The alarms that were raised since this was last asked.

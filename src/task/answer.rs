@@ -121,7 +121,7 @@ pub struct Learned {
 }
 
 /// That an answer was drawn to be audited.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(ts_rs::TS))]
 pub struct Audit {
     /// Its number, by which the outcome is counted once.
@@ -129,6 +129,8 @@ pub struct Audit {
     pub id: u64,
     /// The chance with which an answer as sure as this one is drawn.
     pub chance: f64,
+    /// The label of the best local answer, where this one is a remote's; `null` for a local answer.
+    pub local: Option<String>,
 }
 
 /// What a task gives that writes text.

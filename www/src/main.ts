@@ -60,11 +60,16 @@ function prepare(made: SmallFirst): void {
     });
 }
 
+const DRIFTS: Record<Drift["watched"], string> = {
+  inputs: "inputs differ from the calibration data",
+  errors: "audited answers are wrong too often; its answers are not guaranteed any more",
+  examples: "answers by example are not the remote's often enough; there are no more until examples are forgotten",
+  remote: "audited answers of the remote are not right as often as its profile expects; it is not used any more",
+  "remote-worth": "audited answers of the remote are not right more often than the best local ones",
+};
+
 function onDrift({ task, watched }: Drift): void {
-  const what =
-    watched === "inputs"
-      ? "inputs differ from the calibration data"
-      : "audited answers are wrong too often; its answers are not guaranteed any more";
+  const what = DRIFTS[watched];
   error.textContent = `The task "${task}": ${what}.`;
   error.hidden = false;
 }

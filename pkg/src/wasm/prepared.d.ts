@@ -66,7 +66,14 @@ export class Runtime {
   preload(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
   drift(task: string, signal: AbortSignal): Promise<Drift[]>;
-  reportOutcome(task: string, audit: number, correct: boolean, signal: AbortSignal): Promise<boolean>;
+  reportOutcome(
+    task: string,
+    audit: number,
+    correct: boolean,
+    label: string | undefined,
+    local: string | undefined,
+    signal: AbortSignal,
+  ): Promise<boolean>;
   free(): void;
 }
 

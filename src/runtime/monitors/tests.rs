@@ -33,7 +33,7 @@ fn reference() -> Reference {
 /// Draws an answer and audits it.
 fn audit(watch: &RuntimeMonitors, task: &str, number: f64, correct: bool) -> bool {
     let id = watch.drawn(task, 0.05, 1.0, number);
-    watch.audited(task, id, correct)
+    watch.audited(task, id, correct, None)
 }
 
 /// One who has seen a drift of inputs and audits.
@@ -112,9 +112,9 @@ fn an_outcome_counts_once_and_only_of_a_drawn_answer() {
     let id = watch.drawn("a", 0.05, 0.5, 0.25);
     // A number that is taken already is not given twice.
     assert_ne!(watch.drawn("a", 0.05, 0.5, 0.25), id);
-    assert!(!watch.audited("a", id + 7, false) && !watch.audited("b", id, false));
-    assert!(watch.audited("a", id, false));
-    assert!(!watch.audited("a", id, false));
+    assert!(!watch.audited("a", id + 7, false, None) && !watch.audited("b", id, false, None));
+    assert!(watch.audited("a", id, false, None));
+    assert!(!watch.audited("a", id, false, None));
     let status = watch.status("a");
     assert_eq!((status.len(), status[0].observed), (1, 1));
     // The bet was half as high as on an answer that is drawn as seldom as any.
@@ -126,7 +126,7 @@ fn an_outcome_counts_once_and_only_of_a_drawn_answer() {
     for n in 1..=watch::MOST_DRAWN {
         watch.drawn("a", 0.05, 1.0, n as f64 / 1e4);
     }
-    assert!(!watch.audited("a", first, true));
+    assert!(!watch.audited("a", first, true, None));
 }
 
 /// Whether the page hides bad answers or reports only those: what was not drawn changes nothing.
@@ -136,7 +136,7 @@ fn whoever_chooses_what_to_report_neither_alarms_nor_hides() {
     let mut random = crate::testing::Random::new(3);
     for _ in 0..2000 {
         let id = (random.uniform() * NUMBERS) as u64;
-        assert!(!watch.audited("a", id, random.uniform() < 0.5));
+        assert!(!watch.audited("a", id, random.uniform() < 0.5, None));
     }
     assert!(watch.status("a").is_empty() && !watch.ended("a", OnDrift::Stop));
     // Half of all answers are wrong, and the page reports of others that they are right.
@@ -146,7 +146,7 @@ fn whoever_chooses_what_to_report_neither_alarms_nor_hides() {
         let number = random.uniform();
         audit(&watch, "a", number, random.uniform() < 0.5);
         for _ in 0..10 {
-            watch.audited("a", (random.uniform() * NUMBERS) as u64, true);
+            watch.audited("a", (random.uniform() * NUMBERS) as u64, true, None);
         }
     }
     assert!(needed < 100, "{needed}");
@@ -175,6 +175,19 @@ fn what_is_no_monitors_state_is_left_out() {
         altered["errors"][0].as_array_mut().unwrap().truncate(at);
         assert_eq!(status(&altered, Some(&reference())), 1, "{at}");
     }
+    let mut altered = numbers.clone();
+    altered["replies"] = json!([
+        [7, 1, 0.5, 0],
+        [8, 1, 1.5, 0],
+        [9, 1, -0.5, 0],
+        [10, 1, 0.5, 8]
+    ]);
+    let replies: Numbers = serde_json::from_value(altered).unwrap();
+    let watch = Watch::resumed(&replies, None);
+    assert_eq!(
+        [7, 8, 9, 10].map(|id| watch.awaits(id)),
+        [true, false, false, false]
+    );
     let mut altered = numbers.clone();
     altered["drawn"] = json!([[7, 0.05, 0.5], [8, 0.05, 1.5], [9, 0.0, 0.5], [10, 1, 1]]);
     let altered: Numbers = serde_json::from_value(altered).unwrap();
@@ -250,7 +263,7 @@ fn a_visitor_who_asks_three_things_a_day_counts() {
         let id = watch.drawn("mood", 0.05, 0.5, f64::from(day) / 100.0);
         keep(&watch, &world, &bundle);
         let tomorrow = page(&world, &bundle);
-        assert!(tomorrow.audited("mood", id, true));
+        assert!(tomorrow.audited("mood", id, true, None));
         keep(&tomorrow, &world, &bundle);
     }
     let stored = page(&world, &bundle);
@@ -264,7 +277,10 @@ fn a_visitor_who_asks_three_things_a_day_counts() {
     let stored: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(stored["of"].as_str().unwrap().len(), 64);
     for (name, numbers) in stored["numbers"].as_object().unwrap() {
-        assert!(["inputs", "errors", "examples", "drawn"].contains(&name.as_str()));
+        let names = [
+            "inputs", "errors", "examples", "drawn", "remotes", "replies",
+        ];
+        assert!(names.contains(&name.as_str()));
         assert!(
             !numbers.to_string().contains('"'),
             "{name} has nothing but numbers"
@@ -301,9 +317,100 @@ fn tabs_take_turns_and_no_observation_counts_twice() {
     let id = tabs[0].drawn("mood", 0.05, 1.0, 0.5);
     keep(&tabs[0], &world, &bundle);
     keep(&tabs[1], &world, &bundle);
-    assert!(tabs[0].audited("mood", id, false) && tabs[1].audited("mood", id, false));
+    assert!(tabs[0].audited("mood", id, false, None) && tabs[1].audited("mood", id, false, None));
     tabs.iter().for_each(|tab| keep(tab, &world, &bundle));
     assert_eq!(observed(&page(&world, &bundle)), [150, 1]);
+}
+
+/// A remote's answer that differs from the best local one, of two labels, held against a claim.
+fn reply(claim: u64, profile: bool) -> DrawnReply {
+    DrawnReply {
+        id: 0,
+        claim,
+        profile,
+        claimed: if profile { 0.9 } else { 0.0 },
+        same: false,
+        other: true,
+    }
+}
+
+#[test]
+fn audits_of_a_remotes_answers_go_on_from_page_to_page_and_each_claim_has_its_own() {
+    let (world, bundle) = (world(), bundle(1000));
+    let mut rounds = 0_u32;
+    loop {
+        let watch = page(&world, &bundle);
+        let ended = [1, 2].map(|claim| watch.refuted("mood", claim));
+        if ended == [true, true] {
+            break;
+        }
+        rounds += 1;
+        assert!(rounds < 40, "{ended:?}");
+        let [profile, worth] = [reply(1, true), reply(2, false)]
+            .map(|reply| watch.drawn_reply("mood", reply, f64::from(rounds) / 100.0));
+        keep(&watch, &world, &bundle);
+        // The outcomes come on a later page, by another tab.
+        let later = page(&world, &bundle);
+        for id in [profile, worth] {
+            assert!(later.audited("mood", id, false, None));
+            assert!(!later.audited("mood", id, false, None), "each counts once");
+        }
+        keep(&later, &world, &bundle);
+    }
+    let watch = page(&world, &bundle);
+    assert_eq!(observed(&watch), [u64::from(rounds); 2]);
+    // The page is told of the profile, and no guarantee has ended.
+    let told = watch.take_alarms().into_iter().map(|drift| drift.watched);
+    assert_eq!(told.collect::<Vec<_>>(), [MonitorKind::Remote]);
+    assert!(!watch.ended("mood", OnDrift::Stop));
+    assert!(!watch.refuted("mood", 3) && !watch.refuted("other", 1));
+    // A new calibration is of other local answers.
+    let anew = self::bundle(2000);
+    assert!(!page(&world, &anew).refuted("mood", 1));
+}
+
+#[test]
+fn the_claim_that_was_audited_last_is_kept() {
+    let watch = RuntimeMonitors::default();
+    let audit = |claim| {
+        let id = watch.drawn_reply("a", reply(claim, false), 0.5);
+        watch.audited("a", id, true, None);
+    };
+    (0..30).for_each(|_| audit(0));
+    for claim in 1..20 {
+        audit(claim);
+        audit(0);
+    }
+    let most = watch.status("a").into_iter().map(|drift| drift.observed);
+    let most: Vec<u64> = most.collect();
+    assert_eq!((most.len(), most.iter().max()), (8, Some(&49)));
+}
+
+#[test]
+fn a_local_answer_counts_as_right_only_where_that_follows() {
+    let evidence = |same, other, correct, local| -> i32 {
+        let watch = RuntimeMonitors::default();
+        let reply = DrawnReply {
+            same,
+            other,
+            ..reply(1, false)
+        };
+        let id = watch.drawn_reply("a", reply, 0.5);
+        watch.audited("a", id, correct, local);
+        let evidence = watch.status("a")[0].evidence;
+        // Whether the local answer alone is right, or the remote's alone, or neither.
+        i32::from(evidence > 1.0 + 1e-9) - i32::from(evidence < 1.0 - 1e-9)
+    };
+    // With two labels, one of two that differ is right.
+    assert_eq!(evidence(false, true, false, None), 1);
+    assert_eq!(evidence(false, true, true, None), -1);
+    // With more, neither may be.
+    assert_eq!(evidence(false, false, false, None), 0);
+    assert_eq!(evidence(false, false, false, Some(true)), 1);
+    assert_eq!(evidence(false, false, false, Some(false)), 0);
+    for correct in [true, false] {
+        assert_eq!(evidence(true, false, correct, None), 0);
+    }
 }
 
 #[test]

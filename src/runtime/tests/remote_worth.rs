@@ -109,7 +109,7 @@ fn an_instance_or_a_call_asks_for_one_promise() {
 }
 
 /// A profile of "big" by which it is right in so many of 100 rows, whatever the local confidence.
-fn profiled(mode: Mode, right: u64) -> Setup {
+pub(super) fn profiled(mode: Mode, right: u64) -> Setup {
     let mut setup = guaranteed(mode);
     let bundle = Bundle::parse(setup.manifest.to_string().as_bytes()).unwrap();
     let models = bundle.models_of(bundle.task("mood").unwrap());

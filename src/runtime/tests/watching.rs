@@ -11,11 +11,12 @@ fn drift(runtime: &Runtime<Folder>, task: &str) -> Result<Vec<Drift>> {
 
 /// Says that an answer was right or wrong; whether that counts.
 fn report(runtime: &Runtime<Folder>, answer: &Answer, correct: bool) -> bool {
-    let Some(audit) = answer.audit else {
+    let Some(audit) = &answer.audit else {
         return false;
     };
     let host = OfflineHost(FixedClock);
-    pollster::block_on(runtime.report_outcome("mood", audit.id, correct, &host)).unwrap()
+    let outcome = AuditOutcome::of(correct);
+    pollster::block_on(runtime.report_outcome("mood", audit.id, &outcome, &host)).unwrap()
 }
 
 /// A runtime that has every answer audited.
@@ -71,7 +72,8 @@ fn audits_end_the_guarantee() {
     let answer = ask(&runtime, SURE, None).unwrap();
     assert!(!answer.guaranteed && answer.audit.is_none());
     let host = OfflineHost(FixedClock);
-    let unknown = pollster::block_on(runtime.report_outcome("nope", 1, true, &host));
+    let right = AuditOutcome::of(true);
+    let unknown = pollster::block_on(runtime.report_outcome("nope", 1, &right, &host));
     assert_eq!(unknown.unwrap_err().code(), Code::UnknownTask);
     for share in [0.0, 0.009, 1.1, f64::NAN] {
         let runtime = guaranteed(Mode::OnlyLocal).runtime();
@@ -93,7 +95,10 @@ fn the_runtime_draws_what_is_audited_and_says_with_which_chance() {
     let answers: Vec<Answer> = (0..400).map(|_| ask(SURE)).collect();
     let confidence = answers[0].confidence.unwrap();
     let chance = crate::monitor::audit_chance(0.1, confidence, answers[0].threshold.unwrap());
-    let drawn: Vec<_> = answers.iter().filter_map(|answer| answer.audit).collect();
+    let drawn: Vec<_> = answers
+        .iter()
+        .filter_map(|answer| answer.audit.as_ref())
+        .collect();
     assert!(drawn.iter().all(|audit| audit.chance == chance));
     let expected = 400.0 * chance;
     let spread = (expected * (1.0 - chance)).sqrt();
@@ -113,18 +118,19 @@ fn the_runtime_draws_what_is_audited_and_says_with_which_chance() {
         errors.map_or(0, |drift| drift.observed)
     };
     world.block_on(runtime.keep_monitors(&world));
+    let right = AuditOutcome::of(true);
     let next = guaranteed(Mode::OnlyLocal).runtime();
     for answer in &answers {
-        let id = answer.audit.map_or(1, |audit| audit.id);
+        let id = answer.audit.as_ref().map_or(1, |audit| audit.id);
         let counts = world
-            .block_on(next.report_outcome("mood", id, true, &world))
+            .block_on(next.report_outcome("mood", id, &right, &world))
             .unwrap();
         assert_eq!(counts, answer.audit.is_some());
     }
     assert_eq!(status(&next), drawn.len() as u64);
     // The first page reads it when it writes the next time, and counts nothing again.
     for audit in &drawn {
-        let counts = runtime.report_outcome("mood", audit.id, true, &world);
+        let counts = runtime.report_outcome("mood", audit.id, &right, &world);
         assert!(!world.block_on(counts).unwrap());
     }
     assert_eq!(status(&runtime), drawn.len() as u64);
@@ -210,7 +216,7 @@ fn an_answer_from_elsewhere_is_drawn_where_it_is_taken_in() {
             audit,
             ..answer.clone()
         };
-        assert_eq!(answer.audit.map(|audit| audit.chance), Some(1.0));
+        assert_eq!(answer.audit.as_ref().map(|audit| audit.chance), Some(1.0));
         assert!(!report(&helper, &answer, false) && report(&runtime, &answer, false));
     }
     // Audits ended the guarantee, so what the helper promises is to be answered here.
