@@ -65,7 +65,7 @@ pub fn data(optimised: bool) -> Result<PathBuf> {
     Ok(folder)
 }
 
-/// The files that the file-type task is calibrated and measured with. Tests do without them: they come from some 450 MB
+/// The files that the file-type task is calibrated and measured with. Tests do without them: they come from some 480 MB
 /// of packages.
 fn files() -> Result<()> {
     run(command(tools::python()?)
