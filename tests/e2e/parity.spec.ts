@@ -18,13 +18,13 @@ interface Line {
 type Result = Answer | { code: string };
 
 for (const [task, file] of [
-  ["language", "language"],
-  ["file-type", "filetype"],
-  ["spam", "spam"],
-  ["sentiment", "sentiment"],
+  ["language", "language.test"],
+  ["file-type", "filetype.sample"],
+  ["spam", "spam.test"],
+  ["sentiment", "sentiment.test"],
 ] as const) {
   test(`${task}: the browser and the command line agree on ${INPUTS} real inputs`, async ({ page, harness }) => {
-    const data = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.test.jsonl`), "utf8")
+    const data = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.jsonl`), "utf8")
       .trim()
       .split("\n");
     const step = Math.floor(data.length / INPUTS);

@@ -25,10 +25,11 @@ test("a risk decides what is local, and the answer says what is promised", async
   expect([...thresholds].sort((a, b) => b - a)).toEqual(thresholds);
   const { answer: refused } = await run(page, "language", GERMAN, { risk: 0.001 });
   expect(refused).toMatchObject({ reason: "uncertified", guaranteed: false, degraded: true, threshold: null });
-  // The authors' threshold of file-type is no promise, and is not used where one is asked for.
+  // A task of bytes has its certificates, too.
   const html = [...new TextEncoder().encode("<!doctype html><html><body><p>Hello, world</p></body></html>")];
-  expect((await run(page, "file-type", html)).answer).toMatchObject({ guaranteed: false, risk: null, degraded: false });
-  expect((await run(page, "file-type", html, { risk: 0.1 })).answer).toMatchObject({ reason: "uncertified" });
+  expect((await run(page, "file-type", html)).answer).toMatchObject({ guaranteed: true, risk: 0.05, degraded: false });
+  expect((await run(page, "file-type", html, { risk: 0.1 })).answer).toMatchObject({ guaranteed: true, risk: 0.1 });
+  expect((await run(page, "file-type", html, { risk: 0.001 })).answer).toMatchObject({ reason: "uncertified" });
 });
 
 test("a sentence is answered here, and a word says why it is not", async ({ page, harness }) => {

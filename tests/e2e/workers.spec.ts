@@ -35,8 +35,8 @@ declare global {
 
 /** Real inputs of a task, and some that are none. */
 function real(task: "sentiment" | "file-type", count: number, harness: Local): Given[] {
-  const file = task === "sentiment" ? "sentiment" : "filetype";
-  const lines = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.test.jsonl`), "utf8")
+  const file = task === "sentiment" ? "sentiment.test" : "filetype.sample";
+  const lines = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.jsonl`), "utf8")
     .trim()
     .split("\n");
   const step = Math.floor(lines.length / count);

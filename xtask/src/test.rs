@@ -222,16 +222,16 @@ fn end_to_end(rest: &[String]) -> Result<()> {
 fn accuracy() -> Result<()> {
     let data = data()?;
     for (task, file, column) in [
-        ("language", "language", "input"),
-        ("file-type", "filetype", "path"),
-        ("spam", "spam", "input"),
-        ("sentiment", "sentiment", "input"),
+        ("language", "language.test", "input"),
+        ("file-type", "filetype.sample", "path"),
+        ("spam", "spam.test", "input"),
+        ("sentiment", "sentiment.test", "input"),
     ] {
         run(cargo()
             .args(["run", "--quiet", "--locked", "--package", "smallfirst"])
             .args(["--bin", "smallfirst", "--", "evaluate", "models", "--brief"])
             .args(["--task", task, "--text", column, "--data"])
-            .arg(data.join(format!("{file}.test.jsonl"))))?;
+            .arg(data.join(format!("{file}.jsonl"))))?;
     }
     Ok(())
 }
