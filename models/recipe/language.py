@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +30,20 @@ LANGUAGE_TITLES = {
 }  # fmt: skip
 
 
+def train(listed: Path, folder: Path) -> None:
+    """Trains where the code or the crates have changed since: it takes five minutes."""
+    root = sources.RECIPE.parents[1]
+    # The n-grams are cut and hashed by the code that the page runs.
+    code = [*sorted((sources.RECIPE / "language/src").glob("*.rs")), root / "src/text/characters.rs", root / "src/splitmix.rs"]
+    key = sources.digest(*(path.read_bytes() for path in [*code, sources.RECIPE / "lingua/Cargo.lock"]))
+    stamp = folder / ".complete"
+    if stamp.is_file() and stamp.read_text() == key:
+        return
+    trainer = ["cargo", "run", "--quiet", "--release", "--locked", "--package", "smallfirst-recipe-language", "--"]
+    subprocess.run([*trainer, str(listed.resolve()), str(folder.resolve())], cwd=root, check=True)
+    stamp.write_text(key)
+
+
 def build_language(folders: Folders) -> None:
     """Writes the table of n-grams, the layer on top, the labels and the licence."""
     folder = folders.out / "language"
@@ -37,9 +52,7 @@ def build_language(folders: Folders) -> None:
     labels = sorted((code, str(crates[name])) for name, code in LANGUAGES.items())
     listed = folder / "languages.json"
     write_json(listed, labels)
-    # The n-grams are cut and hashed by the code that the page runs.
-    trainer = ["cargo", "run", "--quiet", "--release", "--locked", "--package", "smallfirst-recipe-language", "--"]
-    subprocess.run([*trainer, str(listed.resolve()), str(folder.resolve())], cwd=sources.RECIPE, check=True)
+    train(listed, folder)
     head = json.loads((folder / "head.json").read_text(encoding="utf-8"))
     graphs.save_dense(folder / "head.onnx", [(np.array(head["weights"]), np.array(head["biases"]))], "vector")
     write_json(folder / "labels.json", [{"id": code, "title": LANGUAGE_TITLES[code]} for code, _ in labels])

