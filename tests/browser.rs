@@ -26,7 +26,7 @@ impl Source for Embedded {
     async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
         let bytes: &[u8] = match path {
             "language/head.sfm" => include_bytes!("../models/language/head.sfm"),
-            "language/ngrams.json" => include_bytes!("../models/language/ngrams.json"),
+            "language/ngrams.sfng" => include_bytes!("../models/language/ngrams.sfng"),
             "file-type/head.sfm" => include_bytes!("../models/file-type/head.sfm"),
             "spam/head.sfm" => include_bytes!("../models/spam/head.sfm"),
             "spam/ngrams.sfm" => include_bytes!("../models/spam/ngrams.sfm"),

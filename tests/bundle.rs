@@ -53,7 +53,7 @@ fn it_has_the_four_tasks_with_their_labels() {
     let labels = |task: &str| bundle.task(task).unwrap().labels.len();
     assert_eq!(
         ["language", "file-type", "spam", "sentiment"].map(labels),
-        [50, 214, 2, 3]
+        [75, 214, 2, 3]
     );
     let writes = |task: &str| bundle.task(task).unwrap().prompt.is_some();
     assert!(

@@ -1,4 +1,4 @@
-//! The shipped models against the originals they come from: lande's JavaScript and magika's Python.
+//! The shipped file-type model against the original it comes from: magika's Python.
 //!
 //! These need fetched data and packages, so they run under `cargo xtask test`, which sets the
 //! environment variables; plain `cargo test` skips them.
@@ -60,9 +60,8 @@ fn answers(program: impl AsRef<OsStr>, script: &str, lines: &[String]) -> Vec<Va
 fn ours(task: &str, lines: &[String]) -> Vec<Value> {
     let data = env::temp_dir().join(format!("smallfirst-{}-{task}.jsonl", std::process::id()));
     fs::write(&data, lines.join("\n") + "\n").unwrap();
-    let column = if task == "file-type" { "path" } else { "input" };
     let output = Command::new(env!("CARGO_BIN_EXE_smallfirst"))
-        .args(["run", "--all-scores", "--text", column])
+        .args(["run", "--all-scores", "--text", "path"])
         .args(["--task", task, "--data"])
         .arg(&data)
         .arg(root().join("models"))
@@ -108,54 +107,6 @@ fn uncalibrated(answer: &Value, temperature: f64) -> BTreeMap<String, f64> {
         .into_iter()
         .map(|(label, p)| (label, p / sum))
         .collect()
-}
-
-#[test]
-#[ignore = "needs fetched data: run by `cargo xtask test`"]
-fn language_gives_what_lande_gives() {
-    let lines = sample("language.test.jsonl", 17, 1000);
-    let theirs = answers("node", "lande.mjs", &lines);
-    let ours = ours("language", &lines);
-    assert_eq!(theirs.len(), ours.len());
-    let temperature = temperature("language");
-    let mut compared = 0;
-    let mut languages = BTreeSet::new();
-    for ((line, theirs), ours) in lines.iter().zip(&theirs).zip(&ours) {
-        // Refused for being under the limit: not asked, so nothing to compare.
-        if ours.get("code").is_some() {
-            assert_eq!(ours["code"], "input_too_short", "{line}");
-            continue;
-        }
-        let best = theirs
-            .as_object()
-            .unwrap()
-            .iter()
-            .max_by(|a, b| a.1.as_f64().unwrap().total_cmp(&b.1.as_f64().unwrap()));
-        assert_eq!(
-            best.unwrap().0,
-            ours["output"]["label"].as_str().unwrap(),
-            "{line}"
-        );
-        for (label, p) in uncalibrated(ours, temperature) {
-            let reference = theirs[&label].as_f64().unwrap();
-            // lande adds up in f64; the model runs in f32, and its weights are large.
-            assert!(
-                (p - reference).abs() < 1e-3,
-                "{label}: {p} against lande's {reference} for {line}"
-            );
-        }
-        compared += 1;
-        languages.insert(ours["output"]["label"].as_str().unwrap().to_owned());
-    }
-    println!(
-        "language: {compared} texts, {} languages, all probabilities within 1e-3",
-        languages.len()
-    );
-    assert!(
-        compared >= 300 && languages.len() >= 40,
-        "{compared} texts, {} languages",
-        languages.len()
-    );
 }
 
 #[test]

@@ -25,7 +25,7 @@ test("files are fetched when first needed, once, and kept", async ({ page, harne
   harness.requests = [];
   await run(page, "language", GERMAN);
   await run(page, "language", GERMAN);
-  expect(fetched().sort()).toEqual(["GET /models/language/head.sfm", "GET /models/language/ngrams.json"]);
+  expect(fetched().sort()).toEqual(["GET /models/language/head.sfm", "GET /models/language/ngrams.sfng"]);
   expect(await statuses(page, "language/head.sfm")).toEqual(["download", "progress", "verified"]);
   const last = await page.evaluate(() => window.events.filter((e) => e.file === "language/head.sfm").at(-1)!);
   expect(last.loaded).toBe(last.total);

@@ -132,7 +132,7 @@ const EXAMPLES: Record<string, () => void> = {
         expect(await asked(page, undefined)).toMatch(
           /^German \(local, confident, guaranteed\)\nThe local model is .* sure, which meets its threshold/,
         );
-        expect(await asked(page, "Oui")).toMatch(/^input_too_short: /);
+        expect(await asked(page, "12345")).toMatch(/^input_too_short: /);
         expect(sent).toEqual([]);
       });
     }),

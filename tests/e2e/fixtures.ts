@@ -17,8 +17,10 @@ import {
 
 export { expect, root };
 
-interface PerWorker {
-  llm: Child;
+export interface PerWorker {
+  /** Whether there is an LLM: only in the project of the tests that ask it. */
+  withLlm: boolean;
+  llm: { address: string };
   site: Child;
   harness: Local;
   faults: Local;
@@ -31,8 +33,11 @@ interface PerTest {
 }
 
 export const test = base.extend<PerTest & { watched: void }, PerWorker>({
+  withLlm: [false, { scope: "worker", option: true }],
   llm: [
-    async ({}, use) => {
+    async ({ withLlm }, use) => {
+      // Nobody listens there.
+      if (!withLlm) return use({ address: "http://127.0.0.1:9/v1" });
       const llm = await startLlm();
       await use(llm);
       await llm.stop();

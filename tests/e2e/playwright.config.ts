@@ -1,13 +1,20 @@
 import { defineConfig } from "@playwright/test";
+import type { PerWorker } from "./fixtures.js";
 
 const executablePath = process.env["CHROME"];
 if (!executablePath) throw new Error("CHROME is not set: run `cargo xtask test --only e2e`");
 
-export default defineConfig({
+/** What asks the LLM, which is slow: two such tests at once would wait for each other, past their deadlines. */
+const ASKS_LLM = /(demo|docs-page|examples|remote|site|support|text|frameworks)\.spec\.ts$/;
+
+export default defineConfig<object, Pick<PerWorker, "withLlm">>({
   testDir: ".",
   outputDir: "../../target/e2e",
-  // Two would halve the time, but for the tests that ask the LLM: they wait for each other then, past their deadlines.
-  workers: 1,
+  workers: 2,
+  projects: [
+    { name: "LLM", testMatch: ASKS_LLM, workers: 1, use: { withLlm: true } },
+    { name: "device", testIgnore: ASKS_LLM, workers: 1 },
+  ],
   timeout: 120_000,
   reporter: "list",
   use: {

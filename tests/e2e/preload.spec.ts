@@ -83,7 +83,7 @@ test("of a bundle that is not the pinned one no file is requested", async ({ pag
   expect((await run(page, "language", GERMAN)).answer?.output.label).toBe("deu");
   expect(harness.requests.filter((r) => r.includes("/models/language/")).sort()).toEqual([
     "GET /models/language/head.sfm",
-    "GET /models/language/ngrams.json",
+    "GET /models/language/ngrams.sfng",
   ]);
 });
 

@@ -63,6 +63,8 @@ enum Command {
     Cascade,
     /// Certify the default sentiment task against a stronger model that stands for a remote, and measure what that promises
     AgainstRemote,
+    /// Compare the language model with other packages, on the same rows
+    Peers,
     /// Measure what the demo's small LLM knows of the default tasks, so that the demo asks it only where it may help; slow
     Profile {
         /// How many rows a task
@@ -103,6 +105,7 @@ fn main() -> ExitCode {
         Command::Models => models::models(),
         Command::Cascade => models::beside::cascade(),
         Command::AgainstRemote => models::beside::against_remote(),
+        Command::Peers => models::beside::peers(),
         Command::Profile { rows } => models::beside::profile(rows),
         Command::Bench(args) => bench::bench(&args),
         Command::Fuzz(args) => fuzz::fuzz(&args),

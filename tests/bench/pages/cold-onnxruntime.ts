@@ -4,7 +4,7 @@ import * as ort from "onnxruntime-web/wasm";
 import { tensor } from "../shared/onnxruntime.js";
 import type { Input } from "../workers/serve.js";
 import { measure, wanted } from "./cold.js";
-import { encoder, frequencies, minilm, ngrams, windows } from "./inputs.js";
+import { encoder, vector, minilm, ngrams, windows } from "./inputs.js";
 
 ort.env.wasm.numThreads = 1;
 ort.env.wasm.wasmPaths = { wasm: "/ort/ort-wasm-simd-threaded.wasm" };
@@ -24,7 +24,7 @@ async function sentiment(): Promise<ort.Tensor> {
 }
 
 const WORK: Record<string, () => Promise<ort.Tensor>> = {
-  language: () => run("language.onnx", frequencies()),
+  language: () => run("language.onnx", vector()),
   "file-type": () => run("magika.onnx", windows()),
   sentiment,
   minilm: () => run("minilm/onnx/model_quantized.onnx", minilm()),

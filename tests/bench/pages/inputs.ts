@@ -21,5 +21,5 @@ export function minilm(): Input[] {
 
 export const encoder = (): Input[] => [ids("ids", SENTENCE.slice(1, -1))];
 export const ngrams = (): Input[] => [ids("x", SENTENCE.map((id) => (id * 7919) % 65536))];
-export const frequencies = (): Input[] => [{ name: "frequencies", dims: [1, 620], data: new Float32Array(620).fill(1 / 620) }];
+export const vector = (): Input[] => [{ name: "vector", dims: [1, 72], data: new Float32Array(72).fill(1 / 72) }];
 export const windows = (): Input[] => [{ name: "bytes", dims: [1, 2048], data: new Int32Array(2048).fill(256) }];

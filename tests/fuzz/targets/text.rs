@@ -3,7 +3,9 @@
 
 use std::sync::OnceLock;
 
-use smallfirst::text::{NgramVocabulary, Tag, TextTokenizer, buckets, central, names, sentences};
+use smallfirst::text::{
+    NgramTable, NgramVocabulary, Tag, TextTokenizer, buckets, central, names, sentences,
+};
 
 use super::{Target, tokenizer};
 
@@ -30,20 +32,23 @@ pub const TEXT: Target = Target {
 struct Readers {
     tokenizers: Vec<TextTokenizer>,
     ngrams: NgramVocabulary,
+    characters: NgramTable,
 }
 
 fn readers() -> &'static Readers {
     static READERS: OnceLock<Readers> = OnceLock::new();
     READERS.get_or_init(|| {
         let shipped: &[u8] = include_bytes!("../../../models/static-text/tokenizer.json");
-        let ngrams = include_bytes!("../../../models/language/ngrams.json");
+        let ngrams = r#"{"unigrams": ["a", "e", " "], "bigrams": ["th", "n "], "trigrams": ["the"], "quadgrams": [" der"]}"#;
+        let characters = include_bytes!("../../../models/language/ngrams.sfng");
         let small = tokenizer::small();
         let all = small.iter().map(|json| json.as_bytes()).chain([shipped]);
         Readers {
             tokenizers: all
                 .map(|json| TextTokenizer::load("t", json).expect("it is a tokenizer"))
                 .collect(),
-            ngrams: NgramVocabulary::load("n", ngrams).expect("it ships"),
+            ngrams: NgramVocabulary::load("n", ngrams.as_bytes()).expect("it is a vocabulary"),
+            characters: NgramTable::load("n", characters).expect("it ships"),
         }
     })
 }
@@ -74,6 +79,9 @@ fn read(data: &[u8]) {
     }
     if let Some(frequencies) = readers.ngrams.frequencies(&text) {
         assert!(frequencies.iter().all(|f| (0.0..=1.0).contains(f)));
+    }
+    if let Some(vector) = readers.characters.embed(&text) {
+        assert!(vector.iter().all(|value| value.is_finite()));
     }
     let sentences = sentences(&text);
     let vectors: Vec<Vec<f32>> = sentences

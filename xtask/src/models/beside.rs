@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use super::{calibration, copy, data, fill, labelled_only, printed, smallfirst, strs};
 use crate::run::{command, run};
@@ -119,7 +119,7 @@ pub fn against_remote() -> Result<()> {
     out += "\n";
     out += &printed(&strs(&certify("0.05")))?;
     let (data, answers) = (rows("test"), answers("test"));
-    let mut measure = vec![
+    let measure = vec![
         "evaluate",
         local,
         "--task",
@@ -193,4 +193,25 @@ pub fn profile(rows: usize) -> Result<()> {
     }
     println!("{out}");
     fill("models/README.md", "profile", &out)
+}
+
+/// Compares the language model with other packages that bring one, on the same test rows.
+pub fn peers() -> Result<()> {
+    data(true)?;
+    let python = tools::venv(
+        "peers-venv",
+        &["-r", "models/recipe/requirements-peers.txt"],
+        &[],
+    )?;
+    smallfirst(true, &["inspect", "models"])?;
+    let peers = crate::run::output(command(&python).args([
+        "models/recipe/peers.py",
+        "--data",
+        "target/data",
+        "--smallfirst",
+        "target/release/smallfirst",
+    ]))
+    .context("models/recipe/peers.py failed; run it by hand to see why")?;
+    println!("{peers}");
+    fill("models/README.md", "peers", &peers)
 }
