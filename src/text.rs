@@ -1,5 +1,6 @@
 //! Text to tensors.
 
+mod cues;
 mod hashed;
 mod names;
 mod ngrams;
