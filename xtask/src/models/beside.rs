@@ -69,9 +69,7 @@ pub fn cascade() -> Result<()> {
     ]);
     train.extend(["--license", "Apache-2.0"]);
     smallfirst(true, &train)?;
-    let mut calibrate = calibration(work, task);
-    // The same rule for both cascades, so that they can be compared.
-    calibrate.extend(["--ood".into(), "none".into()]);
+    let calibrate = calibration(work, task);
     let calibrated = printed(&strs(&calibrate))?;
     let data = "target/data/sentiment.test.jsonl";
     let measure = [
