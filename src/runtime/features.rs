@@ -19,6 +19,7 @@ pub(super) enum Reader {
     Hashed {
         tokenizer: Arc<TextTokenizer>,
         buckets: u32,
+        cues: u32,
     },
     Ngrams(NgramVocabulary),
     Characters(NgramTable),
@@ -54,13 +55,22 @@ impl Reader {
                 within(ids.len(), *max_tokens, "encoder")?;
                 Ok(Tensor::I64(ids))
             }
-            (Reader::Hashed { tokenizer, buckets }, Input::Text(text)) => {
+            (
+                Reader::Hashed {
+                    tokenizer,
+                    buckets,
+                    cues,
+                },
+                Input::Text(text),
+            ) => {
                 let ids = tokenizer.ids(text, false)?;
                 if ids.is_empty() {
                     return Err(too_short("the text has no words to go by"));
                 }
                 within(ids.len(), limits.max_tokens, "task")?;
-                Ok(Tensor::I64(crate::text::buckets(&ids, *buckets)))
+                Ok(Tensor::I64(crate::text::buckets(
+                    text, &ids, *buckets, *cues,
+                )))
             }
             (Reader::Ngrams(vocabulary), Input::Text(text)) => vocabulary
                 .frequencies(text)

@@ -162,9 +162,14 @@ impl<S: Source> Models<S> {
                 special: *special,
                 max_tokens,
             },
-            Features::HashedTokens { tokenizer, buckets } => Reader::Hashed {
+            Features::HashedTokens {
+                tokenizer,
+                buckets,
+                cues,
+            } => Reader::Hashed {
                 tokenizer: self.tokenizer(bundle, tokenizer).await?,
                 buckets: *buckets,
+                cues: *cues,
             },
             Features::Ngrams { file } => Reader::Ngrams(NgramVocabulary::load(
                 file,

@@ -71,16 +71,22 @@ impl<S: Source> Runtime<S> {
         encoder.run(input, limits)
     }
 
-    /// The hashed n-grams of a text, as [`buckets`] gives them.
+    /// The hashed n-grams of a text, as [`buckets`] gives them, with cues of that version.
     ///
     /// # Errors
     /// [`Code::BundleInvalid`] when there is no such tokenizer, or why the text cannot be read.
-    pub async fn hashed(&self, tokenizer: &str, text: &str, count: u32) -> Result<Vec<i64>> {
+    pub async fn hashed(
+        &self,
+        tokenizer: &str,
+        text: &str,
+        count: u32,
+        cues: u32,
+    ) -> Result<Vec<i64>> {
         if !self.bundle.manifest().tokenizers.contains_key(tokenizer) {
             return Err(self.unknown("tokenizer", tokenizer));
         }
         let tokenizer = self.models.tokenizer(&self.bundle, tokenizer).await?;
-        Ok(buckets(&tokenizer.ids(text, false)?, count))
+        Ok(buckets(text, &tokenizer.ids(text, false)?, count, cues))
     }
 
     fn unknown(&self, what: &str, name: &str) -> Error {

@@ -44,6 +44,10 @@ pub struct TrainArgs {
     /// Also learn from token n-grams, hashed to this many buckets
     #[arg(long, default_value_t = 0)]
     ngrams: u32,
+    /// Count cues of attitude among the n-grams, too: negated words, emoji, emphasis, and all of them apart in messages
+    /// with a mention, a hashtag or a link
+    #[arg(long, requires = "ngrams")]
+    cues: bool,
     /// Weigh all labels the same, however many rows they have
     #[arg(long)]
     balanced: bool,
@@ -119,7 +123,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
             &base,
             encoder.as_deref(),
             &tokenizer,
-            args.ngrams,
+            args,
             &limits,
             &row.text,
         )
@@ -258,7 +262,7 @@ fn featurise(
     base: &Runtime<Folder>,
     encoder: Option<&str>,
     tokenizer: &str,
-    ngrams: u32,
+    args: &TrainArgs,
     limits: &Limits,
     text: &str,
 ) -> Result<RowFeatures> {
@@ -273,8 +277,9 @@ fn featurise(
         },
     };
     let mut buckets = Vec::new();
-    if ngrams > 0 {
-        let found = pollster::block_on(base.hashed(tokenizer, text, ngrams))?;
+    if args.ngrams > 0 {
+        let found = base.hashed(tokenizer, text, args.ngrams, args.cues.into());
+        let found = pollster::block_on(found)?;
         buckets = found.into_iter().map(|bucket| bucket as u32).collect();
         if buckets.is_empty() {
             return Ok(None);
@@ -353,6 +358,7 @@ fn write_head(
     let hashed = Features::HashedTokens {
         tokenizer: tokenizer.to_owned(),
         buckets: args.ngrams.max(1),
+        cues: args.cues.into(),
     };
     let file = format!("{name}/head.onnx");
     let zero = vec![0.0; model.bias.len()];

@@ -58,8 +58,12 @@ fn read(data: &[u8]) {
     let readers = readers();
     for tokenizer in &readers.tokenizers {
         let ids = tokenizer.ids(&text, true).expect("a sound tokenizer");
-        let found = buckets(&ids, 1 << 16);
+        let found = buckets(&text, &ids, 1 << 16, 0);
         assert!(found.len() <= 2 * ids.len());
+        assert!(found.is_sorted_by(|a, b| a < b));
+        // Of a character come at most two cues, and two more are of the text as a whole.
+        let found = buckets(&text, &ids, 1 << 16, 1);
+        assert!(found.len() <= 2 * (2 * ids.len() + 2 * text.chars().count() + 2));
         assert!(found.is_sorted_by(|a, b| a < b));
         let Ok(places) = tokenizer.places(&text, true) else {
             continue;

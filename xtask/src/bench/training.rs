@@ -112,7 +112,7 @@ fn write_rows(data: &Path, train: &Path, test: &Path) -> Result<(usize, usize)> 
         ("language.tune.jsonl", Kind::Language),
         ("language.cal.jsonl", Kind::Language),
         ("language.test.jsonl", Kind::Language),
-        ("sentiment.jsonl", Kind::Attitude),
+        ("tweets.jsonl", Kind::Attitude),
         ("spam.jsonl", Kind::Folder),
         ("sentiment.oos.jsonl", Kind::Other),
     ] {

@@ -62,9 +62,7 @@ pub fn cascade() -> Result<()> {
     let work = "target/cascade";
     anew(work)?;
     train(encoders, work, &["--add-tier"])?;
-    let mut calibrate = calibration(work, TASK);
-    // The same rule for both cascades, so that they can be compared.
-    calibrate.extend(["--ood".into(), "none".into()]);
+    let calibrate = calibration(work, TASK);
     let calibrated = printed(&strs(&calibrate))?;
     let data = rows("test");
     let measure = [
@@ -89,7 +87,7 @@ pub fn against_remote() -> Result<()> {
     train(encoders, remote, &[])?;
     let answers = |split: &str| format!("target/against-remote/{split}.answers.jsonl");
     let mut out = String::new();
-    for split in ["tune", "cal", "test"] {
+    for split in ["cal", "test"] {
         let (data, answers) = (rows(split), answers(split));
         let answer = [
             "run",
@@ -107,11 +105,9 @@ pub fn against_remote() -> Result<()> {
     let model = ["--remote-model", "all-MiniLM-L6-v2"];
     let certify = |label_errors: &str| {
         let mut args = calibration(local, TASK);
-        // The remote was not asked about other rows; and the packed bundle has no out-of-distribution score for the task.
+        // The remote was not asked about other rows.
         labelled_only(&mut args);
-        args.extend(["--ood", "none", "--against-remote"].map(String::from));
-        args.extend([answers("cal"), "--tune-remote-answers".into()]);
-        args.push(answers("tune"));
+        args.extend(["--against-remote".into(), answers("cal")]);
         args.extend(model.map(String::from));
         args.extend(["--label-errors".into(), label_errors.into()]);
         args
