@@ -94,7 +94,7 @@ test("what is preloaded comes while the module does, once, and is kept", async (
   const created = page.evaluate(async (options) => {
     window.ai = await window.create(options);
   }, options);
-  const files = ["language/head.sfm", "language/ngrams.json", "spam/head.sfm", "spam/ngrams.sfm", "spam/ood.sfm"];
+  const files = ["language/head.sfm", "language/ngrams.sfng", "spam/head.sfm", "spam/ngrams.sfm", "spam/ood.sfm"];
   const wanted = [...files, "static-text/encoder.sfm", "static-text/tokenizer.json"].map(
     (file) => `GET /models/${file}`,
   );

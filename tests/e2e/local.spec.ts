@@ -43,7 +43,7 @@ test("tasks() tells what the bundle can do and what is loaded", async ({ page, h
     "summarise",
   ]);
   expect(before.every((t) => t.tiers.every((tier) => !tier.loaded))).toBe(true);
-  expect(before.find((t) => t.id === "language")!.labels).toHaveLength(50);
+  expect(before.find((t) => t.id === "language")!.labels).toHaveLength(75);
   await page.evaluate(() => window.ai.preload(["language"]));
   const after = await page.evaluate(() => window.ai.tasks());
   const loaded = after.filter((t) => t.tiers.some((tier) => tier.loaded)).map((t) => t.id);
