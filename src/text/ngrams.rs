@@ -1,8 +1,9 @@
 //! Text to character n-gram frequencies, as the language model `lande` was trained on.
 //!
-//! The normalisation is that of npm lande 1.0.10, described step by step in
-//! `models/language/README.md`. It is written against JavaScript's definitions of white space and
-//! of a string's length, because the weights were trained with them.
+//! The normalisation is that of npm lande 1.0.10: runs of `-` become one space; all but letters, marks and white space is
+//! deleted; runs of white space become one space, and a single one stays as it is; lower case, trimmed, with a space before
+//! and after. It is written against JavaScript's definitions of white space and of a string's length, because the
+//! weights were trained with them.
 
 use std::collections::HashMap;
 
