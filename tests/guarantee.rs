@@ -150,7 +150,7 @@ fn repeated_splits_of_real_rows_keep_the_promise() {
 #[test]
 #[ignore = "needs the data of `cargo xtask test`"]
 fn a_correctness_head_is_taken_where_it_pays_and_keeps_the_promise_on_repeated_splits() {
-    let (repeats, delta) = (200, 0.05);
+    let (repeats, delta) = (100, 0.05);
     let task = "language";
     let head = common::runtime().bundle().manifest().heads[task].clone();
     let labels = common::runtime().bundle().task(task).unwrap().labels.len();
