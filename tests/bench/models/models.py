@@ -153,7 +153,7 @@ def bundle_models(cases: Cases) -> None:
     files = cases.out / "files"
     random = np.random.default_rng(1)
     source = Path(__file__).read_bytes()[:4096].strip()
-    # A few n-grams of each length, as in a text; the shares of each length come to one.
+    # What a text's n-grams add up to.
     vector = random.normal(0, 1, (1, 72)).astype(np.float32)
     ids = Tokenizer.from_file(str(bundle_file("static-text/tokenizer.json"))).encode(TEXT, add_special_tokens=False).ids
     begin_and_end = np.frombuffer(source[:1024] + source[-1024:], np.uint8).astype(np.int32)[None]
