@@ -2,16 +2,18 @@
 //! pack.
 
 pub mod beside;
+mod data;
 
 use std::fs;
-use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
 use crate::root;
 use crate::run::{cargo, command, run};
-use crate::tools::{self, Stamp};
+use crate::tools;
+
+pub use data::data;
 
 /// The error rates of the certificates that the table lists.
 const LISTED: [f64; 3] = [0.01, 0.05, 0.1];
@@ -26,84 +28,10 @@ fn smallfirst(optimised: bool, args: &[&str]) -> Result<()> {
     run(cargo.args(["--bin", "smallfirst", "--"]).args(args))
 }
 
-/// The labelled data: fetched by the recipe, and dealt out to splits by `smallfirst split`, which keeps
-/// near-copies together. `optimised` says which build does it, so that no second one is made.
-pub fn data(optimised: bool) -> Result<PathBuf> {
-    let folder = root().join("target/data");
-    let python = tools::python()?;
-    tools::node()?;
-    run(command(python)
-        .arg("models/recipe/data.py")
-        .arg("--out")
-        .arg(&folder))?;
-    // What deals the rows decides which are where, so other code deals anew.
-    let mut dealt_by = fs::read(folder.join(".complete"))?;
-    for code in ["src/data/split.rs", "src/data/duplicates.rs"] {
-        dealt_by.extend(fs::read(root().join(code))?);
-    }
-    let stamp = Stamp::new(&folder.join(".dealt"), &dealt_by);
-    if stamp.is_fresh() {
-        return Ok(folder);
-    }
-    // Hard ham is rare: a guarantee for it alone needs a large calibration part. Of the remarks as of the tweets, as
-    // many go to the calibration as to the test part: a promise is for inputs like the calibration rows.
-    for (task, shares) in [
-        ("spam", "40,10,30,20"),
-        ("tweets", "50,10,20,20"),
-        ("remarks", "70,6,12,12"),
-    ] {
-        let from = format!("target/data/{task}.jsonl");
-        let args = [
-            "split",
-            "--data",
-            &from,
-            "--slice",
-            "slice",
-            "--shares",
-            shares,
-            "--out",
-            "target/data",
-        ];
-        smallfirst(optimised, &args)?;
-    }
-    // What sentiment is tuned on are predictions for its training rows by heads trained without them.
-    for (part, of) in [
-        (
-            "train",
-            &[
-                "tweets.train",
-                "tweets.tune",
-                "remarks.train",
-                "remarks.tune",
-                "emoji.train",
-            ][..],
-        ),
-        ("cal", &["tweets.cal", "remarks.cal"]),
-        ("test", &["tweets.test", "remarks.test"]),
-    ] {
-        let mut rows = String::new();
-        for name in of {
-            rows += &fs::read_to_string(folder.join(format!("{name}.jsonl")))?;
-        }
-        fs::write(folder.join(format!("sentiment.{part}.jsonl")), rows)?;
-    }
-    stamp.set()?;
-    Ok(folder)
-}
-
-/// The files that the file-type task is calibrated and measured with. Tests do without them: they come from some 480 MB
-/// of packages.
-fn files() -> Result<()> {
-    run(command(tools::python()?)
-        .arg("models/recipe/files.py")
-        .arg("--out")
-        .arg(root().join("target/data")))
-}
-
 /// Rebuilds `models/`, and the bundle with the second tier under `target/`.
 pub fn models() -> Result<()> {
     data(true)?;
-    files()?;
+    data::files()?;
     let python = tools::venv(
         "recipe-venv",
         &["-r", "models/recipe/requirements.txt"],

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Context, Result};
 
 use super::{calibration, copy, data, fill, labelled_only, printed, smallfirst, strs};
-use crate::run::{command, run};
+use crate::run::{cargo, command, output, run};
 use crate::{llm, root, tools};
 
 /// The task that all-MiniLM-L6-v2 is tried on, and where its rows are.
@@ -199,8 +199,10 @@ pub fn peers() -> Result<()> {
         &["-r", "models/recipe/requirements-peers.txt"],
         &[],
     )?;
-    smallfirst(true, &["inspect", "models"])?;
-    let peers = crate::run::output(command(&python).args([
+    let mut build = cargo();
+    build.args(["build", "--quiet", "--locked", "--release"]);
+    run(build.args(["--package", "smallfirst", "--bin", "smallfirst"]))?;
+    let peers = output(command(&python).args([
         "models/recipe/peers.py",
         "--data",
         "target/data",
