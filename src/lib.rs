@@ -79,13 +79,13 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "cli")]
 pub mod evaluate;
+mod hash;
 pub mod host;
 pub mod monitor;
 pub mod neighbours;
 pub mod remote;
 pub mod route;
 pub mod runtime;
-mod splitmix;
 pub mod task;
 pub mod text;
 #[cfg(feature = "cli")]

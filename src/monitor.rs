@@ -30,7 +30,7 @@ pub use errors::ErrorMonitor;
 pub use inputs::InputMonitor;
 #[cfg(feature = "cli")]
 pub use reference::reference;
-pub use remote::{RemoteClaim, RemoteMonitor, UNWORTHY_DELTA};
+pub use remote::{CLAIM_BITS, RemoteClaim, RemoteMonitor, UNWORTHY_DELTA};
 
 /// The chance that a monitor ever raises an alarm although nothing has changed.
 pub const FALSE_ALARM_RATE: f64 = 0.01;

@@ -7,11 +7,11 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use crate::hash::{GAMMA, mix};
 use crate::host::{Clock, Storage};
 use crate::remote::{
     Body, Consent, ConsentRequest, Head, HttpRequest, Network, Page, TransportError,
 };
-use crate::splitmix::{GAMMA, mix};
 
 /// A small random generator (SplitMix64), so that simulations are the same everywhere.
 pub(crate) struct Random(u64);

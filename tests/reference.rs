@@ -57,12 +57,12 @@ fn answers(program: impl AsRef<OsStr>, script: &str, lines: &[String]) -> Vec<Va
 }
 
 /// Our own answers, with all scores, through the command line.
-fn ours(task: &str, lines: &[String]) -> Vec<Value> {
-    let data = env::temp_dir().join(format!("smallfirst-{}-{task}.jsonl", std::process::id()));
+fn ours(lines: &[String]) -> Vec<Value> {
+    let data = env::temp_dir().join(format!("smallfirst-{}-files.jsonl", std::process::id()));
     fs::write(&data, lines.join("\n") + "\n").unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_smallfirst"))
         .args(["run", "--all-scores", "--text", "path"])
-        .args(["--task", task, "--data"])
+        .args(["--task", "file-type", "--data"])
         .arg(&data)
         .arg(root().join("models"))
         .output()
@@ -118,7 +118,7 @@ fn file_type_gives_what_magika_gives() {
         "magika_labels.py",
         &lines,
     );
-    let ours = ours("file-type", &lines);
+    let ours = ours(&lines);
     assert_eq!(theirs.len(), ours.len());
     let temperature = temperature("file-type");
     let mut compared = 0;

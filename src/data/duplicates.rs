@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::splitmix::{GAMMA, mix};
+use crate::hash::{GAMMA, mix, of_chars};
 
 /// Hashes in a signature.
 const HASHES: usize = 64;
@@ -52,7 +52,7 @@ impl Fingerprints {
                 .flat_map(char::to_lowercase)
                 .filter(|c| c.is_alphanumeric())
                 .collect();
-            prints.exact.push(hash(&normal));
+            prints.exact.push(of_chars(&normal));
             prints.signatures.push(signature(&normal));
         }
         prints
@@ -165,21 +165,13 @@ fn signature(normal: &[char]) -> Vec<u32> {
     }
     let mut least = vec![u32::MAX; HASHES];
     for shingle in normal.windows(SHINGLE) {
-        let key = hash(shingle);
+        let key = of_chars(shingle);
         for (seed, least) in (1_u64..).zip(&mut least) {
             let hashed = mix(key ^ seed.wrapping_mul(GAMMA)) >> 32;
             *least = (*least).min(hashed as u32);
         }
     }
     least
-}
-
-/// FNV-1a over the characters, finished by SplitMix64's mixing. Fixed, because fingerprints are kept.
-fn hash(chars: &[char]) -> u64 {
-    let fnv = chars.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &c| {
-        (hash ^ u64::from(u32::from(c))).wrapping_mul(0x0100_0000_01b3)
-    });
-    mix(fnv)
 }
 
 #[cfg(test)]

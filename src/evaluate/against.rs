@@ -3,13 +3,10 @@
 use serde::Serialize;
 
 use super::figures::{interval, percent};
-use super::metrics::Share;
+use super::metrics::{Share, Z};
 use super::{Measured, Observation};
 use crate::bundle::{AgainstRemote, ExcessCertificate};
 use crate::calibrate::visible_difference;
-
-/// The quantile of the normal distribution for 95 % intervals.
-const Z: f64 = 1.959_964;
 
 /// Local answers beside those of the remote that was certified against.
 #[derive(Debug, Clone, PartialEq, Serialize)]

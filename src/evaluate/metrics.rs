@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// The quantile of the normal distribution for 95 % intervals.
-const Z: f64 = 1.959_964;
+pub(super) const Z: f64 = 1.959_964;
 
 /// A share with its Wilson 95 % interval (Wilson 1927).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

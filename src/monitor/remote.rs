@@ -6,6 +6,9 @@ use super::{Drift, FALSE_ALARM_RATE, MonitorKind};
 /// The chance that audits ever say of a remote that is worth asking that it is not.
 pub const UNWORTHY_DELTA: f64 = 0.05;
 
+/// Claims are numbered by so many bits. A larger number might come back as another after it was stored as a decimal fraction.
+pub const CLAIM_BITS: u32 = 48;
+
 /// The stakes on "the profile is wrong": either way, since nobody knows which.
 const EITHER_WAY: [f64; 6] = [-0.6, -0.25, -0.1, 0.1, 0.25, 0.6];
 
@@ -50,7 +53,7 @@ impl RemoteClaim {
 /// [`ErrorMonitor`]: super::ErrorMonitor
 #[derive(Debug, Clone)]
 pub struct RemoteMonitor {
-    /// A number that stands for the remote model and the profile or the worth, below 2^48.
+    /// A number that stands for the remote model and the profile or the worth, of [`CLAIM_BITS`].
     id: u64,
     claim: RemoteClaim,
     capital: Capital<6>,
@@ -126,7 +129,7 @@ impl RemoteMonitor {
             0.0 => RemoteClaim::Worth,
             _ => return None,
         };
-        let sound = (0.0..281_474_976_710_656.0).contains(&id) && id.fract() == 0.0;
+        let sound = (0.0..2.0_f64.powi(CLAIM_BITS as i32)).contains(&id) && id.fract() == 0.0;
         let capital = Capital::resumed(capital).filter(|_| sound)?;
         Some(RemoteMonitor {
             id: id as u64,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Code, Error, Result};
+use crate::monitor::CLAIM_BITS;
 
 /// The version of the format.
 pub const PROFILE_VERSION: u32 = 1;
@@ -71,8 +72,8 @@ pub struct ProfileBin {
     pub local_right: u64,
 }
 
-/// A number below 2^48 for what is said of a remote `model`: audits are counted under it. With another profile, or another
-/// worth of asking, it is another claim. A larger one might come back as another after it was stored as a decimal fraction.
+/// A number of [`CLAIM_BITS`] for what is said of a remote `model`: audits are counted under it. With another profile, or another
+/// worth of asking, it is another claim.
 fn claim(model: &str, about: u8, number: f64) -> u64 {
     let mut hash = Sha256::new();
     hash.update([about]);
@@ -80,7 +81,7 @@ fn claim(model: &str, about: u8, number: f64) -> u64 {
     hash.update(model);
     let digest = hash.finalize();
     let bytes = digest.iter().take(8);
-    bytes.fold(0, |all, byte| all << 8 | u64::from(*byte)) >> 16
+    bytes.fold(0, |all, byte| all << 8 | u64::from(*byte)) >> (64 - CLAIM_BITS)
 }
 
 /// The claim that a remote is right more often than the best local answers, by at least `worth`.

@@ -38,6 +38,10 @@ impl Reader {
 
     pub(super) fn tensor(&self, input: Input, limits: &Limits) -> Result<Tensor> {
         let too_short = |what: &str| Error::new(Code::InputTooShort, what);
+        let of_letters = |vector: Option<Vec<f32>>| {
+            let vector = vector.map(Tensor::F32);
+            vector.ok_or_else(|| too_short("the text has no letters to go by"))
+        };
         match (self, input) {
             (
                 Reader::Tokens {
@@ -72,14 +76,10 @@ impl Reader {
                     text, &ids, *buckets, *cues,
                 )))
             }
-            (Reader::Ngrams(vocabulary), Input::Text(text)) => vocabulary
-                .frequencies(text)
-                .map(Tensor::F32)
-                .ok_or_else(|| too_short("the text has no letters to go by")),
-            (Reader::Characters(table), Input::Text(text)) => table
-                .embed(text)
-                .map(Tensor::F32)
-                .ok_or_else(|| too_short("the text has no letters to go by")),
+            (Reader::Ngrams(vocabulary), Input::Text(text)) => {
+                of_letters(vocabulary.frequencies(text))
+            }
+            (Reader::Characters(table), Input::Text(text)) => of_letters(table.embed(text)),
             (Reader::Windows(windows), Input::Bytes(bytes)) => windows
                 .numbers(bytes, limits.min_bytes as usize)
                 .map(Tensor::I32)

@@ -9,7 +9,7 @@
 //! Scripts that one language alone writes need no n-grams: one letter stands for all of them. A Han character is a word.
 //! Trained tables rest on all of this, so none of it may change.
 
-use crate::splitmix::mix;
+use crate::hash::of_chars as hash;
 
 /// The boundaries of a word.
 const START: char = '\u{1}';
@@ -94,12 +94,6 @@ fn of_word(word: &mut Vec<char>, longest: usize, each: &mut impl FnMut(u64, Scri
         each(hash(word), script);
     }
     word.truncate(1);
-}
-
-fn hash(gram: &[char]) -> u64 {
-    mix(gram.iter().fold(0xcbf2_9ce4_8422_2325_u64, |hash, &c| {
-        (hash ^ u64::from(u32::from(c))).wrapping_mul(0x0100_0000_01b3)
-    }))
 }
 
 /// Letters as lingua's models count them: vowel signs and other marks that Unicode calls alphabetic end a word.

@@ -5,6 +5,8 @@
 //! of marked neighbours. Emoji and emoticons are keys by themselves, as tokenizers made for prose have no tokens for them.
 //! Emphasis is counted: words in capitals, letters that are repeated, runs of punctuation.
 
+use crate::hash::fnv1a;
+
 /// The most words that a negation is thought to reach.
 const SCOPE: u8 = 4;
 
@@ -188,13 +190,9 @@ fn emoticon(first: char, after: &str) -> usize {
     }
 }
 
-/// FNV-1a (Fowler, Noll and Vo) of a kind and what is of it.
+/// The hash of a kind and what is of it.
 fn key(kind: &str, of: &str) -> u64 {
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for byte in kind.bytes().chain([0]).chain(of.bytes()) {
-        hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    }
-    hash
+    fnv1a(kind.bytes().chain([0]).chain(of.bytes()).map(u64::from))
 }
 
 #[cfg(test)]

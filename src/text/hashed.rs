@@ -9,7 +9,7 @@
 //! 2007, "Frustratingly Easy Domain Adaptation").
 
 use super::cues;
-use crate::splitmix::mix;
+use crate::hash::mix;
 
 /// The distinct buckets of a text with these tokens, in rising order. `cues` is the version of the cues that are counted
 /// besides; 0 for none. Without cues, at most twice as many as tokens.

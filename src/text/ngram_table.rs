@@ -48,6 +48,8 @@ pub struct NgramTable {
     fingerprints: Vec<u8>,
     steps: Vec<u8>,
     codes: Vec<u8>,
+    /// What each code of a step says.
+    step_of: Vec<f32>,
 }
 
 impl NgramTable {
@@ -110,6 +112,7 @@ impl NgramTable {
             fingerprints,
             steps,
             codes,
+            step_of: (0..=u8::MAX).map(step).collect(),
         })
     }
 
@@ -146,7 +149,9 @@ impl NgramTable {
         let Some(codes) = self.codes.get(row * size..(row + 1) * size) else {
             return;
         };
-        let step = step(self.steps.get(row).copied().unwrap_or(0));
+        let step = self.steps.get(row);
+        let step = step.and_then(|&code| self.step_of.get(usize::from(code)));
+        let step = step.copied().unwrap_or(0.0);
         // The middle between the two codes around zero.
         let middle = f32::from((1_u16 << (self.bits - 1)) - 1) + 0.5;
         let mask = (1_u16 << self.bits) - 1;

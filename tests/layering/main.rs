@@ -11,7 +11,7 @@ use imports::Imports;
 
 /// The rooms, lowest first. A room may use those before it.
 const ORDER: &[&[&str]] = &[
-    &["attempt", "splitmix"],
+    &["attempt", "hash"],
     &["error", "host"],
     &["task"],
     &["bundle", "data"],

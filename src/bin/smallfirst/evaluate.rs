@@ -246,12 +246,7 @@ fn behaviour_of(
     let seen: Vec<_> = cases
         .iter()
         .zip(inputs)
-        .map(|(case, input)| {
-            (
-                input,
-                case.changed.is_some().then(|| changed.next()).flatten(),
-            )
-        })
+        .map(|(case, input)| (input, case.changed.as_ref().and_then(|_| changed.next())))
         .collect();
     let default = runtime.bundle().thresholds(entry, None).values;
     let thresholds: Option<Vec<f64>> = default.into_iter().collect();

@@ -191,18 +191,18 @@ fn source(
         return Ok((Some(name), None));
     }
     match args.features.as_deref().and_then(|f| f.split_once('=')) {
-        Some(("ngrams", path)) => {
+        Some((kind @ ("ngrams" | "hashed-characters"), path)) => {
             let bytes = read(path.as_ref()).with_context(|| format!("{path} cannot be read"))?;
-            let file = format!("{}/ngrams.json", args.task);
-            draft.put(&file, &bytes, &args.license)?;
-            Ok((None, Some(Features::Ngrams { file })))
-        }
-        Some(("hashed-characters", path)) => {
-            let bytes = read(path.as_ref()).with_context(|| format!("{path} cannot be read"))?;
-            NgramTable::load(path, &bytes)?;
-            let file = format!("{}/ngrams.sfng", args.task);
-            draft.put(&file, &bytes, &args.license)?;
-            Ok((None, Some(Features::HashedCharacters { file })))
+            let mut put = |file: String| draft.put(&file, &bytes, &args.license).map(|()| file);
+            let features = if kind == "ngrams" {
+                let file = put(format!("{}/ngrams.json", args.task))?;
+                Features::Ngrams { file }
+            } else {
+                NgramTable::load(path, &bytes)?;
+                let file = put(format!("{}/ngrams.sfng", args.task))?;
+                Features::HashedCharacters { file }
+            };
+            Ok((None, Some(features)))
         }
         Some(("byte-windows", numbers)) => {
             let numbers: Vec<u32> = numbers

@@ -15,7 +15,7 @@ pub const DIMENSION: usize = 24;
 const WIDE: usize = 80;
 
 /// The sum of rows is divided by their number to this power.
-const DAMPING: f32 = 0.5;
+pub const DAMPING: f32 = 0.5;
 
 /// Examples a step.
 const BATCH: usize = 1024;
@@ -117,11 +117,6 @@ impl Model {
     /// Bits a number.
     pub fn bits(&self) -> u32 {
         self.bits
-    }
-
-    /// By what power of the number of rows their sum is divided.
-    pub fn damping(&self) -> f32 {
-        DAMPING
     }
 
     /// A row before rounding.

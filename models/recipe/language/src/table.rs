@@ -1,8 +1,6 @@
 //! The table as a file; the format is in `src/text/ngram_table.rs`, which reads it.
 
-use smallfirst::text::SCRIPTS;
-
-use crate::model::{DIMENSION, Model};
+use crate::model::{DAMPING, DIMENSION, Model};
 use crate::quantise::{codes, step_code};
 
 /// The table of a trained model whose rows belong to n-grams with these hashes.
@@ -15,7 +13,7 @@ pub fn write(model: &Model, hashes: &[u64], longest: usize) -> Vec<u8> {
     out.extend([1, DIMENSION as u8, bits as u8, longest as u8, log as u8]);
     out.extend([0; 3]);
     out.extend((hashes.len() as u32).to_le_bytes());
-    out.extend(model.damping().to_le_bytes());
+    out.extend(DAMPING.to_le_bytes());
     let mut index = Bits::default();
     let mut buckets = order
         .iter()
@@ -41,7 +39,6 @@ pub fn write(model: &Model, hashes: &[u64], longest: usize) -> Vec<u8> {
         }
         out.extend(packed.bytes);
     }
-    debug_assert_eq!(model.weights().len(), SCRIPTS * DIMENSION);
     out
 }
 
