@@ -4,6 +4,7 @@ mod cost;
 mod emit;
 pub mod external;
 mod graph;
+mod honoured;
 mod lower;
 pub(super) mod nodes;
 mod quantised;
@@ -77,7 +78,7 @@ impl std::fmt::Debug for TractModel {
 }
 
 impl Source {
-    /// Reads an ONNX file (opset 7 to 17; all weights inside, see [`external::inline`]). With `row`, its main input is one row of that type and
+    /// Reads an ONNX file (opset 7 to 28; all weights inside, see [`external::inline`]). With `row`, its main input is one row of that type and
     /// shape; otherwise the inputs are as the file declares them.
     ///
     /// # Errors
@@ -98,6 +99,12 @@ impl Source {
             .proto_model_for_read(&mut Cursor::new(onnx))
             .map_err(|e| invalid(name, "read", &e))?;
         wellformed::check(&proto).map_err(|e| invalid(name, "read", &e))?;
+        honoured::check(&proto).map_err(|refusal| {
+            Error::new(
+                Code::ModelInvalid,
+                format!("{name} cannot be run: {refusal}"),
+            )
+        })?;
         if let Some(file) = external::files(name, onnx)?.first() {
             return Err(Error::new(
                 Code::ModelInvalid,

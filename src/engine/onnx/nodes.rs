@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
 
 /// The graphs inside of a node.
-fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
+pub(super) fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
     node.attribute
         .iter()
         .flat_map(|attribute| attribute.g.iter().chain(&attribute.graphs))
