@@ -55,6 +55,7 @@ pub(in crate::evaluate) fn measured() -> Measured {
         against_remote: None,
         duplicates: Some((1, 0)),
         behaviour: Vec::new(),
+        beyond: Vec::new(),
     }
 }
 
