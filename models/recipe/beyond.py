@@ -101,15 +101,19 @@ def address_rows(test: list[dict], tweets: list[dict], mails: list[dict]) -> Ite
             few.append(url)
     tags = found(TAG, [row["input"] for row in tweets])
     sentences = some([row for row in test if length_of(row) == "sentences"], "address")
-    for at, row in enumerate(sentences):
-        url, tag = few[at % len(few)], tags[at % len(tags)]
-        host = url.split("/")[2].removeprefix("www.")
-        kinds = [("a link", f"{{}} {url}"), ("a link", f"{url} {{}}"), ("a link", f"{{}} {url.split('//')[1]}")]
-        kinds += [("an e-mail address", f"{{}} info@{host}"), ("a #tag", f"{{}} {tag}"), ("an @name", f"@{tag[1:]} {{}}")]
-        kind, form = kinds[at % len(kinds)]
-        # The same text twice, without and with it, shows what it does.
-        yield {"input": row["input"], "label": row["label"], "slice": "sentences that follow, without it"}
-        yield {"input": form.format(row["input"]), "label": row["label"], "slice": f"sentences with {kind}"}
+    pairs = some([row for row in test if length_of(row) == "pairs"], "address")
+    # The same texts without and with it show what it does.
+    for name, texts in (("sentences", sentences), ("word pairs", pairs)):
+        made = {"a link or an e-mail address": [], "a #tag or an @name": []}
+        for at, row in enumerate(texts):
+            url, tag = few[at % len(few)], tags[at % len(tags)]
+            host = url.split("/")[2].removeprefix("www.")
+            links = (url, f"{host}/{'/'.join(url.split('/')[3:])}", f"info@{host}")
+            made["a link or an e-mail address"].append(f"{row['input']} {links[at % len(links)]}")
+            made["a #tag or an @name"].append(f"{row['input']} {tag}" if at % 2 else f"@{tag[1:]} {row['input']}")
+        for kind, inputs in (("nothing more", [row["input"] for row in texts]), *made.items()):
+            for row, text in zip(texts, inputs, strict=True):
+                yield {"input": text, "label": row["label"], "slice": f"{name} with {kind}"}
     marked = [row for row in tweets if len(re.findall(r"https?://|(?<!\w)[@#]\w", row["input"])) >= 2]
     for row in some(marked, "tweets"):
         yield {"input": row["input"], "label": "eng", "slice": "English tweets with links, @names, #tags"}
@@ -169,15 +173,15 @@ def mixed_rows(test: list[dict]) -> Iterator[dict]:
     for name, others in (("one script", lambda row: row["label"] in latin), ("two scripts", lambda row: row["label"] not in latin)):
         firsts = some([row for row in sentences if row["label"] in latin], f"mixed, {name}, first")
         seconds = some([row for row in sentences if others(row)], f"mixed, {name}, second")
-        for at, (one, other) in enumerate(zip(firsts, seconds)):
+        for at, (one, other) in enumerate(zip(firsts, seconds, strict=False)):
             letters = [sum(map(str.isalpha, row["input"])) for row in (one, other)]
             if one["label"] == other["label"] or letters[0] == letters[1]:
                 continue
             right = one if letters[0] > letters[1] else other
             texts = [one["input"], other["input"]]
             text = " ".join(texts if at % 2 else reversed(texts))
-            more = "one at least twice as long" if max(letters) >= 2 * min(letters) else "of like length"
-            yield {"input": text, "label": right["label"], "slice": f"two languages, {name}, {more}"}
+            half = "one half longer" if max(letters) >= 2 * min(letters) else "halves"
+            yield {"input": text, "label": right["label"], "slice": f"two languages, {name}, {half}"}
 
 
 def rows(out: Path) -> Iterator[dict]:
