@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import data
+import hindi
 import sources
 from data import bucket, write_lines
-from hindi import romanised
 
 # The most rows of a slice; enough for an interval of two or three percent.
 ROWS = 500
@@ -62,7 +62,7 @@ def length_of(row: dict) -> str:
 def hindi_rows(test: list[dict]) -> Iterator[dict]:
     for row in test:
         if row["label"] == "hin" and length_of(row) != "words":
-            yield {"input": romanised(row["input"]), "label": "hin", "slice": f"romanised Hindi, {length_of(row)}"}
+            yield {"input": hindi.romanised(row["input"]), "label": "hin", "slice": f"romanised Hindi, {length_of(row)}"}
 
 
 def capitals(text: str, language: str) -> str:
@@ -194,6 +194,7 @@ def rows(out: Path) -> Iterator[dict]:
 
 
 def make(out: Path, work: Path) -> None:
+    hindi.check()
     data.make(out, work)
     made = list(rows(out))
     write_lines(out / "language.beyond.jsonl", made)

@@ -27,6 +27,14 @@ USUAL = {
     "ये": "ye", "वे": "ve", "क्यों": "kyun", "बहुत": "bahut", "कह": "keh", "रह": "reh", "पहले": "pehle", "कहते": "kehte",
     "रहते": "rehte", "न": "na", "व": "va",
 }  # fmt: skip
+# What the rules have to make of these, so that a change of them is seen.
+EXAMPLES = {
+    "नमस्ते, आप कैसे हैं?": "namaste, aap kaise hain?",
+    "मुझे बहुत अच्छा नहीं लग रहा था।": "mujhe bahut achha nahi lag raha tha.",
+    "लड़की पढ़ना चाहती है, इसलिए जाएगी": "ladki padhna chahti hai, isliye jayegi",
+    "विद्यार्थियों को तीन दिन ज़रूरत": "vidyarthiyon ko teen din zarurat",
+    "हिंदी, मुंबई, कृष्ण, ज्ञान, दूध, बच्चे, वाला": "hindi, mumbai, krishna, gyan, doodh, bachche, wala",
+}
 # Digits and full stops, and nothing for the joiners that only shape letters.
 PLAIN = str.maketrans("०१२३४५६७८९।॥", "0123456789..", "\u200c\u200d")
 WORD = re.compile("[\u0900-\u0963\u0970-\u097f]+")
@@ -35,6 +43,13 @@ WORD = re.compile("[\u0900-\u0963\u0970-\u097f]+")
 def romanised(text: str) -> str:
     """The text with every Devanagari word in Latin letters."""
     return WORD.sub(lambda found: _word(found[0]), text.translate(PLAIN))
+
+
+def check() -> None:
+    """Raises where the rules no longer spell the examples as people do."""
+    for text, expected in EXAMPLES.items():
+        if romanised(text) != expected:
+            raise ValueError(f"{text} became {romanised(text)}, not {expected}")
 
 
 def _word(word: str) -> str:

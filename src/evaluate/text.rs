@@ -217,7 +217,7 @@ fn write_beyond(out: &mut String, r: &Report) -> std::fmt::Result {
 /// The certified risks, as the heads of the columns that [`write_delivered`] fills.
 fn write_risks(out: &mut String, r: &Report) -> std::fmt::Result {
     for p in r.policies.iter().filter(|p| p.thresholds.is_some()) {
-        write!(out, "{:>20}", format!("at {}", percent(p.risk)))?;
+        write!(out, "{:>24}", format!("at {}", percent(p.risk)))?;
     }
     writeln!(out)
 }
@@ -230,7 +230,7 @@ fn write_delivered(out: &mut String, r: &Report, of: &[PolicySlice]) -> std::fmt
             percent(p.coverage.value),
             percent(p.error.value)
         );
-        write!(out, "{cell:>20}")?;
+        write!(out, "{cell:>24}")?;
     }
     writeln!(out)
 }
