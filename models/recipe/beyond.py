@@ -3,11 +3,11 @@
 
     python3 beyond.py --out DIR [--work DIR]
 
-language.beyond.jsonl with {"input", "label", "slice"}, made of the test rows that data.py has written to the same folder
-and of files and texts of the packages that it fetches. The label is the language; a row without one is in no language,
-so that any answer to it is wrong. No model is trained, tuned or certified on these rows: they show where a promise, which
-is for inputs like the calibration rows, ends. Only the standard library is used, and the result depends on the pinned
-packages alone.
+language.beyond.jsonl with {"input", "label", "slice"}, made of the test rows that data.py has written to the same
+folder and of files and texts of the packages that it fetches. The label is the language; a row without one is in no
+language, so that any answer to it is wrong. No model is trained, tuned or certified on these rows: they show where a
+promise, which is for inputs like the calibration rows, ends. Only the standard library is used, and the result depends
+on the pinned packages alone.
 """
 
 import json
@@ -134,7 +134,8 @@ def snippets(path: Path, language: str) -> Iterator[tuple[str, bool]]:
         quoted ^= quotes % 2 == 1
     for start in range(0, len(lines), LINES_OF_CODE):
         chosen = lines[start : start + LINES_OF_CODE]
-        if len(chosen) < LINES_OF_CODE_AT_LEAST or max(map(len, chosen)) > 200 or "\N{REPLACEMENT CHARACTER}" in "".join(chosen):
+        unreadable = max(map(len, chosen)) > 200 or "\N{REPLACEMENT CHARACTER}" in "".join(chosen)
+        if len(chosen) < LINES_OF_CODE_AT_LEAST or unreadable:
             continue
         comments = sum(kinds[start : start + LINES_OF_CODE])
         # A snippet that is mostly comment is a text.
@@ -170,9 +171,10 @@ def mixed_rows(test: list[dict]) -> Iterator[dict]:
     sentences = [row for row in test if length_of(row) == "sentences" and row["label"] not in dense]
     sentences = [row for row in sentences if 20 <= len(row["input"]) <= 200]
     latin = {row["label"] for row in sentences if _share(row["input"], lambda c: c < "\u0250") > 0.9}
-    for name, others in (("one script", lambda row: row["label"] in latin), ("two scripts", lambda row: row["label"] not in latin)):
-        firsts = some([row for row in sentences if row["label"] in latin], f"mixed, {name}, first")
-        seconds = some([row for row in sentences if others(row)], f"mixed, {name}, second")
+    in_latin = [row for row in sentences if row["label"] in latin]
+    in_others = [row for row in sentences if row["label"] not in latin]
+    for name, others in (("one script", in_latin), ("two scripts", in_others)):
+        firsts, seconds = some(in_latin, f"mixed, {name}, first"), some(others, f"mixed, {name}, second")
         for at, (one, other) in enumerate(zip(firsts, seconds, strict=False)):
             letters = [sum(map(str.isalpha, row["input"])) for row in (one, other)]
             if one["label"] == other["label"] or letters[0] == letters[1]:

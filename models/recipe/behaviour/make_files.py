@@ -3,7 +3,7 @@
 
     pip install pillow==13.0.0 python-docx==1.2.0 openpyxl==3.1.5 python-pptx==1.0.2 fpdf2==2.8.9 odfpy==1.4.1 \\
         av==18.1.0 fonttools==4.68.0 brotli==1.2.1 py7zr==1.1.4 numpy==2.4.6 setuptools==81.0.0
-    python3 files.py
+    python3 make_files.py
 
 The files are committed, so nobody else needs these packages: they are here because such files come from such programs.
 Their contents and those of the text files beside them were written for this project and are under its licence, but for
