@@ -43,6 +43,15 @@ pub const MAX_MANIFEST_BYTES: u64 = 4 << 20;
 /// The most bytes that a bundle's files may have together where nobody says.
 pub const MAX_BUNDLE_BYTES: u64 = 256 << 20;
 
+/// How many of a task's tiers are meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tiers {
+    /// What every call runs. A further tier is fetched when the first is not sure enough.
+    First,
+    /// What a call may run.
+    All,
+}
+
 /// A validated manifest.
 #[derive(Debug, Clone)]
 pub struct Bundle {
@@ -246,11 +255,19 @@ impl Bundle {
     }
 
     /// The heads that a task runs: its tiers', and those of the task that tells its input's language.
-    pub fn heads_of<'a>(&'a self, task: &'a TaskEntry) -> impl Iterator<Item = &'a str> {
+    pub fn heads_of<'a>(
+        &'a self,
+        task: &'a TaskEntry,
+        tiers: Tiers,
+    ) -> impl Iterator<Item = &'a str> {
         let languages = task.limits.languages.as_ref();
         let detector = languages.and_then(|languages| self.manifest.tasks.get(&languages.task));
-        let detector = detector.into_iter().flat_map(|task| &task.tiers);
-        task.tiers.iter().chain(detector).map(String::as_str)
+        let most = match tiers {
+            Tiers::First => 1,
+            Tiers::All => usize::MAX,
+        };
+        let heads = [Some(task), detector].into_iter().flatten();
+        heads.flat_map(move |task| task.tiers.iter().take(most).map(String::as_str))
     }
 
     /// The hash of what a task was calibrated with: its entry in the manifest, its heads, and the contents of their files.
@@ -259,8 +276,9 @@ impl Bundle {
         // As the manifest has it: to write the types anew would take more code than the modules have to spare.
         let json: serde_json::Value = serde_json::from_slice(&self.json).ok()?;
         let named = |kind: &str, name: &str| json.get(kind)?.get(name).map(ToString::to_string);
-        let heads = self.heads_of(entry).map(|head| named("heads", head));
-        let files = self.files_of_task(entry).into_iter();
+        let heads = self.heads_of(entry, Tiers::All);
+        let heads = heads.map(|head| named("heads", head));
+        let files = self.files_of_task(entry, Tiers::All).into_iter();
         let files = files.map(|path| named("files", path));
         let parts = [named("tasks", task)].into_iter().chain(heads).chain(files);
         let whole: String = parts.flatten().collect();
@@ -268,10 +286,10 @@ impl Bundle {
     }
 
     /// The paths of every file that a task needs on this device: those of its heads, and of the encoder that it picks
-    /// sentences with. `filesOf` in pkg/src/preload.ts says the same before this code is there.
-    pub fn files_of_task<'a>(&'a self, task: &'a TaskEntry) -> BTreeSet<&'a str> {
+    /// sentences with. `filesOf` in pkg/src/preload.ts says the same of first tiers before this code is there.
+    pub fn files_of_task<'a>(&'a self, task: &'a TaskEntry, tiers: Tiers) -> BTreeSet<&'a str> {
         let mut files: BTreeSet<&str> = self
-            .heads_of(task)
+            .heads_of(task, tiers)
             .flat_map(|head| self.files_of_head(head))
             .collect();
         let encoder = task.extract.as_ref().map(|extract| &extract.encoder);

@@ -34,7 +34,7 @@ pub use path::Call;
 pub use scoring::TierScores;
 pub use watching::{Adopted, Adoption, AuditOutcome};
 
-use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo, Thresholds};
+use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo, Thresholds, Tiers};
 use crate::error::{Code, Error, Result};
 use crate::monitor::AUDIT_SHARE;
 use crate::neighbours::{LearnOptions, LearnedExample, LearnedTask, Learner};
@@ -242,12 +242,17 @@ impl<S: Source> Runtime<S> {
         self.bundle.tasks(|head| self.models.is_loaded(head))
     }
 
-    /// Loads every model of `tasks` (all tasks when `None`), so that later calls need no network.
+    /// Loads the models of `tasks` (of all when `None`). With those of all tiers, later calls need no network.
     /// `between` is awaited between models and may stop the work.
     ///
     /// # Errors
     /// [`Code::UnknownTask`], or why a model could not be loaded.
-    pub async fn preload<F>(&self, tasks: Option<&[String]>, between: impl Fn() -> F) -> Result<()>
+    pub async fn preload<F>(
+        &self,
+        tasks: Option<&[String]>,
+        tiers: Tiers,
+        between: impl Fn() -> F,
+    ) -> Result<()>
     where
         F: Future<Output = Result<()>>,
     {
@@ -261,7 +266,7 @@ impl<S: Source> Runtime<S> {
         };
         for task in tasks {
             let entry = self.bundle.task(task)?;
-            for head in self.bundle.heads_of(entry) {
+            for head in self.bundle.heads_of(entry, tiers) {
                 between().await?;
                 self.models.head(&self.bundle, head).await?;
             }

@@ -1,6 +1,47 @@
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
+import { basename } from "node:path";
 import { defineConfig, type Plugin } from "vite";
+import type { Everyday } from "./src/everyday";
+
+/** The behavioural tests of the models, and which of them are inputs as people bring them; all where none is named. */
+const BEHAVIOUR = "../models/recipe/behaviour";
+const EVERYDAY: Record<string, string[]> = {
+  language: ["everyday sentences"],
+  sentiment: ["product remarks"],
+  spam: ["everyday mails", "everyday spam", "spam of today"],
+  "file-type": [],
+};
+const LONGEST_NAME = 60;
+
+/** Makes `virtual:everyday`, the demo's further examples, of the behavioural tests. */
+function everyday(): Plugin {
+  const id = "\0smallfirst-everyday";
+  const read = (task: string, groups: string[]): Everyday[] =>
+    readFileSync(`${BEHAVIOUR}/${task}.jsonl`, "utf8")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => JSON.parse(line) as { capability: string; input?: string; path?: string })
+      .filter(({ capability }) => groups.length === 0 || groups.includes(capability))
+      .map(({ capability: group, input: text, path }) => {
+        if (path === undefined) return { group, name: shortened(text ?? ""), text };
+        return { group, name: basename(path), base64: readFileSync(`${BEHAVIOUR}/${path}`, "base64") };
+      });
+  return {
+    name: "smallfirst-everyday",
+    resolveId: (source) => (source === "virtual:everyday" ? id : undefined),
+    load: (loaded) => {
+      if (loaded !== id) return undefined;
+      const all = Object.entries(EVERYDAY).map(([task, groups]) => [task, read(task, groups)]);
+      return `export default ${JSON.stringify(Object.fromEntries(all))}`;
+    },
+  };
+}
+
+function shortened(text: string): string {
+  const [line = ""] = text.split("\n");
+  return line.length > LONGEST_NAME ? `${line.slice(0, LONGEST_NAME)}…` : line;
+}
 
 /** The engine for ONNX models, which the demo's bundle has none of. */
 const ONNX = /onnx/;
@@ -53,5 +94,5 @@ export default defineConfig({
   worker: { format: "es", plugins: () => plugins },
   // In dev, pre-bundling would move the package's scripts away from their worker and wasm.
   optimizeDeps: { exclude: ["smallfirst"] },
-  plugins: [...plugins, serviceWorker()],
+  plugins: [...plugins, everyday(), serviceWorker()],
 });

@@ -11,7 +11,7 @@ OPSET = 17
 IR_VERSION = 8
 
 
-def _save(path: Path, nodes: list, tensors: dict[str, np.ndarray], source, output) -> None:
+def save(path: Path, nodes: list, tensors: dict[str, np.ndarray], source, output) -> None:
     initializers = [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in tensors.items()]
     graph = helper.make_graph(nodes, path.parent.name, [source], [output], initializers)
     opsets = [helper.make_opsetid("", OPSET)]
@@ -40,7 +40,7 @@ def save_encoder(path: Path, table: np.ndarray, scale: np.ndarray) -> None:
     tensors = {"table": table, "scale": scale, "last": np.array([1]), "epsilon": np.array(1e-12, np.float32)}
     source = helper.make_tensor_value_info("ids", TensorProto.INT64, ["batch", "tokens"])
     output = helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", table.shape[1]])
-    _save(path, nodes, tensors, source, output)
+    save(path, nodes, tensors, source, output)
 
 
 def save_dense(path: Path, layers: list[tuple[np.ndarray, np.ndarray]], name: str) -> None:
@@ -57,7 +57,7 @@ def save_dense(path: Path, layers: list[tuple[np.ndarray, np.ndarray]], name: st
         current = result
     source = helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", layers[0][0].shape[0]])
     output = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", layers[-1][0].shape[1]])
-    _save(path, nodes, tensors, source, output)
+    save(path, nodes, tensors, source, output)
 
 
 class Session:

@@ -108,7 +108,8 @@ export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" 
   wasm?: string | URL | { baseline: string | URL; relaxed: string | URL } | undefined;
   /**
    * Names of tasks whose files are fetched at once, while the WebAssembly is still compiled, and whose models are then
-   * loaded without anybody waiting for it. Default: none; every file is fetched when it is first needed.
+   * loaded without anybody waiting for it. Of a task with several tiers that is the first; a further one is fetched when those
+   * before it are not sure enough. Default: none; every file is fetched when it is first needed.
    */
   preload?: string[] | undefined;
   /**
@@ -251,8 +252,8 @@ export interface SmallFirst {
   /** What the bundle can do. Downloads nothing. */
   tasks(): Promise<TaskInfo[]>;
   /**
-   * Fetches and loads the models of some tasks, or of all, ahead of the first call; with the
-   * cache on, they then work offline.
+   * Fetches and loads the models of some tasks, or of all, ahead of the first call: those of all tiers. With the cache on,
+   * they then work offline.
    *
    * @throws SmallFirstError - with a `code`, for example `unknown_task` or `bundle_unreachable`.
    */

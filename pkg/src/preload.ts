@@ -1,4 +1,4 @@
-// What the worker fetches while the WebAssembly is still compiled: the manifest, and the files of some tasks.
+// What the worker fetches while the WebAssembly is still compiled: the manifest, and the files of some tasks' first tiers.
 
 import type { Files, PatientCache } from "./store.js";
 import { MAX_BUNDLE_BYTES, MAX_MANIFEST_BYTES } from "./types.js";
@@ -176,7 +176,7 @@ function isAsLong({ headers }: Response, bytes: number): boolean {
   return headers.get("content-length") === String(bytes) && !headers.has("content-encoding");
 }
 
-/** The files that `tasks` need, as `Bundle::files_of_task` says once the module is there. */
+/** The files of the first tier of `tasks`, as `Bundle::files_of_task` says once the module is there. */
 function filesOf(manifest: Manifest, tasks: string[]): Set<string> {
   const files = new Set<string>();
   const seen = new Set<unknown>();
@@ -193,7 +193,8 @@ function filesOf(manifest: Manifest, tasks: string[]): Set<string> {
   const languages = tasks.map((name) => manifest.tasks?.[name]?.limits?.languages?.task);
   for (const name of tasks) walk(manifest.tasks?.[name]?.extract, 0);
   for (const name of [...tasks, ...languages]) {
-    for (const head of (name !== undefined && manifest.tasks?.[name]?.tiers) || []) walk(manifest.heads?.[head], 0);
+    const [first] = (name !== undefined && manifest.tasks?.[name]?.tiers) || [];
+    if (first !== undefined) walk(manifest.heads?.[first], 0);
   }
   return files;
 }

@@ -88,7 +88,7 @@ export type Request =
   | { type: "learned" }
   | { type: "examples"; task: string | undefined }
   | { type: "forgetExamples"; task: string | undefined }
-  | { type: "preload"; tasks: string[] | undefined }
+  | { type: "preload"; tasks: string[] | undefined; firstTier?: boolean }
   | { type: "share"; task: string };
 
 /** What the worker asks the page. */

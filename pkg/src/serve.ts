@@ -184,9 +184,9 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
     case "reportOutcome":
       return engine.reportOutcome(request.task, request.audit, request.correct, request.label, request.local, signal);
     case "preload":
-      return engine.preload(request.tasks, signal);
+      return engine.preload(request.tasks, request.firstTier ?? false, signal);
     case "share":
-      await engine.preload([request.task], signal);
+      await engine.preload([request.task], true, signal);
       return {
         manifest: engine.manifestSha256(),
         alarmed: await engine.guaranteeEnded(request.task, signal),
@@ -254,7 +254,7 @@ function loadAhead(engine: Runtime, tasks: string[]): void {
   // It may keep this worker busy for long.
   holder.begin();
   engine
-    .preload(tasks, new AbortController().signal)
+    .preload(tasks, true, new AbortController().signal)
     .catch((thrown: unknown) => {
       if (isTrap(thrown)) dead(thrown);
     })

@@ -166,7 +166,7 @@ class BatchRun {
   async #help(helper: Connection): Promise<void> {
     const { type, task } = this.#batch;
     const { options } = this.#terms;
-    await helper.call({ type: "preload", tasks: [task] }, [], this.#end.signal);
+    await helper.call({ type: "preload", tasks: [task], firstTier: true }, [], this.#end.signal);
     for (;;) {
       const part = this.#dispatching ? this.#dispatch(false) : undefined;
       if (!part) return;

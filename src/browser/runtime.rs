@@ -8,7 +8,7 @@ use web_sys::AbortSignal;
 use super::convert::{self, OwnedInput};
 use super::host::{Hooks, Memory, PageHost};
 use super::source::WebSource;
-use crate::bundle::Bundle;
+use crate::bundle::{Bundle, Tiers};
 use crate::error::{Code, Error, Result};
 use crate::runtime::options::{GenerateOptions, RunOptions, RuntimeOptions};
 use crate::runtime::{Adopted, Adoption, AuditOutcome, Monitors, Runtime};
@@ -265,16 +265,21 @@ impl WasmRuntime {
         self.runtime.bundle().sha256()
     }
 
-    /// Loads the models of some tasks (an array of strings), or of all (`undefined`).
+    /// Loads the models of some tasks (an array of strings), or of all (`undefined`): those of all tiers, or of the first.
     ///
     /// # Errors
     /// An `Error` with a `code`.
     pub async fn preload(
         &self,
         tasks: JsValue,
+        #[wasm_bindgen(js_name = firstTier)] first_tier: bool,
         signal: AbortSignal,
     ) -> std::result::Result<(), JsValue> {
-        self.load(tasks, &signal)
+        let tiers = match first_tier {
+            true => Tiers::First,
+            false => Tiers::All,
+        };
+        self.load(tasks, tiers, &signal)
             .await
             .map_err(|e| convert::error_to_js(&e))
     }
@@ -392,7 +397,7 @@ impl WasmRuntime {
         }
     }
 
-    async fn load(&self, tasks: JsValue, signal: &AbortSignal) -> Result<()> {
+    async fn load(&self, tasks: JsValue, tiers: Tiers, signal: &AbortSignal) -> Result<()> {
         let tasks: Option<Vec<String>> = serde_wasm_bindgen::from_value(tasks)
             .map_err(|_| Error::new(Code::InvalidOption, "preload takes a list of task names"))?;
         let between = async || {
@@ -401,7 +406,9 @@ impl WasmRuntime {
             }
             Ok(())
         };
-        self.runtime.preload(tasks.as_deref(), between).await?;
+        self.runtime
+            .preload(tasks.as_deref(), tiers, between)
+            .await?;
         self.runtime.source().settled().await;
         Ok(())
     }

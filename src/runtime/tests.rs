@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::bundle::{FileEntry, verify};
+use crate::bundle::{FileEntry, Tiers, verify};
 use crate::engine::testing::{apart, linear};
 use crate::remote::{RemoteOptions, TransportError};
 use crate::task::{Answer, Input, Label, Outcome, RanOn, Reason};
@@ -604,7 +604,7 @@ fn models_are_loaded_once_and_only_when_needed() {
     let first = runtime.models_read();
     run(&runtime, "language", "bbbb", &remote).unwrap();
     assert_eq!(runtime.models_read(), first);
-    pollster::block_on(runtime.preload(None, || async { Ok(()) })).unwrap();
+    pollster::block_on(runtime.preload(None, Tiers::All, || async { Ok(()) })).unwrap();
     assert!(
         runtime
             .tasks()
@@ -614,9 +614,22 @@ fn models_are_loaded_once_and_only_when_needed() {
     let all = runtime.models_read();
     run(&runtime, "mood", UNSURE, &remote).unwrap();
     assert_eq!(runtime.models_read(), all);
-    let error = pollster::block_on(runtime.preload(Some(&["nope".into()]), || async { Ok(()) }))
-        .unwrap_err();
+    let error = pollster::block_on(
+        runtime.preload(Some(&["nope".into()]), Tiers::All, || async { Ok(()) }),
+    )
+    .unwrap_err();
     assert_eq!(error.code(), Code::UnknownTask);
+}
+
+#[test]
+fn of_first_tiers_loaded_ahead_no_further_one_is_read() {
+    let runtime = Setup::new(Mode::PreferLocal).runtime();
+    let mood = ["mood".to_owned()];
+    pollster::block_on(runtime.preload(Some(&mood), Tiers::First, || async { Ok(()) })).unwrap();
+    let tasks = runtime.tasks();
+    let mood = tasks.iter().find(|task| task.id == "mood").unwrap();
+    let loaded: Vec<bool> = mood.tiers.iter().map(|tier| tier.loaded).collect();
+    assert_eq!(loaded, [true, false]);
 }
 
 #[test]

@@ -1,36 +1,32 @@
-// The optional second tier in the browser. It is fetched and trained by `cargo xtask cascade`, which takes a
-// quarter of an hour; without it there is nothing to test.
+// The second tier of `sentiment` in the browser: it is fetched when the first is not sure enough, and only then.
 
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { expect, root, test } from "./fixtures.js";
+import { expect, test } from "./fixtures.js";
 import { ready } from "./harness.js";
 
-const bundle = join(root, "target/cascade");
+const SURE = "I love this, what a wonderful day! Thank you so much";
+const UNSURE = [
+  "not bad at all, I would fly with them again",
+  "two hours on hold and then the line went dead",
+  "my bag arrived before I did",
+  "the crew was fine, the food was not",
+];
 
-test("what the static tier is not sure of goes to MiniLM, and only then to the remote", async ({ page, harness }) => {
-  test.skip(!existsSync(join(bundle, "manifest.json")), "run `cargo xtask cascade` first");
-  test.setTimeout(120_000);
-  await page.route("**/models/**", (route) => {
-    const path = new URL(route.request().url()).pathname.replace("/models/", "");
-    return route.fulfill({ path: join(bundle, path) });
-  });
-  await ready(page, harness.address, { mode: "only-local", risk: 0.2, cache: "none" });
-  const tweets = [
-    "I love this, what a wonderful day! Thank you so much",
-    "@airline could you tell me when the next flight leaves?",
-    "not bad at all, I would fly with them again",
-    "two hours on hold and then the line went dead",
-    "my bag arrived before I did",
-    "the crew was fine, the food was not",
-  ];
-  const answers = await page.evaluate(async (tweets) => {
-    const items = await window.ai.runBatch("sentiment", tweets);
-    return items.map((item) =>
-      item.ok ? { tier: item.answer.tier, tried: item.answer.attempts.map((a) => a.tier) } : item.error.code,
-    );
-  }, tweets);
-  console.log(JSON.stringify(answers));
-  expect(answers[0]).toEqual({ tier: "sentiment", tried: ["sentiment"] });
-  expect(answers.some((a) => typeof a === "object" && a.tried.includes("sentiment-minilm"))).toBe(true);
+test("what the static tier is not sure of goes to the second, which is fetched for it", async ({ page, harness }) => {
+  const fetched: string[] = [];
+  page.on("request", (request) => fetched.push(new URL(request.url()).pathname));
+  const ofSecondTier = () => fetched.filter((path) => path.includes("minilm"));
+  await ready(page, harness.address, { mode: "only-local", risk: 0.1, cache: "none" });
+  const run = (text: string) =>
+    page.evaluate(async (text) => {
+      const answer = await window.ai.run("sentiment", text);
+      const tiers = answer.attempts.filter((attempt) => attempt.on === "local").map((attempt) => attempt.tier);
+      return { tier: answer.tier, tiers, label: answer.label, outcomes: answer.attempts.map((a) => a.outcome) };
+    }, text);
+
+  expect(await run(SURE)).toEqual({ tier: "sentiment", tiers: ["sentiment"], label: "positive", outcomes: ["answered"] });
+  expect(ofSecondTier()).toEqual([]);
+  const answers = [];
+  for (const text of UNSURE) answers.push(await run(text));
+  expect(answers.some(({ tiers }) => tiers.includes("sentiment-minilm"))).toBe(true);
+  expect(ofSecondTier().length).toBeGreaterThan(0);
 });

@@ -67,6 +67,25 @@ test("a visitor sees local answers, one that the LLM would hardly better, and on
   await screenshot(page, "file");
 });
 
+test("a visitor tries what people bring every day", async ({ page, site }) => {
+  await open(page, site.address);
+  await page.locator("input[name=mode][value=only-local]").check();
+  const more = page.getByRole("combobox", { name: "More examples" });
+  const counts = { language: 100, sentiment: 40, spam: 30, "file-type": 30 };
+  for (const [task, least] of Object.entries(counts)) {
+    await page.getByTestId(`task-${task}`).check();
+    await expect(more).toBeVisible({ timeout: 60_000 });
+    // The first option only says what the list is.
+    await expect.poll(() => more.locator("option").count()).toBeGreaterThan(least);
+  }
+  await more.selectOption({ label: "letter.docx" });
+  await expect(page.getByTestId("label-id")).toHaveText("docx");
+  await screenshot(page, "everyday");
+
+  await page.getByTestId("task-summarise").check();
+  await expect(more).toBeHidden();
+});
+
 test("texts are written here or by the LLM, and the page shows what left", async ({ page, site }) => {
   await open(page, site.address);
   await page.getByTestId("task-summarise").check();

@@ -2,6 +2,7 @@ import { createSmallFirst, type Drift, type Mode, type Progress, type SmallFirst
 import { showAnswer, showPiece, showText } from "./answer";
 import { showCurve } from "./curve";
 import { byId, bytes, element, percent, shown } from "./dom";
+import { bytesOf, offer } from "./everyday";
 import { EXAMPLES } from "./examples";
 import { Fallback } from "./fallback";
 
@@ -53,6 +54,7 @@ function prepare(made: SmallFirst): void {
       say("offline-ready", "Ready, also without a network.");
       prepared = true;
       showMeasured();
+      showEveryday();
     })
     .catch((thrown: unknown) => {
       // A newer instance took its place; its own preparation counts.
@@ -154,6 +156,19 @@ function choose(chosen: TaskInfo): void {
       return button;
     }),
   );
+  showEveryday();
+}
+
+/** Offers what the behavioural tests have for the chosen task, once nothing else waits for the network. */
+function showEveryday(): void {
+  byId("everyday").hidden = true;
+  if (!prepared || !task) return;
+  offer(task.id, ({ name, text: input, base64 }) => {
+    if (input !== undefined) text.value = input;
+    if (base64 !== undefined) take(new Blob([bytesOf(base64)]), name);
+    void ask();
+    // The page goes without them where they cannot be had.
+  }).catch(() => {});
 }
 
 /** The risks that calibration tried for a task, and what each would answer here. */

@@ -59,8 +59,8 @@ enum Command {
     },
     /// Rebuild the default bundle under models/ from its sources
     Models,
-    /// Build the bundle with the optional second tier under target/cascade, and measure what it adds
-    Cascade,
+    /// Tune the second tier of sentiment, which `models` puts into the bundle; half an hour
+    Tune,
     /// Certify the default sentiment task against a stronger model that stands for a remote, and measure what that promises
     AgainstRemote,
     /// Compare the language model with other packages, on the same rows
@@ -103,7 +103,7 @@ fn main() -> ExitCode {
         Command::Demo { port, no_llm } => serve::demo(port, no_llm),
         Command::Test { only, rest } => test::test(&only, &rest),
         Command::Models => models::models(),
-        Command::Cascade => models::beside::cascade(),
+        Command::Tune => models::tune(),
         Command::AgainstRemote => models::beside::against_remote(),
         Command::Peers => models::beside::peers(),
         Command::Profile { rows } => models::beside::profile(rows),

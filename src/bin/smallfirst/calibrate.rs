@@ -9,7 +9,7 @@ mod ood;
 mod rows;
 
 use anyhow::{Context, Result, bail};
-use smallfirst::bundle::{Certificate, Guarantee, Ood};
+use smallfirst::bundle::{Certificate, Guarantee, Ood, Tiers};
 use smallfirst::calibrate::{
     Certifier, Decision, InputSize, OodSelection, RawRow, RawScores, TierRule, choose_default,
     decisions, fit_temperature, select_ood, sgr,
@@ -53,7 +53,11 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
     let mut draft = BundleDraft::open(&args.bundle)?;
     let runtime = open(&args.bundle)?;
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
-    pollster::block_on(runtime.preload(Some(std::slice::from_ref(&task)), || async { Ok(()) }))?;
+    pollster::block_on(
+        runtime.preload(Some(std::slice::from_ref(&task)), Tiers::All, || async {
+            Ok(())
+        }),
+    )?;
 
     let names = runtime.bundle().task(&task)?.tiers.clone();
     // What may be refused is, before the models run.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use smallfirst::bundle::Tiers;
 use smallfirst::data::{Fingerprints, Row};
 use smallfirst::evaluate::card::About;
 use smallfirst::evaluate::{
@@ -119,7 +120,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
             Some(at.with_context(|| format!("--positive: the task has no label \"{label}\""))?)
         }
     };
-    pollster::block_on(runtime.preload(Some(&[task.to_owned()]), || async { Ok(()) }))?;
+    pollster::block_on(runtime.preload(Some(&[task.to_owned()]), Tiers::All, || async { Ok(()) }))?;
     let mut rows = args.columns.read(&args.data)?;
     // Data may hold rows without a label for other uses.
     let all = rows.len();

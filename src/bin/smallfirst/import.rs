@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use smallfirst::bundle::{Features, Head, ModelOutput};
+use smallfirst::bundle::{Features, Head, ModelOutput, Tiers};
 use smallfirst::data::archive;
 use smallfirst::engine::onnx::scores::{Contents, contents, keep_scores};
 use smallfirst::task::InputKind;
@@ -16,6 +16,7 @@ use crate::draft::BundleDraft;
 use crate::encoders::{copy_encoder, copy_tokenizer, find_encoder, tokenizer_of};
 use crate::folder::{check_name, open, read, read_model};
 use crate::task_args::{TaskArgs, labels};
+use crate::tiers;
 
 #[derive(Args)]
 pub struct ImportArgs {
@@ -41,6 +42,9 @@ pub struct ImportArgs {
     /// byte-windows=<begin>,<end>,<block>,<padding>
     #[arg(long)]
     features: Option<String>,
+    /// Add the model as a further tier of a task that the bundle has
+    #[arg(long)]
+    add_tier: bool,
     /// The output that holds the scores, where it cannot be told
     #[arg(long)]
     output: Option<String>,
@@ -101,15 +105,19 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         _ => ModelOutput::Logits,
     };
     let mut draft = BundleDraft::open_or_new(&args.out)?;
-    let (encoder, features) = source(args, &mut draft, &left)?;
+    if args.add_tier {
+        tiers::check(&draft, &args.task, labels.iter().map(|l| l.id.as_str()))?;
+    }
+    let tier = tier(args)?;
+    let (encoder, features) = source(args, &tier, &mut draft, &left)?;
     let input = match (&encoder, &features) {
         (_, Some(features)) => features.input(),
         _ => InputKind::Text,
     };
-    let file = format!("{}/head.onnx", args.task);
+    let file = format!("{tier}/head.onnx");
     for text in ["LICENSE", "NOTICE"] {
         if let Ok(bytes) = read(&args.model.with_file_name(text)) {
-            draft.write(&format!("{}/{text}", args.task), &bytes)?;
+            draft.write(&format!("{tier}/{text}"), &bytes)?;
         }
     }
     // A model that needs no cutting is shipped byte for byte.
@@ -127,25 +135,35 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         ood: None,
         threshold: args.threshold,
     };
-    draft.manifest.heads.insert(args.task.clone(), head);
-    let entry = args.words.entry(&args.task, input, labels);
-    draft.manifest.tasks.insert(args.task.clone(), entry);
+    draft.manifest.heads.insert(tier.clone(), head);
+    if args.add_tier {
+        tiers::add(&mut draft, &args.task, &tier);
+    } else {
+        let entry = args.words.entry(&args.task, input, labels);
+        draft.manifest.tasks.insert(args.task.clone(), entry);
+    }
     draft.save()?;
     // Loading it shows whether it runs here.
     let runtime = open(&args.out)?;
-    pollster::block_on(
-        runtime.preload(Some(std::slice::from_ref(&args.task)), || async { Ok(()) }),
-    )?;
+    pollster::block_on(runtime.preload(
+        Some(std::slice::from_ref(&args.task)),
+        Tiers::All,
+        || async { Ok(()) },
+    ))?;
     println!(
-        "imported {name} as the task \"{}\": {} from the output \"{}\"; next: smallfirst calibrate {} --task {0} --data <labelled rows>",
-        args.task,
+        "imported {name} as {}: {} from the output \"{}\"; next: smallfirst calibrate {} --task {} --data <labelled rows>",
+        match args.add_tier {
+            true => format!("the tier \"{tier}\" of the task \"{}\"", args.task),
+            false => format!("the task \"{tier}\""),
+        },
         if output == ModelOutput::Logits {
             "logits"
         } else {
             "probabilities"
         },
         cut.output.name,
-        args.out.display()
+        args.out.display(),
+        args.task
     );
     Ok(())
 }
@@ -164,9 +182,29 @@ fn model(path: &Path) -> Result<(String, Vec<u8>)> {
     Ok((format!("{name}/{}", found.name), found.onnx))
 }
 
+/// The name of the tier: the task's, or for a further tier what tells it from the first, too.
+fn tier(args: &ImportArgs) -> Result<String> {
+    if !args.add_tier {
+        return Ok(args.task.clone());
+    }
+    let reads = match (&args.encoder, &args.features) {
+        (Some(wanted), _) => {
+            let base = open(&args.encoders_from).context("--encoders-from")?;
+            find_encoder(&base, wanted)?
+        }
+        (_, Some(features)) => features.split_once('=').map(|(kind, _)| kind.to_owned()),
+        _ => None,
+    };
+    Ok(reads.map_or_else(
+        || args.task.clone(),
+        |reads| tiers::name(&args.task, &reads),
+    ))
+}
+
 /// What the model reads.
 fn source(
     args: &ImportArgs,
+    tier: &str,
     draft: &mut BundleDraft,
     found: &Contents,
 ) -> Result<(Option<String>, Option<Features>)> {
@@ -195,11 +233,11 @@ fn source(
             let bytes = read(path.as_ref()).with_context(|| format!("{path} cannot be read"))?;
             let mut put = |file: String| draft.put(&file, &bytes, &args.license).map(|()| file);
             let features = if kind == "ngrams" {
-                let file = put(format!("{}/ngrams.json", args.task))?;
+                let file = put(format!("{tier}/ngrams.json"))?;
                 Features::Ngrams { file }
             } else {
                 NgramTable::load(path, &bytes)?;
-                let file = put(format!("{}/ngrams.sfng", args.task))?;
+                let file = put(format!("{tier}/ngrams.sfng"))?;
                 Features::HashedCharacters { file }
             };
             Ok((None, Some(features)))

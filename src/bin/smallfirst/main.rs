@@ -25,6 +25,7 @@ mod run;
 mod simulate;
 mod split;
 mod task_args;
+mod tiers;
 mod train;
 mod validate;
 

@@ -9,7 +9,7 @@ use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
-use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, verify};
+use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, Tiers, verify};
 use smallfirst::engine::onnx::{Form, Source};
 use smallfirst::engine::{Element, Model, Shape};
 use smallfirst::task::TaskKind;
@@ -81,7 +81,7 @@ pub fn pack(args: &PackArgs) -> Result<()> {
             }
         }
     }
-    pollster::block_on(runtime.preload(None, || async { Ok(()) }))?;
+    pollster::block_on(runtime.preload(None, Tiers::All, || async { Ok(()) }))?;
     if !faults.is_empty() {
         bail!(
             "the bundle is not fit to be shipped:\n  {}",

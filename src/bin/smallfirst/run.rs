@@ -9,6 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use smallfirst::Code;
+use smallfirst::bundle::Tiers;
 use smallfirst::data::Row;
 use smallfirst::remote::OfflineHost;
 use smallfirst::runtime::{Call, Runtime};
@@ -65,7 +66,7 @@ fn as_remote(
 ) -> Result<Vec<Line>> {
     rows.retain(|row| row.label.is_some());
     // So that the first rows do not wait for the models.
-    pollster::block_on(runtime.preload(Some(&[task.to_owned()]), || async { Ok(()) }))?;
+    pollster::block_on(runtime.preload(Some(&[task.to_owned()]), Tiers::All, || async { Ok(()) }))?;
     let lines = for_all(&rows, "answering", |row| {
         let answer = answer(row)?.ok();
         Ok(Line {

@@ -20,6 +20,7 @@ use crate::folder::{Folder, check_name, open};
 use crate::out_of_fold::{self, OutOfFold, OutOfFoldRow};
 use crate::rows::{ColumnArgs, bar, fingerprints, for_all, places, report_overlap, stem};
 use crate::task_args::{self, TaskArgs};
+use crate::tiers;
 
 #[derive(Args)]
 pub struct TrainArgs {
@@ -102,13 +103,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
 
     let mut draft = BundleDraft::open_or_new(&args.out)?;
     if args.add_tier {
-        let entry = draft.manifest.tasks.get(&task);
-        let entry =
-            entry.with_context(|| format!("the bundle has no task \"{task}\" to add a tier to"))?;
-        let known: Vec<&str> = entry.labels.iter().map(|l| l.id.as_str()).collect();
-        if known != labels.keys().copied().collect::<Vec<_>>() {
-            bail!("the task \"{task}\" has other labels: {}", known.join(", "));
-        }
+        tiers::check(&draft, &task, labels.keys().copied())?;
     }
     let base = open(&args.encoders_from).context("--encoders-from")?;
     let encoder = find_encoder(&base, &args.encoder)?;
@@ -157,7 +152,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     let predictions = cross_fit(&samples, &groups, args, &trained)?;
 
     let name = match (&encoder, args.add_tier) {
-        (Some(encoder), true) => format!("{task}-{encoder}"),
+        (Some(encoder), true) => tiers::name(&task, encoder),
         _ => task.clone(),
     };
     let head = write_head(&mut draft, args, &name, &encoder, &tokenizer, &trained)?;
@@ -202,14 +197,7 @@ pub fn train(args: &TrainArgs) -> Result<()> {
     )?;
     draft.manifest.heads.insert(name.clone(), head);
     if args.add_tier {
-        if let Some(entry) = draft.manifest.tasks.get_mut(&task) {
-            if !entry.tiers.contains(&name) {
-                entry.tiers.push(name.clone());
-            }
-            // What was certified and measured was another cascade.
-            entry.guarantee = None;
-            entry.evaluation = None;
-        }
+        tiers::add(&mut draft, &task, &name);
     } else {
         let titled = match &args.labels {
             None => Vec::new(),

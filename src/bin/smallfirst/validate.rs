@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Result;
-use smallfirst::bundle::Source;
+use smallfirst::bundle::{Source, Tiers};
 
 use crate::folder::{Folder, open};
 
@@ -15,7 +15,7 @@ pub fn validate(folder: &Path) -> Result<()> {
     for (path, entry) in files {
         pollster::block_on(source.read(path, entry))?;
     }
-    pollster::block_on(runtime.preload(None, || async { Ok(()) }))?;
+    pollster::block_on(runtime.preload(None, Tiers::All, || async { Ok(()) }))?;
     pollster::block_on(runtime.people("Anna wrote to John."))?;
     println!(
         "{} files are as the manifest says, and every model loads",

@@ -1,44 +1,18 @@
-//! What other models bring beside the default bundle: a second tier, and the small LLM that the demo falls back to.
+//! Other models beside the default bundle: a stronger one in a remote's place, other packages, and the demo's small LLM.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 
-use super::{calibration, copy, data, fill, labelled_only, printed, smallfirst, strs};
+use super::{calibration, data, fill, labelled_only, printed, smallfirst, strs, train};
 use crate::run::{cargo, command, output, run};
 use crate::{llm, root, tools};
 
-/// The task that all-MiniLM-L6-v2 is tried on, and where its rows are.
+/// The task that has a stronger model, and where its rows are.
 const TASK: &str = "sentiment";
 
 fn rows(split: &str) -> String {
     format!("target/data/{TASK}.{split}.jsonl")
-}
-
-/// A bundle with the encoder all-MiniLM-L6-v2, for heads to be trained on. The encoder is fetched, not committed: it is twice the
-/// size of everything else.
-fn minilm() -> Result<&'static str> {
-    data(true)?;
-    let python = tools::venv(
-        "recipe-venv",
-        &["-r", "models/recipe/requirements.txt"],
-        &[],
-    )?;
-    let made = "target/recipe/minilm";
-    run(command(&python).args(["models/recipe/minilm.py", "--out", made]))?;
-    copy("models/static-text/LICENSE", &format!("{made}/LICENSE"))?;
-    let bundle = "target/minilm";
-    anew(bundle)?;
-    let (model, tokenizer) = (
-        format!("{made}/encoder.onnx"),
-        format!("{made}/tokenizer.json"),
-    );
-    let mut add = vec!["add-encoder", &model, "--out", bundle, "--name", "minilm"];
-    add.extend(["--tokenizer", &tokenizer, "--dimension", "384", "--mean"]);
-    add.extend(["--special", "--max-tokens", "256"]);
-    add.extend(["--license", "Apache-2.0"]);
-    smallfirst(true, &add)?;
-    Ok(bundle)
 }
 
 /// A copy of the default bundle in place of what is in the folder.
@@ -47,47 +21,17 @@ fn anew(folder: &str) -> Result<()> {
     smallfirst(true, &["pack", "models", "--out", folder])
 }
 
-/// Trains a head on the encoder of the bundle `encoders`, and writes it to the bundle `out`.
-fn train(encoders: &str, out: &str, more: &[&str]) -> Result<()> {
-    let data = rows("train");
-    let mut train = vec!["train", "--data", &data, "--out", out, "--task", TASK];
-    train.extend(["--encoder", "minilm", "--encoders-from", encoders]);
-    train.extend(["--ngrams", "65536", "--license", "Apache-2.0"]);
-    smallfirst(true, &[&train[..], more].concat())
-}
-
-/// The sentiment task with all-MiniLM-L6-v2 as its second tier.
-pub fn cascade() -> Result<()> {
-    let encoders = minilm()?;
-    let work = "target/cascade";
-    anew(work)?;
-    train(encoders, work, &["--add-tier"])?;
-    let calibrate = calibration(work, TASK);
-    let calibrated = printed(&strs(&calibrate))?;
-    let data = rows("test");
-    let measure = [
-        "evaluate", work, "--task", TASK, "--data", &data, "--slice", "slice", "--brief",
-    ];
-    let measured = printed(&measure)?;
-    let text = format!("{calibrated}\n{measured}");
-    println!("{text}");
-    fill("models/README.md", "cascade", &text)
-}
-
-/// The sentiment task of the default bundle, certified against all-MiniLM-L6-v2, which stands for a remote: a stronger model,
-/// whose answers to all rows are known.
+/// The first tier of `sentiment`, certified against the default bundle with both, which stands for a remote: a stronger model, whose
+/// answers to all rows are known.
 pub fn against_remote() -> Result<()> {
-    let encoders = minilm()?;
-    let (local, remote) = (
-        "target/against-remote/local",
-        "target/against-remote/minilm",
-    );
+    data(true)?;
+    let (local, remote) = ("target/against-remote/local", "models");
     anew(local)?;
-    fs::remove_dir_all(root().join(remote)).ok();
-    train(encoders, remote, &[])?;
+    // Without --add-tier it takes the place of the task with both.
+    train(TASK, local, local)?;
     let answers = |split: &str| format!("target/against-remote/{split}.answers.jsonl");
     let mut out = String::new();
-    for split in ["cal", "test"] {
+    for split in ["tune", "cal", "test"] {
         let (data, answers) = (rows(split), answers(split));
         let answer = [
             "run",
@@ -102,11 +46,12 @@ pub fn against_remote() -> Result<()> {
         ];
         out += &printed(&answer)?;
     }
-    let model = ["--remote-model", "all-MiniLM-L6-v2"];
+    let model = ["--remote-model", "smallfirst-both-tiers"];
     let certify = |label_errors: &str| {
         let mut args = calibration(local, TASK);
         // The remote was not asked about other rows.
         labelled_only(&mut args);
+        args.extend(["--tune-remote-answers".into(), answers("tune")]);
         args.extend(["--against-remote".into(), answers("cal")]);
         args.extend(model.map(String::from));
         args.extend(["--label-errors".into(), label_errors.into()]);

@@ -50,18 +50,12 @@ pub fn data(optimised: bool) -> Result<PathBuf> {
         ];
         smallfirst(optimised, &args)?;
     }
-    // What sentiment is tuned on are predictions for its training rows by heads trained without them.
     for (part, of) in [
         (
             "train",
-            &[
-                "tweets.train",
-                "tweets.tune",
-                "remarks.train",
-                "remarks.tune",
-                "emoji.train",
-            ][..],
+            &["tweets.train", "remarks.train", "emoji.train"][..],
         ),
+        ("tune", &["tweets.tune", "remarks.tune"]),
         ("cal", &["tweets.cal", "remarks.cal"]),
         ("test", &["tweets.test", "remarks.test"]),
     ] {
