@@ -3,6 +3,7 @@
 
 mod against;
 mod behaviour;
+mod beyond;
 mod bias;
 mod calibration;
 pub mod card;
@@ -20,6 +21,7 @@ pub mod text;
 
 pub use against::{AgainstFigures, Difference, ExcessFigures};
 pub use behaviour::{Behaviour, BehaviourCase, BehaviourKind, behaviour};
+pub use beyond::Beyond;
 pub use bias::Bias;
 pub use calibration::CalibrationRows;
 pub use cost::CostPoint;
@@ -62,6 +64,9 @@ pub struct Measured {
     pub duplicates: Option<(usize, usize)>,
     /// How the task does on behavioural tests, where there are any.
     pub behaviour: Vec<Behaviour>,
+    /// Rows of other kinds than `rows`, by slice. They are in no figure but those of their slices; to one without a label any
+    /// local answer is an error.
+    pub beyond: Vec<Observation>,
 }
 
 /// One row and what became of it.

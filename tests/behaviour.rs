@@ -11,6 +11,7 @@ use serde_json::Value;
 fn row(task: &str) -> &'static str {
     match task {
         "language" => r#"{"input": "Where is the train station?", "label": "eng"}"#,
+        "file-type" => r#"{"input": "models/manifest.json", "label": "json"}"#,
         "spam" => {
             r#"{"input": "Lunch\n\nAre you in the office tomorrow? We could have lunch.", "label": "ham"}"#
         }
@@ -55,7 +56,7 @@ fn of<'a>(figures: &'a Value, capability: &str) -> &'a Value {
 
 #[test]
 fn the_cards_are_true() {
-    for task in ["language", "spam", "sentiment"] {
+    for task in ["language", "file-type", "spam", "sentiment"] {
         let figures = measured(task);
         assert!(figures.as_array().is_some_and(|all| !all.is_empty()));
         assert_eq!(figures, stated(task), "{task}");
@@ -73,4 +74,25 @@ fn everyday_sentences_are_answered_here_and_rightly() {
         everyday["failedThoughAnswered"].as_u64().unwrap() <= 2,
         "{everyday}"
     );
+}
+
+/// Every kind of file that people drop: what is told apart by its first bytes is certain, and text is nearly so.
+#[test]
+fn files_that_people_drop_are_answered_here_and_rightly() {
+    let figures = measured("file-type");
+    let groups = figures.as_array().unwrap();
+    let cases = |of: &Value| of["passed"]["n"].as_u64().unwrap();
+    assert!(groups.iter().map(cases).sum::<u64>() >= 30, "{figures}");
+    for group in groups {
+        let text = ["code", "tables, settings and notes"].map(Value::from);
+        let least = if text.contains(&group["capability"]) {
+            0.9
+        } else {
+            1.0
+        };
+        for of in ["passed", "answered"] {
+            assert!(group[of]["value"].as_f64().unwrap() >= least, "{group}");
+        }
+        assert!(group["refused"] == 0, "{group}");
+    }
 }

@@ -10,7 +10,8 @@
 //! ```
 //!
 //! `labels` are those of which any is right; `same` is an input to which the answer must be the same; and with `changed`
-//! the label `more` may not become less probable.
+//! the label `more` may not become less probable. For tasks that read files, `path` stands instead of `input`, and names a
+//! file from the folder that the cases are in; so do `same` and `changed`.
 
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +64,7 @@ enum Expected {
 pub struct BehaviourCase {
     /// What is tested, for example `negation`.
     pub capability: String,
-    /// The input: a text, or the path of a file for tasks that read files.
+    /// The input: a text; for tasks that read files, the path of one, from the folder that the cases are in.
     pub input: String,
     /// The changed input; nothing where a case has one input only.
     pub changed: Option<String>,
@@ -76,6 +77,7 @@ pub struct BehaviourCase {
 #[serde(deny_unknown_fields)]
 struct Line {
     capability: String,
+    #[serde(alias = "path")]
     input: String,
     #[serde(default)]
     labels: Vec<String>,

@@ -3,10 +3,11 @@
 
 use serde_json::{Value, json};
 
+use super::beyond::EXPLAINED;
 use super::exceeded::exceeded;
 use super::figures::{ORACLE, interval, oracle_coverage, percent, ratio};
 use super::markdown::{code, is_shown, name};
-use super::report::Report;
+use super::report::{PolicySlice, Report};
 
 /// What only the author knows.
 #[derive(Debug, Clone, Default)]
@@ -98,6 +99,7 @@ pub fn render(r: &Report, about: &About) -> String {
         }
     }
     out += &behaviour(r);
+    out += &beyond(r);
     out += &slices(r);
     out += &mistakes(r);
     out
@@ -131,11 +133,36 @@ fn behaviour(r: &Report) -> String {
     out
 }
 
+fn beyond(r: &Report) -> String {
+    if r.beyond.is_empty() {
+        return String::new();
+    }
+    let rows = r.beyond.iter().map(|kind| {
+        let accuracy = kind
+            .accuracy
+            .map_or("no label".to_owned(), |a| interval(&a));
+        (kind.slice.as_str(), kind.n, accuracy, &kind.policies)
+    });
+    format!("\n## Other kinds of input\n\n{EXPLAINED}\n") + &by_slice(r, rows)
+}
+
 fn slices(r: &Report) -> String {
     if r.slices.is_empty() {
         return String::new();
     }
-    let mut out = "\n## Slices\n\n| slice | n | accuracy |".to_owned();
+    let rows = r.slices.iter().map(|s| {
+        let accuracy = interval(&s.accuracy);
+        (s.slice.as_str(), s.n, accuracy, &s.policies)
+    });
+    "\n## Slices\n".to_owned() + &by_slice(r, rows)
+}
+
+/// A table of what each certified risk delivers for some groups of rows.
+fn by_slice<'a>(
+    r: &Report,
+    rows: impl Iterator<Item = (&'a str, u64, String, &'a Vec<PolicySlice>)>,
+) -> String {
+    let mut out = "\n| slice | n | accuracy |".to_owned();
     let certified: Vec<f64> = r
         .policies
         .iter()
@@ -149,14 +176,9 @@ fn slices(r: &Report) -> String {
         "\n| --- | --- | --- |{}\n",
         " --- |".repeat(certified.len())
     );
-    for s in &r.slices {
-        out += &format!(
-            "| {} | {} | {} |",
-            name(&s.slice),
-            s.n,
-            interval(&s.accuracy)
-        );
-        for p in s.policies.iter().filter(|p| certified.contains(&p.risk)) {
+    for (slice, n, accuracy, policies) in rows {
+        out += &format!("| {} | {n} | {accuracy} |", name(slice));
+        for p in policies.iter().filter(|p| certified.contains(&p.risk)) {
             out += &format!(
                 " {}, {} |",
                 percent(p.coverage.value),

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::against::{AgainstFigures, points, points_interval};
+use super::beyond::EXPLAINED;
 use super::exceeded::exceeded;
 use super::figures::{ORACLE, interval, oracle_coverage, percent, ratio};
 use super::plots;
-use super::report::Report;
+use super::report::{PolicySlice, Report};
 
 const STYLE: &str = "
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -71,6 +72,10 @@ pub fn render(r: &Report) -> String {
                 @if !r.behaviour.is_empty() {
                     h2 { "Behaviour" }
                     (behaviour(r))
+                }
+                @if !r.beyond.is_empty() {
+                    h2 { "Other kinds of input" }
+                    (beyond(r))
                 }
                 @if !r.slices.is_empty() {
                     h2 { "Slices and bias" }
@@ -204,8 +209,40 @@ fn behaviour(r: &Report) -> Markup {
     }
 }
 
+fn beyond(r: &Report) -> Markup {
+    html! {
+        p { (EXPLAINED) }
+        div.wide { table {
+            tr { th { "Slice" } th { "n" } th { "Accuracy" } (risks(r)) }
+            @for kind in &r.beyond {
+                tr {
+                    td { (kind.slice) } td { (kind.n) }
+                    td { @if let Some(accuracy) = &kind.accuracy { (interval(accuracy)) } @else { "no label" } }
+                    (delivered(r, &kind.policies))
+                }
+            }
+        } }
+    }
+}
+
+/// The heads of the columns that [`delivered`] fills.
+fn risks(r: &Report) -> Markup {
+    html! {
+        @for p in r.policies.iter().filter(|p| p.thresholds.is_some()) {
+            th { "Answered at " (percent(p.risk)) } th { "Wrong" }
+        }
+    }
+}
+
+fn delivered(r: &Report, of: &[PolicySlice]) -> Markup {
+    html! {
+        @for (_, p) in r.policies.iter().zip(of).filter(|(p, _)| p.thresholds.is_some()) {
+            td { (percent(p.coverage.value)) } td { (interval(&p.error)) }
+        }
+    }
+}
+
 fn slices(r: &Report) -> Markup {
-    let certified = || r.policies.iter().filter(|p| p.thresholds.is_some());
     let shown = |v: Option<f64>| v.map_or("-".to_owned(), |v| format!("{v:.3}"));
     html! {
         p {
@@ -216,15 +253,13 @@ fn slices(r: &Report) -> Markup {
         div.wide { table {
             tr {
                 th { "Slice" } th { "n" } th { "Accuracy" } th { "AD" } th { "DPPL" } th { "DI" } th { "RD" }
-                @for p in certified() { th { "Answered at " (percent(p.risk)) } th { "Wrong" } }
+                (risks(r))
             }
             @for s in &r.slices {
                 tr {
                     td { (s.slice) } td { (s.n) } td { (interval(&s.accuracy)) }
                     td { (shown(s.bias.ad)) } td { (shown(s.bias.dppl)) } td { (shown(s.bias.di)) } td { (shown(s.bias.rd)) }
-                    @for (_, p) in r.policies.iter().zip(&s.policies).filter(|(p, _)| p.thresholds.is_some()) {
-                        td { (percent(p.coverage.value)) } td { (interval(&p.error)) }
-                    }
+                    (delivered(r, &s.policies))
                 }
             }
         } }

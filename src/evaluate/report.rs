@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::against::{AgainstFigures, against};
 use super::behaviour::Behaviour;
+use super::beyond::{Beyond, beyond};
 use super::bias::{Bias, bias};
 use super::calibration::CalibrationRows;
 use super::cost::{CostPoint, cost_quality};
@@ -88,6 +89,9 @@ pub struct Report {
     pub cost_quality: Vec<CostPoint>,
     /// Behavioural tests, by kind and capability.
     pub behaviour: Vec<Behaviour>,
+    /// Kinds of input that the rows have few or none of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub beyond: Vec<Beyond>,
 }
 
 /// Figures of one label.
@@ -285,11 +289,12 @@ impl Report {
             positive: measured.positive.and_then(|at| labels.get(at).cloned()),
             cost_quality: cost_quality(measured, &labelled),
             behaviour: measured.behaviour.clone(),
+            beyond: beyond(measured),
         }
     }
 }
 
-fn right(pairs: &[(usize, usize)]) -> Share {
+pub(super) fn right(pairs: &[(usize, usize)]) -> Share {
     let right = pairs.iter().filter(|(t, p)| t == p).count();
     Share::of(right as u64, pairs.len() as u64)
 }
@@ -373,26 +378,31 @@ fn slices(measured: &Measured, labelled: &[&Observation]) -> Vec<Slice> {
                 .iter()
                 .filter(|row| row.slice.as_deref() != Some(name));
             let others: Vec<&Observation> = others.copied().collect();
-            let of = |policy: &Policy| {
-                let (coverage, error, _) = delivered(rows, policy.thresholds.as_deref());
-                PolicySlice {
-                    risk: policy.risk,
-                    coverage,
-                    error,
-                }
-            };
             Slice {
                 slice: (*name).to_owned(),
                 n: rows.len() as u64,
                 accuracy: right(&best_pairs(rows)),
-                policies: measured.policies.iter().map(of).collect(),
+                policies: of_policies(measured, rows),
                 bias: bias(&best_pairs(&others), &best_pairs(rows), measured.positive),
             }
         })
         .collect()
 }
 
-fn best_pairs(rows: &[&Observation]) -> Vec<(usize, usize)> {
+/// What each risk delivers for some rows.
+pub(super) fn of_policies(measured: &Measured, rows: &[&Observation]) -> Vec<PolicySlice> {
+    let of = |policy: &Policy| {
+        let (coverage, error, _) = delivered(rows, policy.thresholds.as_deref());
+        PolicySlice {
+            risk: policy.risk,
+            coverage,
+            error,
+        }
+    };
+    measured.policies.iter().map(of).collect()
+}
+
+pub(super) fn best_pairs(rows: &[&Observation]) -> Vec<(usize, usize)> {
     rows.iter()
         .filter_map(|row| Some((row.truth?, row.best()?.1.label())))
         .collect()

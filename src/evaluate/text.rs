@@ -6,7 +6,7 @@ use super::against::{AgainstFigures, points, points_interval};
 use super::exceeded::exceeded;
 use super::figures::{interval, oracle_coverage, percent, ratio};
 use super::markdown::shown;
-use super::report::Report;
+use super::report::{PolicySlice, Report};
 
 /// The report for a terminal.
 pub fn render(report: &Report) -> String {
@@ -128,6 +128,7 @@ fn write(out: &mut String, r: &Report) -> std::fmt::Result {
         )?;
     }
     write_behaviour(out, r)?;
+    write_beyond(out, r)?;
     write_slices(out, r)?;
     writeln!(
         out,
@@ -199,6 +200,41 @@ fn write_behaviour(out: &mut String, r: &Report) -> std::fmt::Result {
     Ok(())
 }
 
+fn write_beyond(out: &mut String, r: &Report) -> std::fmt::Result {
+    if r.beyond.is_empty() {
+        return Ok(());
+    }
+    write!(out, "\n{:<64}{:>7}{:>26}", "other kinds", "n", "accuracy")?;
+    write_risks(out, r)?;
+    for kind in &r.beyond {
+        let accuracy = kind.accuracy.map_or("no label".into(), |a| interval(&a));
+        write!(out, "{:<64}{:>7}{accuracy:>26}", shown(&kind.slice), kind.n)?;
+        write_delivered(out, r, &kind.policies)?;
+    }
+    Ok(())
+}
+
+/// The certified risks, as the heads of the columns that [`write_delivered`] fills.
+fn write_risks(out: &mut String, r: &Report) -> std::fmt::Result {
+    for p in r.policies.iter().filter(|p| p.thresholds.is_some()) {
+        write!(out, "{:>24}", format!("at {}", percent(p.risk)))?;
+    }
+    writeln!(out)
+}
+
+fn write_delivered(out: &mut String, r: &Report, of: &[PolicySlice]) -> std::fmt::Result {
+    let certified = r.policies.iter().zip(of);
+    for (_, p) in certified.filter(|(p, _)| p.thresholds.is_some()) {
+        let cell = format!(
+            "{}, {} wrong",
+            percent(p.coverage.value),
+            percent(p.error.value)
+        );
+        write!(out, "{cell:>24}")?;
+    }
+    writeln!(out)
+}
+
 fn write_against(out: &mut String, against: &AgainstFigures) -> std::fmt::Result {
     write!(
         out,
@@ -258,10 +294,7 @@ fn write_slices(out: &mut String, r: &Report) -> std::fmt::Result {
         "\n{:<24}{:>7}{:>26}{:>9}",
         "slice", "n", "accuracy", "AD"
     )?;
-    for p in r.policies.iter().filter(|p| p.thresholds.is_some()) {
-        write!(out, "{:>20}", format!("at {}", percent(p.risk)))?;
-    }
-    writeln!(out)?;
+    write_risks(out, r)?;
     for s in &r.slices {
         let ad = s
             .bias
@@ -274,16 +307,7 @@ fn write_slices(out: &mut String, r: &Report) -> std::fmt::Result {
             s.n,
             interval(&s.accuracy)
         )?;
-        let certified = r.policies.iter().zip(&s.policies);
-        for (_, p) in certified.filter(|(p, _)| p.thresholds.is_some()) {
-            let cell = format!(
-                "{}, {} wrong",
-                percent(p.coverage.value),
-                percent(p.error.value)
-            );
-            write!(out, "{cell:>20}")?;
-        }
-        writeln!(out)?;
+        write_delivered(out, r, &s.policies)?;
     }
     if let Some(positive) = &r.positive {
         writeln!(

@@ -4,7 +4,7 @@
 //! its boundaries gives each of its letters, each n-gram of 2 to [`longest`](ngrams) characters, boundaries counted, and itself
 //! where it is longer than that. The hash of an n-gram is FNV-1a over its characters, finished by SplitMix64's mixing.
 //!
-//! Web and mail addresses are passed over, since they are in no language.
+//! Web and mail addresses and @names are passed over, since they are in no language.
 //!
 //! Scripts that one language alone writes need no n-grams: one letter stands for all of them. A Han character is a word.
 //! Trained tables rest on all of this, so none of it may change.
@@ -48,7 +48,11 @@ pub fn ngrams(text: &str, longest: usize, mut each: impl FnMut(u64, Script)) {
     let mut word = vec![START];
     let parts = text.split_whitespace().filter(|part| !is_address(part));
     let letters = parts.flat_map(|part| part.chars().chain([' ']));
-    for c in letters.flat_map(char::to_lowercase) {
+    // The small letter of the Turkish İ is an i and a dot above, which would end the word.
+    for c in letters
+        .flat_map(char::to_lowercase)
+        .filter(|&c| c != '\u{307}')
+    {
         let letter = is_letter(c);
         let lone = if letter { lone(c) } else { None };
         if letter && lone.is_none() {
@@ -69,12 +73,24 @@ pub fn ngrams(text: &str, longest: usize, mut each: impl FnMut(u64, Script)) {
     of_word(&mut word, longest, &mut each);
 }
 
-/// Whether a text without blanks is a web or mail address.
+/// Whether a text without blanks is a web or mail address, or an @name.
 fn is_address(part: &str) -> bool {
+    let part = part.trim_matches(|c: char| c.is_ascii_punctuation() && c != '@');
     let mail = part
         .split_once('@')
-        .is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
-    mail || part.contains("://") || part.starts_with("www.")
+        .is_some_and(|(name, host)| name.is_empty() || host.contains('.'));
+    mail || part.contains("://") || is_host(part.split(['/', ':', '?']).next().unwrap_or(part))
+}
+
+/// Whether this is written as the name of a host: `example.com`, but neither `p.ex` nor `end.Begin`, where a blank is missing.
+fn is_host(text: &str) -> bool {
+    let label = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
+    text.rsplit_once('.').is_some_and(|(name, top)| {
+        name.len() > 1
+            && top.len() > 1
+            && name.bytes().all(label)
+            && top.bytes().all(|b| b.is_ascii_lowercase())
+    })
 }
 
 /// The n-grams of one word, which stands in `word` behind its first boundary and is taken from there.
@@ -181,6 +197,14 @@ mod tests {
     }
 
     #[test]
+    fn capitals_are_the_same_letters() {
+        for (capitals, small) in [("ÄRGER", "ärger"), ("İZMİR", "izmir"), ("ЧАЙ", "чай")]
+        {
+            assert_eq!(all(capitals, 5), all(small, 5), "{capitals}");
+        }
+    }
+
+    #[test]
     fn scripts_are_told_apart() {
         let scripts = |text: &str| -> Vec<Script> {
             let mut scripts: Vec<Script> = all(text, 2).into_iter().map(|(_, s)| s).collect();
@@ -212,6 +236,11 @@ mod tests {
             "(http://example.com)",
             "www.example.com",
             "ann@example.com",
+            "@anna:",
+            ".@anna",
+            "example.com",
+            "(news.example.com/a?b).",
+            "example.com:80",
         ] {
             assert_eq!(
                 all(&format!("ja {address} ja"), 5),
@@ -220,8 +249,9 @@ mod tests {
             );
         }
         assert_eq!(all("https://example.com", 5), []);
-        // A mention is no address.
-        assert_ne!(all("@anna", 5), []);
+        for word in ["#anna", "p.ex.", "end.Begin", "ende.Dänemark", "and/or"] {
+            assert_ne!(all(&format!("{word} a"), 5), all("a", 5), "{word}");
+        }
     }
 
     #[test]

@@ -34,6 +34,7 @@ fn smallfirst(optimised: bool, args: &[&str]) -> Result<()> {
 pub fn models() -> Result<()> {
     data(true)?;
     data::files()?;
+    data::beyond()?;
     let python = tools::venv(
         "recipe-venv",
         &["-r", "models/recipe/requirements.txt"],
@@ -64,7 +65,17 @@ pub fn models() -> Result<()> {
     tiers += "\n";
     tiers += &printed(&strs(&calibration(work, "sentiment")))?;
     let english = ["--slice", "slice", "--language", "en", "--out-of-scope"];
-    evaluate(work, "language", "language", &["--slice", "slice"])?;
+    evaluate(
+        work,
+        "language",
+        "language",
+        &[
+            "--slice",
+            "slice",
+            "--beyond",
+            "target/data/language.beyond.jsonl",
+        ],
+    )?;
     evaluate(
         work,
         "file-type",

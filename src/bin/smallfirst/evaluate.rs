@@ -1,7 +1,7 @@
 //! `evaluate`: how good and how fair a task is on data that nothing has seen.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -13,6 +13,7 @@ use smallfirst::evaluate::{
     behaviour, card, html, text,
 };
 use smallfirst::runtime::{Runtime, Scored};
+use smallfirst::task::{InputKind, Label};
 
 use crate::draft::BundleDraft;
 use crate::fingerprint::fingerprint;
@@ -63,6 +64,9 @@ pub struct EvaluateArgs {
     /// Behavioural tests: JSON lines with a capability, an input and what must be true of the answer
     #[arg(long)]
     behaviour: Option<PathBuf>,
+    /// Rows of kinds that the data has few or none of, for a table of their own, by slice; rows without a label should escalate
+    #[arg(long)]
+    beyond: Option<PathBuf>,
     /// The languages of the texts, for the card, as BCP 47 tags
     #[arg(long, value_delimiter = ',')]
     language: Vec<String>,
@@ -140,20 +144,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
     if rows.is_empty() {
         bail!("{} has no labelled rows", args.data.display());
     }
-    let known = places(&entry.labels);
-    for row in &rows {
-        if let Some(label) = row
-            .label
-            .as_deref()
-            .filter(|label| !known.contains_key(label))
-        {
-            bail!(
-                "{}, line {}: the task has no label \"{label}\"; rows of no label belong in --out-of-scope",
-                args.data.display(),
-                row.line
-            );
-        }
-    }
+    refuse_unknown_labels(&args.data, &rows, &entry.labels)?;
     let draft = BundleDraft::open(&args.bundle)?;
     let duplicates = duplicates(&draft, task, &rows)?;
     let mut observations = observe(runtime, task, &rows)?;
@@ -167,6 +158,14 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
         let outside = args.columns.read_out_of_scope(path)?;
         observations.extend(observe(runtime, task, &outside)?);
     }
+    let beyond = match &args.beyond {
+        None => Vec::new(),
+        Some(path) => {
+            let rows = args.columns.read(path)?;
+            refuse_unknown_labels(path, &rows, &entry.labels)?;
+            observe(runtime, task, &rows)?
+        }
+    };
     let infos = runtime.tasks();
     let info = infos
         .iter()
@@ -216,7 +215,26 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
         against_remote: guarantee.and_then(|guarantee| guarantee.against_remote.clone()),
         duplicates,
         behaviour: behaviour_of(args, runtime, task)?,
+        beyond,
     })
+}
+
+fn refuse_unknown_labels(path: &Path, rows: &[Row], labels: &[Label]) -> Result<()> {
+    let known = places(labels);
+    for row in rows {
+        if let Some(label) = row
+            .label
+            .as_deref()
+            .filter(|label| !known.contains_key(label))
+        {
+            bail!(
+                "{}, line {}: the task has no label \"{label}\"; rows of no label belong in --out-of-scope",
+                path.display(),
+                row.line
+            );
+        }
+    }
+    Ok(())
 }
 
 /// Runs the behavioural tests.
@@ -232,8 +250,13 @@ fn behaviour_of(
     let labels: Vec<String> = entry.labels.iter().map(|label| label.id.clone()).collect();
     let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
     let cases = BehaviourCase::read(&path.display().to_string(), &text, &labels)?;
+    // A file is named from where the cases are, so that they mean the same wherever they are run.
+    let beside = path.parent().unwrap_or(Path::new(""));
     let row = |line: usize, input: &str| Row {
-        text: input.to_owned(),
+        text: match entry.input {
+            InputKind::Text => input.to_owned(),
+            _ => beside.join(input).display().to_string(),
+        },
         label: None,
         slice: None,
         line,

@@ -55,6 +55,7 @@ pub(in crate::evaluate) fn measured() -> Measured {
         against_remote: None,
         duplicates: Some((1, 0)),
         behaviour: Vec::new(),
+        beyond: Vec::new(),
     }
 }
 
@@ -321,4 +322,41 @@ fn a_card_begins_with_metadata_that_is_yaml() {
     let index: serde_json::Value = serde_json::from_str(index).unwrap();
     assert_eq!(index[0]["results"][0]["metrics"][0]["value"], 0.75);
     assert!(markdown.contains("# My spam filter") && markdown.contains("not certified"));
+}
+
+#[test]
+fn other_kinds_of_input_are_in_a_table_of_their_own() {
+    let mut measured = measured();
+    let without = Report::new(&measured);
+    measured.beyond = vec![
+        row(Some(0), "shouting", vec![says(0, 0.9), says(0, 0.9)]),
+        row(None, "code", vec![says(1, 0.9), says(1, 0.9)]),
+        row(Some(1), "shouting", vec![says(0, 0.85), says(0, 0.9)]),
+        row(None, "code", vec![says(1, 0.5), says(1, 0.6)]),
+        row(Some(1), "shouting", vec![None, None]),
+    ];
+    let mut r = Report::new(&measured);
+    let [shouting, code] = &r.beyond[..] else {
+        panic!("{:?}", r.beyond)
+    };
+    assert_eq!((shouting.slice.as_str(), shouting.n), ("shouting", 3));
+    assert_eq!(shouting.accuracy.unwrap().value, 0.5);
+    let at_20 = &shouting.policies[1];
+    assert_eq!((at_20.coverage.n, at_20.error.n), (3, 2));
+    assert_eq!(at_20.error.value, 0.5);
+    // Without a label, the answer that is given is wrong, and there is no accuracy.
+    assert_eq!((code.slice.as_str(), code.accuracy), ("code", None));
+    assert_eq!(code.policies[1].coverage.value, 0.5);
+    assert_eq!(code.policies[1].error.value, 1.0);
+
+    let card = card::render(&r, &card::About::default());
+    assert!(
+        card.contains("| code | 2 | no label | 50.0 %, 100.0 % |\n"),
+        "{card}"
+    );
+    assert!(text::render(&r).contains("50.0 %, 100.0 % wrong"));
+    assert!(html::render(&r).contains("no label"));
+    // They are in no other figure.
+    r.beyond.clear();
+    assert_eq!(r, without);
 }

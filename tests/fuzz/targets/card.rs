@@ -102,6 +102,7 @@ fn read(data: &[u8]) {
         duplicates: Some((1, 2)),
         labels,
         behaviour: Vec::new(),
+        beyond: Vec::new(),
     };
     let report = Report::new(&measured);
     let about = About {

@@ -69,6 +69,14 @@ pub fn data(optimised: bool) -> Result<PathBuf> {
     Ok(folder)
 }
 
+/// Texts of kinds that the test rows of the language task have few or none of.
+pub(super) fn beyond() -> Result<()> {
+    run(command(tools::python()?)
+        .arg("models/recipe/beyond.py")
+        .arg("--out")
+        .arg(root().join("target/data")))
+}
+
 /// The files that the file-type task is calibrated and measured with. Tests do without them: they come from some 480 MB
 /// of packages.
 pub(super) fn files() -> Result<()> {
