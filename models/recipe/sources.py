@@ -151,7 +151,7 @@ def archives(work: Path, pins: Path) -> list[tuple[str, Path]]:
 
 
 def sdist(work: Path, name: str) -> Path:
-    """Downloads the source distribution `name` that sdists.txt pins, and returns the folder it is unpacked to."""
+    """Downloads the archive of `name` that sdists.txt pins, and returns the folder it is unpacked to."""
     archive = next(path for package, path in archives(work, RECIPE / "sdists.txt") if package == name)
     folder = work / "sdists" / name
     stamp, key = folder / ".complete", _sha256(archive)
@@ -159,10 +159,13 @@ def sdist(work: Path, name: str) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         unpack(archive, folder)
         stamp.write_text(key)
-    return folder / archive.name.removesuffix(".tar.gz")
+    return folder if archive.suffix == ".whl" else folder / archive.name.removesuffix(".tar.gz")
 
 
 def unpack(archive: Path, folder: Path) -> None:
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as zipped:
+            return zipped.extractall(folder)
     with tarfile.open(archive) as opened:
         opened.extractall(folder, filter="data")
 

@@ -22,7 +22,11 @@ pub fn data(optimised: bool) -> Result<PathBuf> {
         .arg(&folder))?;
     // What deals the rows decides which are where, so other code deals anew.
     let mut dealt_by = fs::read(folder.join(".complete"))?;
-    for code in ["src/data/split.rs", "src/data/duplicates.rs"] {
+    for code in [
+        "models/recipe/mails.py",
+        "src/data/split.rs",
+        "src/data/duplicates.rs",
+    ] {
         dealt_by.extend(fs::read(root().join(code))?);
     }
     let stamp = Stamp::new(&folder.join(".dealt"), &dealt_by);
@@ -30,9 +34,11 @@ pub fn data(optimised: bool) -> Result<PathBuf> {
         return Ok(folder);
     }
     // Hard ham is rare: a guarantee for it alone needs a large calibration part. Of the remarks as of the tweets, as
-    // many go to the calibration as to the test part: a promise is for inputs like the calibration rows.
+    // many go to the calibration as to the test part: a promise is for inputs like the calibration rows. Of mails of other
+    // kinds there are few, so more of them are trained on; to the other parts go as many of each as of the corpus.
     for (task, shares) in [
         ("spam", "40,10,30,20"),
+        ("mails", "70,5,15,10"),
         ("tweets", "50,10,20,20"),
         ("remarks", "70,6,12,12"),
     ] {
@@ -50,6 +56,9 @@ pub fn data(optimised: bool) -> Result<PathBuf> {
         ];
         smallfirst(optimised, &args)?;
     }
+    run(command(tools::python()?)
+        .arg("models/recipe/mails.py")
+        .arg(&folder))?;
     for (part, of) in [
         (
             "train",
