@@ -128,7 +128,7 @@ pub fn train(
     if penalties.len() > 1 {
         let objective = Objective::new(samples, &training, options.balanced);
         // Each fit begins where the one with the next stronger penalty ended.
-        let mut start = objective.zero();
+        let mut start = objective.start();
         let mut worse = 0;
         for (at, &l2) in penalties.iter().enumerate() {
             start = fit(&objective, l2, start, CHOOSING, at).at;
@@ -160,7 +160,7 @@ pub fn train(
     // Of other rows, but near.
     let start = match best {
         Some((_, model)) => objective.scaled(&model),
-        None => objective.zero(),
+        None => objective.start(),
     };
     let found = fit(&objective, l2, start, FINAL, fits - 1);
     Ok(Trained {

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-REBUILD = "## Rebuild\n\n    cargo xtask models\n\nEverything is fetched by pinned name and version."
+REBUILD = "## Rebuild\n\n    {command}\n\nEverything is fetched by pinned name and version."
 
 
 @dataclass
@@ -13,6 +13,7 @@ class Card:
     tags: list[str]
     languages: list[str] = field(default_factory=list)
     sections: list[tuple[str, str]] = field(default_factory=list)
+    rebuild: str = "cargo xtask models"
 
     def add(self, title: str, *paragraphs: str) -> None:
         self.sections.append((title, "\n\n".join(paragraph for paragraph in paragraphs if paragraph)))
@@ -24,4 +25,4 @@ class Card:
                 lines += [f"{key}:", *(f"- {value}" for value in values)]
         body = ["\n".join([*lines, "---"]), f"# {self.title}"]
         body += [f"## {title}\n\n{text}" for title, text in self.sections]
-        return "\n\n".join([*body, REBUILD]) + "\n"
+        return "\n\n".join([*body, REBUILD.format(command=self.rebuild)]) + "\n"

@@ -88,6 +88,7 @@ def accuracy(logits: np.ndarray, rows: Rows) -> float:
 
 def card(figures: dict[str, float], rows: int, settings: training.Settings) -> Card:
     found = Card("minilm", "Sentiment encoder", APACHE, ["text-classification", "bert"], ["en"])
+    found.rebuild = "cargo xtask tune"
     found.add(
         "What it is",
         f"Turns an English text into 384 numbers: the mean of the last vectors of a BERT with {len(LAYERS)} layers, tuned "

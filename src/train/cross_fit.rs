@@ -15,7 +15,7 @@ use crate::error::Result;
 const FOLDS: usize = 5;
 
 /// The logits of each row, from a head with the penalty `l2` that was trained on the other parts. Rows of one group are in one
-/// part. A head begins at zero, so that nothing of a row that it must not know comes with the start.
+/// part. A head begins anew, so that nothing of a row that it must not know comes with the start.
 ///
 /// # Errors
 /// As [`super::train`].
@@ -35,7 +35,7 @@ pub fn out_of_fold(
             gain: CHOOSING,
             iterations: options.max_iterations,
         };
-        let found = solver::minimise(&objective.with_l2(l2), objective.zero(), stop, |_| {});
+        let found = solver::minimise(&objective.with_l2(l2), objective.start(), stop, |_| {});
         let model = objective.unscaled(&found.at);
         for row in (0..parts.len()).filter(|&row| parts[row] == part) {
             let dense = &samples.dense[row * samples.width..(row + 1) * samples.width];

@@ -94,6 +94,22 @@ impl Objective {
         vec![0.0; self.parameters()]
     }
 
+    /// Where a fit begins: at the shares of the labels. From zero the first way down would lead there instead, along all the
+    /// features that most rows have, and a step along these says nothing of the others.
+    pub(super) fn start(&self) -> Vec<f32> {
+        let mut shares = vec![0.0_f32; self.classes];
+        for (&label, weight) in self.labels.iter().zip(&self.row_weights) {
+            shares[label as usize] += weight;
+        }
+        let mut start = self.zero();
+        let biases = start.len() - self.classes;
+        for (bias, share) in start[biases..].iter_mut().zip(shares) {
+            // A label without a row, as one with half a row.
+            *bias = (share.max(0.5) / self.labels.len().max(1) as f32).ln();
+        }
+        start
+    }
+
     fn parameters(&self) -> usize {
         (self.mean.len() + self.sparse.len() + 1) * self.classes
     }

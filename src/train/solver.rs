@@ -82,11 +82,20 @@ pub(super) fn minimise(
             way = path.direction();
         }
         // Half of it is what a whole step would gain, were the curvature as it is thought to be.
-        if -way.slope / 2.0 <= stop.gain * cost {
-            return Found {
-                at: path.at,
-                converged: true,
-            };
+        let little = |gain: f64| gain <= stop.gain * cost;
+        let mut last = false;
+        if little(-way.slope / 2.0) {
+            // What is remembered scales the whole way by the last step. Only one without it tells what is left.
+            last = path.forget();
+            if last {
+                way = path.direction();
+            }
+            if !last || little(-way.slope / 2.0) {
+                return Found {
+                    at: path.at,
+                    converged: true,
+                };
+            }
         }
         let ahead = problem.scores(&path.along);
         let penalised = |step: f64| penalty + step * way.linear + step * step * way.square / 2.0;
@@ -105,6 +114,7 @@ pub(super) fn minimise(
                 converged: true,
             };
         };
+        last &= little(cost - reached);
         (cost, penalty) = (reached, penalised(step));
         scores
             .par_iter_mut()
@@ -114,6 +124,12 @@ pub(super) fn minimise(
         path.leave();
         problem.gradient(&slopes, &mut path.gradient);
         path.step(step as f32);
+        if last {
+            return Found {
+                at: path.at,
+                converged: true,
+            };
+        }
     }
     Found {
         at: path.at,

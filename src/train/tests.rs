@@ -200,6 +200,45 @@ fn what_cannot_be_learnt_from_is_refused() {
     }
 }
 
+/// Words that nearly all rows have would move every score as a bias does, and hide what the others tell: at any penalty, and
+/// wherever the fit begins.
+#[test]
+fn words_that_most_rows_have_do_not_end_the_fit() {
+    let mut random = Random::new(21);
+    let (mut sparse, mut labels) = (Vec::new(), Vec::new());
+    for row in 0..800_u32 {
+        let label = u32::from(row % 4 == 0);
+        let mut present: Vec<u32> = (0..300).filter(|_| random.uniform() < 0.9).collect();
+        present.extend((0..40).map(|_| 300 + 2000 * label + (random.next() % 2000) as u32));
+        present.sort_unstable();
+        present.dedup();
+        sparse.push(present);
+        labels.push(label);
+    }
+    let samples = Samples {
+        dense: &[],
+        width: 0,
+        sparse: &sparse,
+        buckets: 8192,
+        labels: &labels,
+        classes: 2,
+    };
+    let rows: Vec<usize> = (0..labels.len()).collect();
+    let objective = Objective::new(&samples, &rows, false);
+    for l2 in [1e-2, 3e-4, 1e-5] {
+        for start in [objective.zero(), objective.start()] {
+            let stop = Stop {
+                gain: CHOOSING,
+                iterations: 1000,
+            };
+            let found = solver::minimise(&objective.with_l2(l2), start, stop, |_| ());
+            let model = objective.unscaled(&found.at);
+            let right = accuracy(&model, &samples);
+            assert!(found.converged && right > 0.95, "{l2}: {right}");
+        }
+    }
+}
+
 /// Rows of many words, each of a label's own or of all: enough for several blocks of rows and of parameters.
 fn many() -> (Vec<f32>, Vec<Vec<u32>>, Vec<u32>) {
     let mut random = Random::new(11);
