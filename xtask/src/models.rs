@@ -121,7 +121,7 @@ fn train(task: &str, encoders: &str, out: &str) -> Result<()> {
             "Sentiment",
             "Decide whether the author's attitude in the text is negative, neutral or positive.",
             // Longer texts say several things, and no row is longer: they are not answered locally.
-            &["--ngrams", "131072", "--cues", "--max-bytes", "1000"],
+            &["--ngrams", "131072", "--cues", "--max-bytes", "1000"][..],
         ),
     };
     let rows = format!("target/data/{task}.train.jsonl");

@@ -58,7 +58,7 @@ pub(super) fn check(model: &ModelProto) -> Result<(), Refusal> {
     if let Some(function) = model.functions.first() {
         return Err(Refusal(format!(
             "it defines a function of its own, {}; inline it with onnx.inliner",
-            excerpt(&function.name, 60)
+            excerpt(function.name(), 60)
         )));
     }
     let opset = opset.unwrap_or(*DOMAINS[0].1.end());
@@ -469,7 +469,7 @@ mod tests {
         assert!(check(&model(attention, "", 13)).is_err());
         let mut with_function = model(relu(), "", 13);
         with_function.functions.push(FunctionProto {
-            name: "Relu".into(),
+            name: Some("Relu".into()),
             ..FunctionProto::default()
         });
         let refused = check(&with_function).unwrap_err();
