@@ -8,6 +8,7 @@ mod honoured;
 mod lower;
 pub(super) mod nodes;
 mod quantised;
+mod rewrite;
 #[cfg(feature = "cli")]
 pub mod scores;
 mod simplify;
@@ -99,6 +100,7 @@ impl Source {
             .proto_model_for_read(&mut Cursor::new(onnx))
             .map_err(|e| invalid(name, "read", &e))?;
         wellformed::check(&proto).map_err(|e| invalid(name, "read", &e))?;
+        rewrite::rewrite(&mut proto);
         honoured::check(&proto).map_err(|refusal| {
             Error::new(
                 Code::ModelInvalid,

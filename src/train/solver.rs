@@ -21,6 +21,10 @@ const SHORT: usize = 512;
 /// The most points that are looked at along a direction.
 const TRIES: usize = 12;
 
+/// How many iterations in a row must gain too little before it ends. What one promises to gain tells nothing: a first step along
+/// what most rows have scales the way after it down, however much the rest has to give.
+const IDLE: u32 = 3;
+
 /// A step is taken where the slope has come down to this share of what it was.
 const FLAT: f64 = 0.5;
 
@@ -45,7 +49,7 @@ pub(super) trait Problem {
 /// When to stop.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Stop {
-    /// What is still to be gained, as a share of the loss.
+    /// What an iteration must gain, as a share of the loss.
     pub(super) gain: f64,
     /// The most iterations.
     pub(super) iterations: u64,
@@ -74,28 +78,13 @@ pub(super) fn minimise(
     problem.gradient(&slopes, &mut path.gradient);
     let mut penalty = path.begin();
     let mut cost = loss + penalty;
+    let mut idle = 0;
     for iteration in 0..stop.iterations {
         told(iteration);
         let mut way = path.direction();
         if way.slope >= 0.0 && path.forget() {
             // Rounding has turned what is remembered around.
             way = path.direction();
-        }
-        // Half of it is what a whole step would gain, were the curvature as it is thought to be.
-        let little = |gain: f64| gain <= stop.gain * cost;
-        let mut last = false;
-        if little(-way.slope / 2.0) {
-            // What is remembered scales the whole way by the last step. Only one without it tells what is left.
-            last = path.forget();
-            if last {
-                way = path.direction();
-            }
-            if !last || little(-way.slope / 2.0) {
-                return Found {
-                    at: path.at,
-                    converged: true,
-                };
-            }
         }
         let ahead = problem.scores(&path.along);
         let penalised = |step: f64| penalty + step * way.linear + step * step * way.square / 2.0;
@@ -114,7 +103,10 @@ pub(super) fn minimise(
                 converged: true,
             };
         };
-        last &= little(cost - reached);
+        idle = match cost - reached <= stop.gain * cost {
+            true => idle + 1,
+            false => 0,
+        };
         (cost, penalty) = (reached, penalised(step));
         scores
             .par_iter_mut()
@@ -124,7 +116,7 @@ pub(super) fn minimise(
         path.leave();
         problem.gradient(&slopes, &mut path.gradient);
         path.step(step as f32);
-        if last {
+        if idle == IDLE {
             return Found {
                 at: path.at,
                 converged: true,
@@ -436,6 +428,8 @@ fn search(slope: f64, cost: f64, look: &mut impl FnMut(f64) -> (f64, f64)) -> Op
     let mut low = (0.0, slope);
     let mut high: Option<(f64, f64)> = None;
     let mut step = 1.0;
+    // How often in a row the point was too far.
+    let mut far = 0;
     for _ in 0..TRIES {
         let (reached, now) = look(step);
         let lower = reached <= cost;
@@ -443,17 +437,20 @@ fn search(slope: f64, cost: f64, look: &mut impl FnMut(f64) -> (f64, f64)) -> Op
             return Some((step, reached));
         }
         if now < 0.0 && lower {
-            low = (step, now);
+            (low, far) = ((step, now), 0);
         } else {
             high = Some((step, now.max(0.0)));
+            far += 1;
         }
         step = match high {
             None => 2.0 * step,
-            // Where a line through both slopes is zero, but not too near to either.
+            // Where a line through both slopes is zero, but not too near to either. Far away slopes are the same everywhere:
+            // of where they turn, such a line tells nothing.
             Some(high) => {
                 let width = high.0 - low.0;
                 let zero = low.0 - low.1 * width / (high.1 - low.1);
-                zero.clamp(low.0 + 0.1 * width, high.0 - 0.1 * width)
+                let most = if far < 2 { 0.9 } else { 0.1 };
+                zero.clamp(low.0 + 0.1 * width, low.0 + most * width)
             }
         };
     }

@@ -643,3 +643,86 @@ fn what_a_branch_reads_of_its_surroundings_is_kept() {
     assert_eq!(graph.initializer.len(), 1);
     assert_eq!(graph.initializer[0].name, "w");
 }
+
+/// Runs a graph as tract does.
+fn by_tract(onnx: &[u8], input: Array) -> Vec<f32> {
+    let model = Source::read("t", onnx, None).unwrap().into_tract().unwrap();
+    match model.run(vec![input]).unwrap().data {
+        Data::F32(values) => values,
+        other => panic!("floats were wanted, not {other:?}"),
+    }
+}
+
+fn attribute(name: &str, kind: attribute_proto::AttributeType) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        r#type: kind as i32,
+        ..AttributeProto::default()
+    }
+}
+
+#[test]
+fn celu_and_swish_take_their_alpha() {
+    let x: Vec<f32> = vec![-3.0, -0.5, 0.0, 0.25, 4.0];
+    let celu = |x: f32, a: f32| x.max(0.0) + (a * ((x / a).exp() - 1.0)).min(0.0);
+    let swish = |x: f32, a: f32| x / (1.0 + (-a * x).exp());
+    for alpha in [1.0, 0.5, 2.0] {
+        for (operator, expected) in [
+            ("Celu", &celu as &dyn Fn(f32, f32) -> f32),
+            ("Swish", &swish),
+        ] {
+            let mut graph = Graph::default();
+            let input = graph.input("x", DataType::Float, &[Some(5)]);
+            let y = graph.node(operator, &[&input], &[]);
+            let node = graph.nodes.last_mut().unwrap();
+            node.attribute.push(AttributeProto {
+                f: alpha,
+                ..attribute("alpha", attribute_proto::AttributeType::Float)
+            });
+            let found = by_tract(&graph.finish(&y), Array::f32(vec![5], x.clone()));
+            for (x, found) in x.iter().zip(found) {
+                let expected = expected(*x, alpha);
+                assert!(
+                    (found - expected).abs() < 1e-5,
+                    "{operator} {alpha}: {found} {expected}"
+                );
+            }
+        }
+    }
+}
+
+/// A recurrent operator in reverse is the same one forward over the turned sequence, turned back.
+#[test]
+fn a_sequence_is_read_in_reverse() {
+    const STEPS: usize = 6;
+    for (operator, gates) in [("LSTM", 4), ("GRU", 3), ("RNN", 1)] {
+        let run = |direction: &str, input: Vec<f32>| {
+            let mut graph = Graph::default();
+            let x = graph.input("x", DataType::Float, &[Some(STEPS), Some(1), Some(3)]);
+            let (w, r) = (
+                graph.weight(&[1, gates * 2, 3]),
+                graph.weight(&[1, gates * 2, 2]),
+            );
+            let y = graph.node(operator, &[&x, &w, &r], &[]);
+            let node = graph.nodes.last_mut().unwrap();
+            node.attribute.push(AttributeProto {
+                s: direction.into(),
+                ..attribute("direction", attribute_proto::AttributeType::String)
+            });
+            node.attribute.push(AttributeProto {
+                i: 2,
+                ..attribute("hidden_size", attribute_proto::AttributeType::Int)
+            });
+            by_tract(&graph.finish(&y), Array::f32(vec![STEPS, 1, 3], input))
+        };
+        let turned = |values: &[f32]| -> Vec<f32> {
+            let steps = values.chunks(values.len() / STEPS).rev();
+            steps.flatten().copied().collect()
+        };
+        let x = numbers(STEPS * 3, 9);
+        let (reverse, forward) = (run("reverse", x.clone()), run("forward", x.clone()));
+        assert_eq!(reverse.len(), STEPS * 2);
+        assert_ne!(reverse, forward);
+        assert_eq!(reverse, turned(&run("forward", turned(&x))), "{operator}");
+    }
+}
