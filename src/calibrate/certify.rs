@@ -8,9 +8,9 @@
 //! (family-wise error control), so with probability at least `1 - delta` over the CAL sample the
 //! true risk is at most `risk`.
 //!
-//! The tiers of a cascade share one threshold on their calibrated confidences: among all rules with
-//! a given error rate, answering wherever the chance of being wrong is below one level answers the
-//! most. What is tested is the answers of the cascade as a whole.
+//! The tiers of a cascade share one level of the chance of being wrong: among all rules with a given error rate, answering
+//! wherever that chance is below one level answers the most. A later tier knows more, so that the earlier ones may have to stay
+//! below a part of the level, which TUNE chooses ([`EARLIER`]). What is tested is the answers of the cascade as a whole.
 //!
 //! *Out of scope*, any answer is wrong, and how many inputs are is not for the rows to say. With a share, the promise holds for
 //! every share up to it ([`Certifier::out_of_scope_share`]).
@@ -20,12 +20,18 @@
 
 use std::collections::BTreeMap;
 
-use super::accept::most_confident;
 use super::binomial::{p_value, upper_bound};
 use super::candidates::{evenly_spaced, from_the_best};
 use super::decision::Decision;
 use super::fixed_sequence::{first_rows, last_rejected};
 use crate::bundle::{Certificate, Counts};
+
+/// What part of the last tier's chance of being wrong the earlier ones may have. Without a difference, they keep what a better
+/// tier might have found wrong.
+const EARLIER: [f64; 4] = [1.0, 0.6, 0.35, 0.2];
+
+/// The share of the rows that a smaller part must answer more, since it asks later tiers more often, which are fetched and slow.
+const WORTH: f64 = 0.01;
 
 /// The fewest answered rows that certify `risk` when `errors` of them are wrong.
 pub fn smallest_n(errors: u64, risk: f64, delta: f64) -> u64 {
@@ -91,9 +97,14 @@ impl Counted {
 impl Certifier<'_> {
     /// The thresholds at one risk, certified on `cal`.
     pub fn certify(&self, cal: &[Decision], risk: f64) -> Certificate {
-        let sequence = self.sequence(cal.len(), risk).into_iter();
-        let tallied = sequence.map(|threshold| (threshold, self.tally(cal, threshold)));
-        let excess = |(_, tally): &(f64, Tally)| self.excess(tally, risk);
+        let earlier = self.earlier(cal.len(), risk);
+        let sequence = self.sequence(cal.len(), risk, earlier).into_iter();
+        let tallied = sequence.map(|threshold| {
+            let thresholds = self.thresholds(threshold, earlier);
+            let tally = self.tally(cal, &thresholds);
+            (thresholds, tally)
+        });
+        let excess = |(_, tally): &(Vec<f64>, Tally)| self.excess(tally, risk);
         match last_rejected(tallied, 0.0, excess) {
             None => Certificate {
                 risk,
@@ -104,9 +115,9 @@ impl Certifier<'_> {
                 tiers: Vec::new(),
                 slices: BTreeMap::new(),
             },
-            Some((threshold, tally)) => Certificate {
+            Some((thresholds, tally)) => Certificate {
                 risk,
-                thresholds: Some(vec![threshold; self.tiers]),
+                thresholds: Some(thresholds),
                 n: tally.all.n,
                 errors: tally.all.errors,
                 bound: Some(self.bound(&tally)),
@@ -116,12 +127,45 @@ impl Certifier<'_> {
         }
     }
 
-    /// The thresholds to be tested, in order. They depend on TUNE and on how many CAL rows there
+    /// Each tier's threshold, of the last one's.
+    fn thresholds(&self, last: f64, earlier: f64) -> Vec<f64> {
+        let mut thresholds = vec![last; self.tiers];
+        if earlier < 1.0 {
+            let before = self.tiers.saturating_sub(1);
+            thresholds[..before].fill(((1.0 - (1.0 - last) * earlier) * 1e6).floor() / 1e6);
+        }
+        thresholds
+    }
+
+    /// The part of the level that the earlier tiers stay below: the largest one with which TUNE answers about the most.
+    fn earlier(&self, cal_rows: usize, risk: f64) -> f64 {
+        if self.tiers < 2 {
+            return 1.0;
+        }
+        let answered = |earlier: f64| {
+            let sequence = self.sequence(cal_rows, risk, earlier).into_iter();
+            let tallied =
+                sequence.map(|last| self.tally(self.tune, &self.thresholds(last, earlier)));
+            let last = last_rejected(tallied, 0.0, |tally: &Tally| self.excess(tally, risk));
+            last.map_or(0, |tally| tally.all.n)
+        };
+        let mut best = (EARLIER[0], answered(EARLIER[0]));
+        for &earlier in &EARLIER[1..] {
+            let more = answered(earlier);
+            if more as f64 > best.1 as f64 + WORTH * self.tune.len() as f64 {
+                best = (earlier, more);
+            }
+        }
+        best.0
+    }
+
+    /// The last tier's thresholds to be tested, in order. They depend on TUNE and on how many CAL rows there
     /// are, not on what these are.
-    fn sequence(&self, cal_rows: usize, risk: f64) -> Vec<f64> {
-        let candidates = self.candidates(cal_rows, risk);
+    fn sequence(&self, cal_rows: usize, risk: f64, earlier: f64) -> Vec<f64> {
+        let candidates = self.candidates(cal_rows, risk, earlier);
         from_the_best(&candidates, |threshold| {
-            self.excess(&self.tally(self.tune, threshold), risk)
+            let thresholds = self.thresholds(threshold, earlier);
+            self.excess(&self.tally(self.tune, &thresholds), risk)
         })
     }
 
@@ -130,9 +174,9 @@ impl Certifier<'_> {
     /// The first one is expected to leave three times the rows that a certificate without errors
     /// needs, in the smallest slice where slices count. Where there are not so many, half of what there is, but no less than
     /// a certificate needs.
-    fn candidates(&self, cal_rows: usize, risk: f64) -> Vec<f64> {
+    fn candidates(&self, cal_rows: usize, risk: f64, earlier: f64) -> Vec<f64> {
         let scale = cal_rows as f64 / self.tune.len().max(1) as f64;
-        let groups = self.confidences_by_group();
+        let groups = self.levels_by_group(earlier);
         // Expected CAL rows at or above a threshold, in the smallest group.
         let expected = |threshold: f64| {
             groups
@@ -156,14 +200,18 @@ impl Certifier<'_> {
         evenly_spaced(&all, from)
     }
 
-    /// Each group's largest confidences over the tiers, in rising order: where a row is answered by
-    /// some tier at a shared threshold.
-    fn confidences_by_group(&self) -> Vec<Vec<f64>> {
+    /// For each row of a group the largest threshold of the last tier at which some tier answers it, in rising order.
+    fn levels_by_group(&self, earlier: f64) -> Vec<Vec<f64>> {
         let mut groups: BTreeMap<Option<&str>, Vec<f64>> = BTreeMap::new();
         for row in self.tune {
-            let tiers = row.tiers.iter().flatten().enumerate();
-            let acceptable = tiers.filter(|(_, tier)| tier.in_distribution);
-            let best = most_confident(acceptable).map(|(_, tier)| tier.confidence);
+            let levels = row.tiers.iter().enumerate().filter_map(|(at, tier)| {
+                let tier = tier.as_ref().filter(|tier| tier.in_distribution)?;
+                Some(match at + 1 < self.tiers {
+                    true => (1.0 - (1.0 - tier.confidence) / earlier).max(0.0),
+                    false => tier.confidence,
+                })
+            });
+            let best = levels.reduce(f64::max);
             let slice = row.slice.as_deref().filter(|_| self.per_slice);
             // A group counts even where nothing of it can be answered.
             let group = groups.entry(slice).or_default();
@@ -182,8 +230,7 @@ impl Certifier<'_> {
             .collect()
     }
 
-    fn tally(&self, rows: &[Decision], threshold: f64) -> Tally {
-        let thresholds = vec![threshold; self.tiers];
+    fn tally(&self, rows: &[Decision], thresholds: &[f64]) -> Tally {
         let mut tally = Tally {
             all: Counts::default(),
             in_scope: Counted::default(),
@@ -195,7 +242,7 @@ impl Certifier<'_> {
             let slice = row.slice.clone();
             // Every slice is listed, also one of which nothing is answered.
             let slice = slice.map(|name| tally.slices.entry(name).or_default());
-            let answer = row.answered(&thresholds);
+            let answer = row.answered(thresholds);
             match row.in_scope {
                 true => tally.in_scope.add(answer.map(|(_, correct)| correct)),
                 false => tally.out_of_scope.add(answer.map(|_| false)),

@@ -21,7 +21,7 @@ WARM_UP, DECAY, LARGEST_GRADIENT = 0.06, 0.01, 1.0
 
 @dataclass
 class Settings:
-    epochs: int = 4
+    epochs: int = 3
     rate: float = 1e-4
     dropout: float = 0.1
     seed: int = 0

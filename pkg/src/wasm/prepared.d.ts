@@ -63,7 +63,7 @@ export class Runtime {
   changes(): Monitors[];
   resume(monitors: Monitors[]): void;
   manifestSha256(): string;
-  preload(tasks: string[] | undefined, signal: AbortSignal): Promise<void>;
+  preload(tasks: string[] | undefined, firstTier: boolean, signal: AbortSignal): Promise<void>;
   card(task: string): Promise<Card>;
   drift(task: string, signal: AbortSignal): Promise<Drift[]>;
   reportOutcome(

@@ -197,15 +197,74 @@ fn a_cascade_is_certified_as_a_whole() {
         let Some(thresholds) = certificate.thresholds else {
             continue;
         };
-        // Answered: u >= t, or u < t and v >= t. Their errors, integrated.
-        let t = thresholds[0];
+        // Answered: u >= t, or u < t and v >= s. Their errors, integrated.
+        let [t, s] = thresholds[..] else { panic!() };
         let first = 0.075 * (1.0 - t).powi(4);
-        let second = t * 0.1 * (1.0 - t).powi(2);
-        let share = (1.0 - t) + t * (1.0 - t);
+        let second = t * 0.1 * (1.0 - s).powi(2);
+        let share = (1.0 - t) + t * (1.0 - s);
         broken += usize::from((first + second) / share > risk);
     }
     assert!(broken as f64 <= allowed(draws, delta), "{broken}");
     assert!(both > one, "the second tier must add coverage");
+}
+
+/// Where a later tier knows more, the earlier one leaves to it what it is only fairly sure of.
+#[test]
+fn an_earlier_tier_leaves_more_to_a_better_one() {
+    // The second tier knows how likely it is right; the first knows that with noise.
+    let world = |random: &mut Random, n: usize| -> Vec<Decision> {
+        (0..n)
+            .map(|_| {
+                let known = 0.4 + 0.6 * random.uniform();
+                let correct = random.uniform() < known;
+                let noisy = known + 0.6 * (random.uniform() - 0.5);
+                let says = |confidence| {
+                    Some(TierDecision {
+                        confidence,
+                        correct,
+                        in_distribution: true,
+                    })
+                };
+                Decision {
+                    tiers: vec![says(0.7 + 0.5 * (noisy - 0.7)), says(known)],
+                    slice: None,
+                    in_scope: true,
+                }
+            })
+            .collect()
+    };
+    let (draws, risk, delta) = (300, 0.15, 0.05);
+    let mut random = Random::new(31);
+    let many = world(&mut random, 20_000);
+    let (mut broken, mut stricter, mut one_level, mut answered) = (0, 0, 0, 0);
+    for _ in 0..draws {
+        let (tune, cal) = (world(&mut random, 1500), world(&mut random, 1500));
+        let certifier = Certifier {
+            tiers: 2,
+            ..plain(&tune, delta)
+        };
+        let shared = certifier.sequence(cal.len(), risk, 1.0).into_iter();
+        let shared = shared.map(|t| certifier.tally(&cal, &[t, t]));
+        let excess = |tally: &Tally| certifier.excess(tally, risk);
+        one_level += last_rejected(shared, 0.0, excess).map_or(0, |tally| tally.all.n);
+        let certificate = certifier.certify(&cal, risk);
+        answered += certificate.n;
+        let Some(thresholds) = certificate.thresholds else {
+            continue;
+        };
+        stricter += usize::from(thresholds[0] > thresholds[1]);
+        let truly = certifier.tally(&many, &thresholds).all;
+        broken += usize::from(truly.errors as f64 > risk * truly.n as f64);
+    }
+    assert!(broken as f64 <= allowed(draws, delta), "{broken}");
+    println!(
+        "{answered} answered against {one_level}, the first stricter in {stricter} of {draws}"
+    );
+    assert!(stricter > draws / 2, "{stricter}");
+    assert!(
+        answered as f64 > 1.01 * one_level as f64,
+        "{answered} against {one_level}"
+    );
 }
 
 /// Two groups: `a` is easy, `b` (one row in five) is wrong far more often at the same confidence.
