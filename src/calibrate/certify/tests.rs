@@ -211,13 +211,13 @@ fn a_cascade_is_certified_as_a_whole() {
 /// Where a later tier knows more, the earlier one leaves to it what it is only fairly sure of.
 #[test]
 fn an_earlier_tier_leaves_more_to_a_better_one() {
-    // The second tier knows how likely it is right; the first knows that with noise.
+    // The second tier knows how likely it is right; the first knows that with noise, and is surer than it should be.
     let world = |random: &mut Random, n: usize| -> Vec<Decision> {
         (0..n)
             .map(|_| {
                 let known = 0.4 + 0.6 * random.uniform();
                 let correct = random.uniform() < known;
-                let noisy = known + 0.6 * (random.uniform() - 0.5);
+                let noisy = known + 0.8 * (random.uniform() - 0.5);
                 let says = |confidence| {
                     Some(TierDecision {
                         confidence,
@@ -226,7 +226,10 @@ fn an_earlier_tier_leaves_more_to_a_better_one() {
                     })
                 };
                 Decision {
-                    tiers: vec![says(0.7 + 0.5 * (noisy - 0.7)), says(known)],
+                    tiers: vec![
+                        says((0.7 + 0.8 * (noisy - 0.7)).clamp(0.0, 1.0)),
+                        says(known),
+                    ],
                     slice: None,
                     in_scope: true,
                 }
