@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::delivered::{PolicySlice, best_pairs, of_policies, right};
 use super::metrics::Share;
-use super::report::{PolicySlice, best_pairs, of_policies, right};
 use super::{Measured, Observation};
 
 /// What the reports say above the figures.

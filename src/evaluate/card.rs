@@ -4,10 +4,11 @@
 use serde_json::{Value, json};
 
 use super::beyond::EXPLAINED;
+use super::delivered::PolicySlice;
 use super::exceeded::exceeded;
 use super::figures::{ORACLE, interval, oracle_coverage, percent, ratio};
 use super::markdown::{code, is_shown, name};
-use super::report::{PolicySlice, Report};
+use super::report::Report;
 
 /// What only the author knows.
 #[derive(Debug, Clone, Default)]

@@ -6,10 +6,11 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::against::{AgainstFigures, points, points_interval};
 use super::beyond::EXPLAINED;
+use super::delivered::PolicySlice;
 use super::exceeded::exceeded;
 use super::figures::{ORACLE, interval, oracle_coverage, percent, ratio};
 use super::plots;
-use super::report::{PolicySlice, Report};
+use super::report::Report;
 
 const STYLE: &str = "
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }

@@ -12,6 +12,7 @@ use super::beyond::{Beyond, beyond};
 use super::bias::{Bias, bias};
 use super::calibration::CalibrationRows;
 use super::cost::{CostPoint, cost_quality};
+use super::delivered::{PolicySlice, best_pairs, delivered, of_policies, right};
 use super::metrics::{self, Share, bins, class_counts, macro_f1, quantiles};
 use super::ood::{OodFigures, ood_figures};
 use super::sweep::{Oracle, SelectivePoint, Sweep};
@@ -122,18 +123,6 @@ pub struct Slice {
     pub policies: Vec<PolicySlice>,
     /// The group as the disadvantaged facet against all other rows.
     pub bias: Bias,
-}
-
-/// What a risk delivers for a group.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct PolicySlice {
-    /// The risk.
-    pub risk: f64,
-    /// Answered locally.
-    pub coverage: Share,
-    /// Wrong among these.
-    pub error: Share,
 }
 
 /// Figures of one tier.
@@ -294,11 +283,6 @@ impl Report {
     }
 }
 
-pub(super) fn right(pairs: &[(usize, usize)]) -> Share {
-    let right = pairs.iter().filter(|(t, p)| t == p).count();
-    Share::of(right as u64, pairs.len() as u64)
-}
-
 fn bootstrap(pairs: &[(usize, usize)], classes: usize) -> (f64, f64) {
     if pairs.is_empty() {
         return (0.0, 1.0);
@@ -313,26 +297,6 @@ fn bootstrap(pairs: &[(usize, usize)], classes: usize) -> (f64, f64) {
     found.sort_by(f64::total_cmp);
     let at = |q: f64| found[(q * (RESAMPLES - 1) as f64).round() as usize];
     (at(0.025), at(0.975))
-}
-
-/// Coverage and error of some rows at some thresholds.
-fn delivered(rows: &[&Observation], thresholds: Option<&[f64]>) -> (Share, Share, Vec<u64>) {
-    let mut by_tier = Vec::new();
-    let (mut answered, mut wrong) = (0, 0);
-    for row in rows {
-        by_tier.resize(by_tier.len().max(row.tiers.len()), 0);
-        let Some((tier, p)) = thresholds.and_then(|t| row.answered(t)) else {
-            continue;
-        };
-        by_tier[tier] += 1;
-        answered += 1;
-        wrong += u64::from(!row.is_right(p.label()));
-    }
-    (
-        Share::of(answered, rows.len() as u64),
-        Share::of(wrong, answered),
-        by_tier,
-    )
 }
 
 fn policy_figures(measured: &Measured, policy: &Policy, sweep: &Sweep) -> PolicyFigures {
@@ -386,25 +350,6 @@ fn slices(measured: &Measured, labelled: &[&Observation]) -> Vec<Slice> {
                 bias: bias(&best_pairs(&others), &best_pairs(rows), measured.positive),
             }
         })
-        .collect()
-}
-
-/// What each risk delivers for some rows.
-pub(super) fn of_policies(measured: &Measured, rows: &[&Observation]) -> Vec<PolicySlice> {
-    let of = |policy: &Policy| {
-        let (coverage, error, _) = delivered(rows, policy.thresholds.as_deref());
-        PolicySlice {
-            risk: policy.risk,
-            coverage,
-            error,
-        }
-    };
-    measured.policies.iter().map(of).collect()
-}
-
-pub(super) fn best_pairs(rows: &[&Observation]) -> Vec<(usize, usize)> {
-    rows.iter()
-        .filter_map(|row| Some((row.truth?, row.best()?.1.label())))
         .collect()
 }
 

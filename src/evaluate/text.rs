@@ -3,10 +3,11 @@
 use std::fmt::Write;
 
 use super::against::{AgainstFigures, points, points_interval};
+use super::delivered::PolicySlice;
 use super::exceeded::exceeded;
 use super::figures::{interval, oracle_coverage, percent, ratio};
 use super::markdown::shown;
-use super::report::{PolicySlice, Report};
+use super::report::Report;
 
 /// The report for a terminal.
 pub fn render(report: &Report) -> String {
