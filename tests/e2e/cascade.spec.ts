@@ -20,7 +20,7 @@ test("what the static tier is not sure of goes to the second, which is fetched f
     page.evaluate(async (text) => {
       const answer = await window.ai.run("sentiment", text);
       const tiers = answer.attempts.filter((attempt) => attempt.on === "local").map((attempt) => attempt.tier);
-      return { tier: answer.tier, tiers, label: answer.label, outcomes: answer.attempts.map((a) => a.outcome) };
+      return { tier: answer.tier, tiers, label: answer.output.label, outcomes: answer.attempts.map((a) => a.outcome) };
     }, text);
 
   expect(await run(SURE)).toEqual({ tier: "sentiment", tiers: ["sentiment"], label: "positive", outcomes: ["answered"] });

@@ -19,7 +19,7 @@ export interface Block {
 }
 
 /** Folders without pages of ours. What is in `public` is served, and may be a copy of the bundle. */
-const FOREIGN = new Set(["node_modules", "target", "dist", ".git", "artifacts", "run", "public"]);
+const FOREIGN = new Set(["behaviour", "node_modules", "target", "dist", ".git", "artifacts", "run", "public"]);
 
 /** Every page of the repository, relative to it. */
 export function pages(folder = root): string[] {

@@ -9,6 +9,8 @@ import { type Answer, ready } from "./harness.js";
 
 /** How far apart two scores may be: both sides compute in f32, with kernels that add in another order. */
 const TOLERANCE = 1e-3;
+/** Of models whose inputs are rounded to int8 as they run: kernels differ in the last bits, and so in what lies halfway. */
+const TOLERANCE_INT8 = 2e-2;
 const INPUTS = 300;
 
 interface Line {
@@ -27,6 +29,7 @@ for (const [task, file] of [
     const data = readFileSync(join(process.env["SMALLFIRST_DATA"]!, `${file}.jsonl`), "utf8")
       .trim()
       .split("\n");
+    const tolerance = task === "sentiment" ? TOLERANCE_INT8 : TOLERANCE;
     const step = Math.floor(data.length / INPUTS);
     const lines = Array.from({ length: INPUTS }, (_, i) => data[i * step]!);
     const sample = join(mkdtempSync(join(tmpdir(), "smallfirst-parity-")), "sample.jsonl");
@@ -77,14 +80,18 @@ for (const [task, file] of [
       }
       answered += 1;
       expect(ours.output.label, lines[i]).toBe(theirs.output.label);
-      expect(ours.reason, lines[i]).toBe(theirs.reason);
+      const near = ours.attempts.some(
+        ({ confidence, threshold }) =>
+          confidence !== null && threshold !== null && Math.abs(confidence - threshold) < tolerance - TOLERANCE,
+      );
+      if (!near) expect(ours.reason, lines[i]).toBe(theirs.reason);
       const reference = new Map(theirs.output.scores.map((s) => [s.label, s.score]));
       expect(ours.output.scores).toHaveLength(reference.size);
       for (const { label, score } of ours.output.scores) {
         const difference = Math.abs(score - reference.get(label)!);
         largest = Math.max(largest, difference);
         // Each `expect` is a step that is kept: sixty thousand of them take minutes.
-        if (!(difference < TOLERANCE)) expect(difference, `${label} of ${lines[i]}`).toBeLessThan(TOLERANCE);
+        if (!(difference < tolerance)) expect(difference, `${label} of ${lines[i]}`).toBeLessThan(tolerance);
       }
     }
     console.log(

@@ -61,7 +61,8 @@ test("what is unlike the training data escalates for that reason", async ({ page
   }, inputs);
   const outside = reasons.filter((reason) => reason === "out_of_distribution" || reason === "unsupported_language");
   expect(reasons).toContain("out_of_distribution");
-  expect(outside.length / reasons.length).toBeGreaterThan(0.8);
+  // The cut lets everyday mails pass, and with them more of what is no mail (models/spam/README.md).
+  expect(outside.length / reasons.length).toBeGreaterThan(0.65);
 });
 
 test("a task's card comes with its evaluation", async ({ page, harness }) => {
