@@ -270,6 +270,20 @@ impl Bundle {
         heads.flat_map(move |task| task.tiers.iter().take(most).map(String::as_str))
     }
 
+    /// The encoder that first tiers read: others may be made for one task, and be fetched only for it. Else the first.
+    pub fn usual_encoder(&self) -> Option<(&String, &Encoder)> {
+        let manifest = &self.manifest;
+        let mut first = manifest
+            .tasks
+            .values()
+            .filter_map(|task| task.tiers.first());
+        let read = first.find_map(|tier| manifest.heads.get(tier)?.encoder.as_ref());
+        match read.and_then(|name| manifest.encoders.get_key_value(name)) {
+            Some(found) => Some(found),
+            None => manifest.encoders.iter().next(),
+        }
+    }
+
     /// The hash of what a task was calibrated with: its entry in the manifest, its heads, and the contents of their files.
     pub fn calibration_sha256(&self, task: &str) -> Option<String> {
         let entry = self.manifest.tasks.get(task)?;

@@ -49,6 +49,13 @@ fn the_first_tiers_stay_under_twelve_megabytes_and_each_further_one_too() {
     assert!(bytes < 12_000_000, "{bytes} bytes");
 }
 
+/// What reads the inputs of tasks without an encoder of their own is not one that was tuned for a single task.
+#[test]
+fn the_usual_encoder_is_the_one_that_first_tiers_share() {
+    let bundle = bundle();
+    assert_eq!(bundle.usual_encoder().unwrap().0, "static-text");
+}
+
 #[test]
 fn every_model_has_a_card_and_a_licence() {
     let bundle = bundle();

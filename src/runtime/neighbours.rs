@@ -108,7 +108,7 @@ impl<S: Source> Runtime<S> {
     }
 }
 
-/// The encoder that reads a task's inputs: that of its first tier with one, else the bundle's first.
+/// The encoder that reads a task's inputs: that of its first tier with one, else the bundle's usual one.
 fn encoder_of<'a>(
     bundle: &'a Bundle,
     task: Option<&'a TaskEntry>,
@@ -120,7 +120,7 @@ fn encoder_of<'a>(
         .find_map(|tier| manifest.heads.get(tier)?.encoder.as_ref());
     match own {
         Some(name) => manifest.encoders.get_key_value(name),
-        None => manifest.encoders.iter().next(),
+        None => bundle.usual_encoder(),
     }
     .map(|(name, entry)| (name.as_str(), entry))
 }

@@ -32,16 +32,18 @@ pub fn find_encoder(base: &Runtime<Folder>, wanted: &str) -> Result<Option<Strin
     }
 }
 
-/// The tokenizer that n-grams are made of: the encoder's, or the bundle's only one.
+/// The tokenizer that n-grams are made of: the encoder's, or that of the bundle's usual one.
 pub fn tokenizer_of(base: &Runtime<Folder>, encoder: Option<&str>) -> Result<String> {
     let manifest = base.bundle().manifest();
     let features = encoder
         .and_then(|e| manifest.encoders.get(e))
         .map(|e| &e.features);
-    match features {
-        Some(Features::Tokens { tokenizer, .. }) => return Ok(tokenizer.clone()),
-        Some(_) => bail!("the encoder does not read text"),
-        None => {}
+    let usual = base.bundle().usual_encoder().map(|(_, e)| &e.features);
+    match (features, usual) {
+        (Some(Features::Tokens { tokenizer, .. }), _)
+        | (None, Some(Features::Tokens { tokenizer, .. })) => return Ok(tokenizer.clone()),
+        (Some(_), _) => bail!("the encoder does not read text"),
+        _ => {}
     }
     manifest
         .tokenizers
