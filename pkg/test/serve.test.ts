@@ -533,6 +533,7 @@ test("every other call reaches the engine as it is", async (t) => {
     { type: "drift", task: "spam" },
     { type: "reportOutcome", task: "spam", audit: 7, correct: false, label: "ham", local: "spam" },
     { type: "preload", tasks: ["spam"] },
+    { type: "preload", tasks: ["spam"], firstTier: true },
   ];
   for (const request of requests) assert.equal(await ask(request), `of ${request.type}`);
   assert.deepEqual(seen, [
@@ -545,6 +546,7 @@ test("every other call reaches the engine as it is", async (t) => {
     ["card", "spam"],
     ["drift", "spam"],
     ["reportOutcome", "spam", 7, false, "ham", "spam"],
-    ["preload", ["spam"]],
+    ["preload", ["spam"], false],
+    ["preload", ["spam"], true],
   ]);
 });

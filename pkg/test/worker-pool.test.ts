@@ -175,7 +175,7 @@ test("helpers know the bundle by its hash, and neither remotes nor examples nor 
         legacy: undefined,
       },
     ]);
-    assert.deepEqual(helper.requests("preload"), [{ type: "preload", tasks: ["spam"] }]);
+    assert.deepEqual(helper.requests("preload"), [{ type: "preload", tasks: ["spam"], firstTier: true }]);
   }
 });
 

@@ -23,7 +23,12 @@ test("what the static tier is not sure of goes to the second, which is fetched f
       return { tier: answer.tier, tiers, label: answer.output.label, outcomes: answer.attempts.map((a) => a.outcome) };
     }, text);
 
-  expect(await run(SURE)).toEqual({ tier: "sentiment", tiers: ["sentiment"], label: "positive", outcomes: ["answered"] });
+  expect(await run(SURE)).toEqual({
+    tier: "sentiment",
+    tiers: ["sentiment"],
+    label: "positive",
+    outcomes: ["answered"],
+  });
   expect(ofSecondTier()).toEqual([]);
   const answers = [];
   for (const text of UNSURE) answers.push(await run(text));
