@@ -1,0 +1,182 @@
+//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--list]`.
+//!
+//! A test is right when every output is of the expected type and shape, and its numbers are within 1e-3 of the expected ones
+//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own). `--list` prints what is not right.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use prost::Message;
+use smallfirst_onnx::proto::TensorProto;
+use smallfirst_onnx::{Data, Model, Numbers, Tensor, tensor_of};
+
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Right,
+    Wrong(String),
+    Refused(String),
+    /// Of a type that the engine does not have.
+    Aside(String),
+    Crashed,
+}
+
+fn main() {
+    let mut folder = None;
+    let (mut only, mut list) = (String::new(), false);
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--only" => only = arguments.next().unwrap_or_default(),
+            "--list" => list = true,
+            other => folder = Some(PathBuf::from(other)),
+        }
+    }
+    let Some(folder) = folder else {
+        eprintln!("conformance <folder> [--only <part of a name>] [--list]");
+        std::process::exit(2);
+    };
+    std::panic::set_hook(Box::new(|_| {}));
+    let mut tests: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .expect("the folder")
+        .map(|e| e.expect("an entry").path())
+        .collect();
+    tests.sort();
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for test in tests {
+        let name = test
+            .file_name()
+            .map(|n| n.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        if !name.contains(&only) || !test.join("model.onnx").exists() {
+            continue;
+        }
+        let outcome = std::panic::catch_unwind(|| run(&test)).unwrap_or(Outcome::Crashed);
+        let (kind, why) = match &outcome {
+            Outcome::Right => ("right", ""),
+            Outcome::Wrong(why) => ("WRONG", why.as_str()),
+            Outcome::Refused(why) => ("refused", why.as_str()),
+            Outcome::Aside(why) => ("aside", why.as_str()),
+            Outcome::Crashed => ("CRASHED", ""),
+        };
+        *counts.entry(kind).or_default() += 1;
+        if list && outcome != Outcome::Right {
+            println!("{kind:8} {name}: {why}");
+        }
+    }
+    let all: usize = counts.values().sum();
+    let has = all - counts.get("aside").copied().unwrap_or(0);
+    let right = counts.get("right").copied().unwrap_or(0);
+    println!(
+        "{all} tests, {has} of types that the engine has: {counts:?}; {:.1} % right",
+        100.0 * right as f64 / has.max(1) as f64
+    );
+}
+
+fn run(test: &Path) -> Outcome {
+    let file = std::fs::read(test.join("model.onnx")).expect("the model");
+    let model = match Model::read(file) {
+        Ok(model) => model,
+        Err(why) if aside(&why.0) => return Outcome::Aside(why.0),
+        Err(why) => return Outcome::Refused(why.0),
+    };
+    for set in 0.. {
+        let folder = test.join(format!("test_data_set_{set}"));
+        if !folder.exists() {
+            return if set == 0 {
+                Outcome::Refused("there is no data".into())
+            } else {
+                Outcome::Right
+            };
+        }
+        let read = |kind: &str, count: usize| {
+            (0..count)
+                .map(|at| tensor(&folder.join(format!("{kind}_{at}.pb"))))
+                .collect::<Result<Vec<_>, _>>()
+        };
+        let (inputs, expected) = match (
+            read("input", model.inputs().len()),
+            read("output", model.outputs().len()),
+        ) {
+            (Ok(inputs), Ok(expected)) => (inputs, expected),
+            (Err(why), _) | (_, Err(why)) => return Outcome::Aside(why),
+        };
+        let given = match model.run(inputs) {
+            Ok(given) => given,
+            Err(why) => return Outcome::Refused(why.0),
+        };
+        for ((port, given), expected) in model.outputs().iter().zip(&given).zip(&expected) {
+            if let Some(difference) = differs(given, expected) {
+                return Outcome::Wrong(format!("{}: {difference}", port.name));
+            }
+        }
+    }
+    Outcome::Right
+}
+
+/// Whether a refusal is one of a type.
+fn aside(why: &str) -> bool {
+    [
+        "sequence, a map or optional",
+        "8-bit floats",
+        "4-bit floats",
+        "8-bit exponents",
+        "2-bit integers",
+        "complex numbers",
+        "4-bit integers that",
+    ]
+    .iter()
+    .any(|part| why.contains(part))
+}
+
+fn tensor(path: &Path) -> Result<Tensor, String> {
+    let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
+    let proto = TensorProto::decode(&*bytes).map_err(|e| e.to_string())?;
+    tensor_of(&proto).map_err(|e| e.0)
+}
+
+fn differs(given: &Tensor, expected: &Tensor) -> Option<String> {
+    if given.ty() != expected.ty() || given.shape != expected.shape {
+        return Some(format!(
+            "{} {:?} instead of {} {:?}",
+            given.ty().name(),
+            given.shape,
+            expected.ty().name(),
+            expected.shape
+        ));
+    }
+    let coarse = match given.data {
+        Data::F16(_) => 2e-3,
+        Data::BF16(_) => 1.6e-2,
+        _ => 1e-3,
+    };
+    let wide = |t: &Tensor| -> Option<Vec<f64>> {
+        Some(match t.data.numbers()? {
+            Numbers::F32(v) => v.iter().map(|&v| f64::from(v)).collect(),
+            Numbers::F64(v) => v.into_owned(),
+            _ => return None,
+        })
+    };
+    match (wide(given), wide(expected)) {
+        (Some(given), Some(expected)) => {
+            let near = |(g, e): (&f64, &f64)| {
+                g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= 1e-5 + coarse * e.abs()
+            };
+            let at = given.iter().zip(&expected).position(|pair| !near(pair))?;
+            Some(format!(
+                "{} instead of {} at {at} of {}",
+                given[at],
+                expected[at],
+                given.len()
+            ))
+        }
+        _ => (given.data != expected.data).then(|| {
+            let short = |t: &Tensor| {
+                format!("{:?}", t.data)
+                    .chars()
+                    .take(120)
+                    .collect::<String>()
+            };
+            format!("{} instead of {}", short(given), short(expected))
+        }),
+    }
+}

@@ -1,0 +1,196 @@
+//! Models.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message;
+
+use crate::build;
+use crate::fault::{Result, fault};
+use crate::graph::Graph;
+use crate::op::Context;
+use crate::proto::{ModelProto, ValueInfoProto};
+use crate::tensor::{Tensor, Type, count};
+
+/// What a run may take: multiply-adds and elements written, in all.
+const WORK: u64 = 1 << 40;
+
+/// A length of an input or output, as the file declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Length {
+    /// A number.
+    Known(usize),
+    /// Any, by this name.
+    Named(String),
+    /// Any.
+    Any,
+}
+
+/// An input or output, as the file declares it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Port {
+    /// Its name.
+    pub name: String,
+    /// Its element type; `None` where the file does not say.
+    pub ty: Option<Type>,
+    /// Its lengths; `None` where the file does not say.
+    pub shape: Option<Vec<Length>>,
+}
+
+/// A model that is ready to run.
+pub struct Model {
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    graph: Graph,
+}
+
+impl std::fmt::Debug for Model {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Model")
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// Reads an ONNX file whose weights are all inside.
+    ///
+    /// # Errors
+    /// When it is none, or asks for something that is not supported: with the node and what it asked for.
+    pub fn read(file: impl Into<Bytes>) -> Result<Model> {
+        Model::of(&ModelProto::decode(file.into())?)
+    }
+
+    /// Makes a model of a message.
+    ///
+    /// # Errors
+    /// As [`Model::read`].
+    pub fn of(proto: &ModelProto) -> Result<Model> {
+        let graph = build::model(proto)?;
+        let main = proto.graph.as_ref();
+        let weights = main
+            .iter()
+            .flat_map(|g| &g.initializer)
+            .map(|t| t.name.as_str());
+        let weights: std::collections::HashSet<&str> = weights.collect();
+        let inputs = main
+            .iter()
+            .flat_map(|g| &g.input)
+            .filter(|input| !weights.contains(input.name.as_str()));
+        Ok(Model {
+            inputs: inputs.map(port).collect::<Result<_>>()?,
+            outputs: main
+                .iter()
+                .flat_map(|g| &g.output)
+                .map(port)
+                .collect::<Result<_>>()?,
+            graph,
+        })
+    }
+
+    /// The inputs, in the order in which [`Model::run`] takes them.
+    pub fn inputs(&self) -> &[Port] {
+        &self.inputs
+    }
+
+    /// The outputs, in the order in which [`Model::run`] gives them.
+    pub fn outputs(&self) -> &[Port] {
+        &self.outputs
+    }
+
+    /// Runs the model on one tensor for each input and gives one for each output.
+    ///
+    /// # Errors
+    /// When the tensors are not what it takes, or a node cannot take what it is given: with the node's name.
+    pub fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        if inputs.len() != self.inputs.len() {
+            return fault(format!(
+                "it takes {} inputs, and {} were given",
+                self.inputs.len(),
+                inputs.len()
+            ));
+        }
+        for (port, given) in self.inputs.iter().zip(&inputs) {
+            port.check(given)?;
+        }
+        let inputs = inputs.into_iter().map(Arc::new).collect();
+        let outputs = self
+            .graph
+            .run(inputs, Vec::new(), &mut Context::new(WORK))?;
+        Ok(outputs.into_iter().map(Arc::unwrap_or_clone).collect())
+    }
+}
+
+impl Port {
+    fn check(&self, given: &Tensor) -> Result<()> {
+        if count(&given.shape)? != given.len() {
+            return fault(format!(
+                "the input {} has {} elements, which are not of the shape {:?}",
+                self.name,
+                given.len(),
+                given.shape
+            ));
+        }
+        if let Some(ty) = self.ty.filter(|ty| *ty != given.ty()) {
+            return fault(format!(
+                "the input {} is of {}, and {} were given",
+                self.name,
+                ty.name(),
+                given.ty().name()
+            ));
+        }
+        if let Some(shape) = &self.shape {
+            let fits = |(length, &given): (&Length, &usize)| !matches!(length, Length::Known(n) if *n != given);
+            if shape.len() != given.shape.len() || !shape.iter().zip(&given.shape).all(fits) {
+                let told: Vec<String> = shape.iter().map(Length::told).collect();
+                return fault(format!(
+                    "the input {} has the shape [{}], and {:?} was given",
+                    self.name,
+                    told.join(", "),
+                    given.shape
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Length {
+    fn told(&self) -> String {
+        match self {
+            Length::Known(n) => n.to_string(),
+            Length::Named(name) => name.clone(),
+            Length::Any => "any".into(),
+        }
+    }
+}
+
+fn port(info: &ValueInfoProto) -> Result<Port> {
+    let mut port = Port {
+        name: info.name.clone(),
+        ty: None,
+        shape: None,
+    };
+    let Some(ty) = &info.r#type else {
+        return Ok(port);
+    };
+    let Some(tensor) = &ty.tensor_type else {
+        return fault(format!(
+            "{} is a sequence, a map or optional, and only tensors are supported",
+            info.name
+        ));
+    };
+    if tensor.elem_type != 0 {
+        port.ty = Some(Type::of_code(tensor.elem_type).map_err(|why| why.within(&info.name))?);
+    }
+    port.shape = tensor.shape.as_ref().map(|shape| {
+        let length = |d: &crate::proto::DimensionProto| match (d.dim_value, &d.dim_param) {
+            (Some(n), _) => usize::try_from(n).map_or(Length::Any, Length::Known),
+            (None, Some(name)) if !name.is_empty() => Length::Named(name.clone()),
+            _ => Length::Any,
+        };
+        shape.dim.iter().map(length).collect()
+    });
+    Ok(port)
+}

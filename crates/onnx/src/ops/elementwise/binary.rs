@@ -1,0 +1,399 @@
+//! Functions of pairs of elements, with broadcasting.
+
+use smallfirst_kernels::{self as kernels, Binary};
+
+use super::same;
+use crate::broadcast::{Rows, common};
+use crate::fault::{Fault, Result, fault};
+use crate::op::{Decl, Op, one, op};
+use crate::tensor::{Data, Numbers, Tensor, count};
+
+pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
+    let name = name.to_owned();
+    match name.as_str() {
+        "Add" | "Sub" | "Mul" | "Div" => {
+            decl.operands(2, 2)?;
+            op(move |x, _| {
+                let second = x.value(1)?;
+                x.0[1] = None;
+                let first = x.take(0)?;
+                same(first.ty(), second.ty())?;
+                one(numbers(&name, first, &second)?)
+            })
+        }
+        "Mod" => {
+            decl.operands(2, 2)?;
+            let truncated = decl.flag("fmod")?;
+            let name = if truncated { "Fmod" } else { "Mod" };
+            op(move |x, _| {
+                let first = x.take(0)?;
+                same(first.ty(), x.get(1)?.ty())?;
+                one(numbers(name, first, x.get(1)?)?)
+            })
+        }
+        "Pow" => {
+            decl.operands(2, 2)?;
+            op(|x, _| {
+                let first = x.take(0)?;
+                one(power(first, x.get(1)?)?)
+            })
+        }
+        "Max" | "Min" | "Sum" | "Mean" => {
+            decl.operands(1, usize::MAX)?;
+            op(move |x, _| {
+                let (step, mean) = match name.as_str() {
+                    "Sum" => ("Add", false),
+                    "Mean" => ("Add", true),
+                    other => (other, false),
+                };
+                let all = x.len();
+                let mut sum = x.take(0)?;
+                for at in 1..all {
+                    same(sum.ty(), x.get(at)?.ty())?;
+                    sum = numbers(step, sum, x.get(at)?)?;
+                }
+                if mean {
+                    let by = super::cast(&Tensor::i64(Vec::new(), vec![all as i64]), sum.ty())?;
+                    sum = numbers("Div", sum, &by)?;
+                }
+                one(sum)
+            })
+        }
+        "PRelu" => {
+            decl.operands(2, 2)?;
+            op(move |x, _| {
+                let first = x.take(0)?;
+                same(first.ty(), x.get(1)?.ty())?;
+                one(numbers(&name, first, x.get(1)?)?)
+            })
+        }
+        "BitwiseAnd" | "BitwiseOr" | "BitwiseXor" => {
+            decl.operands(2, 2)?;
+            op(move |x, _| {
+                let first = x.take(0)?;
+                same(first.ty(), x.get(1)?.ty())?;
+                one(numbers(&name, first, x.get(1)?)?)
+            })
+        }
+        "BitShift" => {
+            decl.operands(2, 2)?;
+            let name = match decl.text("direction")?.as_deref() {
+                Some("LEFT") => "Left",
+                Some("RIGHT") => "Right",
+                _ => return fault("its direction is neither LEFT nor RIGHT"),
+            };
+            op(move |x, _| {
+                let first = x.take(0)?;
+                same(first.ty(), x.get(1)?.ty())?;
+                let bits = 8 * first.ty().size() as u64;
+                one(shifted(name, bits, first, x.get(1)?)?)
+            })
+        }
+        "And" | "Or" | "Xor" => {
+            decl.operands(2, 2)?;
+            op(move |x, _| one(truths(&name, x.get(0)?, x.get(1)?)?))
+        }
+        "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => {
+            decl.operands(2, 2)?;
+            op(move |x, _| one(compared(&name, x.get(0)?, x.get(1)?)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn zip<T: Copy, U>(
+    a: &[T],
+    b: &[T],
+    shapes: [&[usize]; 2],
+    to: &[usize],
+    f: impl Fn(T, T) -> U,
+) -> Vec<U> {
+    let rows = Rows::new(to, shapes);
+    let mut out = Vec::with_capacity(to.iter().product());
+    rows.each(|_, [i, j]| match rows.step {
+        [1, 1] => out.extend(
+            a[i..i + rows.len]
+                .iter()
+                .zip(&b[j..j + rows.len])
+                .map(|(&x, &y)| f(x, y)),
+        ),
+        [p, q] => out.extend((0..rows.len).map(|at| f(a[i + at * p], b[j + at * q]))),
+    });
+    out
+}
+
+/// As [`zip`], for what may fail.
+fn try_zip<T: Copy>(
+    a: &[T],
+    b: &[T],
+    shapes: [&[usize]; 2],
+    to: &[usize],
+    f: impl Fn(T, T) -> Option<T>,
+) -> Result<Vec<T>> {
+    zip(a, b, shapes, to, f)
+        .into_iter()
+        .collect::<Option<_>>()
+        .ok_or_else(|| "an integer is divided by zero".into())
+}
+
+/// A function of numbers by its name. The first operand's buffer takes the result where it can.
+pub(super) fn numbers(name: &str, first: Tensor, second: &Tensor) -> Result<Tensor> {
+    let shape = common([&first.shape[..], &second.shape])?;
+    count(&shape)?;
+    let ty = first.ty();
+    let kernel = match name {
+        "Add" => Some(Binary::Add),
+        "Sub" => Some(Binary::Sub),
+        "Mul" => Some(Binary::Mul),
+        "Div" => Some(Binary::Div),
+        _ => None,
+    };
+    if let (Data::F32(x), Data::F32(y), Some(kernel)) = (&first.data, &second.data, kernel) {
+        let data = floats(kernel, x, y, [&first.shape, &second.shape], &shape);
+        return Ok(Tensor {
+            shape,
+            data: Data::F32(data),
+        });
+    }
+    let shapes = [&first.shape[..], &second.shape[..]];
+    let data = match (first.numbers()?, second.numbers()?) {
+        (Numbers::F32(x), Numbers::F32(y)) => {
+            let f: fn(f32, f32) -> f32 = match name {
+                "Add" => |x, y| x + y,
+                "Sub" => |x, y| x - y,
+                "Mul" => |x, y| x * y,
+                "Div" => |x, y| x / y,
+                "Max" => |x, y| if x > y || x.is_nan() { x } else { y },
+                "Min" => |x, y| if x < y || x.is_nan() { x } else { y },
+                "Fmod" => |x, y| x % y,
+                "PRelu" => |x, y| if x < 0.0 { x * y } else { x },
+                "Mod" => {
+                    return fault(
+                        "it takes the remainder of floats, for which its attribute fmod must be 1",
+                    );
+                }
+                _ => return fault("it takes integers"),
+            };
+            Numbers::F32(zip(&x, &y, shapes, &shape, f).into())
+        }
+        (Numbers::F64(x), Numbers::F64(y)) => {
+            let f: fn(f64, f64) -> f64 = match name {
+                "Add" => |x, y| x + y,
+                "Sub" => |x, y| x - y,
+                "Mul" => |x, y| x * y,
+                "Div" => |x, y| x / y,
+                "Max" => |x, y| if x > y || x.is_nan() { x } else { y },
+                "Min" => |x, y| if x < y || x.is_nan() { x } else { y },
+                "Fmod" => |x, y| x % y,
+                "PRelu" => |x, y| if x < 0.0 { x * y } else { x },
+                "Mod" => {
+                    return fault(
+                        "it takes the remainder of floats, for which its attribute fmod must be 1",
+                    );
+                }
+                _ => return fault("it takes integers"),
+            };
+            Numbers::F64(zip(&x, &y, shapes, &shape, f).into())
+        }
+        (Numbers::I64(x), Numbers::I64(y)) => {
+            let f: fn(i64, i64) -> Option<i64> = match name {
+                "Add" => |x, y| Some(x.wrapping_add(y)),
+                "Sub" => |x, y| Some(x.wrapping_sub(y)),
+                "Mul" => |x, y| Some(x.wrapping_mul(y)),
+                "Div" => |x, y| (y != 0).then(|| x.wrapping_div(y)),
+                "Max" => |x, y| Some(x.max(y)),
+                "Min" => |x, y| Some(x.min(y)),
+                // The sign of the divisor, as in Python.
+                "Mod" => |x, y| (y != 0).then(|| x.wrapping_rem(y).wrapping_add(y).wrapping_rem(y)),
+                "Fmod" => |x, y| (y != 0).then(|| x.wrapping_rem(y)),
+                "PRelu" => |x, y| Some(if x < 0 { x.wrapping_mul(y) } else { x }),
+                "BitwiseAnd" => |x, y| Some(x & y),
+                "BitwiseOr" => |x, y| Some(x | y),
+                _ => |x, y| Some(x ^ y),
+            };
+            Numbers::I64(try_zip(&x, &y, shapes, &shape, f)?.into())
+        }
+        (Numbers::U64(x), Numbers::U64(y)) => {
+            let f: fn(u64, u64) -> Option<u64> = match name {
+                "Add" => |x, y| Some(x.wrapping_add(y)),
+                "Sub" => |x, y| Some(x.wrapping_sub(y)),
+                "Mul" => |x, y| Some(x.wrapping_mul(y)),
+                "Div" => |x, y| x.checked_div(y),
+                "Max" => |x, y| Some(x.max(y)),
+                "Min" => |x, y| Some(x.min(y)),
+                "Mod" | "Fmod" => |x, y| x.checked_rem(y),
+                "PRelu" => |x, _| Some(x),
+                "BitwiseAnd" => |x, y| Some(x & y),
+                "BitwiseOr" => |x, y| Some(x | y),
+                _ => |x, y| Some(x ^ y),
+            };
+            Numbers::U64(try_zip(&x, &y, shapes, &shape, f)?.into())
+        }
+        _ => {
+            return fault(format!(
+                "its operands are of {} and {}",
+                ty.name(),
+                second.ty().name()
+            ));
+        }
+    };
+    Ok(Tensor {
+        shape,
+        data: data.narrow(ty),
+    })
+}
+
+/// The four operators of 32-bit floats, by the kernels.
+fn floats(kernel: Binary, x: &[f32], y: &[f32], shapes: [&[usize]; 2], to: &[usize]) -> Vec<f32> {
+    let rows = Rows::new(to, shapes);
+    let mut out = vec![0.0; to.iter().product()];
+    rows.each(|at, [i, j]| {
+        let out = &mut out[at..at + rows.len];
+        match rows.step {
+            [1, 1] => kernels::binary(kernel, &x[i..i + rows.len], &y[j..j + rows.len], out),
+            [1, 0] => kernels::binary_scalar(kernel, &x[i..i + rows.len], y[j], out),
+            [0, 1] => kernels::binary_scalar_left(kernel, x[i], &y[j..j + rows.len], out),
+            [p, q] => {
+                for (at, out) in out.iter_mut().enumerate() {
+                    kernels::binary_scalar(
+                        kernel,
+                        &x[i + at * p..=i + at * p],
+                        y[j + at * q],
+                        std::slice::from_mut(out),
+                    );
+                }
+            }
+        }
+    });
+    out
+}
+
+/// The exponent may be of another type than the base.
+fn power(first: Tensor, second: &Tensor) -> Result<Tensor> {
+    let shape = common([&first.shape[..], &second.shape])?;
+    count(&shape)?;
+    let ty = first.ty();
+    let shapes = [&first.shape[..], &second.shape[..]];
+    if let (Numbers::I64(x), Numbers::I64(y)) = (first.numbers()?, second.numbers()?) {
+        let f = |x: i64, y: i64| match u32::try_from(y) {
+            Ok(y) => x.wrapping_pow(y),
+            Err(_) => match x {
+                1 => 1,
+                -1 if y % 2 == 0 => 1,
+                -1 => -1,
+                _ => 0,
+            },
+        };
+        return Ok(Tensor {
+            data: Numbers::I64(zip(&x, &y, shapes, &shape, f).into()).narrow(ty),
+            shape,
+        });
+    }
+    let wide = |t: &Tensor| -> Result<Vec<f64>> {
+        #[allow(clippy::cast_precision_loss, reason = "a power is not exact")]
+        Ok(match t.numbers()? {
+            Numbers::F32(v) => v.iter().map(|&v| f64::from(v)).collect(),
+            Numbers::F64(v) => v.into_owned(),
+            Numbers::I64(v) => v.iter().map(|&v| v as f64).collect(),
+            Numbers::U64(v) => v.iter().map(|&v| v as f64).collect(),
+        })
+    };
+    let powers = zip(&wide(&first)?, &wide(second)?, shapes, &shape, |x, y| {
+        if y == 2.0 { x * x } else { x.powf(y) }
+    });
+    super::cast(&Tensor::new(shape, Data::F64(powers))?, ty)
+}
+
+/// Bits that are shifted out are lost; by as many as there are or more, nothing stays (opset 28).
+fn shifted(name: &str, bits: u64, first: Tensor, second: &Tensor) -> Result<Tensor> {
+    let shape = common([&first.shape[..], &second.shape])?;
+    count(&shape)?;
+    let ty = first.ty();
+    let shapes = [&first.shape[..], &second.shape[..]];
+    let data = match (first.numbers()?, second.numbers()?) {
+        (Numbers::I64(x), Numbers::I64(y)) => {
+            let left = name == "Left";
+            let f = |x: i64, y: i64| match u32::try_from(y) {
+                Ok(y) if u64::from(y) < bits => Some(if left {
+                    x.wrapping_shl(y)
+                } else {
+                    x.wrapping_shr(y)
+                }),
+                Ok(_) => Some(if left || x >= 0 { 0 } else { -1 }),
+                Err(_) => None,
+            };
+            let all = zip(&x, &y, shapes, &shape, f)
+                .into_iter()
+                .collect::<Option<Vec<_>>>();
+            Numbers::I64(
+                all.ok_or_else(|| Fault::from("it shifts by a negative number of bits"))?
+                    .into(),
+            )
+        }
+        (Numbers::U64(x), Numbers::U64(y)) => {
+            let left = name == "Left";
+            let f = |x: u64, y: u64| match u32::try_from(y) {
+                Ok(y) if y < 64 => {
+                    if left {
+                        x << y
+                    } else {
+                        x >> y
+                    }
+                }
+                _ => 0,
+            };
+            Numbers::U64(zip(&x, &y, shapes, &shape, f).into())
+        }
+        _ => return fault("it takes integers"),
+    };
+    Ok(Tensor {
+        shape,
+        data: data.narrow(ty),
+    })
+}
+
+fn truths(name: &str, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    let shape = common([&a.shape[..], &b.shape])?;
+    count(&shape)?;
+    let f: fn(bool, bool) -> bool = match name {
+        "And" => |x, y| x && y,
+        "Or" => |x, y| x || y,
+        _ => |x, y| x != y,
+    };
+    let found = zip(a.truths()?, b.truths()?, [&a.shape, &b.shape], &shape, f);
+    Ok(Tensor::bools(shape, found))
+}
+
+fn compared(name: &str, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    same(a.ty(), b.ty())?;
+    let shape = common([&a.shape[..], &b.shape])?;
+    count(&shape)?;
+    let shapes = [&a.shape[..], &b.shape[..]];
+    fn test<T: PartialOrd>(name: &str) -> fn(T, T) -> bool {
+        match name {
+            "Equal" => |x, y| x == y,
+            "Greater" => |x, y| x > y,
+            "GreaterOrEqual" => |x, y| x >= y,
+            "Less" => |x, y| x < y,
+            _ => |x, y| x <= y,
+        }
+    }
+    let found = match (&a.data, &b.data) {
+        (Data::Bool(x), Data::Bool(y)) => zip(x, y, shapes, &shape, test::<bool>(name)),
+        (Data::Text(x), Data::Text(y)) => {
+            let (x, y): (Vec<&str>, Vec<&str>) = (
+                x.iter().map(String::as_str).collect(),
+                y.iter().map(String::as_str).collect(),
+            );
+            zip(&x, &y, shapes, &shape, test::<&str>(name))
+        }
+        _ => match (a.numbers()?, b.numbers()?) {
+            (Numbers::F32(x), Numbers::F32(y)) => zip(&x, &y, shapes, &shape, test::<f32>(name)),
+            (Numbers::F64(x), Numbers::F64(y)) => zip(&x, &y, shapes, &shape, test::<f64>(name)),
+            (Numbers::I64(x), Numbers::I64(y)) => zip(&x, &y, shapes, &shape, test::<i64>(name)),
+            (Numbers::U64(x), Numbers::U64(y)) => zip(&x, &y, shapes, &shape, test::<u64>(name)),
+            _ => return fault("it compares different types"),
+        },
+    };
+    Ok(Tensor::bools(shape, found))
+}
