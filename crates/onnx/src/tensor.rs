@@ -303,11 +303,6 @@ impl Data {
 impl Numbers<'_> {
     /// The numbers in a narrower type: floats are rounded, of integers the lowest bits are kept. Floats do not become integers.
     pub fn narrow(self, ty: Type) -> Data {
-        #[allow(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "the lowest bits are wanted"
-        )]
         match (self, ty) {
             (Numbers::F32(v), Type::F16) => {
                 Data::F16(v.iter().map(|&x| f16::from_f32(x)).collect())
@@ -416,7 +411,6 @@ impl Tensor {
     pub fn floats(&self) -> Result<Cow<'_, [f32]>> {
         match self.data.numbers() {
             Some(Numbers::F32(v)) => Ok(v),
-            #[allow(clippy::cast_possible_truncation, reason = "what is asked for")]
             Some(Numbers::F64(v)) => Ok(v.iter().map(|&x| x as f32).collect()),
             _ => fault(format!(
                 "an operand is of {}, not of floats",

@@ -87,11 +87,6 @@ fn lengths(dims: &[i64]) -> Result<Vec<usize>> {
 /// Two 4-bit integers a byte, the lower one first.
 fn nibbles(proto: &TensorProto, ty: Type, len: usize) -> Result<Data> {
     let bytes: Vec<u8> = if proto.raw_data.is_empty() {
-        #[allow(
-            clippy::cast_sign_loss,
-            clippy::cast_possible_truncation,
-            reason = "they are bytes"
-        )]
         proto.int32_data.iter().map(|&v| v as u8).collect()
     } else {
         proto.raw_data.to_vec()
@@ -114,11 +109,6 @@ fn nibbles(proto: &TensorProto, ty: Type, len: usize) -> Result<Data> {
 }
 
 /// The numbers in the field of their type.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "the field is wider than the type"
-)]
 fn fields(proto: &TensorProto, ty: Type) -> Data {
     let ints = proto.int32_data.iter();
     match ty {

@@ -290,7 +290,6 @@ fn power(first: Tensor, second: &Tensor) -> Result<Tensor> {
         });
     }
     let wide = |t: &Tensor| -> Result<Vec<f64>> {
-        #[allow(clippy::cast_precision_loss, reason = "a power is not exact")]
         Ok(match t.numbers()? {
             Numbers::F32(v) => v.iter().map(|&v| f64::from(v)).collect(),
             Numbers::F64(v) => v.into_owned(),

@@ -35,12 +35,10 @@ pub(in crate::ops) fn cast(x: &Tensor, to: Type) -> Result<Tensor> {
             Some(Numbers::F64(v)) => from_floats(v.iter().copied(), to),
             Some(Numbers::I64(v)) => from_ints(v.iter().copied(), to),
             Some(Numbers::U64(v)) => match to {
-                #[allow(clippy::cast_precision_loss, reason = "a cast")]
                 Type::F32 | Type::F64 | Type::F16 | Type::BF16 => {
                     from_floats(v.iter().map(|&v| v as f64), to)
                 }
                 Type::U64 => Data::U64(v.into_owned()),
-                #[allow(clippy::cast_possible_wrap, reason = "the lowest bits are kept")]
                 _ => from_ints(v.iter().map(|&v| v as i64), to),
             },
             None => return fault("there is no such cast"),
@@ -88,11 +86,6 @@ fn parsed(v: &[String], to: Type) -> Result<Data> {
     }
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "a cast"
-)]
 fn from_floats(v: impl Iterator<Item = f64>, to: Type) -> Data {
     match to {
         Type::F32 => Data::F32(v.map(|v| v as f32).collect()),
@@ -112,12 +105,6 @@ fn from_floats(v: impl Iterator<Item = f64>, to: Type) -> Data {
     }
 }
 
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a cast"
-)]
 fn from_ints(v: impl Iterator<Item = i64>, to: Type) -> Data {
     match to {
         Type::F32 => Data::F32(v.map(|v| v as f32).collect()),

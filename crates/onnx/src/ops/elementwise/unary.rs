@@ -197,10 +197,6 @@ fn function(name: &str, decl: &Decl<'_>) -> Result<Option<Function>> {
 
 fn floats(x: Tensor, function: &Function) -> Result<Vec<crate::op::Value>> {
     let ty = x.ty();
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "results are of the operand's type"
-    )]
     let data = match (x.data, function.kernel) {
         (Data::F32(mut v), kernel) => {
             match kernel {
@@ -245,11 +241,6 @@ fn integers(x: Tensor, each: fn(i64) -> i64) -> Result<Vec<crate::op::Value>> {
     let data = match x.numbers()? {
         Numbers::I64(v) => Numbers::I64(v.iter().map(|&v| each(v)).collect()).narrow(ty),
         // In two's complement the functions that are here are the same for both.
-        #[allow(
-            clippy::cast_possible_wrap,
-            clippy::cast_sign_loss,
-            reason = "bit by bit"
-        )]
         Numbers::U64(v) => Numbers::U64(
             v.iter()
                 .map(|&v| {
