@@ -63,24 +63,28 @@ pub fn test(only: &[Part], rest: &[String]) -> Result<()> {
             Ok(()) => passed += 1,
             Err(error) => {
                 eprintln!("xtask: {part:?}: {error:#}");
-                failures.push(format!("{part:?}"));
+                failures.push((format!("{part:?}"), error));
             }
         }
     }
-    if only.is_empty() {
+    // The figures are of what passed.
+    if only.is_empty() && failures.is_empty() {
         for result in [sizes::print(), accuracy()] {
             if let Err(error) = result {
-                eprintln!("xtask: {error:#}");
-                failures.push("figures".into());
+                failures.push(("figures".into(), error));
             }
         }
+    }
+    for (part, error) in &failures {
+        eprintln!("== {part} failed: {error:#}");
     }
     println!("took: {}", took.join(", "));
     println!("parts: {passed} passed, {} failed", failures.len());
     if failures.is_empty() {
         return Ok(());
     }
-    bail!("failed: {}", failures.join(", "))
+    let parts: Vec<String> = failures.into_iter().map(|(part, _)| part).collect();
+    bail!("failed: {}", parts.join(", "))
 }
 
 /// The packages, as they are built together. All at once, each would be compiled with what the others ask of the libraries that
