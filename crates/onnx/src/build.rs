@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::fault::{Fault, Result, fault};
 use crate::graph::{Graph, Node, Operand, Slot};
+use crate::model::MAX_BYTES;
 use crate::op::{Context, Decl, Inputs, Op, Value};
 use crate::ops;
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
@@ -141,7 +142,7 @@ fn graph(
         graph: Graph::default(),
         names: HashMap::new(),
         read: HashMap::new(),
-        budget: Context::new(FOLDING),
+        budget: Context::new(FOLDING, MAX_BYTES),
     };
     let weights: HashSet<&str> = proto.initializer.iter().map(|t| t.name.as_str()).collect();
     // Inputs with a weight of their name are that weight (IR version 3 asked for it).

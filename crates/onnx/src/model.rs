@@ -13,7 +13,10 @@ use crate::proto::{ModelProto, ValueInfoProto};
 use crate::tensor::{Tensor, Type, count};
 
 /// What a run may take: multiply-adds and elements written, in all.
-const WORK: u64 = 1 << 40;
+const MAX_WORK: u64 = 1 << 39;
+
+/// The bytes of values that a run may hold at once.
+pub(crate) const MAX_BYTES: u64 = 2 << 30;
 
 /// A length of an input or output, as the file declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,7 +120,7 @@ impl Model {
         let inputs = inputs.into_iter().map(Arc::new).collect();
         let outputs = self
             .graph
-            .run(inputs, Vec::new(), &mut Context::new(WORK))?;
+            .run(inputs, Vec::new(), &mut Context::new(MAX_WORK, MAX_BYTES))?;
         Ok(outputs.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 }

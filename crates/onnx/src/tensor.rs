@@ -391,6 +391,15 @@ impl Tensor {
         self.data.is_empty()
     }
 
+    /// The bytes of its elements.
+    pub fn bytes(&self) -> u64 {
+        let own = self.len() as u64 * self.ty().size() as u64;
+        match &self.data {
+            Data::Text(texts) => own + texts.iter().map(|text| text.len() as u64).sum::<u64>(),
+            _ => own,
+        }
+    }
+
     /// How many axes it has.
     pub fn rank(&self) -> usize {
         self.shape.len()
