@@ -12,6 +12,7 @@
 //! | `cost` | what a program would take, before it is run |
 //! | `run`, `eval`, `array` | running it, with buffers that are used again |
 //! | `graph` | ONNX files that run as they are |
+//! | `session` | a model by itself: any inputs, all outputs |
 //! | `onnx` | tract: reading ONNX, rewriting, writing prepared files. The only part that names tract |
 //!
 //! The models of a bundle have one input, whose type and shape are known from the manifest before they are loaded, and
@@ -32,6 +33,8 @@ mod op;
 mod operand;
 mod program;
 mod run;
+#[cfg(feature = "onnx")]
+mod session;
 mod tensor;
 
 use std::fmt;
@@ -40,7 +43,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use array::{Array, Data};
 pub use dim::Dim;
 pub use program::{InputSpec, MAGIC};
+#[cfg(feature = "onnx")]
+pub use session::Session;
 pub use smallfirst_kernels as kernels;
+#[cfg(feature = "onnx")]
+pub use smallfirst_onnx as tensors;
 pub use tensor::{Element, Shape, Tensor};
 
 use crate::error::{Code, Error, Result};

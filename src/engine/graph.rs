@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use smallfirst_onnx::{self as onnx, Fault, Length, Port, Type};
+use smallfirst_onnx::{self as onnx, Length, Port, Type};
 
 use super::array::{Array, Data};
 use super::dim::Dim;
@@ -18,7 +18,7 @@ pub(super) struct GraphModel {
 
 impl GraphModel {
     pub(super) fn read(name: &str, file: Vec<u8>) -> Result<GraphModel> {
-        let model = onnx::Model::read(file).map_err(|why| invalid(name, "run", &why))?;
+        let model = onnx::Model::read(file).map_err(|why| invalid(name, "run", &why.0))?;
         if model.outputs().is_empty() {
             return Err(Error::new(
                 Code::ModelInvalid,
@@ -54,7 +54,7 @@ impl GraphModel {
 
 /// The files beside a model that it has weights in.
 pub(super) fn beside(name: &str, file: &[u8]) -> Result<BTreeSet<String>> {
-    onnx::external::files(file).map_err(|why| invalid(name, "read", &why))
+    onnx::external::files(file).map_err(|why| invalid(name, "read", &why.0))
 }
 
 /// The model with these files' weights inside.
@@ -63,13 +63,13 @@ pub(super) fn whole(
     file: &[u8],
     beside: &BTreeMap<String, Vec<u8>>,
 ) -> Result<Vec<u8>> {
-    onnx::external::inline(file, beside).map_err(|why| invalid(name, "read", &why))
+    onnx::external::inline(file, beside).map_err(|why| invalid(name, "read", &why.0))
 }
 
-fn invalid(name: &str, step: &str, why: &Fault) -> Error {
+pub(super) fn invalid(name: &str, step: &str, why: &str) -> Error {
     Error::new(
         Code::ModelInvalid,
-        format!("{name} could not be {step}: {}", excerpt(&why.0, 300)),
+        format!("{name} could not be {step}: {}", excerpt(why, 300)),
     )
 }
 

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::run::{cargo, command, run, spoken};
 use crate::tools::{self, WASM_TARGET, npm_ci, npm_run};
 use crate::wasm::{self, SETS};
-use crate::{build, llm, models, package, policy, root, sizes};
+use crate::{build, conformance, llm, models, package, policy, root, sizes};
 
 /// The parts of the test suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -159,7 +159,7 @@ fn native(_: &[String]) -> Result<()> {
             .env("SMALLFIRST_DATA", &data)
             .env("SMALLFIRST_MAGIKA_PYTHON", &magika))?;
     }
-    Ok(())
+    conformance::check()
 }
 
 fn wasm(_: &[String]) -> Result<()> {
