@@ -148,10 +148,7 @@ fn pack_patches(
         let mut corners = [[OUTSIDE; 2]; NR];
         for (i, corner) in corners[..count].iter_mut().enumerate() {
             let o = first + panel * NR + i;
-            *corner = [
-                o / w.output[1] * w.stride[0],
-                o % w.output[1] * w.stride[1],
-            ];
+            *corner = [o / w.output[1] * w.stride[0], o % w.output[1] * w.stride[1]];
         }
         for tap in 0..taps {
             let step = [

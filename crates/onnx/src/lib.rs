@@ -23,3 +23,6 @@ pub use fault::{Fault, Result};
 pub use model::{Length, Model, Port};
 pub use tensor::{Data, MAX_ELEMENTS, Numbers, Tensor, Type, count};
 pub use weights::tensor as tensor_of;
+
+#[cfg(test)]
+mod tests;
