@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use prost::Message;
 use smallfirst_onnx::proto::{ModelProto, NodeProto, TensorProto};
-use smallfirst_onnx::{Data, Model, Numbers, Tensor, tensor_of};
+use smallfirst_onnx::{Data, Model, Numbers, Tensor, external, tensor_of};
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
@@ -96,7 +96,14 @@ fn run(test: &Path) -> Outcome {
     if CORRECTED.iter().any(|corrected| path.contains(corrected)) {
         return Outcome::Aside("ONNX corrected this vector later".into());
     }
-    let file = std::fs::read(test.join("model.onnx")).expect("the model");
+    let mut file = std::fs::read(test.join("model.onnx")).expect("the model");
+    let beside = external::files(&file).unwrap_or_default().into_iter();
+    let beside: BTreeMap<String, Vec<u8>> = beside
+        .filter_map(|name| Some((name.clone(), std::fs::read(test.join(&name)).ok()?)))
+        .collect();
+    if !beside.is_empty() {
+        file = external::inline(&file, &beside).expect("the weights");
+    }
     let model = match Model::read(file) {
         Ok(model) => model,
         Err(why) if aside(&why.0) => return Outcome::Aside(why.0),

@@ -11,6 +11,7 @@ mod broadcast;
 mod build;
 pub mod external;
 mod fault;
+mod fuse;
 mod graph;
 mod model;
 mod op;

@@ -12,11 +12,12 @@ pub(super) mod window;
 use std::ops::Range;
 
 use smallfirst_kernels::{
-    Activation, Epilogue, Matrix, conv_planes, depthwise_planes, gemm_dynamic,
+    Activation, Epilogue, Matrix, activate, conv_planes, depthwise_planes, gemm_dynamic,
 };
 
 use super::product::{Number, accumulate, with_scratch};
 use crate::fault::{Result, fault};
+use crate::fuse::{ACTIVATION, BOUNDS};
 use crate::op::{Context, Decl, Op, one, op};
 use crate::tensor::{Numbers, Tensor, count};
 use window::{Attributes, Axis, flat, inputs, kernels, outputs, places, runs};
@@ -39,6 +40,25 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
 struct Conv {
     attributes: Attributes,
     groups: usize,
+    /// What follows, where the two were fused.
+    activation: Activation,
+}
+
+/// The activation that was fused with a convolution.
+fn followed_by(decl: &Decl<'_>) -> Result<Activation> {
+    let bounds = decl.floats(BOUNDS)?;
+    Ok(
+        match (decl.text(ACTIVATION)?.as_deref(), bounds.as_deref()) {
+            (None, _) => Activation::None,
+            (Some("Relu"), _) => Activation::Relu,
+            (Some("HardSwish"), _) => Activation::HardSwish,
+            (Some("Sigmoid"), _) => Activation::Sigmoid,
+            (Some("Tanh"), _) => Activation::Tanh,
+            (Some("Swish"), _) => Activation::Silu,
+            (Some("Clip"), Some(&[low, high])) => Activation::Clamp(low, high),
+            _ => return fault("it is followed by an activation that is none"),
+        },
+    )
 }
 
 /// The number of groups.
@@ -65,6 +85,7 @@ impl Conv {
         Ok(Conv {
             attributes: Attributes::read(decl, true)?,
             groups: groups(decl)?,
+            activation: followed_by(decl)?,
         })
     }
 
@@ -117,7 +138,11 @@ impl Conv {
         let numbers = match (x.numbers()?, w.numbers()?) {
             (Numbers::F32(x), Numbers::F32(w)) => {
                 let bias = bias.map(Tensor::floats).transpose()?;
-                Numbers::F32(layer.floats(&x, &w, bias.as_deref())?.into())
+                Numbers::F32(
+                    layer
+                        .floats(&x, &w, bias.as_deref(), self.activation)?
+                        .into(),
+                )
             }
             (Numbers::F64(x), Numbers::F64(w)) => {
                 let bias = match bias.map(Tensor::numbers).transpose()? {
@@ -193,13 +218,20 @@ impl Layer {
         Ok(())
     }
 
-    fn floats(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Result<Vec<f32>> {
+    fn floats(
+        &self,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        activation: Activation,
+    ) -> Result<Vec<f32>> {
         let size: usize = outputs(&self.axes).iter().product();
         let mut out = vec![0.0; count(&self.shape())?];
         let each = self.channels / self.groups;
         // Without any channels there is only the bias.
         if x.is_empty() || w.is_empty() {
             fill(&mut out, size, bias);
+            activate(&mut out, activation);
             return Ok(out);
         }
         let Some(flat) = flat(&self.axes) else {
@@ -227,6 +259,7 @@ impl Layer {
                     }
                 })
             })?;
+            activate(&mut out, activation);
             return Ok(out);
         };
         with_scratch(|scratch| {
@@ -237,17 +270,7 @@ impl Layer {
                     .chunks_exact(image * channels)
                     .zip(out.chunks_exact_mut((size * self.made).max(1)))
                 {
-                    depthwise_planes(
-                        &flat,
-                        channels,
-                        each,
-                        x,
-                        w,
-                        bias,
-                        Activation::None,
-                        out,
-                        scratch,
-                    );
+                    depthwise_planes(&flat, channels, each, x, w, bias, activation, out, scratch);
                 }
                 return Ok(());
             }
@@ -260,7 +283,7 @@ impl Layer {
                     made.len(),
                     w,
                     bias,
-                    Activation::None,
+                    activation,
                     out,
                     scratch,
                 );
