@@ -11,12 +11,14 @@ pub(super) mod window;
 
 use std::ops::Range;
 
-use smallfirst_kernels::{Activation, Epilogue, Matrix, conv_planes, depthwise_planes, gemm_dynamic};
+use smallfirst_kernels::{
+    Activation, Epilogue, Matrix, conv_planes, depthwise_planes, gemm_dynamic,
+};
 
 use super::product::{Number, accumulate, with_scratch};
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Op, one, op};
-use crate::tensor::{Numbers, Tensor, count};
+use crate::tensor::{Numbers, Tensor, Type, count};
 use window::{Attributes, Axis, flat, inputs, kernels, outputs, places, runs};
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
@@ -24,8 +26,26 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "Conv" => {
             decl.operands(2, 3)?;
             let conv = Conv::read(decl)?;
+            // Narrower floats that are known already are widened once.
+            let wide = decl
+                .constant(1)
+                .filter(|w| matches!(w.ty(), Type::F16 | Type::BF16))
+                .and_then(|w| {
+                    let data = w.floats().ok()?.into_owned();
+                    Some((w.ty(), Tensor::f32(w.shape.clone(), data)))
+                });
+            if wide.is_some() {
+                decl.absorb(1);
+            }
             op(move |x, context| {
-                one(conv.run(x.get(0)?, x.get(1)?, x.opt(2), context)?)
+                let (ty, w) = match &wide {
+                    Some((ty, w)) => (*ty, w),
+                    None => (x.get(1)?.ty(), x.get(1)?),
+                };
+                if x.get(0)?.ty() != ty {
+                    return fault("its operands are of different types");
+                }
+                one(conv.run(x.get(0)?, w, x.opt(2), context)?)
             })
         }
         "ConvTranspose" | "Col2Im" => transpose::make(name, decl),
@@ -105,7 +125,7 @@ impl Conv {
     ) -> Result<Tensor> {
         let layer = self.layer(&x.shape, &w.shape)?;
         let (ty, shape) = (x.ty(), layer.shape());
-        if w.ty() != ty || bias.is_some_and(|b| b.ty() != ty) {
+        if bias.is_some_and(|b| b.ty() != ty) {
             return fault("its operands are of different types");
         }
         if !ty.is_float() {
@@ -177,7 +197,11 @@ impl Layer {
             return Ok(());
         }
         let weights = w.len() / self.groups;
-        for (i, (x, out)) in x.chunks_exact(from).zip(out.chunks_exact_mut(to)).enumerate() {
+        for (i, (x, out)) in x
+            .chunks_exact(from)
+            .zip(out.chunks_exact_mut(to))
+            .enumerate()
+        {
             let group = i % self.groups;
             call(
                 x,
@@ -271,7 +295,10 @@ impl Layer {
         let Some(axis) = self.axes.last() else {
             return false;
         };
-        let rows: usize = inputs(&self.axes[..self.axes.len() - 1]).iter().product();
+        let rows = match &self.axes[..] {
+            [first, _] => first.output * first.stride + first.reach(),
+            _ => 1,
+        };
         let row = (axis.output + 32) * axis.stride + axis.reach();
         axis.stride <= 8 && rows.checked_mul(row).is_some_and(|all| all <= 1 << 24)
     }
@@ -318,7 +345,10 @@ impl Layer {
                     let to = &mut patches[(channel * self.taps() + tap) * n..][..n];
                     runs(&self.axes, element, &some, |from, at, len| {
                         let x = x[from..].iter().step_by(last.stride);
-                        to[at..at + len].iter_mut().zip(x).for_each(|(to, &x)| *to = x);
+                        to[at..at + len]
+                            .iter_mut()
+                            .zip(x)
+                            .for_each(|(to, &x)| *to = x);
                     });
                 });
             }

@@ -33,6 +33,8 @@ pub(in crate::ops) struct Attributes {
     pub padding: Padding,
     /// Whether a last window may reach beyond the image.
     pub ceil: bool,
+    /// Whether it is of a pool: where the standard and what runs its files differ about those, they are refused.
+    pub pool: bool,
 }
 
 /// A window along one axis.
@@ -88,6 +90,7 @@ impl Attributes {
             pads,
             padding,
             ceil: false,
+            pool: false,
         })
     }
 
@@ -125,7 +128,10 @@ impl Attributes {
         if image.iter().any(|&length| length >= LIMIT) {
             return fault("an image that is too large");
         }
-        let mut reaches = kernel.iter().zip(&dilations).map(|(&k, &d)| k.checked_mul(d));
+        let mut reaches = kernel
+            .iter()
+            .zip(&dilations)
+            .map(|(&k, &d)| k.checked_mul(d));
         if !reaches.all(|reach| reach.is_some_and(|reach| reach < LIMIT)) {
             return fault("a window that is too large");
         }
@@ -150,8 +156,13 @@ impl Attributes {
             match self.padding {
                 Padding::Same { upper } => {
                     axis.output = axis.input.div_ceil(axis.stride);
-                    let all = (axis.output.saturating_sub(1) * axis.stride + reach)
-                        .saturating_sub(axis.input);
+                    let whole = axis.output.saturating_sub(1) * axis.stride + reach;
+                    if self.pool && (reach > axis.kernel || whole + 1 < axis.input) {
+                        return fault(
+                            "its auto_pad is not supported with windows that are dilated or leave out elements",
+                        );
+                    }
+                    let all = whole.saturating_sub(axis.input);
                     axis.before = if upper { all / 2 } else { all.div_ceil(2) };
                     axis.after = all - axis.before;
                 }
@@ -165,11 +176,10 @@ impl Attributes {
                     axis.output = rest / axis.stride + 1;
                     // No window begins behind the image and what is before it.
                     let more = axis.output * axis.stride < axis.input + axis.before;
-                    if self.ceil
-                        && self.padding == Padding::Explicit
-                        && rest % axis.stride != 0
-                        && more
-                    {
+                    if self.ceil && rest % axis.stride != 0 && more {
+                        if self.padding == Padding::Valid {
+                            return fault("its ceil_mode is not supported with its auto_pad");
+                        }
                         axis.output += 1;
                     }
                 }
@@ -245,7 +255,11 @@ pub(super) fn flat(axes: &[Axis]) -> Option<Window> {
     let pair = match axes {
         [x] => [NONE, *x],
         // One element that moves by one over all: an image of one row, whose outputs lie side by side.
-        [y, x] if [y, x].iter().all(|a| a.kernel == 1 && a.stride == 1 && a.output == a.input && a.before == 0) => {
+        [y, x]
+            if [y, x].iter().all(|a| {
+                a.kernel == 1 && a.stride == 1 && a.output == a.input && a.before == 0
+            }) =>
+        {
             let all = y.input.checked_mul(x.input)?;
             let row = Axis {
                 input: all,

@@ -53,7 +53,8 @@ fn indices(
             for at in 0..planes {
                 let x = &$v[at * plane..][..plane];
                 places(&sizes, |_, place| {
-                    let ranges: Vec<_> = axes.iter().zip(place).map(|(a, &o)| a.inside(o)).collect();
+                    let ranges: Vec<_> =
+                        axes.iter().zip(place).map(|(a, &o)| a.inside(o)).collect();
                     let lengths: Vec<usize> = ranges.iter().map(|range| range.len()).collect();
                     let mut found = None;
                     places(&lengths, |_, element| {
