@@ -6,6 +6,8 @@
 
 mod deform;
 mod integer;
+#[cfg(test)]
+mod tests;
 mod transpose;
 pub(super) mod window;
 
