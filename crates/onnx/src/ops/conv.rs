@@ -6,6 +6,8 @@
 
 mod deform;
 mod integer;
+#[cfg(test)]
+mod tests;
 mod transpose;
 pub(super) mod window;
 
@@ -19,7 +21,7 @@ use super::product::{Number, accumulate, with_scratch};
 use crate::fault::{Result, fault};
 use crate::fuse::{ACTIVATION, BOUNDS};
 use crate::op::{Context, Decl, Op, one, op};
-use crate::tensor::{Numbers, Tensor, count};
+use crate::tensor::{Numbers, Tensor, Type, count};
 use window::{Attributes, Axis, flat, inputs, kernels, outputs, places, runs};
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
@@ -27,7 +29,27 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "Conv" => {
             decl.operands(2, 3)?;
             let conv = Conv::read(decl)?;
-            op(move |x, context| one(conv.run(x.get(0)?, x.get(1)?, x.opt(2), context)?))
+            // Narrower floats that are known already are widened once.
+            let wide = decl
+                .constant(1)
+                .filter(|w| matches!(w.ty(), Type::F16 | Type::BF16))
+                .and_then(|w| {
+                    let data = w.floats().ok()?.into_owned();
+                    Some((w.ty(), Tensor::f32(w.shape.clone(), data)))
+                });
+            if wide.is_some() {
+                decl.absorb(1);
+            }
+            op(move |x, context| {
+                let (ty, w) = match &wide {
+                    Some((ty, w)) => (*ty, w),
+                    None => (x.get(1)?.ty(), x.get(1)?),
+                };
+                if x.get(0)?.ty() != ty {
+                    return fault("its operands are of different types");
+                }
+                one(conv.run(x.get(0)?, w, x.opt(2), context)?)
+            })
         }
         "ConvTranspose" | "Col2Im" => transpose::make(name, decl),
         "ConvInteger" | "QLinearConv" => integer::make(name, decl),
@@ -126,7 +148,7 @@ impl Conv {
     ) -> Result<Tensor> {
         let layer = self.layer(&x.shape, &w.shape)?;
         let (ty, shape) = (x.ty(), layer.shape());
-        if w.ty() != ty || bias.is_some_and(|b| b.ty() != ty) {
+        if bias.is_some_and(|b| b.ty() != ty) {
             return fault("its operands are of different types");
         }
         if !ty.is_float() {
@@ -298,7 +320,10 @@ impl Layer {
         let Some(axis) = self.axes.last() else {
             return false;
         };
-        let rows: usize = inputs(&self.axes[..self.axes.len() - 1]).iter().product();
+        let rows = match &self.axes[..] {
+            [first, _] => first.output * first.stride + first.reach(),
+            _ => 1,
+        };
         let row = (axis.output + 32) * axis.stride + axis.reach();
         axis.stride <= 8 && rows.checked_mul(row).is_some_and(|all| all <= 1 << 24)
     }

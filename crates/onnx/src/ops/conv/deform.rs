@@ -76,7 +76,7 @@ fn run(
     let shape = layer.shape();
     count(&shape)?;
     let size = high * wide;
-    let rows = channels.checked_mul(taps).unwrap_or(usize::MAX);
+    let rows = channels.saturating_mul(taps);
     count(&[rows, size])?;
     context.spend(layer.work())?;
     let inner = channels / layer.groups * taps;
