@@ -1,7 +1,8 @@
-//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--list]`.
+//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--tolerance <t>] [--list]`.
 //!
 //! A test is right when every output is of the expected type and shape, and its numbers are within 1e-3 of the expected ones
-//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own). `--list` prints what is not right.
+//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own). `--tolerance` gives another bound, relative and
+//! absolute. `--list` prints what is not right.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -22,17 +23,21 @@ enum Outcome {
 
 fn main() {
     let mut folder = None;
-    let (mut only, mut list) = (String::new(), false);
+    let (mut only, mut list, mut tolerance) = (String::new(), false, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--only" => only = arguments.next().unwrap_or_default(),
             "--list" => list = true,
+            "--tolerance" => {
+                let given = arguments.next().and_then(|t| t.parse().ok());
+                tolerance = Some(given.expect("a number"));
+            }
             other => folder = Some(PathBuf::from(other)),
         }
     }
     let Some(folder) = folder else {
-        eprintln!("conformance <folder> [--only <part of a name>] [--list]");
+        eprintln!("conformance <folder> [--only <part of a name>] [--tolerance <t>] [--list]");
         std::process::exit(2);
     };
     std::panic::set_hook(Box::new(|_| {}));
@@ -50,7 +55,8 @@ fn main() {
         if !name.contains(&only) || !test.join("model.onnx").exists() {
             continue;
         }
-        let outcome = std::panic::catch_unwind(|| run(&test)).unwrap_or(Outcome::Crashed);
+        let outcome =
+            std::panic::catch_unwind(|| run(&test, tolerance)).unwrap_or(Outcome::Crashed);
         let (kind, why) = match &outcome {
             Outcome::Right => ("right", ""),
             Outcome::Wrong(why) => ("WRONG", why.as_str()),
@@ -72,7 +78,7 @@ fn main() {
     );
 }
 
-fn run(test: &Path) -> Outcome {
+fn run(test: &Path, tolerance: Option<f64>) -> Outcome {
     let file = std::fs::read(test.join("model.onnx")).expect("the model");
     let model = match Model::read(file) {
         Ok(model) => model,
@@ -105,7 +111,7 @@ fn run(test: &Path) -> Outcome {
             Err(why) => return Outcome::Refused(why.0),
         };
         for ((port, given), expected) in model.outputs().iter().zip(&given).zip(&expected) {
-            if let Some(difference) = differs(given, expected) {
+            if let Some(difference) = differs(given, expected, tolerance) {
                 return Outcome::Wrong(format!("{}: {difference}", port.name));
             }
         }
@@ -134,7 +140,7 @@ fn tensor(path: &Path) -> Result<Tensor, String> {
     tensor_of(&proto).map_err(|e| e.0)
 }
 
-fn differs(given: &Tensor, expected: &Tensor) -> Option<String> {
+fn differs(given: &Tensor, expected: &Tensor, tolerance: Option<f64>) -> Option<String> {
     if given.ty() != expected.ty() || given.shape != expected.shape {
         return Some(format!(
             "{} {:?} instead of {} {:?}",
@@ -149,6 +155,7 @@ fn differs(given: &Tensor, expected: &Tensor) -> Option<String> {
         Data::BF16(_) => 1.6e-2,
         _ => 1e-3,
     };
+    let (coarse, least) = tolerance.map_or((coarse, 1e-5), |t| (t, t));
     let wide = |t: &Tensor| -> Option<Vec<f64>> {
         Some(match t.data.numbers()? {
             Numbers::F32(v) => v.iter().map(|&v| f64::from(v)).collect(),
@@ -159,7 +166,7 @@ fn differs(given: &Tensor, expected: &Tensor) -> Option<String> {
     match (wide(given), wide(expected)) {
         (Some(given), Some(expected)) => {
             let near = |(g, e): (&f64, &f64)| {
-                g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= 1e-5 + coarse * e.abs()
+                g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= least + coarse * e.abs()
             };
             let at = given.iter().zip(&expected).position(|pair| !near(pair))?;
             Some(format!(

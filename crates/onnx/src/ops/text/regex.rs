@@ -128,7 +128,10 @@ impl Parser<'_> {
                 Some('{') => {
                     let mut ahead = self.rest.clone();
                     ahead.next();
-                    let body: String = ahead.by_ref().take_while(|&c| c != '}').collect();
+                    let ahead: String = ahead.collect();
+                    let Some((body, _)) = ahead.split_once('}') else {
+                        return self.unsupported("a brace that is no count");
+                    };
                     let (least, most) = match body.split_once(',') {
                         Some((least, "")) => (least.parse().ok(), Some(None)),
                         Some((least, most)) => (least.parse().ok(), most.parse().ok().map(Some)),
