@@ -6,8 +6,6 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub(super) use split::tokenizer;
-
 use crate::broadcast::{Rows, common};
 use crate::fault::{Result, fault};
 use crate::op::{Decl, Op, one, op};
@@ -21,7 +19,15 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "TfIdfVectorizer" => grams::vectorizer(decl),
         "RegexFullMatch" => full_match(decl),
         // Old exporters write it without its domain.
-        "Tokenizer" => tokenizer(decl),
+        "Tokenizer" => split::tokenizer(decl),
+        _ => Ok(None),
+    }
+}
+
+/// The operators of strings that `com.microsoft` has.
+pub(super) fn microsoft(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
+    match name {
+        "Tokenizer" => split::tokenizer(decl),
         _ => Ok(None),
     }
 }

@@ -122,7 +122,7 @@ impl Tokens {
 }
 
 /// `Tokenizer` of the domain `com.microsoft`.
-pub(crate) fn tokenizer(decl: &Decl<'_>) -> Result<Option<Op>> {
+pub(super) fn tokenizer(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(1, 1)?;
     let mark = decl.flag("mark")?;
     let pad = decl.text_or("pad_value", "")?;
