@@ -41,7 +41,7 @@ impl Vectors {
             [gamma, coef0, degree] => (gamma.into(), coef0.into(), degree.into()),
             _ => return fault("its kernel_params are not three"),
         };
-        if count == 0 || values.is_empty() || values.len() % count != 0 {
+        if count == 0 || values.is_empty() || !values.len().is_multiple_of(count) {
             return fault(format!("{} numbers are not {count} vectors", values.len()));
         }
         Ok(Vectors {
