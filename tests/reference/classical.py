@@ -212,15 +212,13 @@ TRANSFORMERS = {
 }
 
 
-# What converters make another model of than it is: ONNX Runtime also answers to these files other than the libraries do. They are
-# only written when `--only` names them.
+# What converters make another model of than it is: ONNX Runtime answers to these files as they stand, and not as the libraries do.
+# They are only written when `--only` names them.
 MISTAKEN = {
-    "calibrated_isotonic": "interpolates between other points",
-    "neighbours_distance": "its weights are not those of the distances",
-    "knn_imputer": "fills in other neighbours' values",
-    "text_tfidf_sublinear": "takes log(1 + tf) and not 1 + log(tf)",
-    "xgb_logistic_regressor": "leaves out the logistic function",
-    "lgb_random_forest": "sums the trees' answers, which are to be averaged",
+    "calibrated_isotonic", "neighbours_distance", "knn_imputer",
+    "text_tfidf_sublinear",  # log(1 + tf) in the place of 1 + log(tf)
+    "xgb_logistic_regressor",  # without the logistic function
+    "lgb_random_forest",  # the logistic function before the mean
 }
 
 
