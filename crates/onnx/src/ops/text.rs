@@ -84,12 +84,11 @@ fn concat(decl: &Decl<'_>) -> Result<Option<Op>> {
         let mut out = vec![String::new(); count(&shape)?];
         let rows = Rows::new(&shape, [&a.shape, &b.shape]);
         let mut bytes = 0;
-        rows.each(|at, [l, r]| {
+        rows.each(|_, [l, r]| {
             for i in 0..rows.len {
                 let (l, r) = (&left[l + i * rows.step[0]], &right[r + i * rows.step[1]]);
                 bytes += (l.len() + r.len()) as u64;
             }
-            let _ = at;
         });
         context.spend(bytes)?;
         if bytes > crate::tensor::MAX_ELEMENTS as u64 {

@@ -45,6 +45,7 @@ fn what_is_not_supported_is_refused() {
         assert!(Regex::new(pattern).is_err(), "{pattern}");
     }
     assert!(Regex::new(&"(".repeat(100_000)).is_err());
+    assert!(Regex::new("((((((){999}){999}){999}){999}){999}){999}").is_err());
     assert!(Regex::new("((((a{999}){999}){999}){999}){999}").is_err());
 }
 
