@@ -1,8 +1,8 @@
-//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--list] [--lines]`.
+//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--tolerance <t>] [--list] [--lines]`.
 //!
 //! A test is right when every output is of the expected type and shape, and its numbers are within 1e-3 of the expected ones
-//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own). `--list` prints what is not right, `--lines` every test as
-//! `outcome<tab>name<tab>operators<tab>why`.
+//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own). `--tolerance` gives another bound, relative and
+//! absolute. `--list` prints what is not right, `--lines` every test as `outcome<tab>name<tab>operators<tab>why`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,18 +23,22 @@ enum Outcome {
 
 fn main() {
     let mut folder = None;
-    let (mut only, mut list, mut lines) = (String::new(), false, false);
+    let (mut only, mut list, mut lines, mut tolerance) = (String::new(), false, false, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--only" => only = arguments.next().unwrap_or_default(),
             "--list" => list = true,
             "--lines" => lines = true,
+            "--tolerance" => {
+                let given = arguments.next().and_then(|t| t.parse().ok());
+                tolerance = Some(given.expect("a number"));
+            }
             other => folder = Some(PathBuf::from(other)),
         }
     }
     let Some(folder) = folder else {
-        eprintln!("conformance <folder> [--only <part of a name>] [--list]");
+        eprintln!("conformance <folder> [--only <part of a name>] [--tolerance <t>] [--list]");
         std::process::exit(2);
     };
     std::panic::set_hook(Box::new(|_| {}));
@@ -52,7 +56,8 @@ fn main() {
         if !name.contains(&only) || !test.join("model.onnx").exists() {
             continue;
         }
-        let outcome = std::panic::catch_unwind(|| run(&test)).unwrap_or(Outcome::Crashed);
+        let outcome =
+            std::panic::catch_unwind(|| run(&test, tolerance)).unwrap_or(Outcome::Crashed);
         let (kind, why) = match &outcome {
             Outcome::Right => ("right", ""),
             Outcome::Wrong(why) => ("WRONG", why.as_str()),
@@ -91,7 +96,7 @@ const CORRECTED: [&str; 5] = [
     "1.17/test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
 ];
 
-fn run(test: &Path) -> Outcome {
+fn run(test: &Path, tolerance: Option<f64>) -> Outcome {
     let path = test.to_string_lossy();
     if CORRECTED.iter().any(|corrected| path.contains(corrected)) {
         return Outcome::Aside("ONNX corrected this vector later".into());
@@ -135,7 +140,7 @@ fn run(test: &Path) -> Outcome {
             Err(why) => return Outcome::Refused(why.0),
         };
         for ((port, given), expected) in model.outputs().iter().zip(&given).zip(&expected) {
-            if let Some(difference) = differs(given, expected) {
+            if let Some(difference) = differs(given, expected, tolerance) {
                 return Outcome::Wrong(format!("{}: {difference}", port.name));
             }
         }
@@ -189,7 +194,7 @@ fn tensor(path: &Path) -> Result<Tensor, String> {
     tensor_of(&proto).map_err(|e| e.0)
 }
 
-fn differs(given: &Tensor, expected: &Tensor) -> Option<String> {
+fn differs(given: &Tensor, expected: &Tensor, tolerance: Option<f64>) -> Option<String> {
     if given.ty() != expected.ty() || given.shape != expected.shape {
         return Some(format!(
             "{} {:?} instead of {} {:?}",
@@ -204,6 +209,7 @@ fn differs(given: &Tensor, expected: &Tensor) -> Option<String> {
         Data::BF16(_) => 1.6e-2,
         _ => 1e-3,
     };
+    let (coarse, least) = tolerance.map_or((coarse, 1e-5), |t| (t, t));
     let wide = |t: &Tensor| -> Option<Vec<f64>> {
         Some(match t.data.numbers()? {
             Numbers::F32(v) => v.iter().map(|&v| f64::from(v)).collect(),
@@ -214,7 +220,7 @@ fn differs(given: &Tensor, expected: &Tensor) -> Option<String> {
     match (wide(given), wide(expected)) {
         (Some(given), Some(expected)) => {
             let near = |(g, e): (&f64, &f64)| {
-                g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= 1e-5 + coarse * e.abs()
+                g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= least + coarse * e.abs()
             };
             let at = given.iter().zip(&expected).position(|pair| !near(pair))?;
             Some(format!(
