@@ -412,9 +412,9 @@ impl Resize {
         rank: usize,
         context: &mut Context,
     ) -> Result<Option<(Taps, Taps)>> {
-        let (rows, cols) = match changed {
-            &[a, b] if a.axis + 2 == rank && b.axis + 1 == rank => (a, b),
-            &[b, a] if a.axis + 2 == rank && b.axis + 1 == rank => (a, b),
+        let (rows, cols) = match *changed {
+            [a, b] if a.axis + 2 == rank && b.axis + 1 == rank => (a, b),
+            [b, a] if a.axis + 2 == rank && b.axis + 1 == rank => (a, b),
             _ => return Ok(None),
         };
         if rows.new * 2 > rows.old || cols.new * 2 > cols.old {
@@ -626,6 +626,24 @@ mod tests {
             run(&nearest, &[1.0, 2.0], 2.0).unwrap(),
             [1.0, 1.0, 2.0, 2.0]
         );
+    }
+
+    #[test]
+    fn images_that_shrink_are_as_axis_by_axis() {
+        let linear = plain(Mode::Linear, Transform::HalfPixel);
+        let len = 2 * 9 * 13;
+        let pixels = (0..len).map(|at| (at * 7 % 31) as f32).collect();
+        let image = Tensor::f32(vec![2, 9, 13], pixels);
+        let resized = |image: Tensor, sizes: &[usize]| {
+            let inputs = Inputs(vec![Some(std::sync::Arc::new(image))]);
+            let mut out = linear.run_sized(&inputs, sizes, None, &mut Context::new(1 << 20))?;
+            Ok::<_, crate::fault::Fault>(std::sync::Arc::unwrap_or_clone(out.remove(0)))
+        };
+        let rows = resized(image.clone(), &[2, 4, 13]).unwrap();
+        let both = resized(rows, &[2, 4, 5]).unwrap();
+        let at_once = resized(image, &[2, 4, 5]).unwrap();
+        let pairs = both.f32s().unwrap().iter().zip(at_once.f32s().unwrap());
+        assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4));
     }
 
     #[test]
