@@ -10,6 +10,7 @@ use smallfirst_kernels::{self as kernels, Epilogue, Matrix};
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Inputs, Op, Value, op};
 use crate::tensor::{Numbers, Tensor, Type, count};
+use super::quantise;
 use activation::Function;
 pub(super) use cells::Kind;
 use cells::{Cell, Gates};
@@ -56,9 +57,28 @@ pub(super) struct Given {
     input_forget: bool,
     linear_before_reset: bool,
     batch_first: bool,
+    /// Whether the operands of products are rounded to 8 bits, with the scale that their range has.
+    rounded: bool,
+}
+
+/// Rounds to 8 bits and back.
+fn rounded(x: &[f32]) -> Vec<f32> {
+    let (scale, zero) = quantise::range(x);
+    let zero = i32::from(zero);
+    x.iter()
+        .map(|v| (i32::from(quantise::saturated::<u8>(v / scale, zero)) - zero) as f32 * scale)
+        .collect()
 }
 
 impl Given {
+    /// Of an LSTM whose weights are quantised.
+    pub(super) fn quantised(decl: &Decl<'_>) -> Result<Given> {
+        Ok(Given {
+            rounded: true,
+            ..Given::new(decl, Kind::Lstm)?
+        })
+    }
+
     pub(super) fn new(decl: &Decl<'_>, kind: Kind) -> Result<Given> {
         let directions = match decl.text_or("direction", "forward")?.as_str() {
             "forward" => vec![false],
@@ -87,6 +107,7 @@ impl Given {
             input_forget: kind == Kind::Lstm && decl.flag("input_forget")?,
             linear_before_reset: kind == Kind::Gru && decl.flag("linear_before_reset")?,
             batch_first: decl.version >= 14 && decl.flag("layout")?,
+            rounded: false,
         })
     }
 }
@@ -237,6 +258,13 @@ impl Given {
         } else {
             &swapped
         };
+        let coarse;
+        let floats = if self.rounded {
+            coarse = rounded(floats);
+            &coarse[..]
+        } else {
+            floats
+        };
         let bias = self.floats(x, 3, &[directions, 2 * width])?;
         let lengths = match x.opt(4) {
             None => None,
@@ -312,6 +340,7 @@ impl Given {
                 linear_before_reset: self.linear_before_reset,
                 peepholes: peepholes.as_deref().map(|p| each(p, d, 3 * hidden)),
                 after: &after,
+                rounded: self.rounded,
             };
             let c = match lstm {
                 true => &mut c[d * size..(d + 1) * size],
@@ -328,6 +357,13 @@ impl Given {
                 directions,
             };
             steps_of.run(&cell, &weights.of[d], &products, h, c, &mut y);
+            // A sequence without steps ends with zeros, as in the runtime that most models are tried with.
+            for (b, _) in lengths.iter().flatten().enumerate().filter(|(_, len)| **len == 0) {
+                h[b * hidden..(b + 1) * hidden].fill(0.0);
+                if lstm {
+                    c[b * hidden..(b + 1) * hidden].fill(0.0);
+                }
+            }
         }
 
         if self.batch_first {

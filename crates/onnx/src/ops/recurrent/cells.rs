@@ -63,6 +63,8 @@ pub(super) struct Cell<'a> {
     pub(super) peepholes: Option<&'a [f32]>,
     /// What is added to the last gate's product before the reset.
     pub(super) after: &'a [f32],
+    /// Whether the state is rounded to 8 bits before its products.
+    pub(super) rounded: bool,
 }
 
 impl Cell<'_> {
@@ -108,8 +110,15 @@ impl Cell<'_> {
                 h.copy_from_slice(sums);
             }
             Kind::Lstm => {
+                let coarse;
+                let own = if self.rounded {
+                    coarse = super::rounded(h);
+                    &coarse[..]
+                } else {
+                    &h[..]
+                };
                 kernels::gemm(
-                    batch, width, hidden, &states(h), r, sums, width, &added, scratch,
+                    batch, width, hidden, &states(own), r, sums, width, &added, scratch,
                 );
                 let rows = sums.chunks_exact_mut(width);
                 let states = h.chunks_exact_mut(hidden).zip(c.chunks_exact_mut(hidden));
