@@ -5,6 +5,7 @@ mod integer;
 mod linear;
 mod nbits;
 mod norm;
+mod pool;
 mod product;
 mod simple;
 
@@ -19,6 +20,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         linear::make,
         nbits::make,
         norm::make,
+        pool::make,
         product::make,
         simple::make,
     ];

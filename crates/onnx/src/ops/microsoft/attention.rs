@@ -118,11 +118,10 @@ impl Masked {
     fn new(
         mask: &Tensor,
         [batch, queries, keys]: [usize; 3],
-        fresh: usize,
         filter: f32,
     ) -> Result<Masked> {
         let numbers = mask.ints()?;
-        let width = count(&[batch, queries, keys])?.max(1);
+        count(&[batch, queries, keys])?;
         let shown = |v: bool| if v { 0.0 } else { filter };
         let mut each_query = false;
         let rows: Vec<f32> = match mask.shape[..] {
@@ -135,13 +134,6 @@ impl Masked {
                 })
                 .collect(),
             [b, k] if b == batch && k == keys => numbers.iter().map(|&v| shown(v > 0)).collect(),
-            // Without the keys of before, which all count.
-            [b, k] if b == batch && k == fresh => (0..batch)
-                .flat_map(|b| {
-                    let own = &numbers[b * k..(b + 1) * k];
-                    std::iter::repeat_n(0.0, keys - k).chain(own.iter().map(|&v| shown(v > 0)))
-                })
-                .collect(),
             [b, q, k] if [b, q, k] == [batch, queries, keys] => {
                 each_query = true;
                 numbers.iter().map(|&v| shown(v > 0)).collect()
@@ -153,7 +145,6 @@ impl Masked {
                 ));
             }
         };
-        debug_assert!(rows.len() <= width);
         Ok(Masked {
             numbers: rows,
             each_query,

@@ -60,15 +60,15 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
 
 /// A scale and a zero point, and the type of the numbers.
 #[derive(Debug, Clone, Copy)]
-struct Steps {
-    scale: f32,
-    zero: i32,
+pub(super) struct Steps {
+    pub(super) scale: f32,
+    pub(super) zero: i32,
     ty: Type,
 }
 
 impl Steps {
     /// Of two operands, of which the second may be missing.
-    fn of(x: &Inputs, at: usize, ty: Type) -> Result<Steps> {
+    pub(super) fn of(x: &Inputs, at: usize, ty: Type) -> Result<Steps> {
         let zero = match x.opt(at + 1) {
             Some(zero) if zero.ty() != ty => {
                 return fault(format!(
@@ -104,14 +104,14 @@ impl Steps {
     }
 
     /// The byte of a number.
-    fn byte(&self, v: f32) -> u8 {
+    pub(super) fn byte(&self, v: f32) -> u8 {
         match self.ty {
             Type::I8 => saturated::<i8>(v / self.scale, self.zero).cast_unsigned(),
             _ => saturated::<u8>(v / self.scale, self.zero),
         }
     }
 
-    fn tensor(&self, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Tensor> {
+    pub(super) fn tensor(&self, shape: Vec<usize>, bytes: Vec<u8>) -> Result<Tensor> {
         let data = match self.ty {
             Type::I8 => Data::I8(bytes.into_iter().map(u8::cast_signed).collect()),
             _ => Data::U8(bytes),
@@ -219,16 +219,28 @@ fn softmax(decl: &Decl<'_>) -> Result<Option<Op>> {
         let own = x.get(0)?;
         let (from, to) = (Steps::of(x, 1, own.ty())?, Steps::of(x, 3, own.ty())?);
         let at = axis(along, own.rank())?;
-        if version >= 13 && at + 1 != own.rank() {
-            return fault("a softmax along another axis than the last is not supported");
-        }
-        let cols = count(&own.shape[at..])?;
+        count(&own.shape)?;
+        let (_, cols, inner) = match version >= 13 {
+            true => own.around(at),
+            // Before, it ran over all axes from this one on.
+            false => (0, own.shape[at..].iter().product(), 1),
+        };
         let table = from.table();
-        let mut numbers: Vec<f32> = bytes(own)?.iter().map(|&v| table[usize::from(v)]).collect();
+        let own_bytes = bytes(own)?;
+        let places = |at: usize| {
+            let (row, i) = (at / cols, at % cols);
+            (row / inner * cols + i) * inner + row % inner
+        };
+        let mut numbers: Vec<f32> = (0..own_bytes.len())
+            .map(|at| table[usize::from(own_bytes[places(at)])])
+            .collect();
         if !numbers.is_empty() {
             kernels::softmax(&mut numbers, cols);
         }
-        let out = numbers.iter().map(|&v| to.byte(v)).collect();
+        let mut out = vec![0; numbers.len()];
+        for (at, &v) in numbers.iter().enumerate() {
+            out[places(at)] = to.byte(v);
+        }
         one(to.tensor(own.shape.clone(), out)?)
     })
 }

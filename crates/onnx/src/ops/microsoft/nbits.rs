@@ -4,7 +4,7 @@ use smallfirst_kernels::{self as kernels, Epilogue, Matrix};
 
 use super::{length, narrow, not_double, only};
 use crate::fault::{Result, fault};
-use crate::op::{Context, Decl, Op, one, op};
+use crate::op::{Context, Decl, Op, Value, one, op};
 use crate::tensor::{Data, Tensor, Type, axis, count};
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
@@ -192,40 +192,46 @@ impl Laid {
     }
 }
 
-/// Rows of such weights, as floats.
-fn gather(decl: &Decl<'_>) -> Result<Option<Op>> {
-    decl.operands(3, 4)?;
-    let bits = bits(decl)?;
-    let block = decl.int_or("block_size", 128)?;
-    let block = match usize::try_from(block) {
-        Ok(n) if n.is_power_of_two() && n >= 16 => n,
-        _ => return fault(format!("its attribute block_size is {block}")),
-    };
-    let (gathered, quantised) = (
-        decl.int_or("gather_axis", 0)?,
-        decl.int_or("quantize_axis", 1)?,
-    );
-    op(move |x, _| {
-        let (data, indices, scales) = (x.get(0)?, x.get(1)?, x.get(2)?);
+/// The weights of a `GatherBlockQuantized`.
+struct Table {
+    data: Value,
+    /// As the numbers lie, whichever way bytes hold them.
+    shape: Vec<usize>,
+    /// The bits of a number in a byte.
+    bits: usize,
+    axis: usize,
+    block: usize,
+    scales: Vec<f32>,
+    zeros: Vec<f32>,
+    ty: Type,
+}
+
+impl Table {
+    fn new(
+        bits: usize,
+        block: usize,
+        quantised: i64,
+        data: Value,
+        scales: &Tensor,
+        zeros: Option<&Tensor>,
+    ) -> Result<Table> {
         not_double(&[scales])?;
         let rank = data.rank();
-        let (gathered, quantised) = (axis(gathered, rank)?, axis(quantised, rank)?);
-        let each = 8 / bits;
+        let axis = axis(quantised, rank)?;
         let blocked = |shape: &[usize]| -> Vec<usize> {
             let mut shape = shape.to_vec();
-            shape[quantised] = shape[quantised].div_ceil(block);
+            shape[axis] = shape[axis].div_ceil(block);
             shape
         };
         // Bytes may hold a number each, where the model has 4-bit integers, or several: the scales tell.
         let mut wide = data.shape.clone();
         wide[rank - 1] = wide[rank - 1]
-            .checked_mul(each)
+            .checked_mul(8 / bits)
             .ok_or("weights that are too many")?;
         let single = scales.shape == blocked(&data.shape);
         let several = scales.shape == blocked(&wide);
-        let of_bytes = match (&data.data, single, several) {
-            (Data::I8(_), true, _) => false,
-            (Data::U8(_), true, false) => false,
+        let packed = match (&data.data, single, several) {
+            (Data::I8(_), true, _) | (Data::U8(_), true, false) => false,
             (Data::U8(_), false, true) => true,
             (Data::U8(_), true, true) if bits == 8 => true,
             (Data::U8(_), true, true) => {
@@ -240,38 +246,117 @@ fn gather(decl: &Decl<'_>) -> Result<Option<Op>> {
                 ));
             }
         };
-        if of_bytes && (gathered != 0 || gathered == quantised) {
-            return fault("its axes are not those of bytes");
-        }
-        let shape = if of_bytes { wide } else { data.shape.clone() };
+        let shape = if packed { wide } else { data.shape.clone() };
         count(&shape)?;
-        let numbers = |of: &Tensor, len: usize, width: usize| -> Result<Vec<f32>> {
-            let numbers: Vec<f32> = match &of.data {
-                Data::I8(v) => v.iter().map(|&v| f32::from(v)).collect(),
-                Data::U8(v) if of_bytes => v
-                    .chunks_exact(width.div_ceil(each).max(1))
-                    .flat_map(|row| unpacked(row, bits).take(width).map(f32::from))
-                    .collect(),
-                Data::U8(v) => v.iter().map(|&v| f32::from(v)).collect(),
-                other => return fault(format!("weights of {}", other.ty().name())),
-            };
-            match numbers.len() == len {
-                true => Ok(numbers),
-                false => fault(format!("weights of the shape {:?}", of.shape)),
-            }
-        };
-        let last = scales.shape[rank - 1];
-        let zeros = match x.opt(3) {
+        let (last, each) = (scales.shape[rank - 1], 8 / bits);
+        let zeros: Vec<f32> = match zeros {
             Some(zeros) if zeros.ty() != data.ty() => {
                 return fault("its zero points are of another type than its weights");
             }
-            Some(zeros) => numbers(zeros, scales.len(), last)?,
-            None if of_bytes => vec![(1u32 << (bits - 1)) as f32; scales.len()],
+            Some(zeros) => match &zeros.data {
+                Data::I8(v) => v.iter().map(|&v| f32::from(v)).collect(),
+                Data::U8(v) if packed => v
+                    .chunks_exact(last.div_ceil(each).max(1))
+                    .flat_map(|row| unpacked(row, bits).take(last).map(f32::from))
+                    .collect(),
+                _ => bytes(zeros)?.iter().map(|&v| f32::from(v)).collect(),
+            },
+            None if packed => vec![(1u32 << (bits - 1)) as f32; scales.len()],
             None => vec![0.0; scales.len()],
         };
-        let all = numbers(data, count(&shape)?, shape[rank - 1])?;
-        let by = scales.floats()?;
-        // Only what is gathered becomes floats.
+        if zeros.len() != scales.len() {
+            return fault(format!("{} zero points", zeros.len()));
+        }
+        Ok(Table {
+            shape,
+            bits: if packed { bits } else { 8 },
+            axis,
+            block,
+            scales: scales.floats()?.into_owned(),
+            zeros,
+            ty: scales.ty(),
+            data,
+        })
+    }
+
+    /// Appends so many numbers from here on as floats.
+    fn read(&self, start: usize, len: usize, out: &mut Vec<f32>) {
+        let after: usize = self.shape[self.axis + 1..].iter().product();
+        let along = self.shape[self.axis];
+        let parts = along.div_ceil(self.block);
+        let (each, bits) = (8 / self.bits, self.bits);
+        let mask = ((1u16 << bits) - 1) as u8;
+        let scale = |at: usize| {
+            let (o, i) = (at / after, at % after);
+            (o / along * parts + o % along / self.block) * after + i
+        };
+        // Along the last axis neighbours have the same scale up to the end of a block.
+        let mut at = start;
+        while at < start + len {
+            let run = match after {
+                1 => (self.block - at % along % self.block).min(along - at % along),
+                _ => 1,
+            };
+            let end = (at + run).min(start + len);
+            let place = scale(at);
+            let (by, zero) = (self.scales[place], self.zeros[place]);
+            match &self.data.data {
+                Data::I8(v) => out.extend(v[at..end].iter().map(|&q| (f32::from(q) - zero) * by)),
+                Data::U8(v) => out.extend((at..end).map(|at| {
+                    let q = (v[at / each] >> (at % each * bits)) & mask;
+                    (f32::from(q) - zero) * by
+                })),
+                _ => {}
+            }
+            at = end;
+        }
+    }
+}
+
+/// Rows of such weights, as floats.
+fn gather(decl: &Decl<'_>) -> Result<Option<Op>> {
+    decl.operands(3, 4)?;
+    let bits = bits(decl)?;
+    let block = decl.int_or("block_size", 128)?;
+    let block = match usize::try_from(block) {
+        Ok(n) if n.is_power_of_two() && n >= 16 => n,
+        _ => return fault(format!("its attribute block_size is {block}")),
+    };
+    let (gathered, quantised) = (
+        decl.int_or("gather_axis", 0)?,
+        decl.int_or("quantize_axis", 1)?,
+    );
+    let known = match (decl.constant(0), decl.constant(2), decl.constant(3)) {
+        (Some(data), Some(scales), zeros) if zeros.is_some() || !decl.has(3) => {
+            for at in [0, 2, 3] {
+                decl.absorb(at);
+            }
+            Some(Table::new(
+                bits,
+                block,
+                quantised,
+                data,
+                &scales,
+                zeros.as_deref(),
+            )?)
+        }
+        _ => None,
+    };
+    op(move |x, _| {
+        let own;
+        let table = match &known {
+            Some(table) => table,
+            None => {
+                own = Table::new(bits, block, quantised, x.value(0)?, x.get(2)?, x.opt(3))?;
+                &own
+            }
+        };
+        let shape = &table.shape;
+        let gathered = axis(gathered, shape.len())?;
+        if table.bits < 8 && gathered != 0 {
+            return fault("packed weights are gathered along the first axis alone");
+        }
+        let indices = x.get(1)?;
         let (outer, own, inner) = (
             shape[..gathered].iter().product::<usize>(),
             shape[gathered],
@@ -281,28 +366,21 @@ fn gather(decl: &Decl<'_>) -> Result<Option<Op>> {
         to.extend(&indices.shape);
         to.extend(&shape[gathered + 1..]);
         let mut out = Vec::with_capacity(count(&to)?);
-        let after: usize = shape[quantised + 1..].iter().product();
-        let (along, parts) = (shape[quantised], scales.shape[quantised]);
         let places = indices.ints()?;
         for o in 0..outer {
             for &place in places.iter() {
-                let place = if place < 0 {
+                let from = if place < 0 {
                     place.saturating_add_unsigned(own as u64)
                 } else {
                     place
                 };
-                let Some(place) = usize::try_from(place).ok().filter(|&at| at < own) else {
-                    return fault(format!("row {place} of {own}"));
-                };
-                let start = (o * own + place) * inner;
-                out.extend((start..start + inner).map(|at| {
-                    let (o, i) = (at / after, at % after);
-                    let scale =
-                        (o / along * parts + o % along / block) * after + i;
-                    (all[at] - zeros[scale]) * by[scale]
-                }));
+                match usize::try_from(from).ok().filter(|&at| at < own) {
+                    Some(at) => table.read((o * own + at) * inner, inner, &mut out),
+                    // Rows that are not there are zeros, other than those of `Gather`.
+                    None => out.resize(out.len() + inner, 0.0),
+                }
             }
         }
-        one(narrow(to, out, scales.ty())?)
+        one(narrow(to, out, table.ty)?)
     })
 }

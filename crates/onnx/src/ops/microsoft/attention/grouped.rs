@@ -175,6 +175,8 @@ impl Given {
             };
             let position = |b: usize, row: usize| -> i64 {
                 match &given {
+                    // Of a first prompt only the first position is read: the others follow it.
+                    Some(given) if prompt => given[0].saturating_add(row as i64),
                     Some(given) => given[b * rows + row],
                     None => (spans[b].0 + row) as i64,
                 }

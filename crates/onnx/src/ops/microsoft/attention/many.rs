@@ -199,7 +199,6 @@ fn run(common: &Common, x: &Inputs, present: bool, context: &mut Context) -> Res
         Some(mask) => Some(Masked::new(
             mask,
             [batch, queries, keys],
-            keys,
             common.filter,
         )?),
     };

@@ -246,7 +246,6 @@ fn run(
         Some(mask) => Some(Masked::new(
             mask,
             [batch, rows, keys],
-            keys,
             common.filter,
         )?),
     };
