@@ -14,7 +14,7 @@ use crate::op::{Decl, Op};
 use crate::tensor::{Numbers, Tensor, Type};
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
-    const FAMILIES: &[fn(&str, &Decl<'_>) -> Result<Option<Op>>] = &[
+    const FAMILIES: &[super::Family] = &[
         attention::make,
         integer::make,
         linear::make,

@@ -7,13 +7,12 @@ use std::sync::Arc;
 
 use smallfirst_kernels::{self as kernels, Epilogue, Matrix};
 
+use super::quantise;
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Inputs, Op, Value, op};
 use crate::tensor::{Numbers, Tensor, Type, count};
-use super::quantise;
 use activation::Function;
-pub(super) use cells::Kind;
-use cells::{Cell, Gates};
+use cells::{Cell, Gates, Kind};
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     let kind = match name {
@@ -79,7 +78,7 @@ impl Given {
         })
     }
 
-    pub(super) fn new(decl: &Decl<'_>, kind: Kind) -> Result<Given> {
+    fn new(decl: &Decl<'_>, kind: Kind) -> Result<Given> {
         let directions = match decl.text_or("direction", "forward")?.as_str() {
             "forward" => vec![false],
             "reverse" => vec![true],
@@ -193,7 +192,7 @@ impl Weights {
 }
 
 /// An operand of each direction.
-fn each<'a>(all: &'a [f32], at: usize, len: usize) -> &'a [f32] {
+fn each(all: &[f32], at: usize, len: usize) -> &[f32] {
     &all[at * len..][..len]
 }
 
@@ -358,7 +357,12 @@ impl Given {
             };
             steps_of.run(&cell, &weights.of[d], &products, h, c, &mut y);
             // A sequence without steps ends with zeros, as in the runtime that most models are tried with.
-            for (b, _) in lengths.iter().flatten().enumerate().filter(|(_, len)| **len == 0) {
+            for (b, _) in lengths
+                .iter()
+                .flatten()
+                .enumerate()
+                .filter(|(_, len)| **len == 0)
+            {
                 h[b * hidden..(b + 1) * hidden].fill(0.0);
                 if lstm {
                     c[b * hidden..(b + 1) * hidden].fill(0.0);

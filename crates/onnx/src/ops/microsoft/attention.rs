@@ -115,11 +115,7 @@ struct Masked {
 }
 
 impl Masked {
-    fn new(
-        mask: &Tensor,
-        [batch, queries, keys]: [usize; 3],
-        filter: f32,
-    ) -> Result<Masked> {
+    fn new(mask: &Tensor, [batch, queries, keys]: [usize; 3], filter: f32) -> Result<Masked> {
         let numbers = mask.ints()?;
         count(&[batch, queries, keys])?;
         let shown = |v: bool| if v { 0.0 } else { filter };

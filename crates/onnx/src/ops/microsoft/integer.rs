@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smallfirst_kernels::{self as kernels, Matrix};
 
 use super::super::quantise::{range, saturated};
-use super::super::recurrent::{Given, Kind, Weights};
+use super::super::recurrent::{Given, Weights};
 use crate::broadcast::{Rows, common};
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Inputs, Op, Value, one, op};
@@ -22,14 +22,23 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                 let (scale, zero) = range(numbers);
                 let whole: Vec<f32> = numbers
                     .iter()
-                    .map(|v| f32::from(saturated::<u8>(v / scale, i32::from(zero))) - f32::from(zero))
+                    .map(|v| {
+                        f32::from(saturated::<u8>(v / scale, i32::from(zero))) - f32::from(zero)
+                    })
                     .collect();
                 let columns = match &columns {
                     Some(columns) => Cow::Borrowed(columns),
                     None => Cow::Owned(Columns::new(x.get(1)?, x.opt(3), false)?),
                 };
                 let scales = columns.scales(x.get(2)?, scale)?;
-                one(floats(&a.shape, &whole, &columns, &scales, x.opt(4), context)?)
+                one(floats(
+                    &a.shape,
+                    &whole,
+                    &columns,
+                    &scales,
+                    x.opt(4),
+                    context,
+                )?)
             })
         }
         "MatMulIntegerToFloat" => {
@@ -43,7 +52,14 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                     None => Cow::Owned(Columns::new(x.get(1)?, x.opt(5), false)?),
                 };
                 let scales = columns.scales(x.get(3)?, x.get(2)?.scalar_float()?)?;
-                one(floats(&a.shape, &whole, &columns, &scales, x.opt(6), context)?)
+                one(floats(
+                    &a.shape,
+                    &whole,
+                    &columns,
+                    &scales,
+                    x.opt(6),
+                    context,
+                )?)
             })
         }
         "QGemm" => gemm(decl),
@@ -111,7 +127,11 @@ impl Columns {
             return fault(format!("a right operand of the shape {:?}", b.shape));
         };
         count(&b.shape)?;
-        let (k, n) = if transposed { (cols, rows) } else { (rows, cols) };
+        let (k, n) = if transposed {
+            (cols, rows)
+        } else {
+            (rows, cols)
+        };
         if transposed && zero.is_some_and(|zero| zero.len() > 1) {
             return fault("zero points of each column are not supported of a turned operand");
         }
@@ -263,9 +283,11 @@ fn gemm(decl: &Decl<'_>) -> Result<Option<Op>> {
                 }
             });
         }
-        let scaled = sums
-            .chunks_exact(n.max(1))
-            .flat_map(|row| row.iter().zip(&scales).map(|(&sum, scale)| sum as f32 * scale));
+        let scaled = sums.chunks_exact(n.max(1)).flat_map(|row| {
+            row.iter()
+                .zip(&scales)
+                .map(|(&sum, scale)| sum as f32 * scale)
+        });
         let data = match (x.opt(7), x.opt(8)) {
             (None, None) => Data::F32(scaled.collect()),
             (Some(by), zero) => {
@@ -344,8 +366,7 @@ fn dequantised(given: &Given, of: &[&Tensor]) -> Result<Weights> {
                 let at = d * each + if each == 1 { 0 } else { col };
                 let (by, zero) = (scale[at], zero[at]);
                 out.extend(
-                    (0..rows)
-                        .map(|row| (own[(d * rows + row) * cols + col] - zero) as f32 * by),
+                    (0..rows).map(|row| (own[(d * rows + row) * cols + col] - zero) as f32 * by),
                 );
             }
         }

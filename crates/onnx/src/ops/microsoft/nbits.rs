@@ -1,5 +1,7 @@
 //! Weights of a few bits, in blocks that have a scale each.
 
+mod four;
+
 use smallfirst_kernels::{self as kernels, Epilogue, Matrix};
 
 use super::{length, narrow, not_double, only};
@@ -14,6 +16,16 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         _ => Ok(None),
     }
 }
+
+/// The weights of a `MatMulNBits` as its products read them.
+enum Weights {
+    /// Packed for the kernels.
+    Floats(Vec<f32>),
+    Four(four::Four),
+}
+
+/// Weights of 4 bits that are fewer become floats: that is faster, and takes little.
+const FEW: usize = 1 << 18;
 
 /// How the weights of a `MatMulNBits` lie.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +67,9 @@ fn product(decl: &Decl<'_>) -> Result<Option<Op>> {
     let packed = match &known {
         [Some(weights), Some(scales), zeros] if zeros.is_some() || !decl.has(3) => {
             let packed = laid.packed(weights, scales, zeros.as_deref())?;
-            [1, 2, 3].map(|at| decl.absorb(at));
+            for at in [1, 2, 3] {
+                decl.absorb(at);
+            }
             Some(packed)
         }
         _ => None,
@@ -84,13 +98,16 @@ fn unpacked(bytes: &[u8], bits: usize) -> impl Iterator<Item = u8> {
 fn bytes(of: &Tensor) -> Result<&[u8]> {
     match &of.data {
         Data::U8(v) => Ok(v),
-        other => fault(format!("weights of {} are not supported", other.ty().name())),
+        other => fault(format!(
+            "weights of {} are not supported",
+            other.ty().name()
+        )),
     }
 }
 
 impl Laid {
-    /// The weights as floats, packed for the kernels.
-    fn packed(&self, weights: &Tensor, scales: &Tensor, zeros: Option<&Tensor>) -> Result<Vec<f32>> {
+    /// The weights as the product reads them.
+    fn packed(&self, weights: &Tensor, scales: &Tensor, zeros: Option<&Tensor>) -> Result<Weights> {
         let Laid { n, k, bits, block } = *self;
         let blocks = k.div_ceil(block);
         let blob = block * bits / 8;
@@ -120,6 +137,10 @@ impl Laid {
             Some(zeros) if zeros.len() == n * blocks => zeros.floats()?.into_owned(),
             Some(zeros) => return fault(format!("zero points of the shape {:?}", zeros.shape)),
         };
+        if bits == 4 && n * k > FEW {
+            let four = four::Four::new([k, n, block], weights, &scales, &zeros);
+            return Ok(Weights::Four(four));
+        }
         let mut floats = Vec::with_capacity(n * k);
         for row in 0..n {
             for part in 0..blocks {
@@ -141,13 +162,13 @@ impl Laid {
             col_stride: k,
         };
         kernels::pack_b(k, n, &matrix, &mut packed);
-        Ok(packed)
+        Ok(Weights::Floats(packed))
     }
 
     fn product(
         &self,
         a: &Tensor,
-        packed: &[f32],
+        weights: &Weights,
         bias: Option<&Tensor>,
         context: &mut Context,
     ) -> Result<Tensor> {
@@ -169,6 +190,13 @@ impl Laid {
             }
             Some(bias) => Some(bias.floats()?),
             None => None,
+        };
+        let packed = match weights {
+            Weights::Floats(packed) => packed,
+            Weights::Four(four) => {
+                four.product(m, &a.floats()?, bias.as_deref(), &mut out);
+                return narrow(shape, out, a.ty());
+            }
         };
         kernels::gemm(
             m,

@@ -107,9 +107,7 @@ fn skip(decl: &Decl<'_>, centred: bool) -> Result<Option<Op>> {
         let skips = skip.floats()?;
         if !skips.is_empty() {
             for part in sum.chunks_exact_mut(skips.len()) {
-                part.iter_mut()
-                    .zip(skips.iter())
-                    .for_each(|(v, s)| *v += s);
+                part.iter_mut().zip(skips.iter()).for_each(|(v, s)| *v += s);
             }
         }
         if let Some(bias) = bias.filter(|_| cols > 0) {

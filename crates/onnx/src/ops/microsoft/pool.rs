@@ -88,10 +88,7 @@ impl Windows {
                 };
                 (before, windows)
             }
-            "VALID" => (
-                0,
-                (length + 1).saturating_sub(kernel).div_ceil(stride),
-            ),
+            "VALID" => (0, (length + 1).saturating_sub(kernel).div_ceil(stride)),
             "NOTSET" | "" => {
                 let Some(room) = (length + before + after).checked_sub(kernel) else {
                     return fault("a window that is larger than its image");
@@ -140,7 +137,10 @@ impl Windows {
             let mut ranges: Vec<(Range<usize>, usize)> = Vec::new();
             for (i, &stride) in to.iter().enumerate() {
                 let place = at / stride % shape[i];
-                match i.checked_sub(self.first()).filter(|&axis| axis < self.kernel.len()) {
+                match i
+                    .checked_sub(self.first())
+                    .filter(|&axis| axis < self.kernel.len())
+                {
                     Some(axis) => {
                         let (before, _) = self.along(axis, of.shape[i])?;
                         let begin = place * self.strides[axis];

@@ -75,16 +75,19 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     }
 }
 
+/// What is done to all numbers at the end.
+type Function = Box<dyn Fn(&mut [f32]) + Send + Sync>;
+
 /// The function that was fused with an operator.
-fn function(decl: &Decl<'_>) -> Result<Box<dyn Fn(&mut [f32]) + Send + Sync>> {
+fn function(decl: &Decl<'_>) -> Result<Function> {
     let name = decl.text_or("activation", "")?;
     let alpha = decl.float("activation_alpha")?;
     let beta = decl.float("activation_beta")?;
     decl.unused("activation_gamma");
-    fn plain(f: Activation) -> Box<dyn Fn(&mut [f32]) + Send + Sync> {
+    fn plain(f: Activation) -> Function {
         Box::new(move |v| kernels::activate(v, f))
     }
-    fn each(f: impl Fn(f32) -> f32 + Send + Sync + 'static) -> Box<dyn Fn(&mut [f32]) + Send + Sync> {
+    fn each(f: impl Fn(f32) -> f32 + Send + Sync + 'static) -> Function {
         Box::new(move |v| v.iter_mut().for_each(|v| *v = f(*v)))
     }
     Ok(match name.as_str() {

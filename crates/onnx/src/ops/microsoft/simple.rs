@@ -195,9 +195,7 @@ fn inverse(matrix: &[f32], n: usize) -> Result<Vec<f32>> {
                 row.copy_from_slice(&own);
             } else {
                 let factor = row[col];
-                row.iter_mut()
-                    .zip(&own)
-                    .for_each(|(v, o)| *v -= factor * o);
+                row.iter_mut().zip(&own).for_each(|(v, o)| *v -= factor * o);
             }
         }
     }

@@ -6,7 +6,7 @@ use super::activation::Function;
 
 /// Which cell it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ops) enum Kind {
+pub(super) enum Kind {
     Lstm,
     Gru,
     Rnn,
@@ -104,7 +104,15 @@ impl Cell<'_> {
         match self.kind {
             Kind::Rnn => {
                 kernels::gemm(
-                    batch, width, hidden, &states(h), r, sums, width, &added, scratch,
+                    batch,
+                    width,
+                    hidden,
+                    &states(h),
+                    r,
+                    sums,
+                    width,
+                    &added,
+                    scratch,
                 );
                 self.apply(0, sums);
                 h.copy_from_slice(sums);
@@ -118,7 +126,15 @@ impl Cell<'_> {
                     &h[..]
                 };
                 kernels::gemm(
-                    batch, width, hidden, &states(own), r, sums, width, &added, scratch,
+                    batch,
+                    width,
+                    hidden,
+                    &states(own),
+                    r,
+                    sums,
+                    width,
+                    &added,
+                    scratch,
                 );
                 let rows = sums.chunks_exact_mut(width);
                 let states = h.chunks_exact_mut(hidden).zip(c.chunks_exact_mut(hidden));

@@ -69,7 +69,9 @@ pub(super) fn attention(decl: &Decl<'_>) -> Result<Option<Op>> {
 
 impl Given {
     fn run(&self, x: &Inputs, context: &mut Context) -> Result<Vec<Value>> {
-        let Given { heads, kv_heads, .. } = *self;
+        let Given {
+            heads, kv_heads, ..
+        } = *self;
         let query = x.get(0)?;
         for at in 0..x.len() {
             if let Some(own) = x.opt(at) {
@@ -201,9 +203,8 @@ impl Given {
                     all[..before * dim].copy_from_slice(&own[..before * dim]);
                 }
                 for row in 0..rows.min(room_after - before) {
-                    all[(before + row) * dim..][..dim].copy_from_slice(
-                        &new[((b * rows + row) * kv_heads + h) * dim..][..dim],
-                    );
+                    all[(before + row) * dim..][..dim]
+                        .copy_from_slice(&new[((b * rows + row) * kv_heads + h) * dim..][..dim]);
                 }
             }
             Ok(all)

@@ -196,11 +196,7 @@ fn run(common: &Common, x: &Inputs, present: bool, context: &mut Context) -> Res
     }
     let masked = match x.opt(4) {
         None => None,
-        Some(mask) => Some(Masked::new(
-            mask,
-            [batch, queries, keys],
-            common.filter,
-        )?),
+        Some(mask) => Some(Masked::new(mask, [batch, queries, keys], common.filter)?),
     };
     let added = match x.opt(5) {
         None => None,

@@ -243,11 +243,7 @@ fn run(
     )?;
     let masked = match rest.mask {
         None => None,
-        Some(mask) => Some(Masked::new(
-            mask,
-            [batch, rows, keys],
-            common.filter,
-        )?),
+        Some(mask) => Some(Masked::new(mask, [batch, rows, keys], common.filter)?),
     };
     let added = match rest.added {
         None => None,
