@@ -8,6 +8,8 @@ mod norm;
 mod pool;
 mod product;
 mod simple;
+#[cfg(test)]
+pub(super) mod tests;
 
 use crate::fault::{Result, fault};
 use crate::op::{Decl, Op};

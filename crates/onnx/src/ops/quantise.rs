@@ -323,7 +323,8 @@ quantised!(u8, i8, u16, i16);
 fn nearest(v: f32) -> i32 {
     // Adding 1.5 * 2^23 leaves no bits for a fraction: the lowest bits are the integer.
     const SHIFT: f32 = 12_582_912.0;
-    let shifted = v.clamp(-1_048_576.0, 1_048_576.0) + SHIFT;
+    // What is no number becomes the lowest.
+    let shifted = v.max(-1_048_576.0).min(1_048_576.0) + SHIFT;
     (shifted.to_bits().cast_signed()).wrapping_sub(SHIFT.to_bits().cast_signed())
 }
 

@@ -2,6 +2,8 @@
 
 mod activation;
 mod cells;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -102,7 +104,7 @@ impl Given {
             directions,
             hidden,
             functions,
-            clip: clip.filter(|&clip| clip > 0.0),
+            clip,
             input_forget: kind == Kind::Lstm && decl.flag("input_forget")?,
             linear_before_reset: kind == Kind::Gru && decl.flag("linear_before_reset")?,
             batch_first: decl.version >= 14 && decl.flag("layout")?,
@@ -357,12 +359,11 @@ impl Given {
             };
             steps_of.run(&cell, &weights.of[d], &products, h, c, &mut y);
             // A sequence without steps ends with zeros, as in the runtime that most models are tried with.
-            for (b, _) in lengths
-                .iter()
-                .flatten()
-                .enumerate()
-                .filter(|(_, len)| **len == 0)
-            {
+            let empty = |b: usize| match &lengths {
+                Some(lengths) => lengths[b] == 0,
+                None => steps == 0,
+            };
+            for b in (0..batch).filter(|&b| empty(b)) {
                 h[b * hidden..(b + 1) * hidden].fill(0.0);
                 if lstm {
                     c[b * hidden..(b + 1) * hidden].fill(0.0);
