@@ -323,8 +323,10 @@ quantised!(u8, i8, u16, i16);
 fn nearest(v: f32) -> i32 {
     // Adding 1.5 * 2^23 leaves no bits for a fraction: the lowest bits are the integer.
     const SHIFT: f32 = 12_582_912.0;
+    const LIMIT: f32 = 1_048_576.0;
     // What is no number becomes the lowest.
-    let shifted = v.max(-1_048_576.0).min(1_048_576.0) + SHIFT;
+    let above = if v > -LIMIT { v } else { -LIMIT };
+    let shifted = above.min(LIMIT) + SHIFT;
     (shifted.to_bits().cast_signed()).wrapping_sub(SHIFT.to_bits().cast_signed())
 }
 
