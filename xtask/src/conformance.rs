@@ -1,5 +1,9 @@
 //! ONNX's operator vectors, natively and as wasm, and the table of operators that they give.
 
+mod models;
+
+pub use models::{classical, files};
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;

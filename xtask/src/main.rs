@@ -78,6 +78,12 @@ enum Command {
         /// As WebAssembly, too
         #[arg(long)]
         wasm: bool,
+        /// Instead, the ONNX files of package registries beside onnxruntime, and write docs/models.md; fetches 700 MB
+        #[arg(long)]
+        files: bool,
+        /// Instead, models of scikit-learn, XGBoost and LightGBM beside these libraries, and write docs/models.md
+        #[arg(long)]
+        classical: bool,
     },
     /// Fuzz what reads what others wrote, with a clock
     Fuzz(fuzz::Args),
@@ -109,7 +115,11 @@ fn main() -> ExitCode {
         Command::Peers => models::beside::peers(),
         Command::Profile { rows } => models::beside::profile(rows),
         Command::Bench(args) => bench::bench(&args),
-        Command::Conformance { wasm } => conformance::conformance(wasm),
+        Command::Conformance { files: true, .. } => conformance::files(),
+        Command::Conformance {
+            classical: true, ..
+        } => conformance::classical(),
+        Command::Conformance { wasm, .. } => conformance::conformance(wasm),
         Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Sizes => sizes::print(),
         Command::Notices => policy::check()
