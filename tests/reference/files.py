@@ -48,12 +48,13 @@ def archive(entry: dict, folder: Path) -> Path:
         return path
     into.mkdir(parents=True, exist_ok=True)
     if entry["registry"] == "npm":
-        run(["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", str(into), f"{entry['package']}@{entry['version']}"])
+        npm = ["npm", "pack", "--silent", "--ignore-scripts", "--pack-destination", str(into)]
+        run([*npm, f"{entry['package']}@{entry['version']}"])
     else:
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps", "--dest", str(into)]
+        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
         platform = [part for name in PLATFORMS for part in ("--platform", name)]
         target = ["--only-binary=:all:", "--python-version", "3.12", "--implementation", "cp", *platform]
-        run([*pip, *target, f"{entry['package']}=={entry['version']}"])
+        run([*pip, "--dest", str(into), *target, f"{entry['package']}=={entry['version']}"])
     if not path.is_file():
         raise SystemExit(f"error: {entry['package']}: there is no {entry['archive']}")
     return path
@@ -139,7 +140,8 @@ def difference(one, two) -> dict | None:
         near = (a == b) | (np.isnan(a) & np.isnan(b)) | (np.abs(a - b) <= ABSOLUTE + RELATIVE * np.abs(a))
     if near.all():
         return None
-    return {"off": int((~near).sum()), "of": a.size, "most": float(np.nanmax(np.abs(a - b))), "scale": float(np.nanmax(np.abs(a)))}
+    most, scale = float(np.nanmax(np.abs(a - b))), float(np.nanmax(np.abs(a)))
+    return {"off": int((~near).sum()), "of": a.size, "most": most, "scale": scale}
 
 
 def write(entry: dict, out: Path, archives: Path) -> dict:
@@ -155,7 +157,8 @@ def write(entry: dict, out: Path, archives: Path) -> dict:
     names = [port.name for port in proto.graph.input if port.name not in weights]
     if names != list(entry["inputs"]):
         raise SystemExit(f"error: {entry['name']} takes {names}, and files.json has {list(entry['inputs'])}")
-    types = {port.name: onnx.helper.tensor_dtype_to_np_dtype(port.type.tensor_type.elem_type) for port in proto.graph.input}
+    numpy_type = onnx.helper.tensor_dtype_to_np_dtype
+    types = {port.name: numpy_type(port.type.tensor_type.elem_type) for port in proto.graph.input}
     default = session(model, ort.GraphOptimizationLevel.ORT_ENABLE_ALL)
     plain = session(model, ort.GraphOptimizationLevel.ORT_DISABLE_ALL)
     apart = {}
@@ -186,7 +189,8 @@ def main() -> None:
     parser.add_argument("--archives", type=Path, help="where the packages are kept (OUT/../files-archives)")
     options = parser.parse_args()
     archives = options.archives or options.out.parent / "files-archives"
-    apart = {}
+    differences = options.out / "differences.json"
+    apart = json.loads(differences.read_text()) if differences.is_file() else {}
     for entry in json.loads(LIST.read_text()):
         if options.only not in entry["name"]:
             continue
@@ -194,7 +198,7 @@ def main() -> None:
         apart[entry["name"]] = write(entry, options.out, archives)
         differing = f", onnxruntime differs from itself: {apart[entry['name']]}" if apart[entry["name"]] else ""
         print(f"{entry['name']}: {time.monotonic() - start:.1f} s{differing}", flush=True)
-    (options.out / "differences.json").write_text(json.dumps(apart, indent=1) + "\n")
+    differences.write_text(json.dumps(apart, indent=1) + "\n")
 
 
 if __name__ == "__main__":
