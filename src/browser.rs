@@ -13,6 +13,8 @@ mod host;
 mod model;
 mod runtime;
 mod scope;
+#[cfg(feature = "onnx")]
+mod session;
 mod source;
 mod store;
 
@@ -20,6 +22,8 @@ mod store;
 pub use bench::{KernelBench, kernel_cases};
 pub use model::Model;
 pub use runtime::WasmRuntime;
+#[cfg(feature = "onnx")]
+pub use session::Session;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

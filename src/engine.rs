@@ -2,8 +2,8 @@
 //!
 //! A model is *prepared* before it is shipped: read from ONNX by tract, rewritten into few operators that the kernels
 //! have, its weights laid out as the kernels read them. Loading a prepared file parses a short header; its weights are
-//! used where they lie. With the feature `onnx` any ONNX file can be loaded too: it is prepared on the spot, and what
-//! has no prepared form runs on tract itself.
+//! used where they lie. With the feature `onnx` any ONNX file can be loaded too: `smallfirst_onnx` runs it as it is, node by
+//! node. With the feature `prepare` it is prepared on the spot where that is possible.
 //!
 //! | file | what it is |
 //! | --- | --- |
@@ -11,6 +11,8 @@
 //! | `op`, `dim`, `program` | operators, lengths, and the prepared file |
 //! | `cost` | what a program would take, before it is run |
 //! | `run`, `eval`, `array` | running it, with buffers that are used again |
+//! | `graph` | ONNX files that run as they are |
+//! | `session` | a model by itself: any inputs, all outputs |
 //! | `onnx` | tract: reading ONNX, rewriting, writing prepared files. The only part that names tract |
 //!
 //! The models of a bundle have one input, whose type and shape are known from the manifest before they are loaded, and
@@ -22,13 +24,17 @@ mod buffer_pool;
 mod cost;
 mod dim;
 mod eval;
-mod inputs;
 #[cfg(feature = "onnx")]
+mod graph;
+mod inputs;
+#[cfg(feature = "prepare")]
 pub mod onnx;
 mod op;
 mod operand;
 mod program;
 mod run;
+#[cfg(feature = "onnx")]
+mod session;
 mod tensor;
 
 use std::fmt;
@@ -37,7 +43,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 pub use array::{Array, Data};
 pub use dim::Dim;
 pub use program::{InputSpec, MAGIC};
+#[cfg(feature = "onnx")]
+pub use session::Session;
 pub use smallfirst_kernels as kernels;
+#[cfg(feature = "onnx")]
+pub use smallfirst_onnx as tensors;
 pub use tensor::{Element, Shape, Tensor};
 
 use crate::error::{Code, Error, Result};
@@ -57,7 +67,7 @@ pub struct Model {
 enum Engine {
     Prepared(Box<Runner>),
     #[cfg(feature = "onnx")]
-    Tract(onnx::TractModel),
+    Graph(graph::GraphModel),
 }
 
 /// The one input of a bundle's model.
@@ -77,7 +87,7 @@ impl fmt::Debug for Model {
 
 impl Model {
     /// Reads a model that takes one row of `element` and `shape`: a prepared file, or with the feature `onnx` an ONNX
-    /// file (opset 7 to 17; weights inside the file, see [`Model::whole`]). `name` is used in errors only.
+    /// file (opset 7 to 28; weights inside the file, see [`Model::whole`]). `name` is used in errors only.
     ///
     /// # Errors
     /// [`Code::ModelInvalid`] when it is neither, or one that cannot run here.
@@ -123,7 +133,7 @@ impl Model {
     pub fn beside(name: &str, file: &[u8]) -> Result<std::collections::BTreeSet<String>> {
         match file.starts_with(&MAGIC) {
             true => Ok(std::collections::BTreeSet::new()),
-            false => onnx::external::files(name, file),
+            false => graph::beside(name, file),
         }
     }
 
@@ -137,7 +147,7 @@ impl Model {
         file: &[u8],
         beside: &std::collections::BTreeMap<String, Vec<u8>>,
     ) -> Result<Vec<u8>> {
-        onnx::external::inline(name, file, beside)
+        graph::whole(name, file, beside)
     }
 
     /// Reads a model of any inputs, for [`Model::infer`].
@@ -159,7 +169,7 @@ impl Model {
         self.engine.inputs()
     }
 
-    /// Whether it runs as a prepared program; otherwise tract runs it.
+    /// Whether it runs as a prepared program; otherwise node by node, as its file has them.
     pub fn is_prepared(&self) -> bool {
         matches!(self.engine, Engine::Prepared(_))
     }
@@ -257,18 +267,18 @@ impl Engine {
         }
     }
 
-    #[cfg(feature = "onnx")]
+    /// Prepares it where that is possible, and takes it as it is where not.
+    #[cfg(feature = "prepare")]
     fn load_onnx(name: &str, file: Vec<u8>, row: Option<(Element, Shape)>) -> Result<Engine> {
-        match onnx::Source::read(name, &file, row)?.prepare(false)? {
-            onnx::Form::Prepared(file) => Engine::load(name, file, row),
-            onnx::Form::Tract(model, _) => {
-                let least = model.cost([]);
-                if least.is_too_much() {
-                    return Err(too_much(name, least));
-                }
-                Ok(Engine::Tract(model))
-            }
+        match onnx::prepare(name, &file, row, false)? {
+            Ok(file) => Engine::load(name, file, row),
+            Err(_) => graph::GraphModel::read(name, file).map(Engine::Graph),
         }
+    }
+
+    #[cfg(all(feature = "onnx", not(feature = "prepare")))]
+    fn load_onnx(name: &str, file: Vec<u8>, _: Option<(Element, Shape)>) -> Result<Engine> {
+        graph::GraphModel::read(name, file).map(Engine::Graph)
     }
 
     #[cfg(not(feature = "onnx"))]
@@ -286,7 +296,7 @@ impl Engine {
         match self {
             Engine::Prepared(runner) => runner.inputs(),
             #[cfg(feature = "onnx")]
-            Engine::Tract(model) => model.inputs(),
+            Engine::Graph(model) => model.inputs(),
         }
     }
 
@@ -294,14 +304,7 @@ impl Engine {
         match self {
             Engine::Prepared(runner) => runner.run(inputs).map_err(|failure| failed(name, failure)),
             #[cfg(feature = "onnx")]
-            Engine::Tract(model) => {
-                let cost = model.cost(inputs.iter().map(|array| array.shape.as_slice()));
-                if cost.is_too_much() {
-                    return Err(too_much(name, cost));
-                }
-                let why = |e| crate::error::excerpt(&format!("{e:#}"), 300);
-                model.run(inputs).map_err(|e| unusable(name, &why(e)))
-            }
+            Engine::Graph(model) => model.run(name, inputs),
         }
     }
 }

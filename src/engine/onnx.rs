@@ -1,8 +1,7 @@
-//! ONNX files: read by tract, prepared where all their operators have a form here, run by tract otherwise.
+//! ONNX files: read by tract, and prepared where all their operators have a form here.
 
-mod cost;
+mod check;
 mod emit;
-pub mod external;
 mod graph;
 mod honoured;
 mod lower;
@@ -30,11 +29,11 @@ use tract_onnx::pb::{ModelProto, tensor_shape_proto, type_proto};
 use tract_onnx::prelude::*;
 
 use super::array::{Array, Data};
-use super::cost::Cost;
 use super::inputs::Role;
 use super::program::InputSpec;
 use super::tensor::{Element, Shape};
 use crate::error::{Code, Error, Result, excerpt};
+pub use check::prepare;
 use graph::Symbols;
 
 /// An ONNX file that was read and typed.
@@ -42,25 +41,13 @@ pub struct Source {
     name: String,
     model: TypedModel,
     inputs: Vec<InputSpec>,
-    /// The inputs' lengths, as tract names them.
-    shapes: Vec<TVec<TDim>>,
     /// Whether its products are of int8.
     quantised: bool,
 }
 
-/// What a model can run as.
-pub enum Form {
-    /// The bytes of a prepared file.
-    Prepared(Vec<u8>),
-    /// On tract, and why it has no prepared form.
-    Tract(TractModel, String),
-}
-
-/// A model that tract runs.
+/// A model that tract runs, to compare with.
 pub struct TractModel {
     inputs: Vec<InputSpec>,
-    shapes: Vec<TVec<TDim>>,
-    terms: cost::Terms,
     plan: Arc<TypedRunnableModel>,
 }
 
@@ -79,7 +66,7 @@ impl std::fmt::Debug for TractModel {
 }
 
 impl Source {
-    /// Reads an ONNX file (opset 7 to 28; all weights inside, see [`external::inline`]). With `row`, its main input is one row of that type and
+    /// Reads an ONNX file (opset 7 to 28; all weights inside). With `row`, its main input is one row of that type and
     /// shape; otherwise the inputs are as the file declares them.
     ///
     /// # Errors
@@ -107,7 +94,7 @@ impl Source {
                 format!("{name} cannot be run: {refusal}"),
             )
         })?;
-        if let Some(file) = external::files(name, onnx)?.first() {
+        if let Some(file) = crate::engine::graph::beside(name, onnx)?.first() {
             return Err(Error::new(
                 Code::ModelInvalid,
                 format!(
@@ -196,7 +183,6 @@ impl Source {
             .iter()
             .flat_map(|(_, _, shape)| shape)
             .for_each(|dim| symbols.add(dim));
-        let shapes = inputs.iter().map(|(_, _, shape)| shape.clone()).collect();
         let inputs = inputs.into_iter().map(|(name, element, shape)| InputSpec {
             name,
             element,
@@ -205,7 +191,6 @@ impl Source {
         Ok(Source {
             name: name.to_owned(),
             inputs: inputs.collect(),
-            shapes,
             model,
             quantised,
         })
@@ -216,25 +201,16 @@ impl Source {
         &self.inputs
     }
 
-    /// Prepares it where that is possible. `int8` stores the weights of large products as int8; those of a model that was
-    /// quantised already are in any case.
+    /// The bytes of its prepared file. `int8` stores the weights of large products as int8; those of a model that was
+    /// quantised already are in any case. Nobody has run it yet: see [`prepare`].
     ///
     /// # Errors
-    /// [`Code::ModelInvalid`] when tract cannot run it either.
-    pub fn prepare(self, int8: bool) -> Result<Form> {
-        let lowered = lower::lower(&self.model).and_then(|(mut graph, symbols)| {
-            simplify::simplify(&mut graph);
-            emit::emit(
-                &graph,
-                &symbols,
-                self.inputs.clone(),
-                int8 || self.quantised,
-            )
-        });
-        match lowered {
-            Ok(file) => Ok(Form::Prepared(file)),
-            Err(why) => Ok(Form::Tract(self.into_tract()?, why.0)),
-        }
+    /// Why it has no prepared form.
+    pub fn write(&self, int8: bool) -> std::result::Result<Vec<u8>, String> {
+        let (mut graph, symbols) = lower::lower(&self.model).map_err(|why| why.0)?;
+        simplify::simplify(&mut graph);
+        let int8 = int8 || self.quantised;
+        emit::emit(&graph, &symbols, self.inputs.clone(), int8).map_err(|why| why.0)
     }
 
     /// Leaves it to tract, with all of tract's own optimisations.
@@ -242,8 +218,6 @@ impl Source {
     /// # Errors
     /// [`Code::ModelInvalid`] when tract cannot run it.
     pub fn into_tract(self) -> Result<TractModel> {
-        let terms =
-            cost::Terms::of(&self.model).map_err(|e| invalid(&self.name, "optimised", &e))?;
         let plan = self
             .model
             .into_optimized()
@@ -251,8 +225,6 @@ impl Source {
             .map_err(|e| invalid(&self.name, "optimised", &e))?;
         Ok(TractModel {
             inputs: self.inputs,
-            shapes: self.shapes,
-            terms,
             plan,
         })
     }
@@ -262,23 +234,6 @@ impl TractModel {
     /// Its inputs, in order.
     pub fn inputs(&self) -> &[InputSpec] {
         &self.inputs
-    }
-
-    /// What it takes for inputs of these shapes, one after another; all lengths that none gives are 1.
-    pub(super) fn cost<'a>(&self, shapes: impl IntoIterator<Item = &'a [usize]>) -> Cost {
-        let mut symbols = SymbolValues::default();
-        let own = self.shapes.iter().flatten();
-        for dim in own.clone() {
-            if let TDim::Sym(symbol) = dim {
-                symbols.set(symbol, 1);
-            }
-        }
-        for (dim, &length) in own.zip(shapes.into_iter().flatten()) {
-            if let TDim::Sym(symbol) = dim {
-                symbols.set(symbol, i64::try_from(length).unwrap_or(i64::MAX));
-            }
-        }
-        self.terms.cost(&symbols)
     }
 
     /// Runs it on one array for each input.

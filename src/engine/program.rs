@@ -27,7 +27,7 @@ pub const MAGIC: [u8; 3] = *b"SFM";
 const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
 
 /// Where weights may begin.
-#[cfg(feature = "onnx")]
+#[cfg(feature = "prepare")]
 const ALIGN: usize = 64;
 
 /// The most bytes of a header. A thousand steps take about a hundredth of it.
@@ -152,7 +152,7 @@ impl Program {
     }
 }
 
-#[cfg(feature = "onnx")]
+#[cfg(feature = "prepare")]
 impl Program {
     /// The file of a program whose weights are these bytes.
     #[must_use]

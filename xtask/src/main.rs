@@ -1,6 +1,7 @@
 //! `cargo xtask build | cli | demo | test | bench | fuzz | models | sizes`: everything a developer or CI runs.
 
 mod bench;
+mod conformance;
 mod fuzz;
 mod linker;
 mod llm;
@@ -73,6 +74,12 @@ enum Command {
     },
     /// Measure against onnxruntime-web and transformers.js in the same browser, on the same files
     Bench(bench::Args),
+    /// Run ONNX's operator vectors, and write docs/operators.md
+    Conformance {
+        /// As WebAssembly, too
+        #[arg(long)]
+        wasm: bool,
+    },
     /// Fuzz what reads what others wrote, with a clock
     Fuzz(fuzz::Args),
     /// Print the sizes of what was built
@@ -108,6 +115,7 @@ fn main() -> ExitCode {
         Command::Peers => models::beside::peers(),
         Command::Profile { rows } => models::beside::profile(rows),
         Command::Bench(args) => bench::bench(&args),
+        Command::Conformance { wasm } => conformance::conformance(wasm),
         Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Sizes => sizes::print(),
         Command::Notices => policy::check()

@@ -1,7 +1,11 @@
 //! Running commands from the repository's root.
 
+use std::collections::VecDeque;
 use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, IsTerminal, Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -20,17 +24,63 @@ fn typed(command: &Command) -> String {
     words.join(" ")
 }
 
-/// Says what is run, runs it, and fails when it does.
+/// How many of its last lines the error of a command repeats.
+const LAST: usize = 60;
+
+/// Says what is run, runs it, and fails when it does. What goes to a file, as in CI, is read at its end: there, the error repeats
+/// the last lines of a command that failed.
 pub fn run(command: &mut Command) -> Result<()> {
     eprintln!("$ {}", typed(command));
-    let status = command
-        .stdin(Stdio::null())
-        .status()
-        .with_context(|| format!("`{}` did not start", typed(command)))?;
+    command.stdin(Stdio::null());
+    let mut last = String::new();
+    let status = if std::io::stderr().is_terminal() {
+        command.status()
+    } else {
+        remembered(command, &mut last)
+    };
+    let status = status.with_context(|| format!("`{}` did not start", typed(command)))?;
     if !status.success() {
-        bail!("`{}` failed ({status})", typed(command));
+        bail!("`{}` failed ({status})\n{last}", typed(command));
     }
     Ok(())
+}
+
+/// Runs a command, hands on what it prints as it comes, and keeps the last lines.
+fn remembered(
+    command: &mut Command,
+    last: &mut String,
+) -> std::io::Result<std::process::ExitStatus> {
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let lines = Mutex::new(VecDeque::new());
+    let hand_on = |from: &mut dyn Read, to: &mut dyn Write| {
+        let mut from = BufReader::new(from);
+        let mut line = Vec::new();
+        while from.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+            // Nobody may be reading any more; the command goes on all the same.
+            let _ = to.write_all(&line).and_then(|()| to.flush());
+            let mut lines = lines.lock().expect("nobody panics with the lines");
+            if lines.len() == LAST {
+                lines.pop_front();
+            }
+            lines.push_back(String::from_utf8_lossy(&line).into_owned());
+            line.clear();
+        }
+    };
+    let (mut out, mut err) = (child.stdout.take(), child.stderr.take());
+    thread::scope(|scope| {
+        if let Some(out) = &mut out {
+            scope.spawn(|| hand_on(out, &mut std::io::stdout()));
+        }
+        if let Some(err) = &mut err {
+            scope.spawn(|| hand_on(err, &mut std::io::stderr()));
+        }
+    });
+    let lines = lines.into_inner().expect("nobody panics with the lines");
+    *last = lines.into_iter().collect();
+    child.wait()
 }
 
 /// What a command prints, or nothing when it fails or does not exist.

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::run::{cargo, command, run, spoken};
 use crate::tools::{self, WASM_TARGET, npm_ci, npm_run};
 use crate::wasm::{self, SETS};
-use crate::{build, llm, models, package, policy, root, sizes};
+use crate::{build, conformance, llm, models, package, policy, root, sizes};
 
 /// The parts of the test suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,24 +63,28 @@ pub fn test(only: &[Part], rest: &[String]) -> Result<()> {
             Ok(()) => passed += 1,
             Err(error) => {
                 eprintln!("xtask: {part:?}: {error:#}");
-                failures.push(format!("{part:?}"));
+                failures.push((format!("{part:?}"), error));
             }
         }
     }
-    if only.is_empty() {
+    // The figures are of what passed.
+    if only.is_empty() && failures.is_empty() {
         for result in [sizes::print(), accuracy()] {
             if let Err(error) = result {
-                eprintln!("xtask: {error:#}");
-                failures.push("figures".into());
+                failures.push(("figures".into(), error));
             }
         }
+    }
+    for (part, error) in &failures {
+        eprintln!("== {part} failed: {error:#}");
     }
     println!("took: {}", took.join(", "));
     println!("parts: {passed} passed, {} failed", failures.len());
     if failures.is_empty() {
         return Ok(());
     }
-    bail!("failed: {}", failures.join(", "))
+    let parts: Vec<String> = failures.into_iter().map(|(part, _)| part).collect();
+    bail!("failed: {}", parts.join(", "))
 }
 
 /// The packages, as they are built together. All at once, each would be compiled with what the others ask of the libraries that
@@ -155,7 +159,7 @@ fn native(_: &[String]) -> Result<()> {
             .env("SMALLFIRST_DATA", &data)
             .env("SMALLFIRST_MAGIKA_PYTHON", &magika))?;
     }
-    Ok(())
+    conformance::check()
 }
 
 fn wasm(_: &[String]) -> Result<()> {

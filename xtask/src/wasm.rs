@@ -159,6 +159,7 @@ pub fn build(sets: &[Set]) -> Result<()> {
 fn inputs() -> Result<String> {
     let mut files = Vec::new();
     walk(&root().join("src"), &mut files)?;
+    walk(&root().join("crates"), &mut files)?;
     for file in [
         "Cargo.toml",
         "Cargo.lock",

@@ -27,6 +27,7 @@ mod lanes;
 mod math;
 mod norm;
 mod pack;
+mod planes;
 mod pool;
 mod tile;
 mod window;
@@ -42,6 +43,7 @@ pub use gemm::{gemm, gemm_dynamic};
 pub use int8::{gemm_i8, packed_len_i8, quantise_weights};
 pub use norm::{layer_norm, log_softmax, rms_norm, softmax};
 pub use pack::{PIECE, pack_b, packed_len};
+pub use planes::{conv_planes, depthwise_planes};
 pub use pool::{pool_average, pool_max};
 pub use window::{LONGEST, Window, im2col};
 

@@ -3,6 +3,7 @@
 
 mod elementwise;
 mod image;
+mod planes;
 mod product;
 mod rows;
 

@@ -1,13 +1,14 @@
-//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--list]`.
+//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--list] [--lines]`.
 //!
 //! A test is right when every output is of the expected type and shape, and its numbers are within 1e-3 of the expected ones
-//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own). `--list` prints what is not right.
+//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own). `--list` prints what is not right, `--lines` every test as
+//! `outcome<tab>name<tab>operators<tab>why`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
-use smallfirst_onnx::proto::TensorProto;
+use smallfirst_onnx::proto::{ModelProto, NodeProto, TensorProto};
 use smallfirst_onnx::{Data, Model, Numbers, Tensor, tensor_of};
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,12 +23,13 @@ enum Outcome {
 
 fn main() {
     let mut folder = None;
-    let (mut only, mut list) = (String::new(), false);
+    let (mut only, mut list, mut lines) = (String::new(), false, false);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--only" => only = arguments.next().unwrap_or_default(),
             "--list" => list = true,
+            "--lines" => lines = true,
             other => folder = Some(PathBuf::from(other)),
         }
     }
@@ -59,6 +61,13 @@ fn main() {
             Outcome::Crashed => ("CRASHED", ""),
         };
         *counts.entry(kind).or_default() += 1;
+        if lines {
+            println!(
+                "{kind}\t{name}\t{}\t{}",
+                operators(&test).join(" "),
+                why.replace(['\n', '\t'], " ")
+            );
+        }
         if list && outcome != Outcome::Right {
             println!("{kind:8} {name}: {why}");
         }
@@ -111,6 +120,23 @@ fn run(test: &Path) -> Outcome {
         }
     }
     Outcome::Right
+}
+
+/// The operators of a test's graph, each once, with their domain where it is not ONNX's own.
+fn operators(test: &Path) -> Vec<String> {
+    let file = std::fs::read(test.join("model.onnx")).expect("the model");
+    let nodes = ModelProto::decode(&*file)
+        .ok()
+        .and_then(|model| model.graph)
+        .map(|graph| graph.node);
+    let called = |node: &NodeProto| match node.domain.as_str() {
+        "" | "ai.onnx" => node.op_type.clone(),
+        domain => format!("{domain}.{}", node.op_type),
+    };
+    let mut found: Vec<String> = nodes.iter().flatten().map(called).collect();
+    found.sort();
+    found.dedup();
+    found
 }
 
 /// Whether a refusal is one of a type.

@@ -2,12 +2,14 @@
 //! computed at once.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::fault::{Fault, Result, fault};
 use crate::graph::{Graph, Node, Operand, Slot};
+use crate::model::MAX_BYTES;
 use crate::op::{Context, Decl, Inputs, Op, Value};
 use crate::ops;
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
@@ -42,6 +44,8 @@ type Versions = HashMap<String, i64>;
 /// What all graphs of a model have in common.
 pub(crate) struct Model<'a> {
     functions: HashMap<(&'a str, &'a str, &'a str), &'a FunctionProto>,
+    /// The names of 4-bit integers, which are held as bytes.
+    nibbles: RefCell<HashSet<String>>,
 }
 
 /// A node, perhaps out of a function's body, and the versions it was written for.
@@ -90,7 +94,39 @@ pub(crate) fn model(proto: &ModelProto) -> Result<Graph> {
     let functions = named
         .map(|f| ((plain(&f.domain), f.name.as_str(), f.overload.as_str()), f))
         .collect();
-    graph(&Model { functions }, &Rc::new(versions), main, &[], 0)
+    let model = Model {
+        functions,
+        nibbles: RefCell::default(),
+    };
+    graph(&model, &Rc::new(versions), main, &[], 0)
+}
+
+fn is_nibble(ty: i32) -> bool {
+    matches!(ty, 21 | 22)
+}
+
+/// Follows 4-bit integers through a node that moves them. One that makes new ones is refused: held as bytes they would have
+/// another range.
+fn nibbles(model: &Model<'_>, node: &NodeProto) -> Result<()> {
+    let mut known = model.nibbles.borrow_mut();
+    let is = |at: usize| node.input.get(at).is_some_and(|name| known.contains(name));
+    let constant = || {
+        let tensors = node.attribute.iter().filter_map(|a| a.t.as_ref());
+        tensors.map(|t| t.data_type).any(is_nibble)
+    };
+    let more = match node.op_type.as_str() {
+        "QuantizeLinear" if is(2) => {
+            return fault("4-bit integers that a model computes are not supported");
+        }
+        "Constant" => constant(),
+        "Identity" | "Reshape" | "Transpose" | "Squeeze" | "Unsqueeze" | "Flatten" | "Slice"
+        | "Gather" | "Concat" | "Expand" => is(0),
+        _ => false,
+    };
+    if more {
+        known.extend(node.output.iter().cloned());
+    }
+    Ok(())
 }
 
 /// `ai.onnx` is another name of the domain without one.
@@ -141,9 +177,20 @@ fn graph(
         graph: Graph::default(),
         names: HashMap::new(),
         read: HashMap::new(),
-        budget: Context::new(FOLDING),
+        budget: Context::new(FOLDING, MAX_BYTES),
     };
     let weights: HashSet<&str> = proto.initializer.iter().map(|t| t.name.as_str()).collect();
+    let tensors = proto.initializer.iter().map(|t| (&t.name, t.data_type));
+    let ports = proto.input.iter().filter_map(|input| {
+        let tensor = input.r#type.as_ref()?.tensor_type.as_ref()?;
+        Some((&input.name, tensor.elem_type))
+    });
+    model.nibbles.borrow_mut().extend(
+        tensors
+            .chain(ports)
+            .filter(|(_, ty)| is_nibble(*ty))
+            .map(|(name, _)| name.clone()),
+    );
     // Inputs with a weight of their name are that weight (IR version 3 asked for it).
     let inputs = proto
         .input
@@ -508,6 +555,7 @@ impl Maker {
                 node.domain
             ));
         };
+        nibbles(model, node)?;
         let captured = captured(node);
         let mut of = Vec::new();
         for name in node.input.iter().chain(&captured) {

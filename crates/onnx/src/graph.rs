@@ -54,12 +54,15 @@ impl Graph {
             ));
         }
         let mut slots: Vec<Option<Value>> = inputs.into_iter().chain(captured).map(Some).collect();
+        for value in slots.iter().flatten() {
+            context.hold(value)?;
+        }
         slots.resize(self.slots, None);
         for node in &self.nodes {
             let of = node
                 .of
                 .iter()
-                .map(|&operand| self.operand(operand, &mut slots))
+                .map(|&operand| self.operand(operand, &mut slots, context))
                 .collect();
             let results =
                 (node.op)(&mut Inputs(of), context).map_err(|why| why.within(&node.label))?;
@@ -71,25 +74,34 @@ impl Graph {
             for to in &node.to {
                 let result = results.next();
                 if let Some(slot) = to {
-                    slots[*slot] = Some(result.ok_or_else(|| {
-                        Fault::from("it gave too few results").within(&node.label)
-                    })?);
+                    let held = result.ok_or_else(|| Fault::from("it gave too few results"));
+                    let held = held.and_then(|value| context.hold(&value).map(|()| value));
+                    slots[*slot] = Some(held.map_err(|why| why.within(&node.label))?);
                 }
             }
         }
         let outputs = self
             .outputs
             .iter()
-            .map(|&output| self.operand(output, &mut slots));
+            .map(|&output| self.operand(output, &mut slots, context));
         outputs
             .map(|output| output.ok_or_else(|| "an output was not computed".into()))
             .collect()
     }
 
-    fn operand(&self, operand: Operand, slots: &mut [Option<Value>]) -> Option<Value> {
+    fn operand(
+        &self,
+        operand: Operand,
+        slots: &mut [Option<Value>],
+        context: &mut Context,
+    ) -> Option<Value> {
         match operand {
             Operand::None => None,
-            Operand::Slot(slot, true) => slots[slot].take(),
+            Operand::Slot(slot, true) => {
+                let last = slots[slot].take();
+                last.iter().for_each(|value| context.release(value));
+                last
+            }
             Operand::Slot(slot, false) => slots[slot].clone(),
             Operand::Constant(at) => Some(self.constants[at].clone()),
         }

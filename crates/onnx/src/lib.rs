@@ -9,6 +9,7 @@
 
 mod broadcast;
 mod build;
+pub mod external;
 mod fault;
 mod graph;
 mod model;

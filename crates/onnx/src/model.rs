@@ -9,11 +9,14 @@ use crate::build;
 use crate::fault::{Result, fault};
 use crate::graph::Graph;
 use crate::op::Context;
-use crate::proto::{ModelProto, ValueInfoProto};
+use crate::proto::{GraphProto, ModelProto, ValueInfoProto};
 use crate::tensor::{Tensor, Type, count};
 
 /// What a run may take: multiply-adds and elements written, in all.
-const WORK: u64 = 1 << 40;
+const MAX_WORK: u64 = 1 << 39;
+
+/// The bytes of values that a run may hold at once.
+pub(crate) const MAX_BYTES: u64 = 2 << 30;
 
 /// A length of an input or output, as the file declares it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,8 +85,16 @@ impl Model {
             inputs: inputs.map(port).collect::<Result<_>>()?,
             outputs: main
                 .iter()
-                .flat_map(|g| &g.output)
-                .map(port)
+                .flat_map(|g| {
+                    g.output.iter().map(|info| match zipped(g, &info.name) {
+                        true => Ok(Port {
+                            name: info.name.clone(),
+                            ty: Some(Type::F32),
+                            shape: None,
+                        }),
+                        false => port(info),
+                    })
+                })
                 .collect::<Result<_>>()?,
             graph,
         })
@@ -117,7 +128,7 @@ impl Model {
         let inputs = inputs.into_iter().map(Arc::new).collect();
         let outputs = self
             .graph
-            .run(inputs, Vec::new(), &mut Context::new(WORK))?;
+            .run(inputs, Vec::new(), &mut Context::new(MAX_WORK, MAX_BYTES))?;
         Ok(outputs.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 }
@@ -164,6 +175,12 @@ impl Length {
             Length::Any => "any".into(),
         }
     }
+}
+
+/// Whether a value is declared as a sequence of maps because `ZipMap` made it: here it is the probabilities themselves.
+fn zipped(graph: &GraphProto, name: &str) -> bool {
+    let mut nodes = graph.node.iter().filter(|n| n.op_type == "ZipMap");
+    nodes.any(|n| n.domain == "ai.onnx.ml" && n.output.iter().any(|output| output == name))
 }
 
 fn port(info: &ValueInfoProto) -> Result<Port> {

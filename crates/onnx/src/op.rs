@@ -63,23 +63,43 @@ impl Inputs {
 /// What is counted while a model runs, so that a hostile one ends.
 #[derive(Debug)]
 pub(crate) struct Context {
-    left: u64,
+    /// Multiply-adds and elements written that are left.
+    work: u64,
+    /// Bytes that may be held beside those that are.
+    bytes: u64,
 }
 
 impl Context {
-    pub(crate) fn new(work: u64) -> Context {
-        Context { left: work }
+    /// With so much work, and so many bytes at once.
+    pub(crate) fn new(work: u64, bytes: u64) -> Context {
+        Context { work, bytes }
     }
 
     /// Takes so many multiply-adds, or as many elements written, from what may be spent.
     pub(crate) fn spend(&mut self, work: u64) -> Result<()> {
-        match self.left.checked_sub(work) {
+        match self.work.checked_sub(work) {
             Some(left) => {
-                self.left = left;
+                self.work = left;
                 Ok(())
             }
             None => fault("it would take more work than a model may"),
         }
+    }
+
+    /// A value is held.
+    pub(crate) fn hold(&mut self, value: &Tensor) -> Result<()> {
+        match self.bytes.checked_sub(value.bytes()) {
+            Some(left) => {
+                self.bytes = left;
+                Ok(())
+            }
+            None => fault("it would take more memory than a model may"),
+        }
+    }
+
+    /// It is not held any more.
+    pub(crate) fn release(&mut self, value: &Tensor) {
+        self.bytes = self.bytes.saturating_add(value.bytes());
     }
 }
 

@@ -243,6 +243,35 @@ impl Data {
         }
     }
 
+    /// 16-bit floats of these bits: of bfloat16, or of float16.
+    pub fn half(bits: &[u16], brain: bool) -> Data {
+        match brain {
+            true => Data::BF16(bits.iter().map(|&b| bf16::from_bits(b)).collect()),
+            false => Data::F16(bits.iter().map(|&b| f16::from_bits(b)).collect()),
+        }
+    }
+
+    /// The bits of 16-bit floats; none of other types.
+    pub fn bits(&self) -> Vec<u16> {
+        match self {
+            Data::F16(v) => v.iter().map(|v| v.to_bits()).collect(),
+            Data::BF16(v) => v.iter().map(|v| v.to_bits()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Numbers in a type that holds each of them; `None` where one is no number of the type, and for strings.
+    pub fn of_numbers(numbers: &[f64], ty: Type) -> Option<Data> {
+        let whole = numbers.iter().all(|v| v.fract() == 0.0);
+        Some(match ty {
+            Type::Text => return None,
+            Type::Bool => Data::Bool(numbers.iter().map(|&v| v != 0.0).collect()),
+            _ if ty.is_float() => Numbers::F64(numbers.into()).narrow(ty),
+            _ if !whole => return None,
+            _ => Numbers::I64(numbers.iter().map(|&v| v as i64).collect()).narrow(ty),
+        })
+    }
+
     /// Runs of elements, one after another: where each begins, and how long all are. The caller has made sure that they lie
     /// within.
     pub fn runs(&self, len: usize, starts: impl ExactSizeIterator<Item = usize>) -> Data {
@@ -389,6 +418,15 @@ impl Tensor {
     /// Whether it has none.
     pub fn is_empty(&self) -> bool {
         self.data.is_empty()
+    }
+
+    /// The bytes of its elements.
+    pub fn bytes(&self) -> u64 {
+        let own = self.len() as u64 * self.ty().size() as u64;
+        match &self.data {
+            Data::Text(texts) => own + texts.iter().map(|text| text.len() as u64).sum::<u64>(),
+            _ => own,
+        }
     }
 
     /// How many axes it has.

@@ -10,7 +10,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, Tiers, verify};
-use smallfirst::engine::onnx::{Form, Source};
+use smallfirst::engine::onnx as model;
 use smallfirst::engine::{Element, Model, Shape};
 use smallfirst::task::TaskKind;
 use smallfirst::text::{NgramTable, NgramVocabulary, TextTokenizer};
@@ -141,9 +141,9 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
             continue;
         }
         let whole = read_model(&folder.join(&path))?;
-        let file = match Source::read(&path, &whole, Some(row))?.prepare(false)? {
-            Form::Prepared(file) => file,
-            Form::Tract(_, why) => {
+        let file = match model::prepare(&path, &whole, Some(row), false)? {
+            Ok(file) => file,
+            Err(why) => {
                 println!("{path} stays ONNX, which needs the larger engine: {why}");
                 continue;
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use smallfirst::engine::onnx::{Form, Source};
+use smallfirst::engine::onnx;
 
 use crate::folder::read_model;
 
@@ -24,11 +24,11 @@ pub struct PrepareArgs {
 /// Prepares one model.
 pub fn prepare(args: &PrepareArgs) -> Result<()> {
     let name = args.model.display().to_string();
-    let onnx = read_model(&args.model)?;
-    let file = match Source::read(&name, &onnx, None)?.prepare(args.int8)? {
-        Form::Prepared(file) => file,
-        Form::Tract(_, why) => bail!(
-            "{name} has no prepared form ({why}); it runs on tract, in pages with the engine for ONNX"
+    let model = read_model(&args.model)?;
+    let file = match onnx::prepare(&name, &model, None, args.int8)? {
+        Ok(file) => file,
+        Err(why) => bail!(
+            "{name} has no prepared form ({why}); it runs as it is, in pages with the engine for ONNX"
         ),
     };
     let out = args
@@ -39,7 +39,7 @@ pub fn prepare(args: &PrepareArgs) -> Result<()> {
     println!(
         "{}: {} bytes ONNX, {} bytes prepared",
         out.display(),
-        onnx.len(),
+        model.len(),
         file.len()
     );
     Ok(())

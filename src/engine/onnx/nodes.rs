@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use tract_onnx::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use tract_onnx::pb::{GraphProto, NodeProto};
 
 /// The graphs inside of a node.
 pub(super) fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
@@ -81,21 +81,4 @@ pub(super) fn rename_reads(graph: &mut GraphProto, from: &str, to: &str) {
     for output in graph.output.iter_mut().filter(|output| output.name == from) {
         output.name = to.to_owned();
     }
-}
-
-/// All weights and constants of a model.
-pub(super) fn tensors_mut(model: &mut ModelProto) -> Vec<&mut TensorProto> {
-    let mut found = Vec::new();
-    let mut graphs: Vec<&mut GraphProto> = model.graph.iter_mut().collect();
-    while let Some(graph) = graphs.pop() {
-        found.extend(&mut graph.initializer);
-        for sparse in &mut graph.sparse_initializer {
-            found.extend(sparse.values.iter_mut().chain(&mut sparse.indices));
-        }
-        for attribute in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
-            found.extend(attribute.t.iter_mut().chain(&mut attribute.tensors));
-            graphs.extend(attribute.g.iter_mut().chain(&mut attribute.graphs));
-        }
-    }
-    found
 }

@@ -145,13 +145,7 @@ fn floats(shape: &[usize], seed: u32) -> Array {
 
 /// Runs a graph both ways. It must have a prepared form.
 fn both(onnx: &[u8], inputs: &[Array], int8: bool) -> (Array, Array) {
-    let Form::Prepared(file) = Source::read("t", onnx, None)
-        .unwrap()
-        .prepare(int8)
-        .unwrap()
-    else {
-        panic!("it has no prepared form");
-    };
+    let file = prepare("t", onnx, None, int8).unwrap().unwrap();
     let model = Model::open("t", file).unwrap();
     assert!(model.is_prepared());
     let ours = model.infer(inputs.to_vec()).unwrap();
@@ -275,7 +269,7 @@ proptest! {
         } else {
             // The mask is not needed then, and no input of what remains.
             let model = Source::read("t", &onnx, None).unwrap();
-            prop_assert!(model.prepare(false).is_ok());
+            prop_assert!(model.into_tract().is_ok());
         }
     }
 
@@ -375,18 +369,12 @@ fn a_one_hot_product_is_a_pick_of_rows() {
 }
 
 #[test]
-fn what_has_no_prepared_form_runs_on_tract_and_says_why() {
+fn what_has_no_prepared_form_runs_as_it_is_and_says_why() {
     let mut graph = Graph::default();
     let x = graph.input("x", DataType::Float, &[Some(1), Some(4)]);
     let y = graph.node("Atan", &[&x], &[]);
     let onnx = graph.finish(&y);
-    let form = Source::read("t", &onnx, None)
-        .unwrap()
-        .prepare(false)
-        .unwrap();
-    let Form::Tract(_, why) = form else {
-        panic!("it was prepared");
-    };
+    let why = prepare("t", &onnx, None, false).unwrap().unwrap_err();
     assert!(why.contains("Atan"), "{why}");
     let model = Model::open("t", onnx).unwrap();
     assert!(!model.is_prepared());
@@ -430,14 +418,7 @@ fn prepared_image() -> Vec<u8> {
 }
 
 fn file(onnx: &[u8]) -> Vec<u8> {
-    match Source::read("t", onnx, None)
-        .unwrap()
-        .prepare(false)
-        .unwrap()
-    {
-        Form::Prepared(file) => file,
-        Form::Tract(_, why) => panic!("{why}"),
-    }
+    prepare("t", onnx, None, false).unwrap().unwrap()
 }
 
 /// What `load` and a run make of a damaged file: an answer or an error, never a panic (`guarded` would hide one, so the

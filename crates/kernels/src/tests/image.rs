@@ -9,7 +9,7 @@ fn pair(range: std::ops::Range<usize>) -> impl Strategy<Value = [usize; 2]> {
     prop::array::uniform2(range)
 }
 
-fn window() -> impl Strategy<Value = Window> {
+pub fn window() -> impl Strategy<Value = Window> {
     (
         pair(1..4),
         pair(1..4),

@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use prost::Message;
-use tract_onnx::pb::{ModelProto, TensorProto, tensor_proto::DataLocation};
 
-use super::nodes::tensors_mut;
-use crate::error::{Code, Error, Result, excerpt};
+use crate::fault::{Fault, Result};
+use crate::proto::{GraphProto, ModelProto, TensorProto};
 
 /// What every entry of external data has as a key.
 const LOCATION: &[u8; 8] = b"location";
@@ -30,11 +30,11 @@ fn mentions_location(onnx: &[u8]) -> bool {
     false
 }
 
-/// The files beside the model `name` that it has weights in, as it names them; none for most.
+/// The files beside a model that it has weights in, as it names them; none for most.
 ///
 /// # Errors
-/// [`Code::ModelInvalid`] when one would lie elsewhere than beside the model or below.
-pub fn files(name: &str, onnx: &[u8]) -> Result<BTreeSet<String>> {
+/// When one would lie elsewhere than beside the model or below.
+pub fn files(onnx: &[u8]) -> Result<BTreeSet<String>> {
     let mut files = BTreeSet::new();
     if !mentions_location(onnx) {
         return Ok(files);
@@ -45,7 +45,7 @@ pub fn files(name: &str, onnx: &[u8]) -> Result<BTreeSet<String>> {
     };
     for tensor in tensors_mut(&mut model) {
         if is_external(tensor) {
-            files.insert(Place::of(name, tensor)?.file);
+            files.insert(Place::of(tensor)?.file);
         }
     }
     Ok(files)
@@ -54,19 +54,19 @@ pub fn files(name: &str, onnx: &[u8]) -> Result<BTreeSet<String>> {
 /// The model with all weights inside; `files` are those that [`files`] names.
 ///
 /// # Errors
-/// [`Code::ModelInvalid`] when a weight is not where the model says.
-pub fn inline(name: &str, onnx: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
-    let mut model = ModelProto::decode(onnx).map_err(|e| invalid(name, &e.to_string()))?;
+/// When a weight is not where the model says.
+pub fn inline(onnx: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Vec<u8>> {
+    let mut model = ModelProto::decode(onnx)?;
     for tensor in tensors_mut(&mut model) {
         if !is_external(tensor) {
             continue;
         }
-        let place = Place::of(name, tensor)?;
+        let place = Place::of(tensor)?;
         let bytes = files.get(&place.file).ok_or_else(|| {
-            invalid(
-                name,
-                &format!("the weights are in {}, which is not there", place.file),
-            )
+            Fault(format!(
+                "the weights are in {}, which is not there",
+                place.file
+            ))
         })?;
         let end = match place.length {
             Some(length) => place.offset.checked_add(length),
@@ -74,23 +74,22 @@ pub fn inline(name: &str, onnx: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Res
         };
         let range = end.and_then(|end| bytes.get(place.offset..end));
         let range = range.ok_or_else(|| {
-            let why = format!(
+            Fault(format!(
                 "the weight \"{}\" would lie beyond the end of {}, which has {} bytes; the files do not belong together",
                 excerpt(&tensor.name, 60),
                 place.file,
                 bytes.len()
-            );
-            invalid(name, &why)
+            ))
         })?;
-        tensor.raw_data = range.to_vec();
+        tensor.raw_data = Bytes::copy_from_slice(range);
         tensor.external_data.clear();
-        tensor.data_location = None;
+        tensor.data_location = 0;
     }
     Ok(model.encode_to_vec())
 }
 
 fn is_external(tensor: &TensorProto) -> bool {
-    tensor.data_location == Some(DataLocation::External as i32)
+    tensor.data_location == 1
 }
 
 /// Where a weight lies.
@@ -101,7 +100,7 @@ struct Place {
 }
 
 impl Place {
-    fn of(name: &str, tensor: &TensorProto) -> Result<Self> {
+    fn of(tensor: &TensorProto) -> Result<Self> {
         let value = |key: &str| {
             let entry = tensor.external_data.iter().find(|entry| entry.key == key);
             entry.map(|entry| entry.value.as_str())
@@ -109,12 +108,11 @@ impl Place {
         let number = |key: &str| match value(key) {
             None => Ok(None),
             Some(number) => number.parse().map(Some).map_err(|_| {
-                let why = format!(
+                Fault(format!(
                     "the {key} of \"{}\" is \"{}\"",
                     excerpt(&tensor.name, 60),
                     excerpt(number, 40)
-                );
-                invalid(name, &why)
+                ))
             }),
         };
         let file = value("location").unwrap_or_default();
@@ -122,11 +120,10 @@ impl Place {
             && !file.contains(['\\', ':', '\0'])
             && file.split('/').all(|part| !part.is_empty() && part != "..");
         if !inside {
-            let why = format!(
+            return Err(Fault(format!(
                 "it would read weights from \"{}\", which is not beside it",
                 excerpt(file, 80)
-            );
-            return Err(invalid(name, &why));
+            )));
         }
         Ok(Place {
             file: file
@@ -140,38 +137,26 @@ impl Place {
     }
 }
 
-fn invalid(name: &str, why: &str) -> Error {
-    Error::new(
-        Code::ModelInvalid,
-        format!("{name} could not be read: {why}"),
-    )
+/// The beginning of what a file says.
+fn excerpt(text: &str, most: usize) -> String {
+    text.chars().take(most).collect()
 }
 
-/// A model apart from its weights, and the file `file` beside it that they are in.
-#[cfg(test)]
-pub(crate) fn apart(onnx: &[u8], file: &str) -> (Vec<u8>, Vec<u8>) {
-    use tract_onnx::pb::StringStringEntryProto;
-    let mut model = ModelProto::decode(onnx).unwrap();
-    let mut weights = Vec::new();
-    for tensor in tensors_mut(&mut model) {
-        let floats = std::mem::take(&mut tensor.float_data);
-        let mut bytes = std::mem::take(&mut tensor.raw_data);
-        bytes.extend(floats.into_iter().flat_map(f32::to_le_bytes));
-        let entries = [
-            ("location", file.to_owned()),
-            ("offset", weights.len().to_string()),
-            ("length", bytes.len().to_string()),
-        ];
-        tensor.external_data = entries
-            .map(|(key, value)| StringStringEntryProto {
-                key: key.into(),
-                value,
-            })
-            .to_vec();
-        tensor.data_location = Some(DataLocation::External as i32);
-        weights.extend(bytes);
+/// All weights and constants of a model, those of the graphs inside of nodes too.
+fn tensors_mut(model: &mut ModelProto) -> Vec<&mut TensorProto> {
+    let mut found = Vec::new();
+    let mut graphs: Vec<&mut GraphProto> = model.graph.iter_mut().collect();
+    while let Some(graph) = graphs.pop() {
+        found.extend(&mut graph.initializer);
+        for sparse in &mut graph.sparse_initializer {
+            found.extend(sparse.values.iter_mut().chain(&mut sparse.indices));
+        }
+        for attribute in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
+            found.extend(attribute.t.iter_mut().chain(&mut attribute.tensors));
+            graphs.extend(attribute.g.iter_mut().chain(&mut attribute.graphs));
+        }
     }
-    (model.encode_to_vec(), weights)
+    found
 }
 
 #[cfg(test)]
