@@ -83,6 +83,10 @@ def made(how: dict, shape: list[int], dtype: np.dtype, sizes: dict, at: int, ran
         return random.uniform(*how["uniform"], shape).astype(dtype)
     if "normal" in how:
         return random.normal(0, how["normal"], shape).astype(dtype)
+    if "tone" in how:  # of another pitch in each row, since noise has none
+        each = np.arange(int(np.prod(shape[1:]))) * 0.09 * (1 + 0.3 * np.arange(shape[0])[:, None])
+        sound = np.sin(each) + 0.5 * np.sin(2 * each) + 0.2 * np.sin(3 * each)
+        return (how["tone"] * sound + random.normal(0, 0.01, sound.shape)).reshape(shape).astype(dtype)
     if "text" in how:
         return text(*how["text"], shape, random).astype(dtype)
     if "integers" in how:
