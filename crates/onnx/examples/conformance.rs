@@ -81,7 +81,21 @@ fn main() {
     );
 }
 
+/// Vectors of older releases that ONNX corrected later: the operands, the expected output or its type were wrong. The newest ones
+/// are right.
+const CORRECTED: [&str; 5] = [
+    "1.12/test_cast_FLOAT_to_BFLOAT16",
+    "1.17/test_cast_FLOAT_to_BFLOAT16",
+    "1.17/test_qlinearmatmul_2D_int8_float",
+    "1.17/test_qlinearmatmul_3D_int8_float",
+    "1.17/test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
+];
+
 fn run(test: &Path) -> Outcome {
+    let path = test.to_string_lossy();
+    if CORRECTED.iter().any(|corrected| path.contains(corrected)) {
+        return Outcome::Aside("ONNX corrected this vector later".into());
+    }
     let file = std::fs::read(test.join("model.onnx")).expect("the model");
     let model = match Model::read(file) {
         Ok(model) => model,
@@ -149,6 +163,14 @@ fn aside(why: &str) -> bool {
         "2-bit integers",
         "complex numbers",
         "4-bit integers that",
+        // Of sequences and optional values; pictures and patterns, which ONNX leaves to libraries; training.
+        "the operator Sequence",
+        "the operator Optional",
+        "the operator SplitToSequence",
+        "the operator ConcatFromSequence",
+        "the operator ImageDecoder",
+        "the operator RegexFullMatch",
+        "ai.onnx.preview.training",
     ]
     .iter()
     .any(|part| why.contains(part))

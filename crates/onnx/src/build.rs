@@ -44,7 +44,7 @@ type Versions = HashMap<String, i64>;
 /// What all graphs of a model have in common.
 pub(crate) struct Model<'a> {
     functions: HashMap<(&'a str, &'a str, &'a str), &'a FunctionProto>,
-    /// The names of 4-bit integers, which are held as bytes.
+    /// The names of 4-bit integers, which are held as bytes: only operators that take them as such may read them.
     nibbles: RefCell<HashSet<String>>,
 }
 
@@ -115,12 +115,16 @@ fn nibbles(model: &Model<'_>, node: &NodeProto) -> Result<()> {
         tensors.map(|t| t.data_type).any(is_nibble)
     };
     let more = match node.op_type.as_str() {
-        "QuantizeLinear" if is(2) => {
-            return fault("4-bit integers that a model computes are not supported");
+        "DequantizeLinear" | "GatherBlockQuantized" | "MatMulNBits" | "Cast" | "Shape" | "Size" => {
+            false
         }
         "Constant" => constant(),
         "Identity" | "Reshape" | "Transpose" | "Squeeze" | "Unsqueeze" | "Flatten" | "Slice"
         | "Gather" | "Concat" | "Expand" => is(0),
+        // They are held as bytes, which have another range.
+        _ if (0..node.input.len()).any(is) => {
+            return fault("4-bit integers that a model computes with are not supported");
+        }
         _ => false,
     };
     if more {

@@ -11,7 +11,9 @@ pub(super) mod window;
 
 use std::ops::Range;
 
-use smallfirst_kernels::{Activation, Epilogue, Matrix, conv_planes, depthwise_planes, gemm_dynamic};
+use smallfirst_kernels::{
+    Activation, Epilogue, Matrix, conv_planes, depthwise_planes, gemm_dynamic,
+};
 
 use super::product::{Number, accumulate, with_scratch};
 use crate::fault::{Result, fault};
@@ -24,9 +26,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "Conv" => {
             decl.operands(2, 3)?;
             let conv = Conv::read(decl)?;
-            op(move |x, context| {
-                one(conv.run(x.get(0)?, x.get(1)?, x.opt(2), context)?)
-            })
+            op(move |x, context| one(conv.run(x.get(0)?, x.get(1)?, x.opt(2), context)?))
         }
         "ConvTranspose" | "Col2Im" => transpose::make(name, decl),
         "ConvInteger" | "QLinearConv" => integer::make(name, decl),
@@ -177,7 +177,11 @@ impl Layer {
             return Ok(());
         }
         let weights = w.len() / self.groups;
-        for (i, (x, out)) in x.chunks_exact(from).zip(out.chunks_exact_mut(to)).enumerate() {
+        for (i, (x, out)) in x
+            .chunks_exact(from)
+            .zip(out.chunks_exact_mut(to))
+            .enumerate()
+        {
             let group = i % self.groups;
             call(
                 x,
@@ -318,7 +322,10 @@ impl Layer {
                     let to = &mut patches[(channel * self.taps() + tap) * n..][..n];
                     runs(&self.axes, element, &some, |from, at, len| {
                         let x = x[from..].iter().step_by(last.stride);
-                        to[at..at + len].iter_mut().zip(x).for_each(|(to, &x)| *to = x);
+                        to[at..at + len]
+                            .iter_mut()
+                            .zip(x)
+                            .for_each(|(to, &x)| *to = x);
                     });
                 });
             }

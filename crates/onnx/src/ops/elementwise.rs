@@ -37,6 +37,13 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                 false => one(cast(x.get(0)?, ty)?),
             })
         }
+        "BitCast" => {
+            decl.operands(1, 1)?;
+            let Some(ty) = decl.ty("to")? else {
+                return fault("it does not say what to cast to");
+            };
+            op(move |x, _| one(cast::same_bits(x.get(0)?, ty)?))
+        }
         "CastLike" => {
             decl.operands(2, 2)?;
             decl.unused("saturate");

@@ -503,17 +503,9 @@ fn general(decl: &Decl<'_>) -> Result<Option<Op>> {
             let mut out = vec![0.0; len];
             with_scratch(|scratch| -> Result<()> {
                 match &packed {
-                    Some(packed) => gemm(
-                        m,
-                        n,
-                        k,
-                        &a,
-                        &packed.panels,
-                        &mut out,
-                        n,
-                        &epilogue,
-                        scratch,
-                    ),
+                    Some(packed) => {
+                        gemm(m, n, k, &a, &packed.panels, &mut out, n, &epilogue, scratch)
+                    }
                     None => {
                         let data = x.get(1)?.floats()?;
                         let b = Matrix {

@@ -403,10 +403,7 @@ pub(super) fn quantize(
         Type::U16 => Data::U16(fill(of, &runs, coarse)),
         Type::I16 => Data::I16(fill(of, &runs, coarse)),
         other => {
-            return fault(format!(
-                "to quantise to {} is not supported",
-                other.name()
-            ));
+            return fault(format!("to quantise to {} is not supported", other.name()));
         }
     };
     Tensor::new(x.shape.clone(), data)

@@ -218,11 +218,7 @@ impl Given {
             bias: (rowwise || mask.is_some() || filled.is_some()).then_some(&bias),
             same_rows: !rowwise && mask.as_ref().is_none_or(|mask| mask.strides[2] == 0),
             sink: None,
-            wanted: if self.scores {
-                self.mode
-            } else {
-                Wanted::None
-            },
+            wanted: if self.scores { self.mode } else { Wanted::None },
             together,
         };
         let (out, scores) = attend(&task, context)?;

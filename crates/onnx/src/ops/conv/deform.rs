@@ -119,7 +119,8 @@ fn run(
                     }
                 }
                 for group in 0..layer.groups {
-                    let out = &mut out[(image * layer.groups + group) * each * size..][..each * size];
+                    let out =
+                        &mut out[(image * layer.groups + group) * each * size..][..each * size];
                     let w = &w[group * each * inner..][..each * inner];
                     let patches = &patches[group * inner * size..][..inner * size];
                     $product([each, inner, size], w, patches, out);

@@ -17,23 +17,13 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     if name == "ConvInteger" {
         decl.operands(2, 4)?;
         return op(move |x, context| {
-            let (sums, shape) = sums(
-                &conv,
-                (x.get(0)?, x.opt(2)),
-                (x.get(1)?, x.opt(3)),
-                context,
-            )?;
+            let (sums, shape) = sums(&conv, (x.get(0)?, x.opt(2)), (x.get(1)?, x.opt(3)), context)?;
             one(Tensor::new(shape, Data::I32(sums))?)
         });
     }
     decl.operands(8, 9)?;
     op(move |x, context| {
-        let (mut sums, shape) = sums(
-            &conv,
-            (x.get(0)?, x.opt(2)),
-            (x.get(3)?, x.opt(5)),
-            context,
-        )?;
+        let (mut sums, shape) = sums(&conv, (x.get(0)?, x.opt(2)), (x.get(3)?, x.opt(5)), context)?;
         let (channels, size) = (shape[1], shape[2..].iter().product::<usize>());
         let first = x.get(1)?.scalar_float()?;
         let scale = x.get(4)?;

@@ -52,9 +52,9 @@ impl Transpose {
         let mut axes = self.attributes.bare(kernel, image)?;
         for (at, axis) in axes.iter_mut().enumerate() {
             let per_axis = |given: &Option<Vec<i64>>| match given {
-                Some(given) if given.len() != image.len() => {
-                    fault("output_padding or output_shape is of another length than its axes are many")
-                }
+                Some(given) if given.len() != image.len() => fault(
+                    "output_padding or output_shape is of another length than its axes are many",
+                ),
                 Some(given) => match usize::try_from(given[at]) {
                     Ok(length) if length < LIMIT => Ok(Some(length)),
                     _ => fault(format!("output_padding or output_shape is {given:?}")),
@@ -69,7 +69,11 @@ impl Transpose {
                 return fault("an image without elements");
             }
             // The result would be as long as that, nearly.
-            if axis.stride.checked_mul(axis.input).is_none_or(|length| length >= LIMIT) {
+            if axis
+                .stride
+                .checked_mul(axis.input)
+                .is_none_or(|length| length >= LIMIT)
+            {
                 return fault("a result that is too large");
             }
             let whole = axis.stride * (axis.input - 1) + axis.reach() + more;
@@ -135,10 +139,7 @@ fn transpose(decl: &Decl<'_>) -> Result<Option<Op>> {
         shape.extend(axes.iter().map(|axis| axis.input));
         let len = count(&shape)?;
         let (inner, columns) = (channels / way.groups, count(image)?);
-        let Some(rows) = kernel
-            .iter()
-            .try_fold(*each, |all, &n| all.checked_mul(n))
-        else {
+        let Some(rows) = kernel.iter().try_fold(*each, |all, &n| all.checked_mul(n)) else {
             return fault("a window that is too large");
         };
         count(&[rows, columns])?;

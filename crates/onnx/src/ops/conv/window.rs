@@ -125,7 +125,10 @@ impl Attributes {
         if image.iter().any(|&length| length >= LIMIT) {
             return fault("an image that is too large");
         }
-        let mut reaches = kernel.iter().zip(&dilations).map(|(&k, &d)| k.checked_mul(d));
+        let mut reaches = kernel
+            .iter()
+            .zip(&dilations)
+            .map(|(&k, &d)| k.checked_mul(d));
         if !reaches.all(|reach| reach.is_some_and(|reach| reach < LIMIT)) {
             return fault("a window that is too large");
         }
@@ -245,7 +248,11 @@ pub(super) fn flat(axes: &[Axis]) -> Option<Window> {
     let pair = match axes {
         [x] => [NONE, *x],
         // One element that moves by one over all: an image of one row, whose outputs lie side by side.
-        [y, x] if [y, x].iter().all(|a| a.kernel == 1 && a.stride == 1 && a.output == a.input && a.before == 0) => {
+        [y, x]
+            if [y, x].iter().all(|a| {
+                a.kernel == 1 && a.stride == 1 && a.output == a.input && a.before == 0
+            }) =>
+        {
             let all = y.input.checked_mul(x.input)?;
             let row = Axis {
                 input: all,

@@ -4,7 +4,7 @@ use smallfirst_kernels::{self as kernels, Binary};
 
 use super::same;
 use crate::broadcast::{Rows, common};
-use crate::fault::{Fault, Result, fault};
+use crate::fault::{Result, fault};
 use crate::op::{Decl, Op, one, op};
 use crate::tensor::{Data, Numbers, Tensor, count};
 
@@ -89,6 +89,18 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                 one(shifted(name, bits, first, x.get(1)?)?)
             })
         }
+        "SwiGLU" => {
+            decl.operands(2, 2)?;
+            let gate = super::unary::function("Swish", decl)?.ok_or("there is no gate")?;
+            op(move |x, _| {
+                let first = super::unary::floats(x.take(0)?, &gate)?;
+                let second = x.get(1)?;
+                if first.shape != second.shape || first.ty() != second.ty() {
+                    return fault("its operands are not of one shape and type");
+                }
+                one(numbers("Mul", first, second)?)
+            })
+        }
         "And" | "Or" | "Xor" => {
             decl.operands(2, 2)?;
             op(move |x, _| one(truths(&name, x.get(0)?, x.get(1)?)?))
@@ -166,12 +178,8 @@ pub(super) fn numbers(name: &str, first: Tensor, second: &Tensor) -> Result<Tens
                 "Max" => |x, y| if x > y || x.is_nan() { x } else { y },
                 "Min" => |x, y| if x < y || x.is_nan() { x } else { y },
                 "Fmod" => |x, y| x % y,
+                "Mod" => floored_f32,
                 "PRelu" => |x, y| if x < 0.0 { x * y } else { x },
-                "Mod" => {
-                    return fault(
-                        "it takes the remainder of floats, for which its attribute fmod must be 1",
-                    );
-                }
                 _ => return fault("it takes integers"),
             };
             Numbers::F32(zip(&x, &y, shapes, &shape, f).into())
@@ -185,12 +193,8 @@ pub(super) fn numbers(name: &str, first: Tensor, second: &Tensor) -> Result<Tens
                 "Max" => |x, y| if x > y || x.is_nan() { x } else { y },
                 "Min" => |x, y| if x < y || x.is_nan() { x } else { y },
                 "Fmod" => |x, y| x % y,
+                "Mod" => floored,
                 "PRelu" => |x, y| if x < 0.0 { x * y } else { x },
-                "Mod" => {
-                    return fault(
-                        "it takes the remainder of floats, for which its attribute fmod must be 1",
-                    );
-                }
                 _ => return fault("it takes integers"),
             };
             Numbers::F64(zip(&x, &y, shapes, &shape, f).into())
@@ -241,6 +245,19 @@ pub(super) fn numbers(name: &str, first: Tensor, second: &Tensor) -> Result<Tens
         shape,
         data: data.narrow(ty),
     })
+}
+
+/// The remainder with the divisor's sign, a zero too (opset 28).
+fn floored(x: f64, y: f64) -> f64 {
+    match x % y {
+        rest if rest == 0.0 => rest.copysign(y),
+        rest if (rest < 0.0) != (y < 0.0) => rest + y,
+        rest => rest,
+    }
+}
+
+fn floored_f32(x: f32, y: f32) -> f32 {
+    floored(f64::from(x), f64::from(y)) as f32
 }
 
 /// The four operators of 32-bit floats, by the kernels.
@@ -303,7 +320,8 @@ fn power(first: Tensor, second: &Tensor) -> Result<Tensor> {
     super::cast(&Tensor::new(shape, Data::F64(powers))?, ty)
 }
 
-/// Bits that are shifted out are lost; by as many as there are or more, nothing stays (opset 28).
+/// Bits that are shifted out are lost. By as many as there are or more, or by less than none, only signs stay (opset 28; older
+/// ones leave it open).
 fn shifted(name: &str, bits: u64, first: Tensor, second: &Tensor) -> Result<Tensor> {
     let shape = common([&first.shape[..], &second.shape])?;
     count(&shape)?;
@@ -313,21 +331,12 @@ fn shifted(name: &str, bits: u64, first: Tensor, second: &Tensor) -> Result<Tens
         (Numbers::I64(x), Numbers::I64(y)) => {
             let left = name == "Left";
             let f = |x: i64, y: i64| match u32::try_from(y) {
-                Ok(y) if u64::from(y) < bits => Some(if left {
-                    x.wrapping_shl(y)
-                } else {
-                    x.wrapping_shr(y)
-                }),
-                Ok(_) => Some(if left || x >= 0 { 0 } else { -1 }),
-                Err(_) => None,
+                Ok(y) if u64::from(y) < bits && left => x.wrapping_shl(y),
+                Ok(y) if u64::from(y) < bits => x.wrapping_shr(y),
+                _ if left || x >= 0 => 0,
+                _ => -1,
             };
-            let all = zip(&x, &y, shapes, &shape, f)
-                .into_iter()
-                .collect::<Option<Vec<_>>>();
-            Numbers::I64(
-                all.ok_or_else(|| Fault::from("it shifts by a negative number of bits"))?
-                    .into(),
-            )
+            Numbers::I64(zip(&x, &y, shapes, &shape, f).into())
         }
         (Numbers::U64(x), Numbers::U64(y)) => {
             let left = name == "Left";

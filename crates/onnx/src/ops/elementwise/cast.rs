@@ -47,6 +47,42 @@ pub(in crate::ops) fn cast(x: &Tensor, to: Type) -> Result<Tensor> {
     Tensor::new(x.shape.clone(), data)
 }
 
+/// The same bits as another type of the same width.
+pub(in crate::ops) fn same_bits(x: &Tensor, to: Type) -> Result<Tensor> {
+    let from = x.ty();
+    if matches!(from, Type::Text | Type::Bool)
+        || matches!(to, Type::Text | Type::Bool)
+        || from.size() != to.size()
+    {
+        return fault(format!(
+            "{} have other bits than {}",
+            from.name(),
+            to.name()
+        ));
+    }
+    let bits: Vec<i64> = match &x.data {
+        Data::F32(v) => v.iter().map(|v| i64::from(v.to_bits())).collect(),
+        Data::F64(v) => v.iter().map(|v| v.to_bits().cast_signed()).collect(),
+        Data::F16(_) | Data::BF16(_) => x.data.bits().into_iter().map(i64::from).collect(),
+        Data::U64(v) => v.iter().map(|v| v.cast_signed()).collect(),
+        _ => x.ints()?.into_owned(),
+    };
+    let data = match to {
+        Type::F32 => Data::F32(bits.iter().map(|&b| f32::from_bits(b as u32)).collect()),
+        Type::F64 => Data::F64(
+            bits.iter()
+                .map(|&b| f64::from_bits(b.cast_unsigned()))
+                .collect(),
+        ),
+        Type::F16 | Type::BF16 => {
+            let bits: Vec<u16> = bits.iter().map(|&b| b as u16).collect();
+            Data::half(&bits, to == Type::BF16)
+        }
+        other => Numbers::I64(bits.into()).narrow(other),
+    };
+    Tensor::new(x.shape.clone(), data)
+}
+
 /// As NumPy writes floats: infinities and NaN by its names, others as short as they can be read back.
 fn written(v: f64, short: String) -> String {
     match v {

@@ -9,7 +9,7 @@ use crate::op::{Decl, Op, one, op};
 use crate::tensor::{Data, Numbers, Tensor, Type};
 
 /// A function of floats, and what the kernels have for it.
-struct Function {
+pub(super) struct Function {
     /// In 64 bits: what 64-bit floats are given, and 32-bit ones where no kernel is.
     exact: Box<dyn Fn(f64) -> f64 + Send + Sync>,
     kernel: Kernel,
@@ -35,7 +35,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                 let x = x.take(0)?;
                 match x.ty().is_integer() {
                     true => integers(x, |v| v.max(0)),
-                    false => floats(x, &relu()),
+                    false => one(floats(x, &relu())?),
                 }
             });
         }
@@ -73,7 +73,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         return Ok(None);
     };
     decl.operands(1, 1)?;
-    op(move |x, _| floats(x.take(0)?, &function))
+    op(move |x, _| one(floats(x.take(0)?, &function)?))
 }
 
 fn relu() -> Function {
@@ -110,7 +110,7 @@ fn gelu_tanh(x: f64) -> f64 {
 }
 
 /// ONNX's functions of floats, with the attributes' defaults that its operators have.
-fn function(name: &str, decl: &Decl<'_>) -> Result<Option<Function>> {
+pub(super) fn function(name: &str, decl: &Decl<'_>) -> Result<Option<Function>> {
     let unary = Kernel::Unary;
     let float = |name: &str, default: f32| decl.float_or(name, default).map(f64::from);
     Ok(Some(match name {
@@ -195,7 +195,7 @@ fn function(name: &str, decl: &Decl<'_>) -> Result<Option<Function>> {
     }))
 }
 
-fn floats(x: Tensor, function: &Function) -> Result<Vec<crate::op::Value>> {
+pub(super) fn floats(x: Tensor, function: &Function) -> Result<Tensor> {
     let ty = x.ty();
     let data = match (x.data, function.kernel) {
         (Data::F32(mut v), kernel) => {
@@ -230,7 +230,7 @@ fn floats(x: Tensor, function: &Function) -> Result<Vec<crate::op::Value>> {
             ));
         }
     };
-    one(Tensor {
+    Ok(Tensor {
         shape: x.shape,
         data,
     })

@@ -28,7 +28,9 @@ pub(super) fn make(decl: &Decl<'_>) -> Result<Option<Op>> {
             // The product of no numbers.
             vec![1.0; batch.iter().product()]
         } else {
-            all.chunks_exact_mut(n * n).map(|m| determinant(m, n)).collect()
+            all.chunks_exact_mut(n * n)
+                .map(|m| determinant(m, n))
+                .collect()
         };
         one(Tensor::new(
             batch.to_vec(),

@@ -64,7 +64,9 @@ fn labels(term: &Term, rank: usize) -> Result<Vec<Label>> {
     let letters = term.iter().flatten().count();
     let dots = term.contains(&None);
     if rank < letters || (!dots && rank > letters) {
-        return fault(format!("its equation does not fit an operand of {rank} axes"));
+        return fault(format!(
+            "its equation does not fit an operand of {rank} axes"
+        ));
     }
     let mut labels = Vec::new();
     for part in term {
@@ -117,7 +119,11 @@ fn run(equation: &Equation, operands: &[&Tensor], context: &mut Context) -> Resu
     let result: Vec<Label> = match &equation.result {
         Some(term) => {
             let dots = lengths.keys().filter(|l| matches!(l, Label::Ellipsis(_)));
-            let dots = if term.contains(&None) { dots.count() } else { 0 };
+            let dots = if term.contains(&None) {
+                dots.count()
+            } else {
+                0
+            };
             labels(term, term.iter().flatten().count() + dots)?
         }
         // What an ellipsis stands for, then the letters that occur once.

@@ -119,13 +119,9 @@ impl Requantise {
 }
 
 /// Sums, each with the product of the operands' scales, as 8-bit integers: to the nearest, the even one of two.
-pub(in crate::ops) fn requantise(
-    sums: impl Iterator<Item = (i32, f32)>,
-    way: &Requantise,
-) -> Data {
-    let numbers = sums.map(|(sum, scale)| {
-        (sum as f32 * (scale / way.scale)).round_ties_even() + way.zero
-    });
+pub(in crate::ops) fn requantise(sums: impl Iterator<Item = (i32, f32)>, way: &Requantise) -> Data {
+    let numbers =
+        sums.map(|(sum, scale)| (sum as f32 * (scale / way.scale)).round_ties_even() + way.zero);
     // Conversions of floats stay within the type.
     match way.signed {
         true => Data::I8(numbers.map(|x| x as i8).collect()),

@@ -48,10 +48,7 @@ pub(super) fn functions(
 ) -> Result<Vec<Function>> {
     let alphas = decl.floats("activation_alpha")?.unwrap_or_default();
     let betas = decl.floats("activation_beta")?.unwrap_or_default();
-    let Some(names) = decl
-        .texts("activations")?
-        .filter(|names| !names.is_empty())
-    else {
+    let Some(names) = decl.texts("activations")?.filter(|names| !names.is_empty()) else {
         // None of the functions that are there by default has numbers.
         return Ok(defaults.repeat(directions));
     };

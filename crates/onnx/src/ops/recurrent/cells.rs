@@ -102,14 +102,30 @@ impl Cell<'_> {
         match self.kind {
             Kind::Rnn => {
                 kernels::gemm(
-                    batch, width, hidden, &states(h), r, sums, width, &added, scratch,
+                    batch,
+                    width,
+                    hidden,
+                    &states(h),
+                    r,
+                    sums,
+                    width,
+                    &added,
+                    scratch,
                 );
                 self.apply(0, sums);
                 h.copy_from_slice(sums);
             }
             Kind::Lstm => {
                 kernels::gemm(
-                    batch, width, hidden, &states(h), r, sums, width, &added, scratch,
+                    batch,
+                    width,
+                    hidden,
+                    &states(h),
+                    r,
+                    sums,
+                    width,
+                    &added,
+                    scratch,
                 );
                 let rows = sums.chunks_exact_mut(width);
                 let states = h.chunks_exact_mut(hidden).zip(c.chunks_exact_mut(hidden));
