@@ -182,7 +182,8 @@ impl Sampler {
                     at = at.round_ties_even();
                 }
                 let (low, high) = self.borders(len);
-                if at < low || at > high {
+                // A cubic kernel sees the padding through its own places.
+                if self.mode != Mode::Cubic && (at < low || at > high) {
                     match self.padding {
                         Padding::Zeros => {}
                         Padding::Border => at = at.clamp(0.0, len as f64 - 1.0),

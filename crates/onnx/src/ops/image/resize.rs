@@ -226,7 +226,7 @@ struct Along {
     new: usize,
     scale: Scale,
     /// The part that is taken, of `TfCropAndResize`.
-    roi: (f64, f64),
+    roi: (f32, f32),
 }
 
 impl Resize {
@@ -397,10 +397,7 @@ impl Resize {
 
     /// Whether an axis is as it was.
     fn stays(&self, along: &Along) -> bool {
-        along.new == along.old
-            && along.scale.value() == 1.0
-            && along.roi == (0.0, 1.0)
-            && self.transform != Transform::TfHalfPixelForNn
+        along.new == along.old && along.scale.value() == 1.0 && along.roi == (0.0, 1.0)
     }
 
     /// The place of the old axis that one of the new is, and whether that is outside.
@@ -413,10 +410,19 @@ impl Resize {
             Transform::HalfPixel => (half(), false),
             Transform::PytorchHalfPixel if along.new <= 1 => (0.0, false),
             Transform::PytorchHalfPixel => (half(), false),
-            Transform::HalfPixelSymmetric => {
-                let adjustment = along.new as f64 / (old * scale.value());
-                (old / 2.0 * (1.0 - adjustment) + half(), false)
-            }
+            Transform::HalfPixelSymmetric => match scale {
+                Scale::Given(scale) => {
+                    let old = along.old as f32;
+                    let adjustment = along.new as f32 / (old * scale);
+                    let offset = old / 2.0 * (1.0 - adjustment);
+                    let place = offset + (place as f32 + 0.5) / scale - 0.5;
+                    (place.into(), false)
+                }
+                Scale::Ratio(..) => {
+                    let adjustment = along.new as f64 / (old * scale.value());
+                    (old / 2.0 * (1.0 - adjustment) + half(), false)
+                }
+            },
             Transform::AlignCorners => {
                 // Of a length that is not whole, the scale's.
                 let new = match scale {
@@ -431,12 +437,16 @@ impl Resize {
             Transform::Asymmetric => (scale.divide(place), false),
             Transform::TfHalfPixelForNn => (scale.divide(place + 0.5), false),
             Transform::TfCropAndResize => {
-                let (start, end) = along.roi;
+                // In the 32 bits that the region has, so that its end is not outside by rounding.
+                let ((start, end), last) = (along.roi, last as f32);
                 let place = match along.new > 1 {
-                    true => start * last + place * (end - start) * last / (along.new as f64 - 1.0),
+                    true => {
+                        start * last
+                            + place as f32 * (end - start) * last / (along.new as f32 - 1.0)
+                    }
                     false => 0.5 * (start + end) * last,
                 };
-                (place, !(0.0..=last).contains(&place))
+                (place.into(), !(0.0..=last).contains(&place))
             }
         }
     }
@@ -514,10 +524,10 @@ impl Resize {
     }
 }
 
-fn region(roi: Option<&[f32]>, at: usize, axes: usize) -> Result<(f64, f64)> {
+fn region(roi: Option<&[f32]>, at: usize, axes: usize) -> Result<(f32, f32)> {
     match roi {
         None => Ok((0.0, 1.0)),
-        Some(roi) if roi.len() == 2 * axes => Ok((roi[at].into(), roi[axes + at].into())),
+        Some(roi) if roi.len() == 2 * axes => Ok((roi[at], roi[axes + at])),
         Some(roi) => fault(format!(
             "a region of {} numbers is not one of {axes} axes",
             roi.len()

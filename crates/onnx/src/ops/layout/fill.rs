@@ -91,7 +91,7 @@ pub(super) fn constant_of_shape(decl: &Decl<'_>) -> Result<Option<Op>> {
     op(move |x, _| {
         let shape = x.get(0)?.lengths()?;
         let len = count(&shape)?;
-        let data = map!(&value.data, v => vec![v[0].clone(); len]);
+        let data = map!(&value.data, v => repeated(&v[..1], len));
         one(Tensor::new(shape, data)?)
     })
 }
@@ -113,7 +113,7 @@ pub(super) fn one_hot(decl: &Decl<'_>) -> Result<Option<Op>> {
         shape.insert(along, depth);
         let len = count(&shape)?;
         let inner: usize = indices.shape[along..].iter().product();
-        let mut data = map!(&values.data, v => vec![v[0].clone(); len]);
+        let mut data = map!(&values.data, v => repeated(&v[..1], len));
         for (at, &index) in integers(indices)?.iter().enumerate() {
             // Elsewhere, all are off.
             let place = if index < 0 {
@@ -133,6 +133,12 @@ pub(super) fn one_hot(decl: &Decl<'_>) -> Result<Option<Op>> {
         }
         one(Tensor::new(shape, data)?)
     })
+}
+
+/// So many times the same, or nothing of nothing.
+pub(super) fn repeated<T: Clone>(one: &[T], len: usize) -> Vec<T> {
+    one.first()
+        .map_or_else(Vec::new, |one| vec![one.clone(); len])
 }
 
 /// Numbers of any type as integers; floats without their fractions.

@@ -1,5 +1,6 @@
 //! More around a tensor, or less.
 
+use super::fill::repeated;
 use super::{List, Places, axes, pick};
 use crate::fault::{Result, fault};
 use crate::map;
@@ -130,10 +131,7 @@ fn padded(x: &Tensor, around: &[(i64, i64)], mode: Mode, fill: Option<&Tensor>) 
 /// So many times the same.
 fn filled(ty: Type, fill: Option<&Tensor>, len: usize) -> Data {
     match fill {
-        Some(fill) => map!(&fill.data, v => match v.first() {
-            Some(value) => vec![value.clone(); len],
-            None => Vec::new(),
-        }),
+        Some(fill) => map!(&fill.data, v => repeated(v, len)),
         None => Data::zeros(ty, len),
     }
 }

@@ -97,6 +97,11 @@ fn range(length: usize, start: i64, end: i64, step: i64) -> Result<Places> {
     if len == 0 {
         return Ok(Places::All);
     }
+    // Backwards to the largest integer would be nothing; what is meant by it is as far as it goes.
+    let end = match end == i64::MAX || end == i64::from(i32::MAX) {
+        true => i64::MIN,
+        false => end,
+    };
     let (start, end) = (within(start, 0, len - 1), within(end, -1, len - 1));
     let back = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
     let range = (end + 1) as usize..(start.max(end) + 1) as usize;
@@ -121,6 +126,7 @@ mod tests {
         assert_eq!(listed(5, -2, 5, 1), [3, 4]);
         assert_eq!(listed(5, i64::MIN, i64::MAX, 2), [0, 2, 4]);
         assert_eq!(listed(5, -1, i64::MIN, -1), [4, 3, 2, 1, 0]);
+        assert_eq!(listed(5, -1, i64::MAX, -2), [4, 2, 0]);
         assert_eq!(listed(5, 100, 0, -2), [4, 2]);
         assert_eq!(listed(5, 1, 3, -1), [0; 0]);
         assert_eq!(listed(5, 4, 2, 1), [0; 0]);
