@@ -1,6 +1,6 @@
 //! `Resize` and `Upsample`.
 
-use super::taps::Taps;
+use super::taps::{Taps, planes};
 use super::{cubic, rounded};
 use crate::fault::{Result, fault};
 use crate::map;
@@ -379,6 +379,16 @@ impl Resize {
             Numbers::U64(_) => return fault("it does not interpolate uint64"),
             floats => floats,
         };
+        if let Some((rows, cols)) = self.shrunken_planes(&changed, image.rank(), context)? {
+            context.spend(4 * count(&shape)? as u64)?;
+            let sides = [image.shape[image.rank() - 2], image.shape[image.rank() - 1]];
+            numbers = match numbers {
+                Numbers::F32(v) => Numbers::F32(planes(&v, sides, &rows, &cols).into()),
+                Numbers::F64(v) => Numbers::F64(planes(&v, sides, &rows, &cols).into()),
+                other => other,
+            };
+            changed.clear();
+        }
         for along in changed {
             let dims = around(&now, along.axis);
             now[along.axis] = along.new;
@@ -393,6 +403,26 @@ impl Resize {
             };
         }
         one(rounded(numbers, image.ty())?.reshaped(shape)?)
+    }
+
+    /// The rows and columns of images that become so much smaller that most of them is not read; `None` for others.
+    fn shrunken_planes(
+        &self,
+        changed: &[&Along],
+        rank: usize,
+        context: &mut Context,
+    ) -> Result<Option<(Taps, Taps)>> {
+        let (rows, cols) = match *changed {
+            [a, b] if a.axis + 2 == rank && b.axis + 1 == rank => (a, b),
+            [b, a] if a.axis + 2 == rank && b.axis + 1 == rank => (a, b),
+            _ => return Ok(None),
+        };
+        if rows.new * 2 > rows.old || cols.new * 2 > cols.old {
+            return Ok(None);
+        }
+        let (rows, cols) = (self.taps(rows, context)?, self.taps(cols, context)?);
+        let plain = |taps: &Taps| taps.each == 2 && taps.outside.is_empty();
+        Ok((plain(&rows) && plain(&cols)).then_some((rows, cols)))
     }
 
     /// Whether an axis is as it was.
@@ -596,6 +626,24 @@ mod tests {
             run(&nearest, &[1.0, 2.0], 2.0).unwrap(),
             [1.0, 1.0, 2.0, 2.0]
         );
+    }
+
+    #[test]
+    fn images_that_shrink_are_as_axis_by_axis() {
+        let linear = plain(Mode::Linear, Transform::HalfPixel);
+        let len = 2 * 9 * 13;
+        let pixels = (0..len).map(|at| (at * 7 % 31) as f32).collect();
+        let image = Tensor::f32(vec![2, 9, 13], pixels);
+        let resized = |image: Tensor, sizes: &[usize]| {
+            let inputs = Inputs(vec![Some(std::sync::Arc::new(image))]);
+            let mut out = linear.run_sized(&inputs, sizes, None, &mut Context::new(1 << 20))?;
+            Ok::<_, crate::fault::Fault>(std::sync::Arc::unwrap_or_clone(out.remove(0)))
+        };
+        let rows = resized(image.clone(), &[2, 4, 13]).unwrap();
+        let both = resized(rows, &[2, 4, 5]).unwrap();
+        let at_once = resized(image, &[2, 4, 5]).unwrap();
+        let pairs = both.f32s().unwrap().iter().zip(at_once.f32s().unwrap());
+        assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-4));
     }
 
     #[test]

@@ -87,3 +87,32 @@ impl Taps {
         out
     }
 }
+
+/// Images whose two sides become shorter, two places for each: what is between them is never read, and so they are made at
+/// once.
+pub(super) fn planes<T: Float>(
+    x: &[T],
+    [height, width]: [usize; 2],
+    rows: &Taps,
+    cols: &Taps,
+) -> Vec<T> {
+    let images = x.chunks_exact(height * width);
+    let mut out = Vec::with_capacity(images.len() * rows.len() * cols.len());
+    let along: Vec<(usize, usize, T, T)> = cols
+        .places
+        .chunks_exact(2)
+        .map(|pair| (pair[0].0, pair[1].0, T::of(pair[0].1), T::of(pair[1].1)))
+        .collect();
+    for image in images {
+        for pair in rows.places.chunks_exact(2) {
+            let row = |at: usize| &image[pair[at].0 * width..][..width];
+            let (upper, lower) = (row(0), row(1));
+            let (above, below) = (T::of(pair[0].1), T::of(pair[1].1));
+            out.extend(along.iter().map(|&(a, b, left, right)| {
+                (upper[a] * left + upper[b] * right) * above
+                    + (lower[a] * left + lower[b] * right) * below
+            }));
+        }
+    }
+    out
+}

@@ -11,8 +11,10 @@ use crate::op::{Decl, Op, one, op};
 use crate::tensor::{Data, Tensor, axis, count};
 
 /// An order of all elements of a type. What is no number is the largest, and equals itself.
-pub(super) trait Ordered {
+pub(super) trait Ordered: Clone {
     fn order(&self, other: &Self) -> Ordering;
+    /// Whether it is the larger one.
+    fn exceeds(&self, other: &Self) -> bool;
 }
 
 macro_rules! floats {
@@ -25,6 +27,10 @@ macro_rules! floats {
                     None => self.is_nan().cmp(&other.is_nan()),
                 }
             }
+            #[inline]
+            fn exceeds(&self, other: &Self) -> bool {
+                (self > other) | (self.is_nan() & !other.is_nan())
+            }
         })*
     };
 }
@@ -35,6 +41,10 @@ macro_rules! exact {
             #[inline]
             fn order(&self, other: &Self) -> Ordering {
                 self.cmp(other)
+            }
+            #[inline]
+            fn exceeds(&self, other: &Self) -> bool {
+                self > other
             }
         })*
     };
@@ -62,47 +72,51 @@ pub(super) fn extreme(decl: &Decl<'_>, largest: bool) -> Result<Option<Op>> {
             shape.remove(along);
         }
         context.spend(x.len() as u64)?;
-        let found = each!(&x.data, v => places(v, [outer, len, inner], |new, old| {
-            match new.order(old) {
-                Ordering::Equal => last,
-                Ordering::Greater => largest,
-                Ordering::Less => !largest,
-            }
-        }));
+        let dims = [outer, len, inner];
+        let found = each!(&x.data, v => match (largest, last) {
+            (true, false) => places(v, dims, |new, old| new.exceeds(old)),
+            (true, true) => places(v, dims, |new, old| !old.exceeds(new)),
+            (false, false) => places(v, dims, |new, old| old.exceeds(new)),
+            (false, true) => places(v, dims, |new, old| !new.exceeds(old)),
+        });
         one(Tensor::new(shape, Data::I64(found))?)
     })
 }
 
 /// For each row along the middle axis, where the one is that is better than all before it.
-fn places<T>(
+fn places<T: Clone>(
     v: &[T],
     [outer, len, inner]: [usize; 3],
     better: impl Fn(&T, &T) -> bool,
 ) -> Vec<i64> {
-    let mut all = Vec::with_capacity(outer * inner);
-    if len == 0 || inner == 0 {
+    let mut all = vec![0; outer * inner];
+    if v.is_empty() {
         return all;
     }
-    for block in v.chunks_exact(len * inner) {
-        if inner == 1 {
-            let mut best = 0;
-            for at in 1..len {
-                if better(&block[at], &block[best]) {
-                    best = at;
+    let blocks = v.chunks_exact(len * inner);
+    for (block, best) in blocks.zip(all.chunks_exact_mut(inner)) {
+        let mut rows = block.chunks_exact(inner).enumerate();
+        let Some((_, first)) = rows.next() else {
+            continue;
+        };
+        if let ([first], [best]) = (first, &mut *best) {
+            let mut top = first;
+            for (at, new) in block.iter().enumerate().skip(1) {
+                if better(new, top) {
+                    (top, *best) = (new, at as i64);
                 }
             }
-            all.push(best as i64);
             continue;
         }
-        let mut best = vec![0; inner];
-        for (at, row) in block.chunks_exact(inner).enumerate().skip(1) {
-            for (i, new) in row.iter().enumerate() {
-                if better(new, &block[best[i] * inner + i]) {
-                    best[i] = at;
+        let mut tops = first.to_vec();
+        for (at, row) in rows {
+            for ((new, top), best) in row.iter().zip(&mut tops).zip(&mut *best) {
+                if better(new, top) {
+                    *top = new.clone();
+                    *best = at as i64;
                 }
             }
         }
-        all.extend(best.iter().map(|&at| at as i64));
     }
     all
 }

@@ -149,3 +149,23 @@ pub(super) fn size(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(1, 1)?;
     op(|x, _| one(Tensor::i64(Vec::new(), vec![x.get(0)?.len() as i64])))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_left_open() {
+        let to = |wanted: &[i64], zero| reshaped(&[2, 0, 3], 0, wanted, zero);
+        assert_eq!(to(&[0, 0, 3], false).unwrap(), [2, 0, 3]);
+        assert_eq!(to(&[-1, 3], false).unwrap(), [0, 3]);
+        assert!(to(&[-1, 0], true).is_err());
+        assert!(to(&[-1, -1], false).is_err());
+        assert!(to(&[-2], false).is_err());
+        assert!(to(&[1, 1, 1, 0], false).is_err());
+        let full = |wanted: &[i64]| reshaped(&[2, 3], 6, wanted, false);
+        assert_eq!(full(&[3, -1]).unwrap(), [3, 2]);
+        assert!(full(&[4, -1]).is_err());
+        assert!(full(&[i64::MAX, i64::MAX, -1]).is_err());
+    }
+}

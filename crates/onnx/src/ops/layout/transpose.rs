@@ -79,20 +79,43 @@ fn blocks<T: Clone>(from: &[T], axes: &[(usize, usize)]) -> Vec<T> {
             .map(|(a, b, i)| (a + i * axes[at].1, b + i * own[at]))
             .collect();
     }
-    for (source, target) in places {
-        for left in (0..rows).step_by(SIDE) {
-            let right = rows.min(left + SIDE);
-            for top in (0..cols).step_by(SIDE) {
-                for col in top..cols.min(top + SIDE) {
-                    let line = &mut to[target + col * col_step..][left..right];
-                    for (row, place) in (left..right).zip(line) {
-                        *place = from[source + row * row_step + col].clone();
-                    }
-                }
+    let mut block = |source: usize, target: usize, left: usize, top: usize| {
+        let height = SIDE.min(rows - left);
+        let width = SIDE.min(cols - top);
+        let from = &from[source + left * row_step + top..];
+        let to = &mut to[target + top * col_step + left..];
+        if height == SIDE && width == SIDE {
+            return square::<T, SIDE>(from, row_step, to, col_step);
+        }
+        for col in 0..width {
+            let line = &mut to[col * col_step..][..height];
+            for (row, place) in line.iter_mut().enumerate() {
+                *place = from[row * row_step + col].clone();
             }
+        }
+    };
+    let (lefts, tops) = (|| (0..rows).step_by(SIDE), || (0..cols).step_by(SIDE));
+    for (source, target) in places {
+        // Along the shorter side first, so that what was read and written last is still in the cache.
+        if rows > cols {
+            lefts().for_each(|left| tops().for_each(|top| block(source, target, left, top)));
+        } else {
+            tops().for_each(|top| lefts().for_each(|left| block(source, target, left, top)));
         }
     }
     to
+}
+
+/// A square of a known side, for which the compiler leaves out what it would check otherwise.
+#[inline]
+fn square<T: Clone, const N: usize>(from: &[T], row_step: usize, to: &mut [T], col_step: usize) {
+    let rows: [&[T]; N] = std::array::from_fn(|row| &from[row * row_step..][..N]);
+    for col in 0..N {
+        let line = &mut to[col * col_step..][..N];
+        for row in 0..N {
+            line[row] = rows[row][col].clone();
+        }
+    }
 }
 
 /// The side of blocks, and whether they come before the channels (`DCR`).
