@@ -14,10 +14,20 @@ use crate::error::{Code, Error, Result, excerpt};
 pub(super) struct GraphModel {
     model: onnx::Model,
     inputs: Vec<InputSpec>,
+    /// The inputs' types in the file.
+    types: Vec<Type>,
 }
 
 impl GraphModel {
     pub(super) fn read(name: &str, file: Vec<u8>) -> Result<GraphModel> {
+        if let Some(beside) = beside(name, &file)?.first() {
+            return Err(Error::new(
+                Code::ModelInvalid,
+                format!(
+                    "{name} has weights in {beside}, a file beside it, which was not read with it"
+                ),
+            ));
+        }
         let model = onnx::Model::read(file).map_err(|why| invalid(name, "run", &why.0))?;
         if model.outputs().is_empty() {
             return Err(Error::new(
@@ -32,6 +42,11 @@ impl GraphModel {
             .map(|port| spec(name, port, &mut symbols));
         Ok(GraphModel {
             inputs: inputs.collect::<Result<_>>()?,
+            types: model
+                .inputs()
+                .iter()
+                .map(|port| port.ty.unwrap_or(Type::F32))
+                .collect(),
             model,
         })
     }
@@ -41,8 +56,8 @@ impl GraphModel {
     }
 
     pub(super) fn run(&self, name: &str, inputs: Vec<Array>) -> Result<Array> {
-        let given = inputs.into_iter().zip(&self.inputs);
-        let given = given.map(|(array, spec)| tensor(array, spec.element));
+        let given = inputs.into_iter().zip(&self.types);
+        let given = given.map(|(array, &ty)| tensor(array, ty));
         let outputs = self.model.run(given.collect());
         let outputs = outputs.map_err(|why| unusable(name, &why.0))?;
         let first = outputs.into_iter().next();
@@ -95,19 +110,18 @@ impl Symbols {
 
 fn spec(name: &str, port: &Port, symbols: &mut Symbols) -> Result<InputSpec> {
     let element = match port.ty {
-        None | Some(Type::F32) => Element::F32,
-        Some(Type::I32) => Element::I32,
-        Some(Type::I64) => Element::I64,
-        Some(other) => {
+        Some(Type::Text) => {
             return Err(Error::new(
                 Code::ModelInvalid,
                 format!(
-                    "{name} takes {} as {}, and a model of a bundle takes float32, int32 or int64",
-                    other.name(),
-                    port.name
+                    "{name} takes strings as \"{}\", and a model of a bundle takes numbers",
+                    excerpt(&port.name, 60)
                 ),
             ));
         }
+        Some(Type::I32) => Element::I32,
+        Some(ty) if !ty.is_float() => Element::I64,
+        _ => Element::F32,
     };
     // Where a file does not say, a row is taken: the models of a bundle have nothing else.
     let any = [Length::Any, Length::Any];
@@ -119,14 +133,14 @@ fn spec(name: &str, port: &Port, symbols: &mut Symbols) -> Result<InputSpec> {
     })
 }
 
-fn tensor(array: Array, element: Element) -> onnx::Tensor {
+/// Numbers of a task in the type that an input has.
+fn tensor(array: Array, ty: Type) -> onnx::Tensor {
     let data = match array.data {
-        Data::F32(v) => onnx::Data::F32(v),
-        // The caller's integers came as such.
-        Data::I64(v) if element == Element::I32 => {
-            onnx::Data::I32(v.into_iter().map(|v| v as i32).collect())
+        Data::F32(v) => onnx::Numbers::F32(v.into()).narrow(ty),
+        Data::I64(v) if ty == Type::Bool => {
+            onnx::Data::Bool(v.into_iter().map(|v| v != 0).collect())
         }
-        Data::I64(v) => onnx::Data::I64(v),
+        Data::I64(v) => onnx::Numbers::I64(v.into()).narrow(ty),
     };
     onnx::Tensor {
         shape: array.shape,

@@ -96,6 +96,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/examples.spec.ts": ({ file, language }) => /^examples\/(?!rust\/)/.test(file) && language === "sh",
   // Runs each proxy with its framework.
   "tests/e2e/proxy/frameworks.spec.ts": (block) => isAboutProxies(block),
+  // Runs what the page of bare models says.
+  "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
@@ -114,7 +116,12 @@ function isAboutProxies({ file, headings }: Block): boolean {
 
 /** A part of a page's script, or of its bundler's configuration. */
 export function isScript(block: Block): boolean {
-  return ["js", "ts"].includes(block.language) && !isType(block) && !isAboutProxies(block);
+  return ["js", "ts"].includes(block.language) && !isType(block) && !isAboutProxies(block) && !isModelScript(block);
+}
+
+/** A part of a page's script that has a model without a bundle. */
+export function isModelScript({ file, language }: Block): boolean {
+  return file === "docs/model.md" && language === "ts";
 }
 
 /** The configuration of a bundler: a module whose default is an object. Delegated there is none. */
@@ -260,7 +267,11 @@ export const ts = createRequire(join(root, "pkg/package.json"))("typescript") as
  * for those after it.
  */
 export function moduleOf(block: Block, model: string): { code: string; claims: number } {
-  const source = here(whole(block), model);
+  return pageModule(block, here(whole(block), model));
+}
+
+/** The same of a block that says all, or of what was made of one. */
+export function pageModule(block: Block, source = block.code): { code: string; claims: number } {
   const parsed = ts.createSourceFile("block.ts", source, ts.ScriptTarget.ES2022, true);
   let code = "";
   let done = 0;

@@ -3,7 +3,6 @@
 mod bench;
 mod conformance;
 mod fuzz;
-mod linker;
 mod llm;
 mod models;
 mod package;
@@ -95,11 +94,6 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let mut args = std::env::args_os().skip(1).peekable();
-    // rustc knows its linkers by path alone, so there is no subcommand for this.
-    if args.peek().is_some_and(|first| first == linker::FIRST) {
-        return exit(linker::link(args.collect()));
-    }
     let result = match Args::parse().command {
         Command::Build => build(),
         Command::Cli => package::build_cli().and_then(|file| {

@@ -10,7 +10,6 @@ use std::thread;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use crate::linker;
 use crate::paths;
 use crate::root;
 use crate::run::{cargo, command, output, run};
@@ -163,7 +162,6 @@ fn inputs() -> Result<String> {
     for file in [
         "Cargo.toml",
         "Cargo.lock",
-        "xtask/src/linker.rs",
         "xtask/src/paths.rs",
         "xtask/src/wasm.rs",
         "pkg/package-lock.json",
@@ -221,7 +219,6 @@ fn compile(module: Module) -> Result<PathBuf> {
     if module.set == Set::Onnx {
         cargo.args(["--features", "onnx"]);
     }
-    cargo.arg("--").args(linker::options()?);
     paths::set(&mut cargo, &module.rustflags()?);
     run(&mut cargo)?;
     let built = target.join("smallfirst.wasm");

@@ -46,6 +46,11 @@ pub fn conv_planes(
     if out.is_empty() {
         return;
     }
+    if outputs == 1 {
+        one_output(w, x, k, weights, bias, out);
+        activate(out, activation);
+        return;
+    }
     let widest = (BLOCK / k.max(1)).max(NARROWEST).next_multiple_of(2 * NR);
     // Blocks of nearly the same width.
     let blocks = outputs.div_ceil(widest);
@@ -68,7 +73,7 @@ pub fn conv_planes(
                 places[at] = (start * NR, piece.len() * NR);
             }
         }
-        pack_patches(w, channels, x, first, n, &places, &mut scratch[..len]);
+        pack_patches(w, x, first, n, &places, &mut scratch[..len]);
         let a = Matrix {
             data: weights,
             row_stride: k,
@@ -95,6 +100,71 @@ pub fn conv_planes(
                 row.iter_mut().for_each(|x| *x += by);
             }
             activate(row, activation);
+        }
+    }
+}
+
+/// The convolution where the window does not move: each of the results is one sum.
+fn one_output(
+    w: &Window,
+    x: &[f32],
+    k: usize,
+    weights: &[f32],
+    bias: Option<&[f32]>,
+    out: &mut [f32],
+) {
+    let plane = w.input[0] * w.input[1];
+    let mut patch = Vec::with_capacity(k);
+    for x in x.chunks_exact(plane.max(1)) {
+        for ky in 0..w.kernel[0] {
+            for kx in 0..w.kernel[1] {
+                let y = (ky * w.dilation[0]).wrapping_sub(w.pad[0]);
+                let z = (kx * w.dilation[1]).wrapping_sub(w.pad[1]);
+                let inside = y < w.input[0] && z < w.input[1];
+                patch.push(if inside { x[y * w.input[1] + z] } else { 0.0 });
+            }
+        }
+    }
+    patch.resize(k, 0.0);
+    dispatch(Dots {
+        patch: &patch,
+        weights,
+        out,
+    });
+    for (out, bias) in out.iter_mut().zip(bias.unwrap_or(&[])) {
+        *out += bias;
+    }
+}
+
+/// The product of rows of weights with one patch.
+struct Dots<'a> {
+    patch: &'a [f32],
+    weights: &'a [f32],
+    out: &'a mut [f32],
+}
+
+impl Kernel for Dots<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<V: Dot>(self) {
+        let k = self.patch.len();
+        for (out, row) in self.out.iter_mut().zip(self.weights.chunks_exact(k.max(1))) {
+            // Several sums, so that an addition need not wait for the one before.
+            let mut sums = [V::splat(0.0); 4];
+            let (mut a, mut b) = (
+                row.chunks_exact(4 * V::N),
+                self.patch.chunks_exact(4 * V::N),
+            );
+            for (a, b) in (&mut a).zip(&mut b) {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    let (a, b) = (V::from_slice(&a[i * V::N..]), V::from_slice(&b[i * V::N..]));
+                    *sum = a.mul_add(b, *sum);
+                }
+            }
+            let rest = a.remainder().iter().zip(b.remainder());
+            let rest: f32 = rest.map(|(a, b)| a * b).sum();
+            *out = sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum() + rest;
         }
     }
 }
@@ -130,11 +200,43 @@ fn check(w: &Window, channels: usize, x: &[f32], m: usize, out: &[f32]) -> (usiz
     (plane, outputs)
 }
 
+/// Where the elements of the image lie that one element of the window meets, for the columns of a panel.
+#[derive(Clone, Copy)]
+enum Seen {
+    /// Side by side.
+    Run(usize),
+    /// Every other one.
+    Pairs(usize),
+    /// Anywhere, or outside.
+    Each([usize; NR]),
+}
+
+impl Seen {
+    fn new(from: [usize; NR]) -> Seen {
+        let apart = |step: usize| {
+            from[NR - 1] < OUTSIDE
+                && from
+                    .iter()
+                    .enumerate()
+                    .all(|(i, &at)| at == from[0].wrapping_add(i * step))
+        };
+        if apart(1) {
+            Seen::Run(from[0])
+        } else if apart(2) {
+            Seen::Pairs(from[0])
+        } else {
+            Seen::Each(from)
+        }
+    }
+}
+
+/// Panels that are packed together: what a channel's rows have for them stays in the first-level cache meanwhile.
+const TOGETHER: usize = 8;
+
 /// Packs the patches of `n` outputs from number `first` on. `places` has, for each row of the right operand, where it begins in
 /// the first panel and how far the panels are apart.
 fn pack_patches(
     w: &Window,
-    channels: usize,
     x: &[f32],
     first: usize,
     n: usize,
@@ -143,47 +245,60 @@ fn pack_patches(
 ) {
     let plane = w.input[0] * w.input[1];
     let taps = w.kernel[0] * w.kernel[1];
-    for panel in 0..n.div_ceil(NR) {
-        let count = NR.min(n - panel * NR);
-        let mut corners = [[OUTSIDE; 2]; NR];
-        for (i, corner) in corners[..count].iter_mut().enumerate() {
-            let o = first + panel * NR + i;
-            *corner = [
-                o / w.output[1] * w.stride[0],
-                o % w.output[1] * w.stride[1],
-            ];
-        }
+    let panels = n.div_ceil(NR);
+    let mut seen = Vec::with_capacity(taps * TOGETHER);
+    for start in (0..panels).step_by(TOGETHER) {
+        let together = TOGETHER.min(panels - start);
+        let corners: [[[usize; 2]; NR]; TOGETHER] = std::array::from_fn(|panel| {
+            std::array::from_fn(|i| {
+                let o = (start + panel) * NR + i;
+                match o < n {
+                    true => [
+                        (first + o) / w.output[1] * w.stride[0],
+                        (first + o) % w.output[1] * w.stride[1],
+                    ],
+                    false => [OUTSIDE, OUTSIDE],
+                }
+            })
+        });
+        seen.clear();
         for tap in 0..taps {
             let step = [
                 tap / w.kernel[1] * w.dilation[0],
                 tap % w.kernel[1] * w.dilation[1],
             ];
-            let from = corners.map(|[y, x]| {
-                // Above or left of the image, it wraps and is beyond all images.
-                let y = (y + step[0]).wrapping_sub(w.pad[0]);
-                let x = (x + step[1]).wrapping_sub(w.pad[1]);
-                if y < w.input[0] && x < w.input[1] {
-                    y * w.input[1] + x
-                } else {
-                    OUTSIDE
-                }
-            });
-            let rows = places[tap..].iter().step_by(taps).take(channels);
-            let together = from[0] != OUTSIDE
-                && from
-                    .iter()
-                    .enumerate()
-                    .all(|(i, &from_i)| from_i == from[0] + i);
-            if together {
-                for (x, (start, apart)) in x.chunks_exact(plane).zip(rows) {
-                    let to = &mut out[start + panel * apart..][..NR];
-                    to.copy_from_slice(&x[from[0]..][..NR]);
-                }
-            } else {
-                for (x, (start, apart)) in x.chunks_exact(plane).zip(rows) {
-                    let to = &mut out[start + panel * apart..][..NR];
-                    for (to, &from) in to.iter_mut().zip(&from) {
-                        *to = x.get(from).copied().unwrap_or(0.0);
+            seen.extend(corners[..together].iter().map(|corners| {
+                Seen::new(corners.map(|[y, x]| {
+                    // Above or left of the image, it wraps and is beyond all images.
+                    let y = (y + step[0]).wrapping_sub(w.pad[0]);
+                    let x = (x + step[1]).wrapping_sub(w.pad[1]);
+                    if y < w.input[0] && x < w.input[1] {
+                        y * w.input[1] + x
+                    } else {
+                        OUTSIDE
+                    }
+                }))
+            }));
+        }
+        for (x, places) in x.chunks_exact(plane).zip(places.chunks_exact(taps)) {
+            for (seen, (to, apart)) in seen.chunks_exact(together).zip(places) {
+                let mut to = to + start * apart;
+                for seen in seen {
+                    let out: &mut [f32; NR] = out[to..].first_chunk_mut().expect("a panel's row");
+                    to += apart;
+                    match *seen {
+                        Seen::Run(from) => out.copy_from_slice(&x[from..][..NR]),
+                        Seen::Pairs(from) => {
+                            let x = &x[from..][..2 * NR - 1];
+                            for (i, out) in out.iter_mut().enumerate() {
+                                *out = x[2 * i];
+                            }
+                        }
+                        Seen::Each(from) => {
+                            for (out, from) in out.iter_mut().zip(from) {
+                                *out = x.get(from).copied().unwrap_or(0.0);
+                            }
+                        }
                     }
                 }
             }
@@ -234,50 +349,28 @@ pub fn depthwise_planes(
             (ky * w.dilation[0] * phases + shift % phases) * pitch + shift / phases
         })
         .collect();
-    let len = (w.input[0] * phases)
-        .checked_mul(pitch)
-        .expect("scratch that overflows");
+    // With rows of padding above and below, so that all outputs see the whole window.
+    let rows = (w.output[0] - 1) * w.stride[0] + w.kernel[0].saturating_sub(1) * w.dilation[0] + 1;
+    let row = phases * pitch;
+    let len = rows.checked_mul(row).expect("scratch that overflows");
     if scratch.len() < len {
         scratch.resize(len, 0.0);
     }
     let spread = &mut scratch[..len];
     for (channel, x) in x.chunks_exact(plane).enumerate() {
-        for (x, to) in x
-            .chunks_exact(w.input[1])
-            .zip(spread.chunks_exact_mut(phases * pitch))
-        {
-            for (phase, to) in to.chunks_exact_mut(pitch).enumerate() {
-                // The first element at or behind the padding, and where it goes.
-                let skip = w.pad[1].saturating_sub(phase).div_ceil(phases).min(pitch);
-                let from = (skip * phases + phase).saturating_sub(w.pad[1]);
-                to[..skip].fill(0.0);
-                let rest = x.get(from..).unwrap_or(&[]);
-                let count = rest.len().div_ceil(phases).min(pitch - skip);
-                let inside = &mut to[skip..skip + count];
-                match phases {
-                    1 => inside.copy_from_slice(&rest[..count]),
-                    2 => {
-                        let (pairs, last) = rest.as_chunks::<2>();
-                        for (to, pair) in inside.iter_mut().zip(pairs) {
-                            *to = pair[0];
-                        }
-                        if let (true, [last]) = (count > pairs.len(), last) {
-                            inside[pairs.len()] = *last;
-                        }
-                    }
-                    _ => inside
-                        .iter_mut()
-                        .zip(rest.iter().step_by(phases))
-                        .for_each(|(to, &x)| *to = x),
-                }
-                to[skip + count..].fill(0.0);
+        for (y, to) in spread.chunks_exact_mut(row).enumerate() {
+            let y = y.wrapping_sub(w.pad[0]);
+            if y < w.input[0] {
+                spread_row(w, &x[y * w.input[1]..][..w.input[1]], pitch, to);
+            } else if channel == 0 {
+                to.fill(0.0);
             }
         }
         for i in channel * each..(channel + 1) * each {
             dispatch(Plane {
-                w,
+                width: w.output[1],
                 spread,
-                row: phases * pitch,
+                step: w.stride[0] * row,
                 offsets: &offsets,
                 kernel: &kernel[i * taps..][..taps],
                 bias: bias.map_or(0.0, |bias| bias[i]),
@@ -288,16 +381,49 @@ pub fn depthwise_planes(
     activate(out, activation);
 }
 
+/// A row of the image between its padding, in as many parts as the stride is long: those elements side by side that are a
+/// stride apart.
+fn spread_row(w: &Window, x: &[f32], pitch: usize, to: &mut [f32]) {
+    let phases = w.stride[1];
+    for (phase, to) in to.chunks_exact_mut(pitch).enumerate() {
+        // The first element at or behind the padding, and where it goes.
+        let skip = w.pad[1].saturating_sub(phase).div_ceil(phases).min(pitch);
+        let from = (skip * phases + phase).saturating_sub(w.pad[1]);
+        to[..skip].fill(0.0);
+        let rest = x.get(from..).unwrap_or(&[]);
+        let count = rest.len().div_ceil(phases).min(pitch - skip);
+        let inside = &mut to[skip..skip + count];
+        match phases {
+            1 => inside.copy_from_slice(&rest[..count]),
+            2 => {
+                let (pairs, last) = rest.as_chunks::<2>();
+                for (to, pair) in inside.iter_mut().zip(pairs) {
+                    *to = pair[0];
+                }
+                if let (true, [last]) = (count > pairs.len(), last) {
+                    inside[pairs.len()] = *last;
+                }
+            }
+            _ => inside
+                .iter_mut()
+                .zip(rest.iter().step_by(phases))
+                .for_each(|(to, &x)| *to = x),
+        }
+        to[skip + count..].fill(0.0);
+    }
+}
+
 /// Columns that are computed at a time, at most.
 const WIDEST: usize = 32;
 
 /// One plane of a depthwise convolution.
 struct Plane<'a> {
-    w: &'a Window,
+    /// Outputs in a row.
+    width: usize,
     /// The rows of the image as the elements of the window meet them.
     spread: &'a [f32],
-    /// The length of such a row.
-    row: usize,
+    /// From one output to the one below.
+    step: usize,
     /// Where each element of the window begins, from the first.
     offsets: &'a [usize],
     kernel: &'a [f32],
@@ -309,70 +435,79 @@ impl Kernel for Plane<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<V: Dot>(self) {
-        let w = self.w;
-        let across = w.kernel[1];
-        for (oy, out) in self.out.chunks_exact_mut(w.output[1]).enumerate() {
-            let ys = w.inside(0, oy);
-            let kernel = &self.kernel[ys.start * across..ys.end * across];
-            let offsets = &self.offsets[..kernel.len()];
-            let first = if ys.is_empty() {
-                0
-            } else {
-                w.at(0, oy, ys.start) * self.row
-            };
-            let rows = &self.spread[first..];
-            // The farthest that is read, so that the loops need not look.
-            let farthest = offsets.iter().max().map_or(0, |far| far + out.len());
-            assert!(offsets.is_empty() || farthest + V::N <= rows.len());
-            let mut at = 0;
-            while at < out.len() {
-                let left = out.len() - at;
-                let to = &mut out[at..];
-                // SAFETY: what begins within the row and is no longer than rounded up to a vector lies within, as asserted.
+    fn run<V: Dot>(mut self) {
+        let (rows, width) = (self.out.len() / self.width, self.width);
+        assert!(self.offsets.len() == self.kernel.len() && self.out.len() == rows * width);
+        // The farthest that is read, so that the loops need not look.
+        if let Some(far) = self.offsets.iter().max() {
+            assert!(far + (rows - 1) * self.step + width + V::N <= self.spread.len());
+        }
+        let mut x = 0;
+        while x < width {
+            let vectors = (width - x).div_ceil(V::N).min(4);
+            let mut y = 0;
+            while y < rows {
+                let left = rows - y;
+                // SAFETY: what begins within a row and is no longer than rounded up to a vector lies within, as asserted.
                 unsafe {
-                    at += match left.div_ceil(V::N).min(4) {
-                        1 => columns::<V, 1>(rows, at, offsets, kernel, self.bias, to),
-                        2 => columns::<V, 2>(rows, at, offsets, kernel, self.bias, to),
-                        3 => columns::<V, 3>(rows, at, offsets, kernel, self.bias, to),
-                        _ => columns::<V, 4>(rows, at, offsets, kernel, self.bias, to),
+                    y += match (vectors, left) {
+                        (1, 4..) => self.block::<V, 1, 4>(y, x),
+                        (1, 2..) => self.block::<V, 1, 2>(y, x),
+                        (1, _) => self.block::<V, 1, 1>(y, x),
+                        (2, 4..) => self.block::<V, 2, 4>(y, x),
+                        (2, 2..) => self.block::<V, 2, 2>(y, x),
+                        (2, _) => self.block::<V, 2, 1>(y, x),
+                        (3, 2..) => self.block::<V, 3, 2>(y, x),
+                        (3, _) => self.block::<V, 3, 1>(y, x),
+                        (_, 2..) => self.block::<V, 4, 2>(y, x),
+                        _ => self.block::<V, 4, 1>(y, x),
                     };
                 }
             }
+            x += vectors * V::N;
         }
     }
 }
 
-/// `W` vectors of outputs side by side, or as many as there are; how many numbers that was.
-///
-/// # Safety
-/// From each offset and `at` on, so many numbers can be read from `rows`.
-#[inline(always)]
-unsafe fn columns<V: Lanes, const W: usize>(
-    rows: &[f32],
-    at: usize,
-    offsets: &[usize],
-    kernel: &[f32],
-    bias: f32,
-    out: &mut [f32],
-) -> usize {
-    let mut sums = [V::splat(bias); W];
-    for (&offset, &weight) in offsets.iter().zip(kernel) {
-        let weight = V::splat(weight);
-        for (i, sum) in sums.iter_mut().enumerate() {
-            // SAFETY: the caller's promise.
-            let x = unsafe { V::load(rows.as_ptr().add(offset + at + i * V::N)) };
-            *sum = x.mul_add(weight, *sum);
+impl Plane<'_> {
+    /// `H` rows of `W` vectors of outputs, or of as many as there are; how many rows that was.
+    ///
+    /// # Safety
+    /// From each offset on, so many numbers can be read for all of these rows.
+    #[inline(always)]
+    unsafe fn block<V: Lanes, const W: usize, const H: usize>(
+        &mut self,
+        y: usize,
+        x: usize,
+    ) -> usize {
+        let mut sums = [[V::splat(self.bias); W]; H];
+        let first = y * self.step + x;
+        for (&offset, &weight) in self.offsets.iter().zip(self.kernel) {
+            let weight = V::splat(weight);
+            for (j, sums) in sums.iter_mut().enumerate() {
+                for (i, sum) in sums.iter_mut().enumerate() {
+                    // SAFETY: the caller's promise.
+                    let x = unsafe {
+                        let at = first + offset + j * self.step + i * V::N;
+                        V::load(self.spread.as_ptr().add(at))
+                    };
+                    *sum = x.mul_add(weight, *sum);
+                }
+            }
         }
-    }
-    if out.len() >= W * V::N {
-        for (sum, out) in sums.iter().zip(out.chunks_exact_mut(V::N)) {
-            sum.to_slice(out);
+        for (j, sums) in sums.iter().enumerate() {
+            let end = (y + j + 1) * self.width;
+            let out = &mut self.out[(y + j) * self.width + x..end];
+            if out.len() >= W * V::N {
+                for (sum, out) in sums.iter().zip(out.chunks_exact_mut(V::N)) {
+                    sum.to_slice(out);
+                }
+            } else {
+                for (sum, out) in sums.iter().zip(out.chunks_mut(V::N)) {
+                    out.copy_from_slice(&sum.to_array()[..out.len()]);
+                }
+            }
         }
-        return W * V::N;
+        H
     }
-    for (sum, out) in sums.iter().zip(out.chunks_mut(V::N)) {
-        out.copy_from_slice(&sum.to_array()[..out.len()]);
-    }
-    out.len()
 }

@@ -1,17 +1,17 @@
-//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--list] [--lines]`.
+//! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--tolerance <t>] [--list] [--lines]`.
 //!
 //! A test is right when every output is of the expected type and shape, and its numbers are within 1e-3 of the expected ones
 //! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own), or as near as other outputs beside them: an
 //! `unoptimized_<n>.pb` or `perturbed_<n>.pb` of a real model (tests/reference/files.py) tells how far rounding alone moves its
-//! `output_<n>.pb`, and twice that is allowed. `--list` prints what is not right, `--lines` every test as
-//! `outcome<tab>name<tab>operators<tab>why`.
+//! `output_<n>.pb`, and twice that is allowed, up to a twentieth of the largest number. `--tolerance` gives another bound, relative
+//! and absolute. `--list` prints what is not right, `--lines` every test as `outcome<tab>name<tab>operators<tab>why`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use prost::Message;
 use smallfirst_onnx::proto::{ModelProto, NodeProto, TensorProto};
-use smallfirst_onnx::{Data, Model, Numbers, Tensor, tensor_of};
+use smallfirst_onnx::{Data, Model, Numbers, Tensor, external, tensor_of};
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Outcome {
@@ -25,18 +25,22 @@ enum Outcome {
 
 fn main() {
     let mut folder = None;
-    let (mut only, mut list, mut lines) = (String::new(), false, false);
+    let (mut only, mut list, mut lines, mut tolerance) = (String::new(), false, false, None);
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--only" => only = arguments.next().unwrap_or_default(),
             "--list" => list = true,
             "--lines" => lines = true,
+            "--tolerance" => {
+                let given = arguments.next().and_then(|t| t.parse().ok());
+                tolerance = Some(given.expect("a number"));
+            }
             other => folder = Some(PathBuf::from(other)),
         }
     }
     let Some(folder) = folder else {
-        eprintln!("conformance <folder> [--only <part of a name>] [--list]");
+        eprintln!("conformance <folder> [--only <part of a name>] [--tolerance <t>] [--list]");
         std::process::exit(2);
     };
     std::panic::set_hook(Box::new(|_| {}));
@@ -54,7 +58,8 @@ fn main() {
         if !name.contains(&only) || !test.join("model.onnx").exists() {
             continue;
         }
-        let outcome = std::panic::catch_unwind(|| run(&test)).unwrap_or(Outcome::Crashed);
+        let outcome =
+            std::panic::catch_unwind(|| run(&test, tolerance)).unwrap_or(Outcome::Crashed);
         let (kind, why) = match &outcome {
             Outcome::Right => ("right", ""),
             Outcome::Wrong(why) => ("WRONG", why.as_str()),
@@ -93,12 +98,19 @@ const CORRECTED: [&str; 5] = [
     "1.17/test_averagepool_3d_dilations_large_count_include_pad_is_1_ceil_mode_is_True",
 ];
 
-fn run(test: &Path) -> Outcome {
+fn run(test: &Path, tolerance: Option<f64>) -> Outcome {
     let path = test.to_string_lossy();
     if CORRECTED.iter().any(|corrected| path.contains(corrected)) {
         return Outcome::Aside("ONNX corrected this vector later".into());
     }
-    let file = std::fs::read(test.join("model.onnx")).expect("the model");
+    let mut file = std::fs::read(test.join("model.onnx")).expect("the model");
+    let beside = external::files(&file).unwrap_or_default().into_iter();
+    let beside: BTreeMap<String, Vec<u8>> = beside
+        .filter_map(|name| Some((name.clone(), std::fs::read(test.join(&name)).ok()?)))
+        .collect();
+    if !beside.is_empty() {
+        file = external::inline(&file, &beside).expect("the weights");
+    }
     let model = match Model::read(file) {
         Ok(model) => model,
         Err(why) if aside(&why.0) => return Outcome::Aside(why.0),
@@ -141,7 +153,7 @@ fn run(test: &Path) -> Outcome {
                 .filter_map(|kind| tensor(&folder.join(format!("{kind}_{at}.pb"))).ok())
                 .map(|other| farthest(&other, expected))
                 .fold(0.0, f64::max);
-            if let Some(difference) = differs(given, expected, 2.0 * rounding) {
+            if let Some(difference) = differs(given, expected, tolerance, 2.0 * rounding) {
                 return Outcome::Wrong(format!("{}: {difference}", port.name));
             }
         }
@@ -215,7 +227,12 @@ fn farthest(one: &Tensor, two: &Tensor) -> f64 {
     }
 }
 
-fn differs(given: &Tensor, expected: &Tensor, allowed: f64) -> Option<String> {
+fn differs(
+    given: &Tensor,
+    expected: &Tensor,
+    tolerance: Option<f64>,
+    rounding: f64,
+) -> Option<String> {
     if given.ty() != expected.ty() || given.shape != expected.shape {
         return Some(format!(
             "{} {:?} instead of {} {:?}",
@@ -230,10 +247,13 @@ fn differs(given: &Tensor, expected: &Tensor, allowed: f64) -> Option<String> {
         Data::BF16(_) => 1.6e-2,
         _ => 1e-3,
     };
+    let (coarse, least) = tolerance.map_or((coarse, 1e-5), |t| (t, t));
     match (wide(given), wide(expected)) {
         (Some(numbers), Some(right)) => {
+            let largest = right.iter().fold(0.0, |most: f64, e| most.max(e.abs()));
+            let allowed = rounding.min(largest / 20.0);
             let near = |(g, e): (&f64, &f64)| {
-                let bound = allowed.max(1e-5 + coarse * e.abs());
+                let bound = allowed.max(least + coarse * e.abs());
                 g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= bound
             };
             let at = numbers.iter().zip(&right).position(|pair| !near(pair))?;
@@ -245,7 +265,7 @@ fn differs(given: &Tensor, expected: &Tensor, allowed: f64) -> Option<String> {
                 off.count(),
                 numbers.len(),
                 farthest(given, expected),
-                right.iter().fold(0.0, |most: f64, e| most.max(e.abs()))
+                largest
             ))
         }
         _ => (given.data != expected.data).then(|| {

@@ -8,6 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use crate::fault::{Fault, Result, fault};
+use crate::fuse::fuse;
 use crate::graph::{Graph, Node, Operand, Slot};
 use crate::model::MAX_BYTES;
 use crate::op::{Context, Decl, Inputs, Op, Value};
@@ -35,11 +36,12 @@ const NEWEST: [(&str, i64); 4] = [
     ("ai.onnx.contrib", 1),
 ];
 
-/// The oldest version of ONNX's own operators that is read.
-const OLDEST: i64 = 7;
+/// The oldest version of ONNX's own operators that is read. Before version 7 operators had attributes that they lost then; a file
+/// that gives one is refused for that.
+const OLDEST: i64 = 6;
 
 /// The versions of domains.
-type Versions = HashMap<String, i64>;
+pub(crate) type Versions = HashMap<String, i64>;
 
 /// What all graphs of a model have in common.
 pub(crate) struct Model<'a> {
@@ -49,9 +51,9 @@ pub(crate) struct Model<'a> {
 }
 
 /// A node, perhaps out of a function's body, and the versions it was written for.
-struct Item<'a> {
-    node: Cow<'a, NodeProto>,
-    versions: Rc<Versions>,
+pub(crate) struct Item<'a> {
+    pub node: Cow<'a, NodeProto>,
+    pub versions: Rc<Versions>,
 }
 
 /// What graphs inside of a node are made with.
@@ -233,7 +235,7 @@ fn graph(
         &mut items,
         0,
     )?;
-    let items = needed(items, proto);
+    let items = fuse(needed(sorted(items), proto), proto);
     for item in &items {
         reads(&item.node, &mut |name| {
             *maker.read.entry(name.to_owned()).or_default() += 1
@@ -426,6 +428,52 @@ fn given(inner: &mut NodeProto, node: &NodeProto, function: &FunctionProto) {
     }
 }
 
+/// Each node after those whose results it reads. Files that are not in this order are none by the specification, and there are some.
+/// Nodes that wait for each other stay as they are, and are refused when they are made.
+fn sorted(items: Vec<Item<'_>>) -> Vec<Item<'_>> {
+    let mut makers: HashMap<&str, usize> = HashMap::new();
+    for (at, item) in items.iter().enumerate() {
+        let named = item.node.output.iter().filter(|name| !name.is_empty());
+        makers.extend(named.map(|name| (name.as_str(), at)));
+    }
+    let before: Vec<Vec<usize>> = items
+        .iter()
+        .map(|item| {
+            let mut found = Vec::new();
+            reads(&item.node, &mut |name| {
+                found.extend(makers.get(name).copied())
+            });
+            found
+        })
+        .collect();
+    if before
+        .iter()
+        .enumerate()
+        .all(|(at, of)| of.iter().all(|&of| of < at))
+    {
+        return items;
+    }
+    // Not recursive: graphs are deep.
+    let mut order = Vec::new();
+    let mut begun = vec![false; items.len()];
+    for first in 0..items.len() {
+        let mut open = vec![(first, false)];
+        while let Some((at, ready)) = open.pop() {
+            if ready {
+                order.push(at);
+            } else if !std::mem::replace(&mut begun[at], true) {
+                open.push((at, true));
+                open.extend(before[at].iter().rev().map(|&of| (of, false)));
+            }
+        }
+    }
+    let mut items: Vec<Option<Item<'_>>> = items.into_iter().map(Some).collect();
+    order
+        .into_iter()
+        .filter_map(|at| items[at].take())
+        .collect()
+}
+
 /// Without the nodes that no output needs.
 fn needed<'a>(items: Vec<Item<'a>>, proto: &GraphProto) -> Vec<Item<'a>> {
     let mut wanted: HashSet<String> = proto
@@ -447,7 +495,7 @@ fn needed<'a>(items: Vec<Item<'a>>, proto: &GraphProto) -> Vec<Item<'a>> {
 }
 
 /// Every name that a node reads: its own operands, and what graphs inside of it read from around them.
-fn reads(node: &NodeProto, seen: &mut dyn FnMut(&str)) {
+pub(crate) fn reads(node: &NodeProto, seen: &mut dyn FnMut(&str)) {
     node.input
         .iter()
         .filter(|name| !name.is_empty())

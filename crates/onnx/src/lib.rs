@@ -11,6 +11,7 @@ mod broadcast;
 mod build;
 pub mod external;
 mod fault;
+mod fuse;
 mod graph;
 mod model;
 mod op;
@@ -23,3 +24,6 @@ pub use fault::{Fault, Result};
 pub use model::{Length, Model, Port};
 pub use tensor::{Data, MAX_ELEMENTS, Numbers, Tensor, Type, count};
 pub use weights::tensor as tensor_of;
+
+#[cfg(test)]
+mod tests;

@@ -115,6 +115,11 @@ impl Model {
     /// # Errors
     /// When the tensors are not what it takes, or a node cannot take what it is given: with the node's name.
     pub fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        self.within(inputs, Context::new(MAX_WORK, MAX_BYTES))
+    }
+
+    /// The same, with less to spend.
+    pub(crate) fn within(&self, inputs: Vec<Tensor>, mut context: Context) -> Result<Vec<Tensor>> {
         if inputs.len() != self.inputs.len() {
             return fault(format!(
                 "it takes {} inputs, and {} were given",
@@ -126,9 +131,7 @@ impl Model {
             port.check(given)?;
         }
         let inputs = inputs.into_iter().map(Arc::new).collect();
-        let outputs = self
-            .graph
-            .run(inputs, Vec::new(), &mut Context::new(MAX_WORK, MAX_BYTES))?;
+        let outputs = self.graph.run(inputs, Vec::new(), &mut context)?;
         Ok(outputs.into_iter().map(Arc::unwrap_or_clone).collect())
     }
 }

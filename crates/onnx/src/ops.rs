@@ -48,7 +48,7 @@ pub(crate) fn make(domain: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     let families: &[Family] = match domain {
         "" => ONNX,
         "ai.onnx.ml" => &[ml::make],
-        "com.microsoft" => &[microsoft::make],
+        "com.microsoft" => &[microsoft::make, text::microsoft],
         _ => &[],
     };
     for family in families {

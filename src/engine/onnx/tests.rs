@@ -555,7 +555,7 @@ fn inputs_and_outputs_of_other_number_types_are_cast() {
     let y = graph.node("Identity", &[&x], &[]);
     let error = Model::open("m", graph.finish(&y)).unwrap_err();
     assert!(
-        error.to_string().contains("\"words\" is of type String"),
+        error.to_string().contains("strings as \"words\""),
         "{error}"
     );
 }

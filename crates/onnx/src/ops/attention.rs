@@ -1,6 +1,7 @@
 //! Attention, and rotary embeddings.
 
 mod heads;
+mod linear;
 mod onnx;
 mod rotary;
 
@@ -13,6 +14,7 @@ pub(super) use rotary::{Angles, Laid, laid, rotate};
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     match name {
         "Attention" => onnx::attention(decl),
+        "LinearAttention" => linear::attention(decl),
         "RotaryEmbedding" => rotary::embedding(decl),
         _ => Ok(None),
     }

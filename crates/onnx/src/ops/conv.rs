@@ -6,19 +6,22 @@
 
 mod deform;
 mod integer;
+#[cfg(test)]
+mod tests;
 mod transpose;
 pub(super) mod window;
 
 use std::ops::Range;
 
 use smallfirst_kernels::{
-    Activation, Epilogue, Matrix, conv_planes, depthwise_planes, gemm_dynamic,
+    Activation, Epilogue, Matrix, activate, conv_planes, depthwise_planes, gemm_dynamic,
 };
 
 use super::product::{Number, accumulate, with_scratch};
 use crate::fault::{Result, fault};
+use crate::fuse::{ACTIVATION, BOUNDS};
 use crate::op::{Context, Decl, Op, one, op};
-use crate::tensor::{Numbers, Tensor, count};
+use crate::tensor::{Numbers, Tensor, Type, count};
 use window::{Attributes, Axis, flat, inputs, kernels, outputs, places, runs};
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
@@ -26,7 +29,27 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "Conv" => {
             decl.operands(2, 3)?;
             let conv = Conv::read(decl)?;
-            op(move |x, context| one(conv.run(x.get(0)?, x.get(1)?, x.opt(2), context)?))
+            // Narrower floats that are known already are widened once.
+            let wide = decl
+                .constant(1)
+                .filter(|w| matches!(w.ty(), Type::F16 | Type::BF16))
+                .and_then(|w| {
+                    let data = w.floats().ok()?.into_owned();
+                    Some((w.ty(), Tensor::f32(w.shape.clone(), data)))
+                });
+            if wide.is_some() {
+                decl.absorb(1);
+            }
+            op(move |x, context| {
+                let (ty, w) = match &wide {
+                    Some((ty, w)) => (*ty, w),
+                    None => (x.get(1)?.ty(), x.get(1)?),
+                };
+                if x.get(0)?.ty() != ty {
+                    return fault("its operands are of different types");
+                }
+                one(conv.run(x.get(0)?, w, x.opt(2), context)?)
+            })
         }
         "ConvTranspose" | "Col2Im" => transpose::make(name, decl),
         "ConvInteger" | "QLinearConv" => integer::make(name, decl),
@@ -39,6 +62,25 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
 struct Conv {
     attributes: Attributes,
     groups: usize,
+    /// What follows, where the two were fused.
+    activation: Activation,
+}
+
+/// The activation that was fused with a convolution.
+fn followed_by(decl: &Decl<'_>) -> Result<Activation> {
+    let bounds = decl.floats(BOUNDS)?;
+    Ok(
+        match (decl.text(ACTIVATION)?.as_deref(), bounds.as_deref()) {
+            (None, _) => Activation::None,
+            (Some("Relu"), _) => Activation::Relu,
+            (Some("HardSwish"), _) => Activation::HardSwish,
+            (Some("Sigmoid"), _) => Activation::Sigmoid,
+            (Some("Tanh"), _) => Activation::Tanh,
+            (Some("Swish"), _) => Activation::Silu,
+            (Some("Clip"), Some(&[low, high])) => Activation::Clamp(low, high),
+            _ => return fault("it is followed by an activation that is none"),
+        },
+    )
 }
 
 /// The number of groups.
@@ -65,6 +107,7 @@ impl Conv {
         Ok(Conv {
             attributes: Attributes::read(decl, true)?,
             groups: groups(decl)?,
+            activation: followed_by(decl)?,
         })
     }
 
@@ -105,7 +148,7 @@ impl Conv {
     ) -> Result<Tensor> {
         let layer = self.layer(&x.shape, &w.shape)?;
         let (ty, shape) = (x.ty(), layer.shape());
-        if w.ty() != ty || bias.is_some_and(|b| b.ty() != ty) {
+        if bias.is_some_and(|b| b.ty() != ty) {
             return fault("its operands are of different types");
         }
         if !ty.is_float() {
@@ -117,7 +160,11 @@ impl Conv {
         let numbers = match (x.numbers()?, w.numbers()?) {
             (Numbers::F32(x), Numbers::F32(w)) => {
                 let bias = bias.map(Tensor::floats).transpose()?;
-                Numbers::F32(layer.floats(&x, &w, bias.as_deref())?.into())
+                Numbers::F32(
+                    layer
+                        .floats(&x, &w, bias.as_deref(), self.activation)?
+                        .into(),
+                )
             }
             (Numbers::F64(x), Numbers::F64(w)) => {
                 let bias = match bias.map(Tensor::numbers).transpose()? {
@@ -193,13 +240,20 @@ impl Layer {
         Ok(())
     }
 
-    fn floats(&self, x: &[f32], w: &[f32], bias: Option<&[f32]>) -> Result<Vec<f32>> {
+    fn floats(
+        &self,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        activation: Activation,
+    ) -> Result<Vec<f32>> {
         let size: usize = outputs(&self.axes).iter().product();
         let mut out = vec![0.0; count(&self.shape())?];
         let each = self.channels / self.groups;
         // Without any channels there is only the bias.
         if x.is_empty() || w.is_empty() {
             fill(&mut out, size, bias);
+            activate(&mut out, activation);
             return Ok(out);
         }
         let Some(flat) = flat(&self.axes) else {
@@ -227,6 +281,7 @@ impl Layer {
                     }
                 })
             })?;
+            activate(&mut out, activation);
             return Ok(out);
         };
         with_scratch(|scratch| {
@@ -237,17 +292,7 @@ impl Layer {
                     .chunks_exact(image * channels)
                     .zip(out.chunks_exact_mut((size * self.made).max(1)))
                 {
-                    depthwise_planes(
-                        &flat,
-                        channels,
-                        each,
-                        x,
-                        w,
-                        bias,
-                        Activation::None,
-                        out,
-                        scratch,
-                    );
+                    depthwise_planes(&flat, channels, each, x, w, bias, activation, out, scratch);
                 }
                 return Ok(());
             }
@@ -260,7 +305,7 @@ impl Layer {
                     made.len(),
                     w,
                     bias,
-                    Activation::None,
+                    activation,
                     out,
                     scratch,
                 );
@@ -275,7 +320,10 @@ impl Layer {
         let Some(axis) = self.axes.last() else {
             return false;
         };
-        let rows: usize = inputs(&self.axes[..self.axes.len() - 1]).iter().product();
+        let rows = match &self.axes[..] {
+            [first, _] => first.output * first.stride + first.reach(),
+            _ => 1,
+        };
         let row = (axis.output + 32) * axis.stride + axis.reach();
         axis.stride <= 8 && rows.checked_mul(row).is_some_and(|all| all <= 1 << 24)
     }

@@ -26,6 +26,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
 /// A pool's attributes: which versions have dilations and `ceil_mode`.
 fn attributes(decl: &Decl<'_>, dilated: i64, ceil: i64) -> Result<Attributes> {
     let mut attributes = Attributes::read(decl, decl.version >= dilated)?;
+    attributes.pool = true;
     attributes.ceil = decl.version >= ceil && decl.flag("ceil_mode")?;
     if attributes.kernel.is_none() {
         return fault("its attribute kernel_shape is missing");
@@ -106,7 +107,9 @@ fn across<T: Copy>(axis: &Axis, row: usize, x: &[T], out: &mut [T], fold: impl F
             // What is inside has a place.
             let at = axis.at(o, element).unwrap_or(0);
             let x = &x[at * row..][..row];
-            out.iter_mut().zip(x).for_each(|(out, &x)| *out = fold(*out, x));
+            out.iter_mut()
+                .zip(x)
+                .for_each(|(out, &x)| *out = fold(*out, x));
         }
     }
 }
@@ -121,7 +124,10 @@ fn along<T: Copy>(axis: &Axis, x: &[T], out: &mut [T], fold: impl Fn(T, T) -> T)
         let from = axis.at(inside.start, element).unwrap_or(0);
         let (x, out) = (&x[from..], &mut out[inside]);
         match axis.stride {
-            1 => out.iter_mut().zip(x).for_each(|(out, &x)| *out = fold(*out, x)),
+            1 => out
+                .iter_mut()
+                .zip(x)
+                .for_each(|(out, &x)| *out = fold(*out, x)),
             2 => {
                 let len = out.len();
                 let (last, rest) = match out.split_last_mut() {

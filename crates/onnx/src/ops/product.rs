@@ -6,6 +6,8 @@
 mod det;
 mod einsum;
 mod integer;
+#[cfg(test)]
+pub(super) mod tests;
 
 use std::cell::RefCell;
 use std::ops::Range;

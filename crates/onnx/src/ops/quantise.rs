@@ -321,15 +321,19 @@ quantised!(u8, i8, u16, i16);
 /// The nearest integer, the even one of two; numbers that no zero point brings into range may be any other such.
 #[inline(always)]
 fn nearest(v: f32) -> i32 {
-    // Adding 1.5 * 2^23 leaves no bits for a fraction.
+    // Adding 1.5 * 2^23 leaves no bits for a fraction: the lowest bits are the integer.
     const SHIFT: f32 = 12_582_912.0;
-    ((v.clamp(-1_048_576.0, 1_048_576.0) + SHIFT) - SHIFT) as i32
+    const LIMIT: f32 = 1_048_576.0;
+    // What is no number becomes the lowest.
+    let above = if v > -LIMIT { v } else { -LIMIT };
+    let shifted = above.min(LIMIT) + SHIFT;
+    (shifted.to_bits().cast_signed()).wrapping_sub(SHIFT.to_bits().cast_signed())
 }
 
 /// A quotient, rounded, shifted by a zero point, and kept in range.
 #[inline(always)]
 pub(super) fn saturated<T: Quantised>(quotient: f32, zero: i32) -> T {
-    T::of((nearest(quotient) + zero).clamp(T::LOW, T::HIGH))
+    T::of((nearest(quotient).saturating_add(zero)).clamp(T::LOW, T::HIGH))
 }
 
 /// Numbers that have the same scale.

@@ -2,17 +2,19 @@
 
 mod activation;
 mod cells;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
 use smallfirst_kernels::{self as kernels, Epilogue, Matrix};
 
+use super::quantise;
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Inputs, Op, Value, op};
 use crate::tensor::{Numbers, Tensor, Type, count};
 use activation::Function;
-pub(super) use cells::Kind;
-use cells::{Cell, Gates};
+use cells::{Cell, Gates, Kind};
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     let kind = match name {
@@ -56,10 +58,29 @@ pub(super) struct Given {
     input_forget: bool,
     linear_before_reset: bool,
     batch_first: bool,
+    /// Whether the operands of products are rounded to 8 bits, with the scale that their range has.
+    rounded: bool,
+}
+
+/// Rounds to 8 bits and back.
+fn rounded(x: &[f32]) -> Vec<f32> {
+    let (scale, zero) = quantise::range(x);
+    let zero = i32::from(zero);
+    x.iter()
+        .map(|v| (i32::from(quantise::saturated::<u8>(v / scale, zero)) - zero) as f32 * scale)
+        .collect()
 }
 
 impl Given {
-    pub(super) fn new(decl: &Decl<'_>, kind: Kind) -> Result<Given> {
+    /// Of an LSTM whose weights are quantised.
+    pub(super) fn quantised(decl: &Decl<'_>) -> Result<Given> {
+        Ok(Given {
+            rounded: true,
+            ..Given::new(decl, Kind::Lstm)?
+        })
+    }
+
+    fn new(decl: &Decl<'_>, kind: Kind) -> Result<Given> {
         let directions = match decl.text_or("direction", "forward")?.as_str() {
             "forward" => vec![false],
             "reverse" => vec![true],
@@ -83,10 +104,11 @@ impl Given {
             directions,
             hidden,
             functions,
-            clip: clip.filter(|&clip| clip > 0.0),
+            clip,
             input_forget: kind == Kind::Lstm && decl.flag("input_forget")?,
             linear_before_reset: kind == Kind::Gru && decl.flag("linear_before_reset")?,
             batch_first: decl.version >= 14 && decl.flag("layout")?,
+            rounded: false,
         })
     }
 }
@@ -172,7 +194,7 @@ impl Weights {
 }
 
 /// An operand of each direction.
-fn each<'a>(all: &'a [f32], at: usize, len: usize) -> &'a [f32] {
+fn each(all: &[f32], at: usize, len: usize) -> &[f32] {
     &all[at * len..][..len]
 }
 
@@ -236,6 +258,13 @@ impl Given {
             &floats[..]
         } else {
             &swapped
+        };
+        let coarse;
+        let floats = if self.rounded {
+            coarse = rounded(floats);
+            &coarse[..]
+        } else {
+            floats
         };
         let bias = self.floats(x, 3, &[directions, 2 * width])?;
         let lengths = match x.opt(4) {
@@ -312,6 +341,7 @@ impl Given {
                 linear_before_reset: self.linear_before_reset,
                 peepholes: peepholes.as_deref().map(|p| each(p, d, 3 * hidden)),
                 after: &after,
+                rounded: self.rounded,
             };
             let c = match lstm {
                 true => &mut c[d * size..(d + 1) * size],
@@ -328,6 +358,17 @@ impl Given {
                 directions,
             };
             steps_of.run(&cell, &weights.of[d], &products, h, c, &mut y);
+            // A sequence without steps ends with zeros, as in the runtime that most models are tried with.
+            let empty = |b: usize| match &lengths {
+                Some(lengths) => lengths[b] == 0,
+                None => steps == 0,
+            };
+            for b in (0..batch).filter(|&b| empty(b)) {
+                h[b * hidden..(b + 1) * hidden].fill(0.0);
+                if lstm {
+                    c[b * hidden..(b + 1) * hidden].fill(0.0);
+                }
+            }
         }
 
         if self.batch_first {

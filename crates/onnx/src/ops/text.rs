@@ -6,8 +6,6 @@ mod split;
 #[cfg(test)]
 mod tests;
 
-pub(super) use split::tokenizer;
-
 use crate::broadcast::{Rows, common};
 use crate::fault::{Result, fault};
 use crate::op::{Decl, Op, one, op};
@@ -21,7 +19,15 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "TfIdfVectorizer" => grams::vectorizer(decl),
         "RegexFullMatch" => full_match(decl),
         // Old exporters write it without its domain.
-        "Tokenizer" => tokenizer(decl),
+        "Tokenizer" => split::tokenizer(decl),
+        _ => Ok(None),
+    }
+}
+
+/// The operators of strings that `com.microsoft` has.
+pub(super) fn microsoft(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
+    match name {
+        "Tokenizer" => split::tokenizer(decl),
         _ => Ok(None),
     }
 }
@@ -78,12 +84,11 @@ fn concat(decl: &Decl<'_>) -> Result<Option<Op>> {
         let mut out = vec![String::new(); count(&shape)?];
         let rows = Rows::new(&shape, [&a.shape, &b.shape]);
         let mut bytes = 0;
-        rows.each(|at, [l, r]| {
+        rows.each(|_, [l, r]| {
             for i in 0..rows.len {
                 let (l, r) = (&left[l + i * rows.step[0]], &right[r + i * rows.step[1]]);
                 bytes += (l.len() + r.len()) as u64;
             }
-            let _ = at;
         });
         context.spend(bytes)?;
         if bytes > crate::tensor::MAX_ELEMENTS as u64 {

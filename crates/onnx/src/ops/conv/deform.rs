@@ -1,6 +1,6 @@
 //! `DeformConv`: each element of the window looks where an operand says, between pixels too.
 
-use smallfirst_kernels::{Epilogue, Matrix, gemm_dynamic};
+use smallfirst_kernels::{Activation, Epilogue, Matrix, gemm_dynamic};
 
 use super::window::{Attributes, Padding};
 use super::{Conv, check_bias, fill, groups};
@@ -14,6 +14,7 @@ pub(super) fn make(decl: &Decl<'_>) -> Result<Option<Op>> {
     let conv = Conv {
         attributes: Attributes::read(decl, true)?,
         groups: groups(decl)?,
+        activation: Activation::None,
     };
     if conv.attributes.padding != Padding::Explicit {
         return fault("its attribute auto_pad is not the operator's");
@@ -75,7 +76,7 @@ fn run(
     let shape = layer.shape();
     count(&shape)?;
     let size = high * wide;
-    let rows = channels.checked_mul(taps).unwrap_or(usize::MAX);
+    let rows = channels.saturating_mul(taps);
     count(&[rows, size])?;
     context.spend(layer.work())?;
     let inner = channels / layer.groups * taps;

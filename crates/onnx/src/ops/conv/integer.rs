@@ -3,6 +3,8 @@
 //! As products of such integers, these are sums of few enough products to be exact in 32-bit floats: over so many channels at a
 //! time, which are added up as integers.
 
+use smallfirst_kernels::Activation;
+
 use super::{Conv, Layer};
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Op, one, op};
@@ -106,7 +108,7 @@ fn sums(
         return Ok((sums.into_iter().map(|x| x as i32).collect(), shape));
     }
     if step >= each {
-        let sums = layer.floats(&x, &w, None)?;
+        let sums = layer.floats(&x, &w, None, Activation::None)?;
         return Ok((sums.into_iter().map(|x| x as i32).collect(), shape));
     }
     let image: usize = x.len() / (layer.images * layer.channels).max(1);
@@ -124,7 +126,7 @@ fn sums(
             axes: layer.axes.clone(),
             ..layer
         };
-        let sums = slice.floats(&part(&x, image), &part(&w, taps), None)?;
+        let sums = slice.floats(&part(&x, image), &part(&w, taps), None, Activation::None)?;
         for (out, sum) in out.iter_mut().zip(sums) {
             *out = out.wrapping_add(sum as i32);
         }

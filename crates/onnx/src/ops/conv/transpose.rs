@@ -84,8 +84,14 @@ impl Transpose {
             };
             let length = match length {
                 Some(length) => {
-                    // What is longer than all that is computed ends with what nothing adds to.
-                    let all = whole.saturating_sub(length);
+                    // One element more than is computed is one that nothing adds to, at the end. With more, or where the length
+                    // follows from the stride, the standard and what runs its files differ.
+                    let more = self.attributes.padding == Padding::Explicit && length == whole + 1;
+                    let Some(all) = whole.checked_sub(length).or(more.then_some(0)) else {
+                        return fault(format!(
+                            "a result of the length {length}, and only {whole} are computed"
+                        ));
+                    };
                     let upper = self.attributes.padding == Padding::Same { upper: true };
                     axis.before = if upper { all / 2 } else { all.div_ceil(2) };
                     axis.after = all - axis.before;

@@ -33,6 +33,8 @@ pub(in crate::ops) struct Attributes {
     pub padding: Padding,
     /// Whether a last window may reach beyond the image.
     pub ceil: bool,
+    /// Whether it is of a pool: where the standard and what runs its files differ about those, they are refused.
+    pub pool: bool,
 }
 
 /// A window along one axis.
@@ -88,6 +90,7 @@ impl Attributes {
             pads,
             padding,
             ceil: false,
+            pool: false,
         })
     }
 
@@ -153,8 +156,13 @@ impl Attributes {
             match self.padding {
                 Padding::Same { upper } => {
                     axis.output = axis.input.div_ceil(axis.stride);
-                    let all = (axis.output.saturating_sub(1) * axis.stride + reach)
-                        .saturating_sub(axis.input);
+                    let whole = axis.output.saturating_sub(1) * axis.stride + reach;
+                    if self.pool && (reach > axis.kernel || whole + 1 < axis.input) {
+                        return fault(
+                            "its auto_pad is not supported with windows that are dilated or leave out elements",
+                        );
+                    }
+                    let all = whole.saturating_sub(axis.input);
                     axis.before = if upper { all / 2 } else { all.div_ceil(2) };
                     axis.after = all - axis.before;
                 }
@@ -168,11 +176,10 @@ impl Attributes {
                     axis.output = rest / axis.stride + 1;
                     // No window begins behind the image and what is before it.
                     let more = axis.output * axis.stride < axis.input + axis.before;
-                    if self.ceil
-                        && self.padding == Padding::Explicit
-                        && rest % axis.stride != 0
-                        && more
-                    {
+                    if self.ceil && rest % axis.stride != 0 && more {
+                        if self.padding == Padding::Valid {
+                            return fault("its ceil_mode is not supported with its auto_pad");
+                        }
                         axis.output += 1;
                     }
                 }

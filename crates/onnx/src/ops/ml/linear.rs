@@ -24,7 +24,10 @@ impl Linear {
         if intercepts.is_empty() {
             intercepts = vec![0.0; targets.min(coefficients.len())];
         }
-        if targets == 0 || intercepts.len() != targets || coefficients.len() % targets != 0 {
+        if targets == 0
+            || intercepts.len() != targets
+            || !coefficients.len().is_multiple_of(targets)
+        {
             return fault(format!(
                 "{} coefficients and {} intercepts are not of {targets} targets",
                 coefficients.len(),

@@ -38,11 +38,11 @@ impl Transform {
         })
     }
 
-    /// Refuses transforms that look at all classes where there is one target: what implementations make of them differs.
+    /// Refuses transforms of one target that the standard has and runtimes leave out: nobody knows which of them a file means.
     pub(super) fn for_targets(self, targets: usize) -> Result<Transform> {
         match self {
-            Transform::Softmax | Transform::SoftmaxZero if targets == 1 => {
-                fault("its post_transform SOFTMAX over one target is not supported")
+            Transform::Softmax | Transform::SoftmaxZero | Transform::Logistic if targets == 1 => {
+                fault("its post_transform is not supported where there is one target")
             }
             _ => Ok(self),
         }

@@ -41,7 +41,7 @@ impl Vectors {
             [gamma, coef0, degree] => (gamma.into(), coef0.into(), degree.into()),
             _ => return fault("its kernel_params are not three"),
         };
-        if count == 0 || values.is_empty() || values.len() % count != 0 {
+        if count == 0 || values.is_empty() || !values.len().is_multiple_of(count) {
             return fault(format!("{} numbers are not {count} vectors", values.len()));
         }
         Ok(Vectors {
@@ -259,7 +259,8 @@ pub(super) fn classifier(decl: &Decl<'_>) -> Result<Option<Op>> {
         };
         let shape = vec![x.count, columns];
         let mut out: Vec<f32> = Vec::with_capacity(count(&shape)?);
-        context.spend(x.count as u64 * (classes * classes) as u64)?;
+        // Probabilities are found in at most so many rounds, and mostly in a few.
+        context.spend((x.count as u64).saturating_mul(4 * (classes * classes) as u64))?;
         let mut best = Vec::with_capacity(x.count);
         for at in 0..x.count {
             let (mut scores, wins) = machine.scores(x.row(at));

@@ -214,6 +214,14 @@ fn longest(nodes: &[Node], roots: &[usize]) -> Result<u64> {
         }
         sum = sum.saturating_add(depth[root]);
     }
+    // A tree of its own without a root leads round in a circle.
+    if nodes
+        .iter()
+        .zip(&depth)
+        .any(|(node, d)| node.mode != Mode::Leaf && *d == UNSEEN)
+    {
+        return fault("its trees have nodes that nothing leads to");
+    }
     Ok(sum)
 }
 

@@ -63,10 +63,13 @@ impl Classes {
     }
 
     pub(super) fn finish(&self, scores: &mut [f64], voted: &[bool], out: &mut Out) {
-        scores
-            .iter_mut()
-            .zip(&self.base)
-            .for_each(|(score, b)| *score += b);
+        for (score, base) in scores.iter_mut().zip(&self.base) {
+            *score += base;
+        }
+        // Labels go by what is given as scores: a tie of trees is one whatever their weights are rounded to.
+        for score in &mut *scores {
+            *score = f64::from(*score as f32);
+        }
         if self.single {
             let score = scores[0];
             let (pair, least) = match self.transform {

@@ -52,7 +52,11 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                         let (mean, variance) = moments(group);
                         let by = 1.0 / (variance + $ty::from(epsilon)).sqrt();
                         for (j, plane) in group.chunks_exact_mut(size).enumerate() {
-                            let at = if by_group { group_at } else { group_at * each + j };
+                            let at = if by_group {
+                                group_at
+                            } else {
+                                group_at * each + j
+                            };
                             let (by, add) = (by * scale[at], bias[at]);
                             plane.iter_mut().for_each(|x| *x = (*x - mean) * by + add);
                         }

@@ -29,9 +29,11 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
             Numbers::F32(v) => {
                 let planes = v.chunks_exact(size);
                 match name.as_str() {
-                    "GlobalMaxPool" => {
-                        Numbers::F32(planes.map(|v| v.iter().copied().fold(v[0], larger)).collect())
-                    }
+                    "GlobalMaxPool" => Numbers::F32(
+                        planes
+                            .map(|v| v.iter().copied().fold(v[0], larger))
+                            .collect(),
+                    ),
                     "GlobalAveragePool" => {
                         Numbers::F32(planes.map(|v| sum(v) / size as f32).collect())
                     }

@@ -2,7 +2,6 @@
 
 use super::{attributes, axes, blind, explicit, largest, spend};
 use crate::fault::{Result, fault};
-use crate::map;
 use crate::op::{Context, Decl, Op, Value, one, op};
 use crate::ops::conv::window::{Axis, inputs, kernels, outputs, places};
 use crate::tensor::{Data, Numbers, Tensor, count, strides};
@@ -53,7 +52,8 @@ fn indices(
             for at in 0..planes {
                 let x = &$v[at * plane..][..plane];
                 places(&sizes, |_, place| {
-                    let ranges: Vec<_> = axes.iter().zip(place).map(|(a, &o)| a.inside(o)).collect();
+                    let ranges: Vec<_> =
+                        axes.iter().zip(place).map(|(a, &o)| a.inside(o)).collect();
                     let lengths: Vec<usize> = ranges.iter().map(|range| range.len()).collect();
                     let mut found = None;
                     places(&lengths, |_, element| {
@@ -155,14 +155,10 @@ pub(super) fn max_unpool(decl: &Decl<'_>) -> Result<Option<Op>> {
             }
             places.push(at);
         }
-        let size = count(&shape)?;
-        let data = map!(&x.data, v => {
-            let mut out = vec![Default::default(); size];
-            for (x, &at) in v.iter().zip(&places) {
-                out[at] = x.clone();
-            }
-            out
-        });
+        let mut data = Data::zeros(x.ty(), count(&shape)?);
+        for (i, &at) in places.iter().enumerate() {
+            data.paste(at, &x.data, i, 1);
+        }
         one(Tensor::new(shape, data)?)
     })
 }

@@ -70,7 +70,8 @@ pub(super) fn functions(
             "affine" => Function::Affine(alpha.of(at, None)?, beta.of(at, None)?),
             "scaledtanh" => Function::ScaledTanh(alpha.of(at, None)?, beta.of(at, None)?),
             "leakyrelu" => Function::LeakyRelu(alpha.of(at, Some(0.01))?),
-            "thresholdedrelu" => Function::ThresholdedRelu(alpha.of(at, Some(1.0))?),
+            // What it is by default, runtimes do not agree on.
+            "thresholdedrelu" => Function::ThresholdedRelu(alpha.of(at, None)?),
             "hardsigmoid" => {
                 Function::HardSigmoid(alpha.of(at, Some(0.2))?, beta.of(at, Some(0.5))?)
             }

@@ -6,7 +6,7 @@ use super::activation::Function;
 
 /// Which cell it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::ops) enum Kind {
+pub(super) enum Kind {
     Lstm,
     Gru,
     Rnn,
@@ -63,6 +63,8 @@ pub(super) struct Cell<'a> {
     pub(super) peepholes: Option<&'a [f32]>,
     /// What is added to the last gate's product before the reset.
     pub(super) after: &'a [f32],
+    /// Whether the state is rounded to 8 bits before its products.
+    pub(super) rounded: bool,
 }
 
 impl Cell<'_> {
@@ -116,11 +118,18 @@ impl Cell<'_> {
                 h.copy_from_slice(sums);
             }
             Kind::Lstm => {
+                let coarse;
+                let own = if self.rounded {
+                    coarse = super::rounded(h);
+                    &coarse[..]
+                } else {
+                    &h[..]
+                };
                 kernels::gemm(
                     batch,
                     width,
                     hidden,
-                    &states(h),
+                    &states(own),
                     r,
                     sums,
                     width,

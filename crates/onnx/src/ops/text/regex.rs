@@ -54,6 +54,8 @@ enum Tree {
 
 pub(super) struct Regex {
     steps: Vec<Step>,
+    /// How many parts were put in, those without a step too.
+    parts: usize,
 }
 
 fn word(c: char) -> bool {
@@ -128,7 +130,10 @@ impl Parser<'_> {
                 Some('{') => {
                     let mut ahead = self.rest.clone();
                     ahead.next();
-                    let body: String = ahead.by_ref().take_while(|&c| c != '}').collect();
+                    let ahead: String = ahead.collect();
+                    let Some((body, _)) = ahead.split_once('}') else {
+                        return self.unsupported("a brace that is no count");
+                    };
                     let (least, most) = match body.split_once(',') {
                         Some((least, "")) => (least.parse().ok(), Some(None)),
                         Some((least, most)) => (least.parse().ok(), most.parse().ok().map(Some)),
@@ -295,7 +300,10 @@ impl Regex {
         if parser.rest.next().is_some() {
             return parser.unsupported("a group without a beginning");
         }
-        let mut regex = Regex { steps: Vec::new() };
+        let mut regex = Regex {
+            steps: Vec::new(),
+            parts: 0,
+        };
         regex.add(&tree)?;
         regex.push(Step::Done)?;
         Ok(regex)
@@ -310,6 +318,10 @@ impl Regex {
     }
 
     fn add(&mut self, tree: &Tree) -> Result<()> {
+        self.parts += 1;
+        if self.parts > 4 * MAX_STEPS {
+            return fault("its regular expression is too large");
+        }
         match tree {
             Tree::Empty => {}
             Tree::One(class) => {
@@ -376,6 +388,7 @@ impl Regex {
         start: usize,
         context: &mut Context,
     ) -> Result<Option<usize>> {
+        context.spend(1 + self.steps.len() as u64 / 8)?;
         let mut now = vec![0];
         let mut end = None;
         let mut seen = vec![usize::MAX; self.steps.len()];

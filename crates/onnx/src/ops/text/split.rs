@@ -122,7 +122,7 @@ impl Tokens {
 }
 
 /// `Tokenizer` of the domain `com.microsoft`.
-pub(crate) fn tokenizer(decl: &Decl<'_>) -> Result<Option<Op>> {
+pub(super) fn tokenizer(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(1, 1)?;
     let mark = decl.flag("mark")?;
     let pad = decl.text_or("pad_value", "")?;
@@ -157,9 +157,7 @@ pub(crate) fn tokenizer(decl: &Decl<'_>) -> Result<Option<Op>> {
         }
         let width = rows.iter().map(Vec::len).max().unwrap_or(0);
         if mark && width > 0 {
-            // The end's mark stands after what fills a row up.
             for row in &mut rows {
-                row.resize(width, pad.clone());
                 row.insert(0, "\u{2}".to_owned());
                 row.push("\u{3}".to_owned());
             }

@@ -1,0 +1,468 @@
+//! Several nodes made into one, where a kernel does them at once: normalisations and activations that exporters write in parts, and
+//! what follows a convolution.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use crate::build::{Item, Versions, reads};
+use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
+use crate::tensor::Tensor;
+use crate::weights;
+
+/// The attribute of a convolution that says which activation follows it. Clamping has its bounds in a second one.
+pub(crate) const ACTIVATION: &str = "followed by";
+pub(crate) const BOUNDS: &str = "followed by bounds";
+
+/// Nodes that become one.
+struct Match {
+    /// Where the result is, last of all.
+    at: usize,
+    /// The others.
+    gone: Vec<usize>,
+    /// What comes there, and before it.
+    nodes: Vec<(NodeProto, Option<i64>)>,
+}
+
+/// The nodes of a graph, with what is known of its names.
+struct Nodes<'n, 'a> {
+    items: &'n [Item<'a>],
+    made: HashMap<&'n str, usize>,
+    read: HashMap<String, usize>,
+    weights: HashMap<&'n str, &'n TensorProto>,
+}
+
+/// The nodes with those fused that can be.
+pub(crate) fn fuse<'a>(mut items: Vec<Item<'a>>, proto: &GraphProto) -> Vec<Item<'a>> {
+    // What one makes may be a part of the next.
+    for rule in [gelu, layer_norm, silu, batch_norm, activation] {
+        let matches = Nodes::of(&items, proto).all(rule);
+        if !matches.is_empty() {
+            items = applied(items, matches);
+        }
+    }
+    items
+}
+
+fn applied(items: Vec<Item<'_>>, matches: Vec<Match>) -> Vec<Item<'_>> {
+    let gone: HashSet<usize> = matches
+        .iter()
+        .flat_map(|m| m.gone.iter().copied())
+        .collect();
+    let mut matches: HashMap<usize, Match> = matches.into_iter().map(|m| (m.at, m)).collect();
+    let mut kept = Vec::with_capacity(items.len());
+    for (at, item) in items.into_iter().enumerate() {
+        if let Some(found) = matches.remove(&at) {
+            for (node, version) in found.nodes {
+                let versions = match version {
+                    Some(version) => Rc::new(Versions::from([(String::new(), version)])),
+                    None => item.versions.clone(),
+                };
+                kept.push(Item {
+                    node: Cow::Owned(node),
+                    versions,
+                });
+            }
+        } else if !gone.contains(&at) {
+            kept.push(item);
+        }
+    }
+    kept
+}
+
+impl<'n, 'a> Nodes<'n, 'a> {
+    fn of(items: &'n [Item<'a>], proto: &'n GraphProto) -> Self {
+        let mut read: HashMap<String, usize> = HashMap::new();
+        for item in items {
+            reads(&item.node, &mut |name| {
+                *read.entry(name.to_owned()).or_default() += 1
+            });
+        }
+        // An output is never only a part.
+        for output in &proto.output {
+            *read.entry(output.name.clone()).or_default() += 2;
+        }
+        let mut made = HashMap::new();
+        let mut weights: HashMap<&str, &TensorProto> = proto
+            .initializer
+            .iter()
+            .map(|t| (t.name.as_str(), t))
+            .collect();
+        for (at, item) in items.iter().enumerate() {
+            for name in item.node.output.iter().filter(|name| !name.is_empty()) {
+                made.insert(name.as_str(), at);
+            }
+            if item.node.op_type == "Constant"
+                && let [attribute] = &item.node.attribute[..]
+                && let (Some(value), [output]) = (&attribute.t, &item.node.output[..])
+            {
+                weights.insert(output, value);
+            }
+        }
+        Nodes {
+            items,
+            made,
+            read,
+            weights,
+        }
+    }
+
+    /// Matches that have no node in common.
+    fn all(&self, rule: fn(&Self, usize) -> Option<Match>) -> Vec<Match> {
+        let mut taken = HashSet::new();
+        let found = (0..self.items.len()).filter_map(|at| rule(self, at));
+        found
+            .filter(|found| {
+                let nodes = || found.gone.iter().chain([&found.at]);
+                let free = nodes().all(|at| !taken.contains(at));
+                if free {
+                    taken.extend(nodes().copied());
+                }
+                free
+            })
+            .collect()
+    }
+
+    /// The node at a place, where it is an ONNX operator of this name with one result.
+    fn node(&self, at: usize, op: &str) -> Option<&'n NodeProto> {
+        let node = self.items[at].node.as_ref();
+        let own = matches!(node.domain.as_str(), "" | "ai.onnx");
+        let one = node.output.iter().skip(1).all(String::is_empty);
+        (own && one && node.op_type == op).then_some(node)
+    }
+
+    /// The node that makes a value which only so many read.
+    fn maker(&self, name: &str, op: &str, readers: usize) -> Option<(usize, &'n NodeProto)> {
+        let at = *self.made.get(name)?;
+        let node = self.node(at, op)?;
+        (node.output[0] == name && self.read.get(name) == Some(&readers)).then_some((at, node))
+    }
+
+    fn weight(&self, name: &str) -> Option<Tensor> {
+        weights::tensor(self.weights.get(name)?).ok()
+    }
+
+    fn scalar(&self, name: &str) -> Option<f32> {
+        let tensor = self.weights.get(name)?;
+        // Large ones need not be read for that.
+        if tensor.dims.iter().any(|&d| d != 1) {
+            return None;
+        }
+        weights::tensor(tensor).ok()?.scalar_float().ok()
+    }
+
+    /// The operand of a node of two that is not a given scalar.
+    fn beside(&self, node: &'n NodeProto, scalar: f32) -> Option<&'n str> {
+        let [a, b] = &node.input[..] else { return None };
+        let is = |name: &str| {
+            let found = self.scalar(name);
+            found.is_some_and(|found| (found - scalar).abs() <= 1e-4 * scalar.abs())
+        };
+        match (is(a), is(b)) {
+            (false, true) => Some(a),
+            (true, false) => Some(b),
+            _ => None,
+        }
+    }
+
+    /// Whether a mean is of the last axis alone, which it keeps.
+    fn of_last_axis(&self, node: &NodeProto) -> bool {
+        let attribute = |name: &str| node.attribute.iter().find(|a| a.name == name);
+        let known = ["axes", "keepdims", "noop_with_empty_axes"];
+        let axes = match (attribute("axes"), node.input.get(1)) {
+            (Some(axes), None) => axes.ints.clone(),
+            (None, Some(name)) => match self.weight(name).map(|t| t.ints().map(Cow::into_owned)) {
+                Some(Ok(axes)) => axes,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        let other = |a: &AttributeProto| !known.contains(&a.name.as_str());
+        axes == [-1]
+            && attribute("keepdims").is_none_or(|a| a.i == 1)
+            && !node.attribute.iter().any(other)
+    }
+}
+
+fn plain(op: &str, input: Vec<String>, output: &str, name: &str) -> NodeProto {
+    NodeProto {
+        op_type: op.into(),
+        input,
+        output: vec![output.into()],
+        name: name.into(),
+        ..NodeProto::default()
+    }
+}
+
+/// `x / 2 (1 + erf(x / √2))`, with the half at either end (Hendrycks and Gimpel 2016).
+fn gelu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
+    let last = nodes.node(at, "Mul")?;
+    let (x, one, mut gone) = if let Some(product) = nodes.beside(last, 0.5) {
+        let (at, product) = nodes.maker(product, "Mul", 1)?;
+        let [a, b] = &product.input[..] else {
+            return None;
+        };
+        (vec![a, b], None, vec![at])
+    } else {
+        let [a, b] = &last.input[..] else { return None };
+        let half = [(a, b), (b, a)].into_iter().find_map(|(half, one)| {
+            let (at, half) = nodes.maker(half, "Mul", 1)?;
+            Some((nodes.beside(half, 0.5)?, one, at))
+        })?;
+        (Vec::new(), Some((half.0, half.1)), vec![half.2])
+    };
+    let erf = |one: &str, x: &str| -> Option<Vec<usize>> {
+        let (plus_at, plus) = nodes.maker(one, "Add", 1)?;
+        let (erf_at, erf) = nodes.maker(nodes.beside(plus, 1.0)?, "Erf", 1)?;
+        let scaled = erf.input.first()?;
+        let (scale_at, inner) = if let Some((at, divided)) = nodes.maker(scaled, "Div", 1) {
+            let by = nodes.scalar(divided.input.get(1)?)?;
+            let fits = (by - std::f32::consts::SQRT_2).abs() < 1e-4;
+            (at, fits.then(|| divided.input[0].as_str())?)
+        } else {
+            let (at, times) = nodes.maker(scaled, "Mul", 1)?;
+            (at, nodes.beside(times, std::f32::consts::FRAC_1_SQRT_2)?)
+        };
+        (inner == x).then_some(vec![plus_at, erf_at, scale_at])
+    };
+    let x = match one {
+        Some((x, one)) => {
+            gone.extend(erf(one, x)?);
+            x
+        }
+        None => {
+            let [a, b] = x[..] else { return None };
+            let (x, more) = [(a, b), (b, a)]
+                .into_iter()
+                .find_map(|(x, one)| Some((x, erf(one, x)?)))?;
+            gone.extend(more);
+            x.as_str()
+        }
+    };
+    let node = plain("Gelu", vec![x.into()], &last.output[0], &last.name);
+    Some(Match {
+        at,
+        gone,
+        nodes: vec![(node, Some(20))],
+    })
+}
+
+/// Layer normalisation over the last axis in nine parts (Ba et al. 2016).
+fn layer_norm(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
+    let last = nodes.node(at, "Add")?;
+    let [a, b] = &last.input[..] else { return None };
+    let row = |name: &str| {
+        nodes
+            .weights
+            .get(name)
+            .filter(|t| t.dims.len() == 1)
+            .is_some()
+    };
+    let (scaled, beta) = [(a, b), (b, a)].into_iter().find(|(_, beta)| row(beta))?;
+    let (scaled_at, scaled) = nodes.maker(scaled, "Mul", 1)?;
+    let [a, b] = &scaled.input[..] else {
+        return None;
+    };
+    let (unit, gamma) = [(a, b), (b, a)].into_iter().find(|(_, gamma)| row(gamma))?;
+    let (unit_at, unit) = nodes.maker(unit, "Div", 1)?;
+    let (centred, deviation) = (unit.input.first()?, unit.input.get(1)?);
+    let (deviation_at, root) = nodes.maker(deviation, "Sqrt", 1)?;
+    let (plus_at, plus) = nodes.maker(root.input.first()?, "Add", 1)?;
+    let epsilon = plus.input.iter().find_map(|name| nodes.scalar(name))?;
+    let variance = plus
+        .input
+        .iter()
+        .find(|name| nodes.scalar(name).is_none())?;
+    let (variance_at, variance) = nodes.maker(variance, "ReduceMean", 1)?;
+    let square = variance.input.first()?;
+    let (square_at, readers) = if let Some((at, power)) = nodes.maker(square, "Pow", 1) {
+        let two = nodes.scalar(power.input.get(1)?)? == 2.0;
+        (at, (two && power.input[0] == *centred).then_some(2)?)
+    } else {
+        let (at, product) = nodes.maker(square, "Mul", 1)?;
+        (
+            at,
+            product
+                .input
+                .iter()
+                .all(|name| name == centred)
+                .then_some(3)?,
+        )
+    };
+    let (centred_at, difference) = nodes.maker(centred, "Sub", readers)?;
+    let (x, mean) = (difference.input.first()?, difference.input.get(1)?);
+    let (mean_at, mean) = nodes.maker(mean, "ReduceMean", 1)?;
+    let fits = mean.input.first() == Some(x)
+        && nodes.of_last_axis(mean)
+        && nodes.of_last_axis(variance)
+        && epsilon >= 0.0;
+    let input = vec![x.clone(), gamma.clone(), beta.clone()];
+    let mut node = plain("LayerNormalization", input, &last.output[0], &last.name);
+    node.attribute.push(AttributeProto {
+        name: "epsilon".into(),
+        r#type: 1,
+        f: epsilon,
+        ..AttributeProto::default()
+    });
+    let gone = vec![
+        scaled_at,
+        unit_at,
+        deviation_at,
+        plus_at,
+        variance_at,
+        square_at,
+        centred_at,
+        mean_at,
+    ];
+    fits.then_some(Match {
+        at,
+        gone,
+        nodes: vec![(node, Some(17))],
+    })
+}
+
+/// `x sigmoid(x)`.
+fn silu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
+    let last = nodes.node(at, "Mul")?;
+    let [a, b] = &last.input[..] else { return None };
+    let (x, gate) = [(a, b), (b, a)].into_iter().find_map(|(x, gate)| {
+        let (at, node) = nodes.maker(gate, "Sigmoid", 1)?;
+        (node.input.first() == Some(x)).then_some((x, at))
+    })?;
+    let node = plain("Swish", vec![x.clone()], &last.output[0], &last.name);
+    Some(Match {
+        at,
+        gone: vec![gate],
+        nodes: vec![(node, Some(24))],
+    })
+}
+
+/// Batch normalisation by fixed numbers in the weights of the convolution before it.
+fn batch_norm(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
+    let last = nodes.node(at, "BatchNormalization")?;
+    let attribute = |name: &str| last.attribute.iter().find(|a| a.name == name);
+    if attribute("training_mode").is_some_and(|a| a.i != 0)
+        || attribute("spatial").is_some_and(|a| a.i != 1)
+    {
+        return None;
+    }
+    let (conv_at, conv) = nodes.maker(last.input.first()?, "Conv", 1)?;
+    if conv.attribute.iter().any(|a| a.name == ACTIVATION) {
+        return None;
+    }
+    let floats = |name: Option<&String>| nodes.weight(name?)?.f32s().ok().map(<[f32]>::to_vec);
+    let [scale, shift, mean, variance] = [1, 2, 3, 4].map(|at| floats(last.input.get(at)));
+    let (scale, shift, mean, variance) = (scale?, shift?, mean?, variance?);
+    let epsilon = attribute("epsilon").map_or(1e-5, |a| a.f);
+    let mut weight = nodes.weight(conv.input.get(1)?)?;
+    let channels = *weight.shape.first()?;
+    let bias = match conv.input.get(2).filter(|name| !name.is_empty()) {
+        Some(name) => floats(Some(name))?,
+        None => vec![0.0; channels],
+    };
+    let all = [&scale, &shift, &mean, &variance, &bias];
+    if channels == 0 || all.iter().any(|v| v.len() != channels) {
+        return None;
+    }
+    let factors = scale.iter().zip(&variance);
+    let factors: Vec<f32> = factors.map(|(s, v)| s / (v + epsilon).sqrt()).collect();
+    let crate::Data::F32(values) = &mut weight.data else {
+        return None;
+    };
+    let each = values.len() / channels;
+    for (values, factor) in values.chunks_exact_mut(each.max(1)).zip(&factors) {
+        values.iter_mut().for_each(|v| *v *= factor);
+    }
+    let moved = (0..channels).map(|c| (bias[c] - mean[c]) * factors[c] + shift[c]);
+    let moved = Tensor::f32(vec![channels], moved.collect());
+    let output = &last.output[0];
+    let [weight_name, bias_name] = ["weights", "bias"].map(|of| format!("{of} of {output}"));
+    let mut node = conv.clone();
+    node.input = vec![
+        conv.input.first()?.clone(),
+        weight_name.clone(),
+        bias_name.clone(),
+    ];
+    node.output = vec![output.clone()];
+    Some(Match {
+        at,
+        gone: vec![conv_at],
+        nodes: vec![
+            (constant(&weight_name, &weight), None),
+            (constant(&bias_name, &moved), None),
+            (node, None),
+        ],
+    })
+}
+
+/// A constant of floats.
+fn constant(name: &str, tensor: &Tensor) -> NodeProto {
+    let bytes = tensor.f32s().unwrap_or_default().iter();
+    let bytes: Vec<u8> = bytes.flat_map(|v| v.to_le_bytes()).collect();
+    let mut node = plain("Constant", Vec::new(), name, name);
+    node.attribute.push(AttributeProto {
+        name: "value".into(),
+        r#type: 4,
+        t: Some(TensorProto {
+            dims: tensor.shape.iter().map(|&d| d as i64).collect(),
+            data_type: 1,
+            raw_data: bytes.into(),
+            ..TensorProto::default()
+        }),
+        ..AttributeProto::default()
+    });
+    node
+}
+
+/// The activation after a convolution.
+fn activation(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
+    let last = nodes.items[at].node.as_ref();
+    let bare = last.attribute.is_empty();
+    let version = nodes.items[at].versions.get("").copied().unwrap_or(0);
+    let bounds = match last.op_type.as_str() {
+        "Relu" | "HardSwish" | "Sigmoid" | "Tanh" | "Swish" if bare && last.input.len() == 1 => {
+            Vec::new()
+        }
+        "Clip" if version >= 11 && last.input.len() == 3 => {
+            let bound = |at: usize| nodes.scalar(&last.input[at]);
+            vec![bound(1)?, bound(2)?]
+        }
+        "Clip" if version < 11 => {
+            let bound = |name: &str| last.attribute.iter().find(|a| a.name == name).map(|a| a.f);
+            vec![bound("min")?, bound("max")?]
+        }
+        _ => return None,
+    };
+    nodes.node(at, &last.op_type)?;
+    let (conv_at, conv) = nodes.maker(last.input.first()?, "Conv", 1)?;
+    // Of other types the kernels have none.
+    let float = conv
+        .input
+        .get(1)
+        .and_then(|name| nodes.weights.get(name.as_str()));
+    if conv.attribute.iter().any(|a| a.name == ACTIVATION) || float.is_none_or(|t| t.data_type != 1)
+    {
+        return None;
+    }
+    let mut node = conv.clone();
+    node.output = vec![last.output[0].clone()];
+    node.attribute.push(AttributeProto {
+        name: ACTIVATION.into(),
+        r#type: 3,
+        s: last.op_type.clone().into_bytes().into(),
+        ..AttributeProto::default()
+    });
+    if !bounds.is_empty() {
+        node.attribute.push(AttributeProto {
+            name: BOUNDS.into(),
+            r#type: 6,
+            floats: bounds,
+            ..AttributeProto::default()
+        });
+    }
+    Some(Match {
+        at,
+        gone: vec![conv_at],
+        nodes: vec![(node, None)],
+    })
+}

@@ -1,0 +1,168 @@
+// `smallfirst/model`: a bare model in the page, and what docs/model.md says of it.
+
+import { join } from "node:path";
+import type { Page } from "@playwright/test";
+import { type Claim, blocks, broken, isModelScript, pageModule, place } from "./docs.js";
+import { expect, test } from "./fixtures.js";
+import { type Local, root } from "./servers.js";
+import type * as Models from "../../pkg/dist/model.js";
+
+declare global {
+  interface Window {
+    models: typeof Models;
+    claim: (claim: [string, Claim], value: unknown) => void;
+    claimed: [[string, Claim], unknown][];
+  }
+}
+
+/** A page with `smallfirst/model` under its name; models are under /small/, those of the documentation under /models/. */
+async function reader(page: Page, harness: Local): Promise<void> {
+  harness.folders.set("/small/", join(root, "tests/fixtures/models"));
+  const map = JSON.stringify({ imports: { "smallfirst/model": "/pkg/model.js" } });
+  harness.texts.set(
+    "/docs/model.html",
+    `<!doctype html><meta charset=utf-8><title>model</title><link rel=icon href=data:,><script type=importmap>${map}</script>`,
+  );
+  await page.goto(`${harness.address}/docs/model.html`);
+  await page.evaluate(async () => {
+    const name = "smallfirst/model";
+    window.models = (await import(name)) as typeof Models;
+    window.claimed = [];
+    window.claim = (claim, value) => window.claimed.push([claim, JSON.parse(JSON.stringify(value ?? null))]);
+  });
+}
+
+test("docs/model.md says what is", async ({ page, harness }) => {
+  await reader(page, harness);
+  const files: Record<string, string> = {
+    "minilm.onnx": "models/onnx/minilm/encoder.onnx",
+    "unknown.onnx": "tests/fixtures/models/unknown.onnx",
+    "running-sum.onnx": "tests/fixtures/models/running-sum.onnx",
+  };
+  for (const [name, file] of Object.entries(files)) {
+    await page.route(`**/models/${name}`, (route) => route.fulfill({ path: join(root, file) }));
+  }
+  const all = blocks("docs/model.md").filter(isModelScript);
+  expect(all.length).toBeGreaterThan(2);
+  for (const block of all) {
+    const { code, claims } = pageModule(block);
+    harness.texts.set(`/docs/model-${block.line}.js`, code);
+    const before = await page.evaluate(() => window.claimed.length);
+    await page.evaluate((path) => import(path).then(() => {}), `/docs/model-${block.line}.js`);
+    const claimed = (await page.evaluate(() => window.claimed)).slice(before);
+    expect(claimed, `${place(block)}: every claim is met`).toHaveLength(claims);
+    for (const [[where, claim], value] of claimed) expect(broken(claim, value), where).toBeUndefined();
+  }
+});
+
+test("every type comes and goes by name, and an input that is wrong is told by its name", async ({ page, harness }) => {
+  await reader(page, harness);
+  const seen = await page.evaluate(async () => {
+    using model = await window.models.loadModel("/small/types.onnx");
+    const feeds = {
+      words: { data: ["a", "Straße"], dims: [2] },
+      flags: { data: [true, false], dims: [2] },
+      bytes: { data: new Uint8Array([1, 255]), dims: [2] },
+    };
+    const given = await model.run(feeds);
+    const wrong = async (change: object): Promise<string> =>
+      model.run({ ...feeds, ...change }).then(
+        () => "nothing",
+        (error: Models.SmallFirstError) => `${error.code}: ${error.message}`,
+      );
+    return {
+      names: [model.inputNames, model.outputNames],
+      dims: model.inputs.map(({ dims }) => dims),
+      upper: given["upper"]!.data,
+      others: [given["others"]!.type, [...(given["others"]!.data as Uint8Array)]],
+      wide: [given["wide"]!.type, [...(given["wide"]!.data as BigInt64Array)].map(Number)],
+      wrong: [
+        await wrong({ other: { data: [1], dims: [1] } }),
+        await wrong({ words: undefined }),
+        await wrong({ bytes: { data: [1, 2, 3], dims: [2] } }),
+        await wrong({ bytes: { data: [0.5, 1], dims: [2] } }),
+        await wrong({ bytes: { data: [1, 2], dims: [1, 2] } }),
+      ],
+    };
+  });
+  expect(seen).toMatchObject({
+    names: [
+      ["words", "flags", "bytes"],
+      ["upper", "others", "wide"],
+    ],
+    dims: [["n"], ["n"], ["n"]],
+    upper: ["A", "STRASSE"],
+    others: ["bool", [0, 1]],
+    wide: ["int64", [1, 255]],
+  });
+  expect(seen.wrong[0]).toContain('invalid_option: run: there is no input "other"; there are words, flags, bytes');
+  expect(seen.wrong[1]).toContain("words");
+  expect(seen.wrong[2]).toContain("bytes has 3 numbers");
+  expect(seen.wrong[3]).toContain("bytes needs data of uint8");
+  expect(seen.wrong[4]).toContain("model_output");
+});
+
+test("a run that is aborted ends, and the next one starts with the model there", async ({ page, harness }) => {
+  await reader(page, harness);
+  const seen = await page.evaluate(async () => {
+    using model = await window.models.loadModel("/small/count.onnx");
+    const count = (to: number, signal?: AbortSignal): Promise<unknown> =>
+      model
+        .run({ times: { data: [to], dims: [] } }, { signal })
+        .then(({ counted }) => Number((counted!.data as BigInt64Array)[0]))
+        .catch((thrown: unknown) => (thrown as Error).message);
+    const few = await count(7);
+    const stop = new AbortController();
+    const begun = performance.now();
+    const long = count(2 ** 40, stop.signal);
+    setTimeout(() => stop.abort(new Error("enough")), 200);
+    return { few, long: await long, soon: performance.now() - begun < 10_000, again: await count(8) };
+  });
+  expect(seen).toEqual({ few: 7, long: "enough", soon: true, again: 8 });
+});
+
+test("weights beside a model are fetched with it; what is not what it should be is refused", async ({
+  page,
+  harness,
+}) => {
+  await reader(page, harness);
+  const seen = await page.evaluate(async () => {
+    const { loadModel } = window.models;
+    const x = { data: Float32Array.from({ length: 16 }, (_, at) => at), dims: [1, 16] };
+    using model = await loadModel("/small/beside.onnx");
+    const { y } = await model.run({ x });
+    const bytes = await (await fetch("/small/beside.onnx")).arrayBuffer();
+    const weights = await (await fetch("/small/beside.weights")).arrayBuffer();
+    using given = await loadModel(bytes, { externalData: { "beside.weights": weights } });
+    const code = (from: Models.Bytes, options?: Models.ModelOptions): Promise<string> =>
+      loadModel(from, options).then(
+        () => "loaded",
+        (error: Models.SmallFirstError) => error.code,
+      );
+    return {
+      y: [...(y!.data as Float32Array)],
+      same: [...((await given.run({ x }))["y"]!.data as Float32Array)],
+      codes: [
+        await code(bytes),
+        await code("/small/nowhere.onnx"),
+        await code("/small/beside.onnx", { maxBytes: 100 }),
+        await code("/small/beside.onnx", { sha256: "00" }),
+        await code(new TextEncoder().encode("no model")),
+        await code("/small/running-sum.onnx", { state: { new: "nothing" } }),
+        await code("/small/running-sum.onnx", { wasm: "/nowhere/" }),
+      ],
+    };
+  });
+  const doubled = Array.from({ length: 16 }, (_, at) => 2 * at);
+  expect(seen.y).toEqual(doubled);
+  expect(seen.same).toEqual(doubled);
+  expect(seen.codes).toEqual([
+    "file_missing",
+    "file_missing",
+    "file_size",
+    "hash_mismatch",
+    "model_invalid",
+    "invalid_option",
+    "worker_failed",
+  ]);
+});
