@@ -3,7 +3,7 @@
 //! A test is right when every output is of the expected type and shape, and its numbers are within 1e-3 of the expected ones
 //! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own), or as near as other outputs beside them: an
 //! `unoptimized_<n>.pb` or `perturbed_<n>.pb` of a real model (tests/reference/files.py) tells how far rounding alone moves its
-//! `output_<n>.pb`, and twice that is allowed, up to a twentieth of the largest number. `--tolerance` gives another bound, relative
+//! `output_<n>.pb`, and twice that is allowed, up to a tenth of the largest number. `--tolerance` gives another bound, relative
 //! and absolute. `--list` prints what is not right, `--lines` every test as `outcome<tab>name<tab>operators<tab>why`.
 
 use std::collections::BTreeMap;
@@ -251,7 +251,7 @@ fn differs(
     match (wide(given), wide(expected)) {
         (Some(numbers), Some(right)) => {
             let largest = right.iter().fold(0.0, |most: f64, e| most.max(e.abs()));
-            let allowed = rounding.min(largest / 20.0);
+            let allowed = rounding.min(largest / 10.0);
             let near = |(g, e): (&f64, &f64)| {
                 let bound = allowed.max(least + coarse * e.abs());
                 g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= bound
