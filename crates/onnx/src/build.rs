@@ -36,9 +36,12 @@ const NEWEST: [(&str, i64); 4] = [
     ("ai.onnx.contrib", 1),
 ];
 
-/// The oldest version of ONNX's own operators that is read. Before version 7 operators had attributes that they lost then; a file
-/// that gives one is refused for that.
-const OLDEST: i64 = 6;
+/// Before this version of ONNX's own operators, some had attributes that they lost then, for which a file that gives one is refused;
+/// and some did something else without any.
+const BROADCASTS: i64 = 7;
+
+/// These: a slope a channel, and what trains where nothing else is said.
+const CHANGED: [&str; 3] = ["PRelu", "BatchNormalization", "Dropout"];
 
 /// The versions of domains.
 pub(crate) type Versions = HashMap<String, i64>;
@@ -149,11 +152,6 @@ fn versions<'a>(imports: impl Iterator<Item = (&'a str, i64)>) -> Result<Version
             if version > *newest {
                 return fault(format!(
                     "it asks for version {version} of the operators {called}, and the newest that is known is {newest}; export it for an older one"
-                ));
-            }
-            if domain.is_empty() && version < OLDEST {
-                return fault(format!(
-                    "it asks for version {version} of the operators {called}, and the oldest that is read is {OLDEST}; convert it to a newer one"
                 ));
             }
         }
@@ -607,6 +605,11 @@ impl Maker {
                 node.domain
             ));
         };
+        if domain.is_empty() && version < BROADCASTS && CHANGED.contains(&&*node.op_type) {
+            return fault(format!(
+                "of version {version} it is not supported; convert the model to version {BROADCASTS} or newer"
+            ));
+        }
         nibbles(model, node)?;
         let captured = captured(node);
         let mut of = Vec::new();

@@ -43,12 +43,16 @@ const ONNX: &[Family] = &[
     text::make,
 ];
 
+/// Operators of onnxruntime's that it takes without a domain, too.
+const WITHOUT_DOMAIN: [&str; 1] = ["SimplifiedLayerNormalization"];
+
 /// Makes the operator of a node.
 pub(crate) fn make(domain: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     let families: &[Family] = match domain {
+        "" if WITHOUT_DOMAIN.contains(&&*decl.proto.op_type) => &[microsoft::make],
         "" => ONNX,
         "ai.onnx.ml" => &[ml::make],
-        "com.microsoft" => &[microsoft::make, text::microsoft],
+        "com.microsoft" => &[microsoft::make, text::microsoft, conv::microsoft],
         _ => &[],
     };
     for family in families {

@@ -89,13 +89,13 @@ struct Stack {
 
 impl Stack {
     fn push(&mut self, part: Value) -> Result<()> {
-        if let Some(first) = self.parts.first() {
-            if first.shape != part.shape || first.ty() != part.ty() {
-                return fault(format!(
-                    "its rounds give shapes {:?} and {:?}, which cannot be put together",
-                    first.shape, part.shape
-                ));
-            }
+        if let Some(first) = self.parts.first()
+            && (first.shape != part.shape || first.ty() != part.ty())
+        {
+            return fault(format!(
+                "its rounds give shapes {:?} and {:?}, which cannot be put together",
+                first.shape, part.shape
+            ));
         }
         self.parts.push(part);
         Ok(())

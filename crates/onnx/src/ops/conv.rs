@@ -4,6 +4,7 @@
 //! Of 32-bit floats, images of one axis or two go through the kernels for planes. Those of more are products with the patches
 //! of some outputs at a time, and so are all of 64-bit floats.
 
+mod causal;
 mod deform;
 mod integer;
 #[cfg(test)]
@@ -54,6 +55,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "ConvTranspose" | "Col2Im" => transpose::make(name, decl),
         "ConvInteger" | "QLinearConv" => integer::make(name, decl),
         "DeformConv" => deform::make(decl),
+        "CausalConvWithState" => causal::make(decl),
         _ => Ok(None),
     }
 }
@@ -81,6 +83,28 @@ fn followed_by(decl: &Decl<'_>) -> Result<Activation> {
             _ => return fault("it is followed by an activation that is none"),
         },
     )
+}
+
+/// Of onnxruntime's operators `FusedConv`: a convolution with its activation.
+pub(super) fn microsoft(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
+    if name != "FusedConv" {
+        return Ok(None);
+    }
+    decl.operands(2, 3)?;
+    let bounds = decl.floats("activation_params")?.unwrap_or_default();
+    let activation = match (decl.text_or("activation", "")?.as_str(), &bounds[..]) {
+        ("", []) => Activation::None,
+        ("Relu", []) => Activation::Relu,
+        ("Sigmoid", []) => Activation::Sigmoid,
+        ("Tanh", []) => Activation::Tanh,
+        ("Clip", &[low, high]) => Activation::Clamp(low, high),
+        (other, _) => return fault(format!("its activation {other} is not supported")),
+    };
+    let conv = Conv {
+        activation,
+        ..Conv::read(decl)?
+    };
+    op(move |x, context| one(conv.run(x.get(0)?, x.get(1)?, x.opt(2), context)?))
 }
 
 /// The number of groups.

@@ -50,10 +50,7 @@ pub(in crate::ops) fn cast(x: &Tensor, to: Type) -> Result<Tensor> {
 /// The same bits as another type of the same width.
 pub(in crate::ops) fn same_bits(x: &Tensor, to: Type) -> Result<Tensor> {
     let from = x.ty();
-    if matches!(from, Type::Text | Type::Bool)
-        || matches!(to, Type::Text | Type::Bool)
-        || from.size() != to.size()
-    {
+    if from == Type::Text || to == Type::Text || from.size() != to.size() {
         return fault(format!(
             "{} have other bits than {}",
             from.name(),
@@ -65,6 +62,7 @@ pub(in crate::ops) fn same_bits(x: &Tensor, to: Type) -> Result<Tensor> {
         Data::F64(v) => v.iter().map(|v| v.to_bits().cast_signed()).collect(),
         Data::F16(_) | Data::BF16(_) => x.data.bits().into_iter().map(i64::from).collect(),
         Data::U64(v) => v.iter().map(|v| v.cast_signed()).collect(),
+        Data::Bool(v) => v.iter().map(|&v| i64::from(v)).collect(),
         _ => x.ints()?.into_owned(),
     };
     let data = match to {
@@ -78,6 +76,7 @@ pub(in crate::ops) fn same_bits(x: &Tensor, to: Type) -> Result<Tensor> {
             let bits: Vec<u16> = bits.iter().map(|&b| b as u16).collect();
             Data::half(&bits, to == Type::BF16)
         }
+        Type::Bool => Data::Bool(bits.iter().map(|&b| b != 0).collect()),
         other => Numbers::I64(bits.into()).narrow(other),
     };
     Tensor::new(x.shape.clone(), data)

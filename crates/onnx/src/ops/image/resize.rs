@@ -608,7 +608,7 @@ mod tests {
     fn run(resize: &Resize, x: &[f32], scale: f32) -> Result<Vec<f32>> {
         let x = Tensor::f32(vec![x.len()], x.to_vec());
         let inputs = Inputs(vec![Some(std::sync::Arc::new(x))]);
-        let out = resize.run(&inputs, &[scale], None, &mut Context::new(1 << 20))?;
+        let out = resize.run(&inputs, &[scale], None, &mut Context::new(1 << 20, 1 << 30))?;
         Ok(out[0].floats()?.into_owned())
     }
 
@@ -636,7 +636,8 @@ mod tests {
         let image = Tensor::f32(vec![2, 9, 13], pixels);
         let resized = |image: Tensor, sizes: &[usize]| {
             let inputs = Inputs(vec![Some(std::sync::Arc::new(image))]);
-            let mut out = linear.run_sized(&inputs, sizes, None, &mut Context::new(1 << 20))?;
+            let mut out =
+                linear.run_sized(&inputs, sizes, None, &mut Context::new(1 << 20, 1 << 30))?;
             Ok::<_, crate::fault::Fault>(std::sync::Arc::unwrap_or_clone(out.remove(0)))
         };
         let rows = resized(image.clone(), &[2, 4, 13]).unwrap();

@@ -5,7 +5,7 @@ use crate::op::Context;
 
 #[test]
 fn all_lengths_are_the_sum_that_they_stand_for() {
-    let mut context = Context::new(1 << 40);
+    let mut context = Context::new(1 << 40, 1 << 30);
     for n in (1..=64).chain([97, 100, 128, 210, 243, 343, 400, 401, 1009]) {
         let x: Vec<Complex> = (0..n)
             .map(|k| Complex {
@@ -45,6 +45,6 @@ fn all_lengths_are_the_sum_that_they_stand_for() {
 
 #[test]
 fn lengths_beyond_all_memory_are_refused() {
-    let mut context = Context::new(u64::MAX);
+    let mut context = Context::new(u64::MAX, 1 << 30);
     assert!(Fourier::new(1 << 40, false, &mut context).is_err());
 }

@@ -4,7 +4,9 @@ use crate::op::Context;
 fn longest(pattern: &str, text: &str) -> Option<usize> {
     let text: Vec<char> = text.chars().collect();
     let regex = Regex::new(pattern).unwrap();
-    regex.longest(&text, 0, &mut Context::new(1 << 20)).unwrap()
+    regex
+        .longest(&text, 0, &mut Context::new(1 << 20, 1 << 30))
+        .unwrap()
 }
 
 #[test]
@@ -53,7 +55,7 @@ fn what_is_not_supported_is_refused() {
 fn no_pattern_takes_forever() {
     let text = vec!['a'; 5000];
     let regex = Regex::new("(a*)*(a*)*b").unwrap();
-    let mut context = Context::new(10_000_000);
+    let mut context = Context::new(10_000_000, 1 << 30);
     assert_eq!(regex.longest(&text, 0, &mut context).unwrap(), None);
     assert!(regex.find(&text, 0, &mut context).is_err());
 }
