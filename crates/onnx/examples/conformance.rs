@@ -1,8 +1,10 @@
 //! Runs ONNX's operator vectors: `conformance <folder with a folder a test> [--only <part of a name>] [--tolerance <t>] [--list] [--lines]`.
 //!
 //! A test is right when every output is of the expected type and shape, and its numbers are within 1e-3 of the expected ones
-//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own). `--tolerance` gives another bound, relative and
-//! absolute. `--list` prints what is not right, `--lines` every test as `outcome<tab>name<tab>operators<tab>why`.
+//! (relative, and 1e-5 absolute; for float16 and bfloat16 two steps of their own), or as near as other outputs beside them: an
+//! `unoptimized_<n>.pb` or `perturbed_<n>.pb` of a real model (tests/reference/files.py) tells how far rounding alone moves its
+//! `output_<n>.pb`, and twice that is allowed, up to a tenth of the largest number. `--tolerance` gives another bound, relative
+//! and absolute. `--list` prints what is not right, `--lines` every test as `outcome<tab>name<tab>operators<tab>why`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -145,8 +147,19 @@ fn run(test: &Path, tolerance: Option<f64>) -> Outcome {
             Ok(given) => given,
             Err(why) => return Outcome::Refused(why.0),
         };
-        for ((port, given), expected) in model.outputs().iter().zip(&given).zip(&expected) {
-            if let Some(difference) = differs(given, expected, tolerance) {
+        for (at, ((port, given), expected)) in model
+            .outputs()
+            .iter()
+            .zip(&given)
+            .zip(&expected)
+            .enumerate()
+        {
+            let rounding = ["unoptimized", "perturbed"]
+                .iter()
+                .filter_map(|kind| tensor(&folder.join(format!("{kind}_{at}.pb"))).ok())
+                .map(|other| farthest(&other, expected))
+                .fold(0.0, f64::max);
+            if let Some(difference) = differs(given, expected, tolerance, 2.0 * rounding) {
                 return Outcome::Wrong(format!("{}: {difference}", port.name));
             }
         }
@@ -201,7 +214,32 @@ fn tensor(path: &Path) -> Result<Tensor, String> {
     tensor_of(&proto).map_err(|e| e.0)
 }
 
-fn differs(given: &Tensor, expected: &Tensor, tolerance: Option<f64>) -> Option<String> {
+/// Floats in double precision; `None` of other types.
+fn wide(tensor: &Tensor) -> Option<Vec<f64>> {
+    Some(match tensor.data.numbers()? {
+        Numbers::F32(v) => v.iter().map(|&v| f64::from(v)).collect(),
+        Numbers::F64(v) => v.into_owned(),
+        _ => return None,
+    })
+}
+
+/// How far the numbers of two outputs are apart at most.
+fn farthest(one: &Tensor, two: &Tensor) -> f64 {
+    match (wide(one), wide(two)) {
+        (Some(one), Some(two)) if one.len() == two.len() => {
+            let apart = one.iter().zip(&two).map(|(a, b)| (a - b).abs());
+            apart.fold(0.0, f64::max)
+        }
+        _ => 0.0,
+    }
+}
+
+fn differs(
+    given: &Tensor,
+    expected: &Tensor,
+    tolerance: Option<f64>,
+    rounding: f64,
+) -> Option<String> {
     if given.ty() != expected.ty() || given.shape != expected.shape {
         return Some(format!(
             "{} {:?} instead of {} {:?}",
@@ -217,24 +255,24 @@ fn differs(given: &Tensor, expected: &Tensor, tolerance: Option<f64>) -> Option<
         _ => 1e-3,
     };
     let (coarse, least) = tolerance.map_or((coarse, 1e-5), |t| (t, t));
-    let wide = |t: &Tensor| -> Option<Vec<f64>> {
-        Some(match t.data.numbers()? {
-            Numbers::F32(v) => v.iter().map(|&v| f64::from(v)).collect(),
-            Numbers::F64(v) => v.into_owned(),
-            _ => return None,
-        })
-    };
     match (wide(given), wide(expected)) {
-        (Some(given), Some(expected)) => {
+        (Some(numbers), Some(right)) => {
+            let largest = right.iter().fold(0.0, |most: f64, e| most.max(e.abs()));
+            let allowed = rounding.min(largest / 10.0);
             let near = |(g, e): (&f64, &f64)| {
-                g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= least + coarse * e.abs()
+                let bound = allowed.max(least + coarse * e.abs());
+                g == e || (g.is_nan() && e.is_nan()) || (g - e).abs() <= bound
             };
-            let at = given.iter().zip(&expected).position(|pair| !near(pair))?;
+            let at = numbers.iter().zip(&right).position(|pair| !near(pair))?;
+            let off = numbers.iter().zip(&right).filter(|&pair| !near(pair));
             Some(format!(
-                "{} instead of {} at {at} of {}",
-                given[at],
-                expected[at],
-                given.len()
+                "{} instead of {} at {at}; {} of {} are off, at most by {} where the largest is {}",
+                numbers[at],
+                right[at],
+                off.count(),
+                numbers.len(),
+                farthest(given, expected),
+                largest
             ))
         }
         _ => (given.data != expected.data).then(|| {
