@@ -177,11 +177,11 @@ fn inputs() -> Result<String> {
     Ok(all)
 }
 
-/// The files in a folder, without those of the command line.
+/// The files in a folder, without those of the command line and of examples.
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.ends_with("src/bin") {
+        if path.ends_with("src/bin") || path.ends_with("examples") {
             continue;
         }
         if path.is_dir() {
