@@ -14,6 +14,7 @@ use crate::model::MAX_BYTES;
 use crate::op::{Context, Decl, Inputs, Op, Value};
 use crate::ops;
 use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use crate::tensor::Tensor;
 use crate::weights;
 
 /// How deep graphs and functions may be within each other.
@@ -181,6 +182,7 @@ fn graph(
         graph: Graph::default(),
         names: HashMap::new(),
         read: HashMap::new(),
+        kept: HashSet::new(),
         budget: Context::new(FOLDING, MAX_BYTES),
     };
     let weights: HashSet<&str> = proto.initializer.iter().map(|t| t.name.as_str()).collect();
@@ -553,8 +555,10 @@ fn free_names(graph: &GraphProto, free: &mut Vec<String>) {
 struct Maker {
     graph: Graph,
     names: HashMap<String, Known>,
-    /// How many read each name.
+    /// How many are still to read each name.
     read: HashMap<String, usize>,
+    /// The constants that nodes read when they run.
+    kept: HashSet<usize>,
     budget: Context,
 }
 
@@ -658,12 +662,19 @@ impl Maker {
                 .map(|(at, c)| c.clone().filter(|_| !absorbed.contains(&at)))
                 .collect();
             if self.fold(&op, kept, node, &wanted)? {
+                self.let_go(node, &captured);
                 return Ok(());
             }
         }
         for at in absorbed {
             of[at] = Operand::None;
         }
+        self.kept
+            .extend(of.iter().filter_map(|operand| match operand {
+                Operand::Constant(at) => Some(*at),
+                _ => None,
+            }));
+        self.let_go(node, &captured);
         let mut to = Vec::new();
         for (name, wanted) in node.output.iter().zip(&wanted) {
             to.push(if *wanted {
@@ -679,6 +690,22 @@ impl Maker {
             to,
         });
         Ok(())
+    }
+
+    /// Frees the constants that a node was the last to read and that no node keeps: what large weights were computed of.
+    fn let_go(&mut self, node: &NodeProto, captured: &[String]) {
+        for name in node.input.iter().chain(captured) {
+            let Some(readers) = self.read.get_mut(name) else {
+                continue;
+            };
+            *readers = readers.saturating_sub(1);
+            if *readers == 0
+                && let Some(Known::Constant(at)) = self.names.get(name)
+                && !self.kept.contains(at)
+            {
+                self.graph.constants[*at] = Arc::new(Tensor::f32(vec![0], Vec::new()));
+            }
+        }
     }
 
     /// Computes a node whose operands are all known. What fails now fails again when the model runs, if it ever comes to that.

@@ -9,6 +9,10 @@ use crate::tensor::{Data, Numbers, Tensor, Type};
 pub(in crate::ops) fn cast(x: &Tensor, to: Type) -> Result<Tensor> {
     let data = match &x.data {
         same if same.ty() == to => same.clone(),
+        // Weights, which are many.
+        Data::I8(v) if to == Type::F32 => Data::F32(v.iter().map(|&v| f32::from(v)).collect()),
+        Data::U8(v) if to == Type::F32 => Data::F32(v.iter().map(|&v| f32::from(v)).collect()),
+        Data::F16(v) if to == Type::F32 => Data::F32(v.iter().map(|v| v.to_f32()).collect()),
         Data::Text(v) => parsed(v, to)?,
         Data::Bool(v) if to == Type::Text => Data::Text(
             v.iter()
