@@ -466,3 +466,6 @@ fn activation(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
         nodes: vec![(node, None)],
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -100,6 +100,12 @@ impl Model {
         })
     }
 
+    /// How many nodes run.
+    #[cfg(test)]
+    pub(crate) fn steps(&self) -> usize {
+        self.graph.nodes.len()
+    }
+
     /// The inputs, in the order in which [`Model::run`] takes them.
     pub fn inputs(&self) -> &[Port] {
         &self.inputs

@@ -1,0 +1,201 @@
+//! What is fused gives what its parts give.
+
+use crate::Model;
+use crate::proto::{
+    AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
+    ValueInfoProto,
+};
+use crate::tensor::Tensor;
+
+fn value(name: &str) -> ValueInfoProto {
+    ValueInfoProto {
+        name: name.into(),
+        r#type: None,
+    }
+}
+
+fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
+    NodeProto {
+        op_type: op.into(),
+        input: inputs.iter().map(|&i| i.into()).collect(),
+        output: vec![output.into()],
+        ..NodeProto::default()
+    }
+}
+
+fn ints(name: &str, ints: &[i64]) -> AttributeProto {
+    AttributeProto {
+        name: name.into(),
+        r#type: 7,
+        ints: ints.to_vec(),
+        ..AttributeProto::default()
+    }
+}
+
+fn wave(len: usize, phase: f32) -> Vec<f32> {
+    (0..len).map(|at| (at as f32 * 0.7 + phase).sin()).collect()
+}
+
+fn weight(name: &str, dims: &[i64], values: Vec<f32>) -> TensorProto {
+    TensorProto {
+        name: name.into(),
+        dims: dims.to_vec(),
+        data_type: 1,
+        float_data: values,
+        ..TensorProto::default()
+    }
+}
+
+/// The nodes that remain of a model, and what it gives.
+fn run(
+    nodes: &[NodeProto],
+    weights: &[TensorProto],
+    outputs: &[&str],
+    x: &Tensor,
+) -> (usize, Tensor) {
+    let graph = GraphProto {
+        input: vec![value("x")],
+        output: outputs.iter().map(|name| value(name)).collect(),
+        node: nodes.to_vec(),
+        initializer: weights.to_vec(),
+        ..GraphProto::default()
+    };
+    let model = Model::of(&ModelProto {
+        ir_version: 8,
+        opset_import: vec![OperatorSetIdProto {
+            domain: String::new(),
+            version: 14,
+        }],
+        graph: Some(graph),
+        ..ModelProto::default()
+    });
+    let model = model.unwrap();
+    let result = model.run(vec![x.clone()]).unwrap().swap_remove(0);
+    (model.steps(), result)
+}
+
+/// Nodes that are to become `steps`, against themselves apart: an output is never only a part.
+fn fuses(nodes: &[NodeProto], weights: &[TensorProto], shape: &[usize], steps: usize) {
+    let x = Tensor::f32(shape.to_vec(), wave(shape.iter().product(), 0.3));
+    let last = nodes.last().unwrap().output[0].clone();
+    let (fused, found) = run(nodes, weights, &[&last], &x);
+    let all: Vec<&str> = nodes.iter().rev().map(|n| n.output[0].as_str()).collect();
+    let (apart, expected) = run(nodes, weights, &all, &x);
+    assert_eq!((fused, apart), (steps, nodes.len()));
+    assert_eq!(found.shape, expected.shape);
+    for (found, expected) in found.f32s().unwrap().iter().zip(expected.f32s().unwrap()) {
+        assert!((found - expected).abs() < 2e-5, "{found} and {expected}");
+    }
+}
+
+#[test]
+fn gelu_in_the_forms_that_exporters_write() {
+    let weights = [
+        weight("root", &[], vec![std::f32::consts::SQRT_2]),
+        weight("one", &[1], vec![1.0]),
+        weight("half", &[], vec![0.5]),
+    ];
+    let erf = [
+        node("Div", &["x", "root"], "a"),
+        node("Erf", &["a"], "b"),
+        node("Add", &["b", "one"], "c"),
+    ];
+    let late = [
+        node("Mul", &["x", "c"], "d"),
+        node("Mul", &["d", "half"], "y"),
+    ];
+    fuses(&[&erf[..], &late].concat(), &weights, &[3, 5], 1);
+    let early = [
+        node("Mul", &["half", "x"], "d"),
+        node("Mul", &["d", "c"], "y"),
+    ];
+    fuses(&[&erf[..], &early].concat(), &weights, &[3, 5], 1);
+    // Of another number it is another function.
+    let mut other = weights.clone();
+    other[2].float_data = vec![0.6];
+    fuses(&[&erf[..], &late].concat(), &other, &[3, 5], 5);
+}
+
+#[test]
+fn layer_normalisation_in_parts() {
+    let weights = [
+        weight("gamma", &[6], wave(6, 1.0)),
+        weight("beta", &[6], wave(6, 2.0)),
+        weight("eps", &[], vec![1e-5]),
+        weight("two", &[], vec![2.0]),
+    ];
+    let parts = |square: NodeProto, axis: i64| {
+        let mut nodes = vec![
+            node("ReduceMean", &["x"], "mean"),
+            node("Sub", &["x", "mean"], "d"),
+            square,
+            node("ReduceMean", &["square"], "variance"),
+            node("Add", &["variance", "eps"], "e"),
+            node("Sqrt", &["e"], "s"),
+            node("Div", &["d", "s"], "n"),
+            node("Mul", &["n", "gamma"], "m"),
+            node("Add", &["m", "beta"], "y"),
+        ];
+        for at in [0, 3] {
+            nodes[at].attribute.push(ints("axes", &[axis]));
+        }
+        nodes
+    };
+    fuses(
+        &parts(node("Pow", &["d", "two"], "square"), -1),
+        &weights,
+        &[4, 6],
+        1,
+    );
+    fuses(
+        &parts(node("Mul", &["d", "d"], "square"), -1),
+        &weights,
+        &[4, 6],
+        1,
+    );
+    // Over another axis it is none, and there is nothing to fuse.
+    fuses(
+        &parts(node("Mul", &["d", "d"], "square"), 0),
+        &weights,
+        &[4, 6],
+        9,
+    );
+}
+
+#[test]
+fn what_follows_a_convolution() {
+    let weights = [
+        weight("w", &[4, 3, 3, 3], wave(108, 0.1)),
+        weight("b", &[4], wave(4, 0.2)),
+        weight("scale", &[4], wave(4, 1.2)),
+        weight("shift", &[4], wave(4, 2.2)),
+        weight("mean", &[4], wave(4, 3.2)),
+        weight("variance", &[4], vec![0.5, 1.0, 2.0, 0.1]),
+        weight("low", &[], vec![0.0]),
+        weight("high", &[], vec![6.0]),
+    ];
+    let norm = node(
+        "BatchNormalization",
+        &["c", "scale", "shift", "mean", "variance"],
+        "n",
+    );
+    for conv in [
+        node("Conv", &["x", "w", "b"], "c"),
+        node("Conv", &["x", "w"], "c"),
+    ] {
+        for op in ["Relu", "HardSwish", "Sigmoid", "Tanh"] {
+            let nodes = [conv.clone(), norm.clone(), node(op, &["n"], "y")];
+            fuses(&nodes, &weights, &[2, 3, 7, 8], 1);
+        }
+        let clip = node("Clip", &["n", "low", "high"], "y");
+        fuses(
+            &[conv.clone(), norm.clone(), clip],
+            &weights,
+            &[1, 3, 9, 5],
+            1,
+        );
+        let gate = [node("Sigmoid", &["n"], "g"), node("Mul", &["n", "g"], "y")];
+        let nodes = [&[conv, norm.clone()], &gate[..]].concat();
+        fuses(&nodes, &weights, &[1, 3, 9, 5], 1);
+    }
+}
