@@ -98,6 +98,9 @@ const MAX_BYTES = 2 ** 30;
 /** How long a worker may go on with a run that nobody waits for, in milliseconds. */
 const PATIENCE_MS = 1000;
 
+/** What a run is rejected with whose worker was replaced for another run's sake. It is asked again. */
+const REPLACED = Symbol("replaced");
+
 /** What a model is loaded from, kept for the next worker: blobs need not be in memory. */
 interface Source {
   name: string;
@@ -213,10 +216,17 @@ class Host {
   }
 
   async ask(request: ModelRequest, signal?: AbortSignal): Promise<unknown> {
-    if (this.#ended) throw new SmallFirstError("disposed", "this model was released");
-    await abortable(this.start(), signal);
-    const { id, answer } = this.#send(request);
-    return abortable(answer, signal, () => this.#aborted(id));
+    for (;;) {
+      if (this.#ended) throw new SmallFirstError("disposed", "this model was released");
+      try {
+        await abortable(this.start(), signal);
+        const { id, answer } = this.#send(request);
+        return await abortable(answer, signal, () => this.#aborted(id));
+      } catch (thrown) {
+        // It waited behind a run that nobody wanted any more.
+        if (thrown !== REPLACED) throw thrown;
+      }
+    }
   }
 
   end(): void {
@@ -313,7 +323,7 @@ class Host {
   /** Nobody waits for a run any more. One that goes on for long keeps the others waiting: they are asked of a fresh worker. */
   #aborted(id: number): void {
     setTimeout(() => {
-      if (this.#pending.has(id)) this.#died("the worker was too busy to hear of an abort");
+      if (this.#pending.has(id)) this.#lose(() => REPLACED);
     }, PATIENCE_MS);
   }
 
@@ -321,7 +331,7 @@ class Host {
     this.#lose(() => new SmallFirstError("worker_failed", `${why} (the next run starts a fresh worker)`));
   }
 
-  #lose(error: () => SmallFirstError): void {
+  #lose(error: () => unknown): void {
     this.#forget();
     const lost = [...this.#pending.values()];
     this.#pending.clear();

@@ -58,7 +58,7 @@ test("docs/model.md says what is", async ({ page, harness }) => {
 test("every type comes and goes by name, and an input that is wrong is told by its name", async ({ page, harness }) => {
   await reader(page, harness);
   const seen = await page.evaluate(async () => {
-    using model = await window.models.loadModel("/small/types.onnx");
+    const model = await window.models.loadModel("/small/types.onnx");
     const feeds = {
       words: { data: ["a", "Straße"], dims: [2] },
       flags: { data: [true, false], dims: [2] },
@@ -105,7 +105,7 @@ test("every type comes and goes by name, and an input that is wrong is told by i
 test("a run that is aborted ends, and the next one starts with the model there", async ({ page, harness }) => {
   await reader(page, harness);
   const seen = await page.evaluate(async () => {
-    using model = await window.models.loadModel("/small/count.onnx");
+    const model = await window.models.loadModel("/small/count.onnx");
     const count = (to: number, signal?: AbortSignal): Promise<unknown> =>
       model
         .run({ times: { data: [to], dims: [] } }, { signal })
@@ -121,48 +121,52 @@ test("a run that is aborted ends, and the next one starts with the model there",
   expect(seen).toEqual({ few: 7, long: "enough", soon: true, again: 8 });
 });
 
-test("weights beside a model are fetched with it; what is not what it should be is refused", async ({
-  page,
-  harness,
-}) => {
-  await reader(page, harness);
-  const seen = await page.evaluate(async () => {
-    const { loadModel } = window.models;
-    const x = { data: Float32Array.from({ length: 16 }, (_, at) => at), dims: [1, 16] };
-    using model = await loadModel("/small/beside.onnx");
-    const { y } = await model.run({ x });
-    const bytes = await (await fetch("/small/beside.onnx")).arrayBuffer();
-    const weights = await (await fetch("/small/beside.weights")).arrayBuffer();
-    using given = await loadModel(bytes, { externalData: { "beside.weights": weights } });
-    const code = (from: Models.Bytes, options?: Models.ModelOptions): Promise<string> =>
-      loadModel(from, options).then(
-        () => "loaded",
-        (error: Models.SmallFirstError) => error.code,
-      );
-    return {
-      y: [...(y!.data as Float32Array)],
-      same: [...((await given.run({ x }))["y"]!.data as Float32Array)],
-      codes: [
-        await code(bytes),
-        await code("/small/nowhere.onnx"),
-        await code("/small/beside.onnx", { maxBytes: 100 }),
-        await code("/small/beside.onnx", { sha256: "00" }),
-        await code(new TextEncoder().encode("no model")),
-        await code("/small/running-sum.onnx", { state: { new: "nothing" } }),
-        await code("/small/running-sum.onnx", { wasm: "/nowhere/" }),
-      ],
-    };
+test.describe("what is not there", () => {
+  test.use({ expected: [/Failed to load resource/] });
+
+  test("weights beside a model are fetched with it; what is not what it should be is refused", async ({
+    page,
+    harness,
+  }) => {
+    await reader(page, harness);
+    const seen = await page.evaluate(async () => {
+      const { loadModel } = window.models;
+      const x = { data: Float32Array.from({ length: 16 }, (_, at) => at), dims: [1, 16] };
+      const model = await loadModel("/small/beside.onnx");
+      const { y } = await model.run({ x });
+      const bytes = await (await fetch("/small/beside.onnx")).arrayBuffer();
+      const weights = await (await fetch("/small/beside.weights")).arrayBuffer();
+      const given = await loadModel(bytes, { externalData: { "beside.weights": weights } });
+      const code = (from: Models.Bytes, options?: Models.ModelOptions): Promise<string> =>
+        loadModel(from, options).then(
+          () => "loaded",
+          (error: Models.SmallFirstError) => error.code,
+        );
+      return {
+        y: [...(y!.data as Float32Array)],
+        same: [...((await given.run({ x }))["y"]!.data as Float32Array)],
+        codes: [
+          await code(bytes),
+          await code("/small/nowhere.onnx"),
+          await code("/small/beside.onnx", { maxBytes: 100 }),
+          await code("/small/beside.onnx", { sha256: "00" }),
+          await code(new TextEncoder().encode("no model")),
+          await code("/small/running-sum.onnx", { state: { new: "nothing" } }),
+          await code("/small/running-sum.onnx", { wasm: "/nowhere/" }),
+        ],
+      };
+    });
+    const doubled = Array.from({ length: 16 }, (_, at) => 2 * at);
+    expect(seen.y).toEqual(doubled);
+    expect(seen.same).toEqual(doubled);
+    expect(seen.codes).toEqual([
+      "file_missing",
+      "file_missing",
+      "file_size",
+      "hash_mismatch",
+      "model_invalid",
+      "invalid_option",
+      "worker_failed",
+    ]);
   });
-  const doubled = Array.from({ length: 16 }, (_, at) => 2 * at);
-  expect(seen.y).toEqual(doubled);
-  expect(seen.same).toEqual(doubled);
-  expect(seen.codes).toEqual([
-    "file_missing",
-    "file_missing",
-    "file_size",
-    "hash_mismatch",
-    "model_invalid",
-    "invalid_option",
-    "worker_failed",
-  ]);
 });
