@@ -105,7 +105,7 @@ macro_rules! replays {
 }
 
 replays!(
-    stream, reply, storage, manifest, model, tokenizer, text, redact, restore, archive, card,
+    stream, reply, storage, manifest, model, tokenizer, text, redact, restore, onnx, archive, card,
     table, parquet
 );
 

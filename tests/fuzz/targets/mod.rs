@@ -20,6 +20,8 @@ mod archive;
 mod card;
 #[cfg(feature = "cli")]
 mod data;
+#[cfg(feature = "cli")]
+mod onnx;
 
 /// Something that reads what somebody else wrote.
 #[derive(Clone, Copy)]
@@ -49,6 +51,8 @@ pub const TARGETS: &[Target] = &[
     text::TEXT,
     redact::REDACT,
     redact::RESTORE,
+    #[cfg(feature = "cli")]
+    onnx::ONNX,
     #[cfg(feature = "cli")]
     archive::ARCHIVE,
     #[cfg(feature = "cli")]
