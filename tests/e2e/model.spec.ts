@@ -1,5 +1,6 @@
 // `smallfirst/model`: a bare model in the page, and what docs/model.md says of it.
 
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { type Claim, blocks, broken, isModelScript, pageModule, place } from "./docs.js";
@@ -169,4 +170,56 @@ test.describe("what is not there", () => {
       "worker_failed",
     ]);
   });
+});
+
+/** A model of a library, and what the library gives (tests/reference/classical_fixture.py). */
+interface Classical {
+  name: string;
+  model: string;
+  inputs: Record<string, { type: string; dims: number[]; data: (number | string | null)[] }>;
+  outputs: Classical["inputs"];
+}
+
+test("models of scikit-learn, XGBoost and LightGBM give what these libraries give", async ({ page, harness }) => {
+  test.slow();
+  const models = JSON.parse(readFileSync(join(root, "tests/fixtures/classical.json"), "utf8")) as Classical[];
+  expect(models.length).toBeGreaterThan(40);
+  for (const library of ["xgb", "lgb", "text", "svc", "tree"])
+    expect(models.some(({ name }) => name.startsWith(library))).toBe(true);
+  await reader(page, harness);
+  for (const { name, model, inputs, outputs } of models) {
+    const given = await page.evaluate(
+      async ([model, inputs]) => {
+        const bytes = Uint8Array.from(atob(model), (byte) => byte.charCodeAt(0));
+        const loaded = await window.models.loadModel(bytes);
+        const feeds = Object.entries(inputs).map(([name, { dims, data }]) => {
+          const values = data.map((value) => value ?? Number.NaN);
+          return [name, { dims, data: values as unknown as string[] }] as const;
+        });
+        const results = await loaded.run(Object.fromEntries(feeds));
+        loaded.release();
+        const plain = Object.entries(results).map(([name, { type, dims, data }]) => {
+          const values = Array.from(data as ArrayLike<number | bigint | string>);
+          return [
+            name,
+            { type, dims, data: values.map((value) => (typeof value === "bigint" ? Number(value) : value)) },
+          ];
+        });
+        return Object.fromEntries(plain) as Classical["outputs"];
+      },
+      [model, inputs] as const,
+    );
+    for (const [output, { type, dims, data }] of Object.entries(outputs)) {
+      const found = given[output]!;
+      expect([found.type, found.dims], `${name}: ${output}`).toEqual([type, dims]);
+      for (const [at, expected] of data.entries()) {
+        const value = found.data[at];
+        if (typeof expected !== "number") expect(value, `${name}: ${output} ${at}`).toBe(expected);
+        else
+          expect(Math.abs(Number(value) - expected), `${name}: ${output} ${at}`).toBeLessThan(
+            1e-5 * (1 + Math.abs(expected)),
+          );
+      }
+    }
+  }
 });
