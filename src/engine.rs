@@ -24,6 +24,7 @@ mod buffer_pool;
 mod cost;
 mod dim;
 mod eval;
+mod failure;
 #[cfg(feature = "onnx")]
 mod graph;
 mod inputs;
@@ -38,7 +39,6 @@ mod session;
 mod tensor;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 pub use array::{Array, Data};
 pub use dim::Dim;
@@ -51,9 +51,9 @@ pub use smallfirst_onnx as tensors;
 pub use tensor::{Element, Shape, Tensor};
 
 use crate::error::{Code, Error, Result};
-use cost::Cost;
+use failure::{failed, guarded, too_much, unusable};
 use inputs::{Role, roles, takes};
-use run::{Failure, Runner};
+use run::Runner;
 
 /// A model that is ready to run.
 pub struct Model {
@@ -307,46 +307,6 @@ impl Engine {
             Engine::Graph(model) => model.run(name, inputs),
         }
     }
-}
-
-/// The error of a program that did not come to its end, or was not begun.
-fn failed(name: &str, failure: Failure) -> Error {
-    match failure {
-        Failure::Inputs(fault) => unusable(name, fault),
-        Failure::Step(at, fault) => unusable(name, &format!("{fault} in step {at}")),
-        Failure::TooMuch(cost) => too_much(name, cost),
-    }
-}
-
-/// The error of a model that is not run because of what it would take.
-fn too_much(name: &str, Cost { work, bytes }: Cost) -> Error {
-    Error::new(
-        Code::ModelInvalid,
-        format!(
-            "{name} was not run: it would take {work} multiply-adds and {bytes} bytes of memory for this input, and the \
-             most is {} and {}; use a smaller model, or give the task or the encoder a lower maxTokens",
-            cost::MAX_WORK,
-            cost::MAX_BYTES
-        ),
-    )
-}
-
-fn unusable(name: &str, what: &str) -> Error {
-    Error::new(
-        Code::ModelOutput,
-        format!("{name} gave no usable output: {what}; the model or the bundle is at fault"),
-    )
-}
-
-/// Turns a panic inside the engine, which a damaged model can still provoke, into an error. On wasm,
-/// where panics cannot be caught, the worker dies and is replaced.
-fn guarded<T>(name: &str, code: Code, work: impl FnOnce() -> Result<T>) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        Err(Error::new(
-            code,
-            format!("{name} broke the engine; the file is damaged, export or upload it again"),
-        ))
-    })
 }
 
 #[cfg(test)]

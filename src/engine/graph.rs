@@ -6,6 +6,7 @@ use smallfirst_onnx::{self as onnx, Length, Port, Type};
 
 use super::array::{Array, Data};
 use super::dim::Dim;
+use super::failure;
 use super::program::InputSpec;
 use super::tensor::Element;
 use crate::error::{Code, Error, Result, excerpt};
@@ -89,7 +90,7 @@ pub(super) fn invalid(name: &str, step: &str, why: &str) -> Error {
 }
 
 fn unusable(name: &str, what: &str) -> Error {
-    super::unusable(name, &excerpt(what, 300))
+    failure::unusable(name, &excerpt(what, 300))
 }
 
 /// How many lengths are not known. Those of one name may differ: files give the same name to what only happens to be alike.

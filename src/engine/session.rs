@@ -6,10 +6,11 @@ use smallfirst_onnx::{self as onnx, Length, Port, Tensor, Type};
 
 use super::array::{Array, Data};
 use super::dim::Dim;
+use super::failure::{failed, guarded, unusable};
+use super::graph;
 use super::program::{InputSpec, MAGIC};
 use super::run::{Failure, Runner};
 use super::tensor::Element;
-use super::{failed, graph, guarded, unusable};
 use crate::error::{Code, Error, Result, excerpt};
 
 /// What runs it.
