@@ -270,7 +270,11 @@ impl<'a> Decl<'a> {
 
     /// An integer that is 0 or 1.
     pub(crate) fn flag(&self, name: &str) -> Result<bool> {
-        Ok(self.int_or(name, 0)? != 0)
+        match self.int_or(name, 0)? {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => fault(format!("its attribute {name} is {other}, and is 0 or 1")),
+        }
     }
 
     pub(crate) fn float(&self, name: &str) -> Result<Option<f32>> {

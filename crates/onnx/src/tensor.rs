@@ -50,7 +50,6 @@ pub enum Data {
 }
 
 /// Runs code on the elements, whatever their type: `each!(data, v => v.len())`.
-#[macro_export]
 macro_rules! each {
     ($data:expr, $v:ident => $body:expr) => {
         match $data {
@@ -73,7 +72,6 @@ macro_rules! each {
 }
 
 /// The same, giving elements of the same type: `map!(data, v => v.clone())`.
-#[macro_export]
 macro_rules! map {
     ($data:expr, $v:ident => $body:expr) => {
         match $data {
@@ -94,6 +92,8 @@ macro_rules! map {
         }
     };
 }
+
+pub(crate) use {each, map};
 
 /// A tensor.
 #[derive(Debug, Clone, PartialEq)]

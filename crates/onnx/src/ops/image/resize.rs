@@ -3,11 +3,10 @@
 use super::taps::{Taps, planes};
 use super::{cubic, rounded};
 use crate::fault::{Result, fault};
-use crate::map;
 use crate::op::{Context, Decl, Inputs, Op, Value, one, op};
 use crate::ops::elementwise::cast;
 use crate::ops::layout::axes;
-use crate::tensor::{Data, Numbers, Tensor, count};
+use crate::tensor::{Data, Numbers, Tensor, count, map};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {

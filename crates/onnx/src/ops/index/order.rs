@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 
-use crate::each;
 use crate::fault::{Result, fault};
 use crate::op::{Decl, Op, one, op};
-use crate::tensor::{Data, Tensor, axis, count};
+use crate::tensor::{Data, Tensor, axis, count, each};
 
 /// An order of all elements of a type. What is no number is the largest, and equals itself.
 pub(super) trait Ordered: Clone {

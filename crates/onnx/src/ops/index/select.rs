@@ -2,10 +2,9 @@
 
 use half::{bf16, f16};
 
-use crate::each;
 use crate::fault::{Result, fault};
 use crate::op::{Decl, Op, one, op};
-use crate::tensor::{Tensor, axis, strides};
+use crate::tensor::{Tensor, axis, each, strides};
 
 pub(super) fn compress(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(2, 2)?;

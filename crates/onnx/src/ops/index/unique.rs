@@ -4,10 +4,9 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::order::Ordered;
-use crate::each;
 use crate::fault::Result;
 use crate::op::{Decl, Op, op};
-use crate::tensor::{Tensor, axis};
+use crate::tensor::{Tensor, axis, each};
 
 pub(super) fn unique(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(1, 1)?;

@@ -1,10 +1,9 @@
 //! Parts of tensors that are cut out, turned round or cleared.
 
 use super::{Places, axes, pick};
-use crate::each;
 use crate::fault::{Result, fault};
 use crate::op::{Decl, Op, one, op};
-use crate::tensor::{Data, Tensor, axis, count};
+use crate::tensor::{Data, Tensor, axis, count, each};
 
 pub(super) fn center_crop_pad(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(2, 2)?;

@@ -1,10 +1,9 @@
 //! Tensors of numbers that follow a rule.
 
 use crate::fault::{Result, fault};
-use crate::map;
 use crate::op::{Decl, Op, one, op};
 use crate::ops::elementwise::cast;
-use crate::tensor::{Data, Numbers, Tensor, axis, count};
+use crate::tensor::{Data, Numbers, Tensor, axis, count, map};
 
 pub(super) fn eye_like(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(1, 1)?;

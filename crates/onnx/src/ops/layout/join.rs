@@ -3,9 +3,8 @@
 use super::{List, Places, pick};
 use crate::broadcast::{Rows, common};
 use crate::fault::{Result, fault};
-use crate::map;
 use crate::op::{Decl, Op, one, op};
-use crate::tensor::{Data, Tensor, axis, count};
+use crate::tensor::{Data, Tensor, axis, count, map};
 
 pub(super) fn concat(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(1, usize::MAX)?;

@@ -3,10 +3,9 @@
 use super::fill::repeated;
 use super::{List, Places, axes, pick};
 use crate::fault::{Result, fault};
-use crate::map;
 use crate::op::{Decl, Op, one, op};
 use crate::ops::elementwise::cast;
-use crate::tensor::{Data, Tensor, Type, count, strides};
+use crate::tensor::{Data, Tensor, Type, count, map, strides};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {

@@ -1,9 +1,8 @@
 //! Axes in another order.
 
 use crate::fault::{Result, fault};
-use crate::map;
 use crate::op::{Decl, Op, one, op};
-use crate::tensor::{Tensor, strides};
+use crate::tensor::{Tensor, map, strides};
 
 pub(super) fn transpose(decl: &Decl<'_>) -> Result<Option<Op>> {
     decl.operands(1, 1)?;
