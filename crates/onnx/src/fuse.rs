@@ -35,7 +35,7 @@ struct Nodes<'n, 'a> {
 /// The nodes with those fused that can be.
 pub(crate) fn fuse<'a>(mut items: Vec<Item<'a>>, proto: &GraphProto) -> Vec<Item<'a>> {
     // What one makes may be a part of the next.
-    for rule in [gelu, layer_norm, silu, batch_norm, activation] {
+    for rule in [gelu, layer_norm, hard_swish, silu, batch_norm, activation] {
         let matches = Nodes::of(&items, proto).all(rule);
         if !matches.is_empty() {
             items = applied(items, matches);
@@ -163,6 +163,18 @@ impl<'n, 'a> Nodes<'n, 'a> {
             (true, false) => Some(b),
             _ => None,
         }
+    }
+
+    /// The bounds of a `Clip` that has two fixed ones.
+    fn bounds(&self, at: usize) -> Option<Vec<f32>> {
+        let node = self.items[at].node.as_ref();
+        let version = self.items[at].versions.get("").copied().unwrap_or(0);
+        if version >= 11 {
+            let bound = |at: usize| self.scalar(node.input.get(at)?);
+            return Some(vec![bound(1)?, bound(2)?]);
+        }
+        let bound = |name: &str| Some(node.attribute.iter().find(|a| a.name == name)?.f);
+        Some(vec![bound("min")?, bound("max")?])
     }
 
     /// Whether a mean is of the last axis alone, which it keeps.
@@ -321,6 +333,68 @@ fn layer_norm(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
     })
 }
 
+/// `x min(max(x + 3, 0), 6) / 6` (Howard et al. 2019), as its parts or with a hard sigmoid.
+fn hard_swish(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
+    let last = nodes.items[at].node.as_ref();
+    nodes.node(at, &last.op_type)?;
+    let near =
+        |found: Option<f32>, wanted: f32| found.is_some_and(|f| (f - wanted).abs() < 1e-3 * wanted);
+    // Whether a value is the ramp of `x` from 0 to 6, and the nodes that make it.
+    let ramp = |name: &str, x: &str| -> Option<Vec<usize>> {
+        let (clip_at, clip) = nodes.maker(name, "Clip", 1)?;
+        let bounds = nodes.bounds(clip_at)?;
+        let (plus_at, plus) = nodes.maker(clip.input.first()?, "Add", 1)?;
+        let fits = bounds == [0.0, 6.0] && nodes.beside(plus, 3.0)? == x;
+        fits.then(|| vec![clip_at, plus_at])
+    };
+    // The same from 0 to 1.
+    let unit = |name: &str, x: &str| -> Option<Vec<usize>> {
+        if let Some((at, node)) = nodes.maker(name, "HardSigmoid", 1) {
+            let value = |of: &str| node.attribute.iter().find(|a| a.name == of).map(|a| a.f);
+            let fits = near(value("alpha"), 1.0 / 6.0) && value("beta").is_none_or(|b| b == 0.5);
+            return (fits && node.input.first()? == x).then(|| vec![at]);
+        }
+        let (at, inner) = if let Some((at, node)) = nodes.maker(name, "Div", 1) {
+            (
+                at,
+                near(nodes.scalar(node.input.get(1)?), 6.0).then(|| node.input[0].as_str())?,
+            )
+        } else {
+            let (at, node) = nodes.maker(name, "Mul", 1)?;
+            (at, nodes.beside(node, 1.0 / 6.0)?)
+        };
+        Some([ramp(inner, x)?, vec![at]].concat())
+    };
+    let pairs = |node: &'_ NodeProto, part: &dyn Fn(&str, &str) -> Option<Vec<usize>>| {
+        let [a, b] = &node.input[..] else { return None };
+        [(a, b), (b, a)]
+            .into_iter()
+            .find_map(|(x, other)| Some((x.clone(), part(other, x)?)))
+    };
+    let (x, gone) = match last.op_type.as_str() {
+        "Div" if near(nodes.scalar(last.input.get(1)?), 6.0) => {
+            let (product_at, product) = nodes.maker(&last.input[0], "Mul", 1)?;
+            let (x, gone) = pairs(product, &ramp)?;
+            (x, [gone, vec![product_at]].concat())
+        }
+        "Mul" => match nodes.beside(last, 1.0 / 6.0) {
+            Some(product) => {
+                let (product_at, product) = nodes.maker(product, "Mul", 1)?;
+                let (x, gone) = pairs(product, &ramp)?;
+                (x, [gone, vec![product_at]].concat())
+            }
+            None => pairs(last, &unit)?,
+        },
+        _ => return None,
+    };
+    let node = plain("HardSwish", vec![x], &last.output[0], &last.name);
+    Some(Match {
+        at,
+        gone,
+        nodes: vec![(node, Some(14))],
+    })
+}
+
 /// `x sigmoid(x)`.
 fn silu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
     let last = nodes.node(at, "Mul")?;
@@ -418,19 +492,11 @@ fn constant(name: &str, tensor: &Tensor) -> NodeProto {
 fn activation(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
     let last = nodes.items[at].node.as_ref();
     let bare = last.attribute.is_empty();
-    let version = nodes.items[at].versions.get("").copied().unwrap_or(0);
     let bounds = match last.op_type.as_str() {
         "Relu" | "HardSwish" | "Sigmoid" | "Tanh" | "Swish" if bare && last.input.len() == 1 => {
             Vec::new()
         }
-        "Clip" if version >= 11 && last.input.len() == 3 => {
-            let bound = |at: usize| nodes.scalar(&last.input[at]);
-            vec![bound(1)?, bound(2)?]
-        }
-        "Clip" if version < 11 => {
-            let bound = |name: &str| last.attribute.iter().find(|a| a.name == name).map(|a| a.f);
-            vec![bound("min")?, bound("max")?]
-        }
+        "Clip" => nodes.bounds(at)?,
         _ => return None,
     };
     nodes.node(at, &last.op_type)?;

@@ -76,7 +76,8 @@ fn run(
 
 /// Nodes that are to become `steps`, against themselves apart: an output is never only a part.
 fn fuses(nodes: &[NodeProto], weights: &[TensorProto], shape: &[usize], steps: usize) {
-    let x = Tensor::f32(shape.to_vec(), wave(shape.iter().product(), 0.3));
+    let values = wave(shape.iter().product(), 0.3);
+    let x = Tensor::f32(shape.to_vec(), values.iter().map(|v| 5.0 * v).collect());
     let last = nodes.last().unwrap().output[0].clone();
     let (fused, found) = run(nodes, weights, &[&last], &x);
     let all: Vec<&str> = nodes.iter().rev().map(|n| n.output[0].as_str()).collect();
@@ -84,7 +85,10 @@ fn fuses(nodes: &[NodeProto], weights: &[TensorProto], shape: &[usize], steps: u
     assert_eq!((fused, apart), (steps, nodes.len()));
     assert_eq!(found.shape, expected.shape);
     for (found, expected) in found.f32s().unwrap().iter().zip(expected.f32s().unwrap()) {
-        assert!((found - expected).abs() < 2e-5, "{found} and {expected}");
+        assert!(
+            (found - expected).abs() < 2e-5 * (1.0 + expected.abs()),
+            "{found} and {expected}"
+        );
     }
 }
 
@@ -114,6 +118,58 @@ fn gelu_in_the_forms_that_exporters_write() {
     let mut other = weights.clone();
     other[2].float_data = vec![0.6];
     fuses(&[&erf[..], &late].concat(), &other, &[3, 5], 5);
+}
+
+#[test]
+fn hard_swish_in_the_forms_that_exporters_write() {
+    let weights = [
+        weight("three", &[], vec![3.0]),
+        weight("low", &[], vec![0.0]),
+        weight("six", &[1], vec![6.0]),
+        weight("sixth", &[], vec![1.0 / 6.0]),
+    ];
+    let ramp = [
+        node("Add", &["x", "three"], "a"),
+        node("Clip", &["a", "low", "six"], "c"),
+    ];
+    for end in [
+        [
+            node("Mul", &["x", "c"], "d"),
+            node("Div", &["d", "six"], "y"),
+        ],
+        [
+            node("Mul", &["c", "x"], "d"),
+            node("Mul", &["sixth", "d"], "y"),
+        ],
+        [
+            node("Div", &["c", "six"], "d"),
+            node("Mul", &["d", "x"], "y"),
+        ],
+        [
+            node("Mul", &["c", "sixth"], "d"),
+            node("Mul", &["x", "d"], "y"),
+        ],
+    ] {
+        fuses(&[&ramp[..], &end].concat(), &weights, &[3, 50], 1);
+    }
+    let mut gate = node("HardSigmoid", &["x"], "d");
+    gate.attribute.push(AttributeProto {
+        name: "alpha".into(),
+        r#type: 1,
+        f: 1.0 / 6.0,
+        ..AttributeProto::default()
+    });
+    fuses(
+        &[gate, node("Mul", &["x", "d"], "y")],
+        &weights,
+        &[3, 50],
+        1,
+    );
+    let other = [
+        node("Mul", &["c", "sixth"], "d"),
+        node("Mul", &["a", "d"], "y"),
+    ];
+    fuses(&[&ramp[..], &other].concat(), &weights, &[3, 50], 4);
 }
 
 #[test]

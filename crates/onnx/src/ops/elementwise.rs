@@ -110,6 +110,22 @@ fn clip(decl: &Decl<'_>) -> Result<Option<Op>> {
         };
         let (low, high) = (bound(1)?, bound(2)?);
         let mut clipped = x.take(0)?;
+        if let Data::F32(values) = &mut clipped.data {
+            let single = |bound: &Option<Tensor>, none: f32| match bound {
+                Some(bound) => bound.scalar_float(),
+                None => Ok(none),
+            };
+            let (low, high) = (
+                single(&low, f32::NEG_INFINITY)?,
+                single(&high, f32::INFINITY)?,
+            );
+            for value in values {
+                // What is not a number stays none.
+                let raised = if *value < low { low } else { *value };
+                *value = if raised > high { high } else { raised };
+            }
+            return one(clipped);
+        }
         if let Some(low) = low {
             clipped = binary::numbers("Max", clipped, &low)?;
         }

@@ -149,9 +149,16 @@ fn try_zip<T: Copy>(
 }
 
 /// A function of numbers by its name. The first operand's buffer takes the result where it can.
-pub(super) fn numbers(name: &str, first: Tensor, second: &Tensor) -> Result<Tensor> {
+pub(super) fn numbers(name: &str, mut first: Tensor, second: &Tensor) -> Result<Tensor> {
     let shape = common([&first.shape[..], &second.shape])?;
     count(&shape)?;
+    if let (Data::F32(x), Data::F32(y)) = (&mut first.data, &second.data)
+        && first.shape == shape
+        && (second.shape == shape || y.len() == 1)
+        && in_place(name, x, y)
+    {
+        return Ok(first);
+    }
     let ty = first.ty();
     let kernel = match name {
         "Add" => Some(Binary::Add),
@@ -258,6 +265,27 @@ fn floored(x: f64, y: f64) -> f64 {
 
 fn floored_f32(x: f32, y: f32) -> f32 {
     floored(f64::from(x), f64::from(y)) as f32
+}
+
+/// The commonest functions over the first operand's buffer; the second is one number, or as many. Whether it is one of those.
+fn in_place(name: &str, x: &mut [f32], y: &[f32]) -> bool {
+    fn each(x: &mut [f32], y: &[f32], f: impl Fn(f32, f32) -> f32) {
+        match y {
+            &[y] => x.iter_mut().for_each(|x| *x = f(*x, y)),
+            _ => x.iter_mut().zip(y).for_each(|(x, &y)| *x = f(*x, y)),
+        }
+    }
+    match name {
+        "Add" => each(x, y, |x, y| x + y),
+        "Sub" => each(x, y, |x, y| x - y),
+        "Mul" => each(x, y, |x, y| x * y),
+        "Div" => each(x, y, |x, y| x / y),
+        "Max" => each(x, y, |x, y| if x > y || x.is_nan() { x } else { y }),
+        "Min" => each(x, y, |x, y| if x < y || x.is_nan() { x } else { y }),
+        "PRelu" => each(x, y, |x, y| if x < 0.0 { x * y } else { x }),
+        _ => return false,
+    }
+    true
 }
 
 /// The four operators of 32-bit floats, by the kernels.

@@ -18,6 +18,10 @@ pub(super) struct Function {
 #[derive(Clone, Copy)]
 enum Kernel {
     None,
+    /// `x`, and below 0 as much of it.
+    Leaky(f32),
+    /// So much of `x`, and so much more, between 0 and 1.
+    Ramp(f32, f32),
     Unary(Unary),
     Activation(Activation),
 }
@@ -173,7 +177,8 @@ pub(super) fn function(name: &str, decl: &Decl<'_>) -> Result<Option<Function>> 
         }
         "LeakyRelu" => {
             let alpha = float("alpha", 0.01)?;
-            plain(move |x| if x < 0.0 { alpha * x } else { x })
+            let kernel = Kernel::Leaky(alpha as f32);
+            with(kernel, move |x| if x < 0.0 { alpha * x } else { x })
         }
         "ThresholdedRelu" => {
             let alpha = float("alpha", 1.0)?;
@@ -181,7 +186,8 @@ pub(super) fn function(name: &str, decl: &Decl<'_>) -> Result<Option<Function>> 
         }
         "HardSigmoid" => {
             let (alpha, beta) = (float("alpha", 0.2)?, float("beta", 0.5)?);
-            plain(move |x| (alpha * x + beta).clamp(0.0, 1.0))
+            let kernel = Kernel::Ramp(alpha as f32, beta as f32);
+            with(kernel, move |x| (alpha * x + beta).clamp(0.0, 1.0))
         }
         "Shrink" => {
             let (lambd, bias) = (float("lambd", 0.5)?, float("bias", 0.0)?);
@@ -202,6 +208,12 @@ pub(super) fn floats(x: Tensor, function: &Function) -> Result<Tensor> {
             match kernel {
                 Kernel::Unary(op) => kernels::unary(op, &mut v),
                 Kernel::Activation(op) => kernels::activate(&mut v, op),
+                Kernel::Leaky(alpha) => v
+                    .iter_mut()
+                    .for_each(|x| *x = if *x < 0.0 { alpha * *x } else { *x }),
+                Kernel::Ramp(alpha, beta) => v
+                    .iter_mut()
+                    .for_each(|x| *x = (alpha * *x + beta).clamp(0.0, 1.0)),
                 Kernel::None => v
                     .iter_mut()
                     .for_each(|x| *x = (function.exact)(f64::from(*x)) as f32),
