@@ -206,23 +206,15 @@ fn plain(op: &str, input: Vec<String>, output: &str, name: &str) -> NodeProto {
     }
 }
 
-/// `x / 2 (1 + erf(x / √2))`, with the half at either end (Hendrycks and Gimpel 2016).
+/// `x / 2 (1 + erf(x / √2))`, however its three factors are multiplied (Hendrycks and Gimpel 2016).
 fn gelu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
     let last = nodes.node(at, "Mul")?;
-    let (x, one, mut gone) = if let Some(product) = nodes.beside(last, 0.5) {
-        let (at, product) = nodes.maker(product, "Mul", 1)?;
-        let [a, b] = &product.input[..] else {
-            return None;
-        };
-        (vec![a, b], None, vec![at])
-    } else {
-        let [a, b] = &last.input[..] else { return None };
-        let half = [(a, b), (b, a)].into_iter().find_map(|(half, one)| {
-            let (at, half) = nodes.maker(half, "Mul", 1)?;
-            Some((nodes.beside(half, 0.5)?, one, at))
-        })?;
-        (Vec::new(), Some((half.0, half.1)), vec![half.2])
+    // What is multiplied by a half, and the nodes of it.
+    let halved = |name: &str| -> Option<(&str, usize)> {
+        let (at, half) = nodes.maker(name, "Mul", 1)?;
+        Some((nodes.beside(half, 0.5)?, at))
     };
+    // The nodes of `1 + erf(x / √2)`.
     let erf = |one: &str, x: &str| -> Option<Vec<usize>> {
         let (plus_at, plus) = nodes.maker(one, "Add", 1)?;
         let (erf_at, erf) = nodes.maker(nodes.beside(plus, 1.0)?, "Erf", 1)?;
@@ -237,21 +229,28 @@ fn gelu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
         };
         (inner == x).then_some(vec![plus_at, erf_at, scale_at])
     };
-    let x = match one {
-        Some((x, one)) => {
-            gone.extend(erf(one, x)?);
-            x
-        }
-        None => {
-            let [a, b] = x[..] else { return None };
-            let (x, more) = [(a, b), (b, a)]
-                .into_iter()
-                .find_map(|(x, one)| Some((x, erf(one, x)?)))?;
-            gone.extend(more);
-            x.as_str()
-        }
+    let both = |node: &'_ NodeProto| -> Option<[(String, String); 2]> {
+        let [a, b] = &node.input[..] else { return None };
+        Some([(a.clone(), b.clone()), (b.clone(), a.clone())])
     };
-    let node = plain("Gelu", vec![x.into()], &last.output[0], &last.name);
+    let found = if let Some(product) = nodes.beside(last, 0.5) {
+        let (product_at, product) = nodes.maker(product, "Mul", 1)?;
+        both(product)?.into_iter().find_map(|(x, one)| {
+            let gone = [erf(&one, &x)?, vec![product_at]].concat();
+            Some((x, gone))
+        })
+    } else {
+        both(last)?.into_iter().find_map(|(x, other)| {
+            let (inner, half_at) = halved(&other)?;
+            let with = |gone: Vec<usize>| [gone, vec![half_at]].concat();
+            match erf(inner, &x) {
+                Some(gone) => Some((x, with(gone))),
+                None => Some((inner.to_owned(), with(erf(&x, inner)?))),
+            }
+        })
+    };
+    let (x, gone) = found?;
+    let node = plain("Gelu", vec![x], &last.output[0], &last.name);
     Some(Match {
         at,
         gone,

@@ -114,6 +114,11 @@ fn gelu_in_the_forms_that_exporters_write() {
         node("Mul", &["d", "c"], "y"),
     ];
     fuses(&[&erf[..], &early].concat(), &weights, &[3, 5], 1);
+    let inner = [
+        node("Mul", &["half", "c"], "d"),
+        node("Mul", &["x", "d"], "y"),
+    ];
+    fuses(&[&erf[..], &inner].concat(), &weights, &[3, 5], 1);
     // Of another number it is another function.
     let mut other = weights.clone();
     other[2].float_data = vec![0.6];

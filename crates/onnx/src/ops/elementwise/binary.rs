@@ -154,8 +154,7 @@ pub(super) fn numbers(name: &str, mut first: Tensor, second: &Tensor) -> Result<
     count(&shape)?;
     if let (Data::F32(x), Data::F32(y)) = (&mut first.data, &second.data)
         && first.shape == shape
-        && (second.shape == shape || y.len() == 1)
-        && in_place(name, x, y)
+        && in_place(name, x, y, &Rows::new(&shape, [&shape, &second.shape]))
     {
         return Ok(first);
     }
@@ -267,22 +266,35 @@ fn floored_f32(x: f32, y: f32) -> f32 {
     floored(f64::from(x), f64::from(y)) as f32
 }
 
-/// The commonest functions over the first operand's buffer; the second is one number, or as many. Whether it is one of those.
-fn in_place(name: &str, x: &mut [f32], y: &[f32]) -> bool {
-    fn each(x: &mut [f32], y: &[f32], f: impl Fn(f32, f32) -> f32) {
-        match y {
-            &[y] => x.iter_mut().for_each(|x| *x = f(*x, y)),
-            _ => x.iter_mut().zip(y).for_each(|(x, &y)| *x = f(*x, y)),
-        }
+/// The commonest functions over the first operand's buffer, which has the result's shape. Whether it is one of those.
+fn in_place(name: &str, x: &mut [f32], y: &[f32], rows: &Rows<2>) -> bool {
+    fn each(x: &mut [f32], y: &[f32], rows: &Rows<2>, f: impl Fn(f32, f32) -> f32) {
+        rows.each(|_, [i, j]| {
+            let x = &mut x[i..i + rows.len];
+            match rows.step[1] {
+                0 => {
+                    let y = y[j];
+                    x.iter_mut().for_each(|x| *x = f(*x, y));
+                }
+                1 => {
+                    let pairs = x.iter_mut().zip(&y[j..j + rows.len]);
+                    pairs.for_each(|(x, &y)| *x = f(*x, y));
+                }
+                step => {
+                    let pairs = x.iter_mut().zip(y[j..].iter().step_by(step));
+                    pairs.for_each(|(x, &y)| *x = f(*x, y));
+                }
+            }
+        });
     }
     match name {
-        "Add" => each(x, y, |x, y| x + y),
-        "Sub" => each(x, y, |x, y| x - y),
-        "Mul" => each(x, y, |x, y| x * y),
-        "Div" => each(x, y, |x, y| x / y),
-        "Max" => each(x, y, |x, y| if x > y || x.is_nan() { x } else { y }),
-        "Min" => each(x, y, |x, y| if x < y || x.is_nan() { x } else { y }),
-        "PRelu" => each(x, y, |x, y| if x < 0.0 { x * y } else { x }),
+        "Add" => each(x, y, rows, |x, y| x + y),
+        "Sub" => each(x, y, rows, |x, y| x - y),
+        "Mul" => each(x, y, rows, |x, y| x * y),
+        "Div" => each(x, y, rows, |x, y| x / y),
+        "Max" => each(x, y, rows, |x, y| if x > y || x.is_nan() { x } else { y }),
+        "Min" => each(x, y, rows, |x, y| if x < y || x.is_nan() { x } else { y }),
+        "PRelu" => each(x, y, rows, |x, y| if x < 0.0 { x * y } else { x }),
         _ => return false,
     }
     true
