@@ -3,6 +3,7 @@
 //! `tests/bench` holds what runs in Node and in the browser and writes `target/bench/results.json`; here are what it
 //! needs and what is made of it. Tables and plots are made of that file alone, so `--report` makes them again.
 
+mod files;
 mod kernels;
 mod models;
 mod plot;
@@ -76,6 +77,9 @@ pub fn bench(args: &Args) -> Result<()> {
     }
     if args.only == [training::NAME] {
         return training::bench();
+    }
+    if args.only == [files::NAME] {
+        return files::bench();
     }
     if !args.report {
         measure(args)?;

@@ -15,20 +15,17 @@ use crate::run::{cargo, command, output, run};
 use crate::tools;
 
 /// The table's beginning, between which and its end a run writes.
-const MARKS: [(&str, &str); 2] = [
+const MARKS: [(&str, &str); 3] = [
     ("<!-- files -->", "<!-- /files -->"),
     ("<!-- classical -->", "<!-- /classical -->"),
+    ("<!-- times -->", "<!-- /times -->"),
 ];
 
 /// Runs the files of tests/reference/files.json, and writes docs/models.md.
 pub fn files() -> Result<()> {
     let list = fs::read(root().join("tests/reference/files.json"))?;
     let list: Vec<Value> = serde_json::from_slice(&list)?;
-    let folder = made(
-        "files",
-        "tests/reference/requirements-files.txt",
-        "tests/reference/files.py",
-    )?;
+    let folder = folder()?;
     let outcomes = outcomes(&folder, &[])?;
     let found: BTreeMap<&str, &Outcome> = outcomes.iter().map(|o| (o.name.as_str(), o)).collect();
     let of = |entry: &Value, key: &str| entry[key].as_str().unwrap_or_default().replace('|', "\\|");
@@ -72,6 +69,20 @@ pub fn files() -> Result<()> {
     println!("{right} of {} files are right", list.len());
     write(0, &said)?;
     refuse_wrong(&outcomes)
+}
+
+/// The folder of the files, with inputs for each and what onnxruntime gives.
+pub fn folder() -> Result<PathBuf> {
+    made(
+        "files",
+        "tests/reference/requirements-files.txt",
+        "tests/reference/files.py",
+    )
+}
+
+/// Writes the table of times into docs/models.md.
+pub fn write_times(table: &str) -> Result<()> {
+    write(2, table)
 }
 
 /// Runs the models of tests/reference/classical.py, and writes docs/models.md.
