@@ -132,7 +132,7 @@ for (const name of readdirSync(folder).sort()) {
         ];
         const [all, theirAll]: [number[], number[]] = [[], []];
         const begun = performance.now();
-        for (let turn = 0; turn < 41 && (turn < 4 || performance.now() - begun < 3000); turn++) {
+        for (let turn = 0; turn < 31 && (turn < 4 || performance.now() - begun < 2000); turn++) {
           all.push((await timed(() => model.run(feeds)))[1]);
           theirAll.push((await timed(() => session.run(theirFeeds)))[1]);
         }

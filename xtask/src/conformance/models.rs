@@ -126,8 +126,16 @@ fn refuse_wrong(outcomes: &[Outcome]) -> Result<()> {
 /// A folder that a script made with packages of its own.
 fn made(name: &str, requirements: &str, script: &str) -> Result<PathBuf> {
     let folder = root().join("target").join(name);
-    let python = tools::venv(&format!("{name}-venv"), &["-r", requirements], &[])?;
-    run(command(python).arg(root().join(script)).arg(&folder))?;
+    let mut inputs = Vec::new();
+    for file in [requirements, script, "tests/reference/files.json"] {
+        inputs.extend(fs::read(root().join(file))?);
+    }
+    let stamp = tools::Stamp::new(&folder.with_extension("stamp"), &inputs);
+    if !stamp.is_fresh() {
+        let python = tools::venv(&format!("{name}-venv"), &["-r", requirements], &[])?;
+        run(command(python).arg(root().join(script)).arg(&folder))?;
+        stamp.set()?;
+    }
     Ok(folder)
 }
 
