@@ -81,7 +81,8 @@ const server = createServer((request, response) => {
   } catch {
     response.writeHead(404).end();
   }
-}).listen(0, "127.0.0.1");
+});
+await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 const address = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 const browser = await chromium.launch({
   executablePath: process.env["CHROME"]!,
