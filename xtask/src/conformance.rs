@@ -145,8 +145,8 @@ fn as_wasm(set: &Path) -> Result<Vec<Outcome>> {
         .join(WASI)
         .join("release/examples/conformance.wasm");
     let script = "const { WASI } = require('node:wasi'); const { readFileSync } = require('node:fs'); \
-        const [module, set] = process.argv.slice(1); \
-        const wasi = new WASI({ version: 'preview1', args: ['conformance', '/set', '--lines'], preopens: { '/set': set } }); \
+        const [module, set] = process.argv.slice(1); const inside = '/' + set.split('/').pop(); \
+        const wasi = new WASI({ version: 'preview1', args: ['conformance', inside, '--lines'], preopens: { [inside]: set } }); \
         WebAssembly.instantiate(readFileSync(module), wasi.getImportObject()).then(({ instance }) => wasi.start(instance));";
     let lines = output(
         command("node")
