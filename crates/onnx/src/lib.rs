@@ -26,4 +26,6 @@ pub use tensor::{Data, MAX_ELEMENTS, Numbers, Tensor, Type, count};
 pub use weights::tensor as tensor_of;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

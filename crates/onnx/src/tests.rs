@@ -3,24 +3,9 @@
 use prost::Message;
 
 use crate::op::Context;
-use crate::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto, ValueInfoProto};
+use crate::proto::{GraphProto, ModelProto, NodeProto, OperatorSetIdProto};
+use crate::testing::{node, value};
 use crate::{Model, Tensor};
-
-fn value(name: &str) -> ValueInfoProto {
-    ValueInfoProto {
-        name: name.into(),
-        r#type: None,
-    }
-}
-
-fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: op.into(),
-        input: inputs.iter().map(|&i| i.into()).collect(),
-        output: vec![output.into()],
-        ..NodeProto::default()
-    }
-}
 
 fn model(version: i64, nodes: Vec<NodeProto>) -> Vec<u8> {
     let graph = GraphProto {

@@ -3,25 +3,9 @@
 use crate::Model;
 use crate::proto::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    ValueInfoProto,
 };
 use crate::tensor::Tensor;
-
-fn value(name: &str) -> ValueInfoProto {
-    ValueInfoProto {
-        name: name.into(),
-        r#type: None,
-    }
-}
-
-fn node(op: &str, inputs: &[&str], output: &str) -> NodeProto {
-    NodeProto {
-        op_type: op.into(),
-        input: inputs.iter().map(|&i| i.into()).collect(),
-        output: vec![output.into()],
-        ..NodeProto::default()
-    }
-}
+use crate::testing::{node, value};
 
 fn ints(name: &str, ints: &[i64]) -> AttributeProto {
     AttributeProto {

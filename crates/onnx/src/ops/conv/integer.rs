@@ -8,7 +8,7 @@ use smallfirst_kernels::Activation;
 use super::{Conv, Layer};
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Op, one, op};
-use crate::ops::product::{Requantise, requantise};
+use crate::ops::product::{Requantise, requantise, widened};
 use crate::tensor::{Data, Tensor, count};
 
 /// The largest integer below which 32-bit floats have all.
@@ -57,20 +57,8 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
 
 /// 8-bit integers less their zero: one for all, or one for each of the first axis.
 fn centred(x: &Tensor, zero: Option<&Tensor>, by_channel: bool) -> Result<Vec<f32>> {
-    let mut out: Vec<f32> = match &x.data {
-        Data::U8(v) => v.iter().map(|&x| f32::from(x)).collect(),
-        Data::I8(v) => v.iter().map(|&x| f32::from(x)).collect(),
-        other => {
-            return fault(format!(
-                "an operand is of {}, not of 8-bit integers",
-                other.ty().name()
-            ));
-        }
-    };
+    let mut out: Vec<f32> = widened(x, zero)?;
     let Some(zero) = zero else { return Ok(out) };
-    if zero.ty() != x.ty() {
-        return fault("a zero point is of another type than its operand");
-    }
     let zeros = zero.ints()?;
     let made = x.shape[0];
     if zeros.len() != 1 && !(by_channel && zero.shape == [made]) {

@@ -148,6 +148,25 @@ fn try_zip<T: Copy>(
         .ok_or_else(|| "an integer is divided by zero".into())
 }
 
+/// The functions of floats of one width by their names.
+macro_rules! of_floats {
+    ($name:expr, $float:ty, $floored:expr) => {{
+        let f: fn($float, $float) -> $float = match $name {
+            "Add" => |x, y| x + y,
+            "Sub" => |x, y| x - y,
+            "Mul" => |x, y| x * y,
+            "Div" => |x, y| x / y,
+            "Max" => |x, y| if x > y || x.is_nan() { x } else { y },
+            "Min" => |x, y| if x < y || x.is_nan() { x } else { y },
+            "Fmod" => |x, y| x % y,
+            "Mod" => $floored,
+            "PRelu" => |x, y| if x < 0.0 { x * y } else { x },
+            _ => return fault("it takes integers"),
+        };
+        f
+    }};
+}
+
 /// A function of numbers by its name. The first operand's buffer takes the result where it can.
 pub(super) fn numbers(name: &str, mut first: Tensor, second: &Tensor) -> Result<Tensor> {
     let shape = common([&first.shape[..], &second.shape])?;
@@ -176,33 +195,11 @@ pub(super) fn numbers(name: &str, mut first: Tensor, second: &Tensor) -> Result<
     let shapes = [&first.shape[..], &second.shape[..]];
     let data = match (first.numbers()?, second.numbers()?) {
         (Numbers::F32(x), Numbers::F32(y)) => {
-            let f: fn(f32, f32) -> f32 = match name {
-                "Add" => |x, y| x + y,
-                "Sub" => |x, y| x - y,
-                "Mul" => |x, y| x * y,
-                "Div" => |x, y| x / y,
-                "Max" => |x, y| if x > y || x.is_nan() { x } else { y },
-                "Min" => |x, y| if x < y || x.is_nan() { x } else { y },
-                "Fmod" => |x, y| x % y,
-                "Mod" => floored_f32,
-                "PRelu" => |x, y| if x < 0.0 { x * y } else { x },
-                _ => return fault("it takes integers"),
-            };
+            let f = of_floats!(name, f32, floored_f32);
             Numbers::F32(zip(&x, &y, shapes, &shape, f).into())
         }
         (Numbers::F64(x), Numbers::F64(y)) => {
-            let f: fn(f64, f64) -> f64 = match name {
-                "Add" => |x, y| x + y,
-                "Sub" => |x, y| x - y,
-                "Mul" => |x, y| x * y,
-                "Div" => |x, y| x / y,
-                "Max" => |x, y| if x > y || x.is_nan() { x } else { y },
-                "Min" => |x, y| if x < y || x.is_nan() { x } else { y },
-                "Fmod" => |x, y| x % y,
-                "Mod" => floored,
-                "PRelu" => |x, y| if x < 0.0 { x * y } else { x },
-                _ => return fault("it takes integers"),
-            };
+            let f = of_floats!(name, f64, floored);
             Numbers::F64(zip(&x, &y, shapes, &shape, f).into())
         }
         (Numbers::I64(x), Numbers::I64(y)) => {

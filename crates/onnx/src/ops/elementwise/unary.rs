@@ -273,36 +273,26 @@ fn integers(x: Tensor, each: fn(i64) -> i64) -> Result<Vec<crate::op::Value>> {
     })
 }
 
+/// -1, 1, or what has no sign as it is, for floats of either width.
+macro_rules! sign {
+    () => {
+        |&v| match v {
+            v if v == 0.0 || v.is_nan() => v,
+            v => v.signum(),
+        }
+    };
+}
+
 fn signed(name: &str, x: Tensor) -> Result<Tensor> {
     let ty = x.ty();
     let shape = x.shape.clone();
     let data = match (x.numbers()?, name) {
         (Numbers::F32(v), "Abs") => Numbers::F32(v.iter().map(|v| v.abs()).collect()),
         (Numbers::F32(v), "Neg") => Numbers::F32(v.iter().map(|v| -v).collect()),
-        (Numbers::F32(v), _) => Numbers::F32(
-            v.iter()
-                .map(|&v| {
-                    if v == 0.0 || v.is_nan() {
-                        v
-                    } else {
-                        v.signum()
-                    }
-                })
-                .collect(),
-        ),
+        (Numbers::F32(v), _) => Numbers::F32(v.iter().map(sign!()).collect()),
         (Numbers::F64(v), "Abs") => Numbers::F64(v.iter().map(|v| v.abs()).collect()),
         (Numbers::F64(v), "Neg") => Numbers::F64(v.iter().map(|v| -v).collect()),
-        (Numbers::F64(v), _) => Numbers::F64(
-            v.iter()
-                .map(|&v| {
-                    if v == 0.0 || v.is_nan() {
-                        v
-                    } else {
-                        v.signum()
-                    }
-                })
-                .collect(),
-        ),
+        (Numbers::F64(v), _) => Numbers::F64(v.iter().map(sign!()).collect()),
         (Numbers::I64(v), "Abs") => Numbers::I64(v.iter().map(|v| v.wrapping_abs()).collect()),
         (Numbers::I64(v), "Neg") => Numbers::I64(v.iter().map(|v| v.wrapping_neg()).collect()),
         (Numbers::I64(v), _) => Numbers::I64(v.iter().map(|v| v.signum()).collect()),

@@ -129,11 +129,14 @@ pub(in crate::ops) fn requantise(sums: impl Iterator<Item = (i32, f32)>, way: &R
     }
 }
 
-/// 8-bit integers less their zero, which is one for all, one a row (`rows`) or a column, or of a shape that is repeated.
-fn centred(x: &Tensor, zero: Option<&Tensor>, by_row: bool) -> Result<Vec<i16>> {
-    let mut out: Vec<i16> = match &x.data {
-        Data::U8(v) => v.iter().map(|&x| i16::from(x)).collect(),
-        Data::I8(v) => v.iter().map(|&x| i16::from(x)).collect(),
+/// 8-bit integers in a wider type; their zero, where they have one, must be of their own.
+pub(in crate::ops) fn widened<T: From<u8> + From<i8>>(
+    x: &Tensor,
+    zero: Option<&Tensor>,
+) -> Result<Vec<T>> {
+    let out = match &x.data {
+        Data::U8(v) => v.iter().map(|&x| T::from(x)).collect(),
+        Data::I8(v) => v.iter().map(|&x| T::from(x)).collect(),
         other => {
             return fault(format!(
                 "an operand is of {}, not of 8-bit integers",
@@ -141,10 +144,16 @@ fn centred(x: &Tensor, zero: Option<&Tensor>, by_row: bool) -> Result<Vec<i16>> 
             ));
         }
     };
-    let Some(zero) = zero else { return Ok(out) };
-    if zero.ty() != x.ty() {
-        return fault("a zero point is of another type than its operand");
+    match zero.is_some_and(|zero| zero.ty() != x.ty()) {
+        true => fault("a zero point is of another type than its operand"),
+        false => Ok(out),
     }
+}
+
+/// 8-bit integers less their zero, which is one for all, one a row (`rows`) or a column, or of a shape that is repeated.
+fn centred(x: &Tensor, zero: Option<&Tensor>, by_row: bool) -> Result<Vec<i16>> {
+    let mut out: Vec<i16> = widened(x, zero)?;
+    let Some(zero) = zero else { return Ok(out) };
     let zeros: Vec<i16> = zero.ints()?.iter().map(|&z| z as i16).collect();
     match zero.shape[..] {
         [] | [1] => {
