@@ -7,35 +7,25 @@ use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::fault::{Fault, Result, fault};
+use crate::fault::{Result, fault};
+use crate::functions::{Functions, expand};
 use crate::fuse::fuse;
 use crate::graph::{Graph, Node, Operand, Slot};
+use crate::items::{
+    Item, MAX_DEPTH, Versions, captured, label, needed, plain, reads, sorted, versions,
+};
 use crate::model::MAX_BYTES;
 use crate::op::{Context, Decl, Inputs, Op, Value};
 use crate::ops;
-use crate::proto::{AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto};
+use crate::proto::{GraphProto, ModelProto, NodeProto};
 use crate::tensor::Tensor;
 use crate::weights;
-
-/// How deep graphs and functions may be within each other.
-const MAX_DEPTH: usize = 24;
-
-/// The most nodes, so that functions that call functions end.
-const MAX_NODES: usize = 1 << 20;
 
 /// Constants of more elements than this are not computed when the model is read: an `Expand` could make a small file large.
 const MAX_FOLDED: usize = 1 << 24;
 
 /// What may be spent on computing constants.
 const FOLDING: u64 = 1 << 30;
-
-/// The newest version of each domain whose operators are known.
-const NEWEST: [(&str, i64); 4] = [
-    ("", 28),
-    ("ai.onnx.ml", 5),
-    ("com.microsoft", 1),
-    ("ai.onnx.contrib", 1),
-];
 
 /// Before this version of ONNX's own operators, some had attributes that they lost then, for which a file that gives one is refused;
 /// and some did something else without any.
@@ -44,20 +34,11 @@ const BROADCASTS: i64 = 7;
 /// These: a slope a channel, and what trains where nothing else is said.
 const CHANGED: [&str; 3] = ["PRelu", "BatchNormalization", "Dropout"];
 
-/// The versions of domains.
-pub(crate) type Versions = HashMap<String, i64>;
-
 /// What all graphs of a model have in common.
 pub(crate) struct Model<'a> {
-    functions: HashMap<(&'a str, &'a str, &'a str), &'a FunctionProto>,
+    functions: Functions<'a>,
     /// The names of 4-bit integers, which are held as bytes: only operators that take them as such may read them.
     nibbles: RefCell<HashSet<String>>,
-}
-
-/// A node, perhaps out of a function's body, and the versions it was written for.
-pub(crate) struct Item<'a> {
-    pub node: Cow<'a, NodeProto>,
-    pub versions: Rc<Versions>,
 }
 
 /// What graphs inside of a node are made with.
@@ -139,28 +120,6 @@ fn nibbles(model: &Model<'_>, node: &NodeProto) -> Result<()> {
     Ok(())
 }
 
-/// `ai.onnx` is another name of the domain without one.
-fn plain(domain: &str) -> &str {
-    if domain == "ai.onnx" { "" } else { domain }
-}
-
-fn versions<'a>(imports: impl Iterator<Item = (&'a str, i64)>) -> Result<Versions> {
-    let mut versions = Versions::new();
-    for (domain, version) in imports {
-        let domain = plain(domain);
-        if let Some((_, newest)) = NEWEST.iter().find(|(known, _)| *known == domain) {
-            let called = if domain.is_empty() { "ai.onnx" } else { domain };
-            if version > *newest {
-                return fault(format!(
-                    "it asks for version {version} of the operators {called}, and the newest that is known is {newest}; export it for an older one"
-                ));
-            }
-        }
-        versions.insert(domain.to_owned(), version);
-    }
-    Ok(versions)
-}
-
 /// What a name stands for while a graph is made.
 #[derive(Clone)]
 enum Known {
@@ -229,7 +188,7 @@ fn graph(
     maker.graph.captures = captures.len();
     let mut items = Vec::new();
     expand(
-        model,
+        &model.functions,
         versions,
         proto.node.iter().map(Cow::Borrowed),
         &mut items,
@@ -270,286 +229,6 @@ fn graph(
     last_reads(&mut graph);
     sweep(&mut graph);
     Ok(graph)
-}
-
-/// How a node is called in errors.
-fn label(node: &NodeProto) -> String {
-    let named = if node.name.is_empty() {
-        node.output.iter().find(|o| !o.is_empty())
-    } else {
-        Some(&node.name)
-    };
-    match named {
-        Some(name) => format!("{} `{name}`", node.op_type),
-        None => node.op_type.clone(),
-    }
-}
-
-/// Puts the bodies of functions in the place of the nodes that call them.
-fn expand<'a>(
-    model: &Model<'_>,
-    versions: &Rc<Versions>,
-    nodes: impl Iterator<Item = Cow<'a, NodeProto>>,
-    items: &mut Vec<Item<'a>>,
-    depth: usize,
-) -> Result<()> {
-    if depth > MAX_DEPTH {
-        return fault("its functions call each other too deeply");
-    }
-    for node in nodes {
-        let Some(function) = model.functions.get(&(
-            plain(&node.domain),
-            node.op_type.as_str(),
-            node.overload.as_str(),
-        )) else {
-            if items.len() >= MAX_NODES {
-                return fault(format!("it has more than {MAX_NODES} nodes"));
-            }
-            items.push(Item {
-                node,
-                versions: versions.clone(),
-            });
-            continue;
-        };
-        let own = self::versions(
-            function
-                .opset_import
-                .iter()
-                .map(|set| (set.domain.as_str(), set.version)),
-        )?;
-        let body = called(function, &node, items.len()).map_err(|why| why.within(&label(&node)))?;
-        expand(
-            model,
-            &Rc::new(own),
-            body.into_iter().map(Cow::Owned),
-            items,
-            depth + 1,
-        )?;
-    }
-    Ok(())
-}
-
-/// A function's body as this node calls it: with the node's names, names of its own for what is inside, and the node's attributes.
-fn called(function: &FunctionProto, node: &NodeProto, number: usize) -> Result<Vec<NodeProto>> {
-    let known = |name: &String| {
-        function.attribute.contains(name)
-            || function.attribute_proto.iter().any(|a| a.name == *name)
-    };
-    if let Some(other) = node.attribute.iter().find(|a| !known(&a.name)) {
-        return fault(format!(
-            "its attribute {} is not one of the function's",
-            other.name
-        ));
-    }
-    if node.input.len() > function.input.len() || node.output.len() > function.output.len() {
-        return fault("it has more operands or results than the function");
-    }
-    let mut names: HashMap<&str, String> = HashMap::new();
-    for (at, inner) in function.input.iter().enumerate() {
-        names.insert(inner, node.input.get(at).cloned().unwrap_or_default());
-    }
-    for (at, inner) in function.output.iter().enumerate() {
-        match node.output.get(at).filter(|name| !name.is_empty()) {
-            Some(outer) => names.insert(inner, outer.clone()),
-            None => None,
-        };
-    }
-    let rename = |name: &mut String| {
-        if let Some(outer) = names.get(name.as_str()) {
-            outer.clone_into(name);
-        } else if !name.is_empty() {
-            *name = format!("{name} of {} {number}", function.name);
-        }
-    };
-    // An input that is handed on as an output has two names.
-    let mut body: Vec<NodeProto> = function.node.clone();
-    for inner in &mut body {
-        renamed(inner, &rename);
-        given(inner, node, function);
-    }
-    for (at, inner) in function.input.iter().enumerate() {
-        if let Some(out) = function.output.iter().position(|name| name == inner) {
-            let (Some(from), Some(to)) = (node.input.get(at), node.output.get(out)) else {
-                continue;
-            };
-            body.push(NodeProto {
-                op_type: "Identity".into(),
-                input: vec![from.clone()],
-                output: vec![to.clone()],
-                ..NodeProto::default()
-            });
-        }
-    }
-    Ok(body)
-}
-
-fn renamed(node: &mut NodeProto, rename: &dyn Fn(&mut String)) {
-    node.input.iter_mut().for_each(rename);
-    node.output.iter_mut().for_each(rename);
-    for attribute in &mut node.attribute {
-        for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-            graph.input.iter_mut().for_each(|v| rename(&mut v.name));
-            graph.output.iter_mut().for_each(|v| rename(&mut v.name));
-            graph
-                .initializer
-                .iter_mut()
-                .for_each(|v| rename(&mut v.name));
-            for sparse in &mut graph.sparse_initializer {
-                sparse.values.iter_mut().for_each(|v| rename(&mut v.name));
-            }
-            graph.node.iter_mut().for_each(|n| renamed(n, rename));
-        }
-    }
-}
-
-/// Puts the caller's attributes where a function's body refers to them.
-fn given(inner: &mut NodeProto, node: &NodeProto, function: &FunctionProto) {
-    let value = |name: &str| {
-        let mut all = node.attribute.iter().chain(&function.attribute_proto);
-        all.find(|a| a.name == name)
-    };
-    let attributes = std::mem::take(&mut inner.attribute);
-    let resolve = |a: AttributeProto| {
-        if a.ref_attr_name.is_empty() {
-            return Some(a);
-        }
-        // One that nobody gives has the operator's own default.
-        let found = value(&a.ref_attr_name)?;
-        Some(AttributeProto {
-            name: a.name,
-            ..found.clone()
-        })
-    };
-    inner.attribute = attributes.into_iter().filter_map(resolve).collect();
-    for attribute in &mut inner.attribute {
-        for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-            graph.node.iter_mut().for_each(|n| given(n, node, function));
-        }
-    }
-}
-
-/// Each node after those whose results it reads. Files that are not in this order are none by the specification, and there are some.
-/// Nodes that wait for each other stay as they are, and are refused when they are made.
-fn sorted(items: Vec<Item<'_>>) -> Vec<Item<'_>> {
-    let mut makers: HashMap<&str, usize> = HashMap::new();
-    for (at, item) in items.iter().enumerate() {
-        let named = item.node.output.iter().filter(|name| !name.is_empty());
-        makers.extend(named.map(|name| (name.as_str(), at)));
-    }
-    let before: Vec<Vec<usize>> = items
-        .iter()
-        .map(|item| {
-            let mut found = Vec::new();
-            reads(&item.node, &mut |name| {
-                found.extend(makers.get(name).copied())
-            });
-            found
-        })
-        .collect();
-    if before
-        .iter()
-        .enumerate()
-        .all(|(at, of)| of.iter().all(|&of| of < at))
-    {
-        return items;
-    }
-    // Not recursive: graphs are deep.
-    let mut order = Vec::new();
-    let mut begun = vec![false; items.len()];
-    for first in 0..items.len() {
-        let mut open = vec![(first, false)];
-        while let Some((at, ready)) = open.pop() {
-            if ready {
-                order.push(at);
-            } else if !std::mem::replace(&mut begun[at], true) {
-                open.push((at, true));
-                open.extend(before[at].iter().rev().map(|&of| (of, false)));
-            }
-        }
-    }
-    let mut items: Vec<Option<Item<'_>>> = items.into_iter().map(Some).collect();
-    order
-        .into_iter()
-        .filter_map(|at| items[at].take())
-        .collect()
-}
-
-/// Without the nodes that no output needs.
-fn needed<'a>(items: Vec<Item<'a>>, proto: &GraphProto) -> Vec<Item<'a>> {
-    let mut wanted: HashSet<String> = proto
-        .output
-        .iter()
-        .map(|output| output.name.clone())
-        .collect();
-    let mut kept = Vec::new();
-    for item in items.into_iter().rev() {
-        if item.node.output.iter().any(|name| wanted.contains(name)) {
-            reads(&item.node, &mut |name| {
-                wanted.insert(name.to_owned());
-            });
-            kept.push(item);
-        }
-    }
-    kept.reverse();
-    kept
-}
-
-/// Every name that a node reads: its own operands, and what graphs inside of it read from around them.
-pub(crate) fn reads(node: &NodeProto, seen: &mut dyn FnMut(&str)) {
-    node.input
-        .iter()
-        .filter(|name| !name.is_empty())
-        .for_each(|name| seen(name));
-    for name in captured(node) {
-        seen(&name);
-    }
-}
-
-/// The names that graphs inside of a node read from around them, each once.
-fn captured(node: &NodeProto) -> Vec<String> {
-    let mut free = Vec::new();
-    for graph in graphs(node) {
-        free_names(graph, &mut free);
-    }
-    let mut once = HashSet::new();
-    free.retain(|name| once.insert(name.clone()));
-    free
-}
-
-fn graphs(node: &NodeProto) -> impl Iterator<Item = &GraphProto> {
-    node.attribute
-        .iter()
-        .flat_map(|a| a.g.iter().chain(&a.graphs))
-}
-
-fn free_names(graph: &GraphProto, free: &mut Vec<String>) {
-    let mut own: HashSet<&str> = graph.input.iter().map(|v| v.name.as_str()).collect();
-    own.extend(graph.initializer.iter().map(|t| t.name.as_str()));
-    own.extend(
-        graph
-            .sparse_initializer
-            .iter()
-            .filter_map(|t| Some(t.values.as_ref()?.name.as_str())),
-    );
-    own.extend(
-        graph
-            .node
-            .iter()
-            .flat_map(|n| &n.output)
-            .map(String::as_str),
-    );
-    let mut note = |name: &str| {
-        if !name.is_empty() && !own.contains(name) {
-            free.push(name.to_owned());
-        }
-    };
-    for node in &graph.node {
-        node.input.iter().for_each(|name| note(name));
-        let mut inner = Vec::new();
-        graphs(node).for_each(|graph| free_names(graph, &mut inner));
-        inner.iter().for_each(|name| note(name));
-    }
-    graph.output.iter().for_each(|output| note(&output.name));
 }
 
 struct Maker {
@@ -772,11 +451,4 @@ fn sweep(graph: &mut Graph) {
         .collect();
     kept.sort_by_key(|(to, _)| *to);
     graph.constants = kept.into_iter().map(|(_, value)| value).collect();
-}
-
-/// So that errors of the maker read as the engine's.
-impl From<prost::DecodeError> for Fault {
-    fn from(why: prost::DecodeError) -> Self {
-        Fault(format!("it is no ONNX file, or a damaged one: {why}"))
-    }
 }

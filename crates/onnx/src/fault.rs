@@ -40,3 +40,10 @@ impl Fault {
         Fault(format!("{node}: {}", self.0))
     }
 }
+
+/// So that errors of the maker read as the engine's.
+impl From<prost::DecodeError> for Fault {
+    fn from(why: prost::DecodeError) -> Self {
+        Fault(format!("it is no ONNX file, or a damaged one: {why}"))
+    }
+}

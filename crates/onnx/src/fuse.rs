@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::build::{Item, Versions, reads};
+use crate::items::{Item, Versions, reads};
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use crate::tensor::Tensor;
 use crate::weights;
