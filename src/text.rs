@@ -15,4 +15,4 @@ pub use names::{Tag, names};
 pub use ngram_table::NgramTable;
 pub use ngrams::NgramVocabulary;
 pub use sentences::{central, sentences};
-pub use tokens::TextTokenizer;
+pub use tokens::{Encoded, Part, Place, Specials, TextTokenizer};

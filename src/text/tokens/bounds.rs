@@ -22,7 +22,7 @@ const MOST_FORM: usize = 40;
 const MOST_AROUND: usize = 256;
 
 /// The largest token id: tables have a place for each.
-const MOST_ID: u64 = 1 << 21;
+pub(super) const MOST_ID: u64 = 1 << 21;
 
 /// The longest token, in bytes. The library breaks off at 64 KiB.
 const MOST_TOKEN: usize = 4 << 10;
