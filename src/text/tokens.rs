@@ -4,7 +4,14 @@ mod bounds;
 mod canonical;
 mod composed;
 mod encoded;
+#[cfg(feature = "expressions")]
+mod expression;
+mod marks;
 mod pieces;
+mod scratch;
+mod sequence;
+#[cfg(feature = "expressions")]
+mod splits;
 mod steps;
 mod traced;
 mod vocabulary;
@@ -31,13 +38,20 @@ pub struct TextTokenizer {
     around: usize,
     /// Whether the model's names of special tokens begin with [`UNWRITTEN`].
     renamed: bool,
+    /// Its own pre-tokenizer, where the library has not what it needs.
+    #[cfg(feature = "expressions")]
+    splits: Option<splits::Splits>,
     /// What [`TextTokenizer::encoded`] keeps from text to text.
-    scratch: Mutex<Option<Box<encoded::Scratch>>>,
+    scratch: Mutex<Option<Box<scratch::Scratch>>>,
 }
 
 /// What a special token's name in the model begins with where texts could spell it otherwise: a noncharacter, of which texts
 /// are rid.
 const UNWRITTEN: char = '\u{fdd0}';
+
+/// What the library says of a regular expression that is not built in.
+const NO_ENGINE: &str = "system-regex";
+const NOT_BUILT_IN: &str = "its regular expression is not built in; those of GPT-2, cl100k, Llama 3, o200k and DeepSeek are";
 
 impl fmt::Debug for TextTokenizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,9 +89,7 @@ impl TextTokenizer {
         let json = converted.as_deref().unwrap_or(json);
         let read = |json: &str| -> Result<Self> {
             let inner = tokenizers::from_json(json).map_err(|e| match e.to_string() {
-                why if why.contains("system-regex") => invalid(
-                    &"its regular expression is not built in; those of GPT-2, cl100k, Llama 3, o200k and DeepSeek are",
-                ),
+                why if why.contains(NO_ENGINE) => invalid(&NOT_BUILT_IN),
                 why => invalid(&why),
             })?;
             let mut tokenizer = TextTokenizer {
@@ -85,8 +97,22 @@ impl TextTokenizer {
                 inner,
                 around: 0,
                 renamed: false,
+                #[cfg(feature = "expressions")]
+                splits: None,
                 scratch: Mutex::new(None),
             };
+            // Of what is not built in, the library takes note when it is needed.
+            if let Err(e) = tokenizer.encode("a", false)
+                && e.to_string().contains(NO_ENGINE)
+            {
+                #[cfg(not(feature = "expressions"))]
+                return Err(invalid(&NOT_BUILT_IN));
+                #[cfg(feature = "expressions")]
+                {
+                    let splits = splits::Splits::new(json).map_err(|e| invalid(&e))?;
+                    tokenizer.splits = Some(splits);
+                }
+            }
             tokenizer.around = tokenizer.encode("", true)?.len();
             Ok(tokenizer)
         };
@@ -156,6 +182,10 @@ impl TextTokenizer {
 
     /// The ids of a text. What spells a special token in it is text: whoever writes `[SEP]` separates nothing.
     fn encode(&self, text: &str, special: bool) -> Result<Vec<i64>> {
+        #[cfg(feature = "expressions")]
+        if self.splits.is_some() {
+            return Ok(self.encoded(text, None, special)?.ids);
+        }
         let written = self.written(text);
         let options = EncodeOptions {
             add_special_tokens: special,

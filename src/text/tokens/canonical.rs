@@ -124,6 +124,8 @@ fn spell_out(normalizer: &mut Value, alike: bool) {
             |n| json!({"type": "Replace", "pattern": {"String": " ".repeat(n)}, "content": " "}),
         );
         *normalizer = json!({"type": "Sequence", "normalizers": steps});
+    } else if let Some(steps) = one_by_one(normalizer) {
+        *normalizer = json!({"type": "Sequence", "normalizers": steps});
     } else if let Some(parts) = normalizer
         .get_mut("normalizers")
         .and_then(Value::as_array_mut)
@@ -131,3 +133,45 @@ fn spell_out(normalizer: &mut Value, alike: bool) {
         parts.iter_mut().for_each(|part| spell_out(part, alike));
     }
 }
+
+/// A replacement of each character of a set, or of each run of them, as one for each character.
+#[cfg(feature = "expressions")]
+fn one_by_one(normalizer: &Value) -> Option<Vec<Value>> {
+    let expression = normalizer["pattern"]["Regex"].as_str()?;
+    let content = normalizer["content"].as_str()?;
+    let (set, repeated) = super::expression::alone(expression)?;
+    let replace =
+        |what: &str| json!({"type": "Replace", "pattern": {"String": what}, "content": content});
+    let members: Vec<char> = ('\0'..=char::MAX)
+        .filter(|&c| set.contains(c))
+        .take(MOST_MEMBERS + 1)
+        .collect();
+    // What is put in must not be replaced again. One character may stay as it is.
+    let alone = content.chars().count() == 1;
+    let inside = content.chars().any(|c| set.contains(c));
+    if normalizer["type"] != "Replace"
+        || members.len() > MOST_MEMBERS
+        || inside && !alone
+        || repeated && !inside
+    {
+        return None;
+    }
+    let members = members.iter().map(char::to_string);
+    let mut steps: Vec<Value> = members
+        .filter(|member| member != content)
+        .map(|member| replace(&member))
+        .collect();
+    if repeated {
+        steps.extend(RUNS.map(|n| replace(&content.repeat(n))));
+    }
+    Some(steps)
+}
+
+#[cfg(not(feature = "expressions"))]
+fn one_by_one(_: &Value) -> Option<Vec<Value>> {
+    None
+}
+
+/// The most characters that are replaced one by one.
+#[cfg(feature = "expressions")]
+const MOST_MEMBERS: usize = 40;

@@ -78,42 +78,18 @@ fn metaspace(step: &MetaspaceNormalizer, text: &str, next: &str) -> Option<Vec<u
 /// What takes the place of something stands for the last character of it.
 fn replace(step: &Replace, text: &str, next: &str) -> Option<Vec<u32>> {
     let ReplacePattern::String(pattern) = step.pattern() else {
-        return replace_expression(step, text, next);
-    };
-    let mut matches = text.match_indices(pattern.as_str());
-    replaced(step, text, next, || {
-        let (start, found) = matches.next()?;
-        Some((start, start + found.len()))
-    })
-}
-
-#[cfg(feature = "regex")]
-fn replace_expression(step: &Replace, text: &str, next: &str) -> Option<Vec<u32>> {
-    let ReplacePattern::Regex(expression) = step.pattern() else {
         return None;
     };
-    let expression = tokenizers::utils::SysRegex::new(expression).ok()?;
-    let mut matches = expression.find_iter(text);
-    replaced(step, text, next, || matches.next())
-}
-
-#[cfg(not(feature = "regex"))]
-fn replace_expression(_: &Replace, _: &str, _: &str) -> Option<Vec<u32>> {
-    None
-}
-
-fn replaced(
-    step: &Replace,
-    text: &str,
-    next: &str,
-    mut matches: impl FnMut() -> Option<(usize, usize)>,
-) -> Option<Vec<u32>> {
+    let mut matches = text.match_indices(pattern.as_str());
     let content = step.content.chars().count();
     let mut sources = Vec::with_capacity(next.len());
     let (mut read, mut at) = (0, 0);
     let mut rest = next;
     loop {
-        let (start, end) = matches().unwrap_or((text.len(), text.len()));
+        let found = matches
+            .next()
+            .map(|(start, found)| (start, start + found.len()));
+        let (start, end) = found.unwrap_or((text.len(), text.len()));
         let kept = text.get(read..start)?;
         rest = rest.strip_prefix(kept)?;
         for _ in kept.chars() {

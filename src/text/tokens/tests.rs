@@ -1,6 +1,8 @@
 //! Tokenizers of every kind on texts of every kind.
 
 mod encoded;
+#[cfg(feature = "expressions")]
+mod expression;
 
 use super::canonical::{METASPACE, RUNS};
 use super::*;

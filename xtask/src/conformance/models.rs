@@ -77,6 +77,7 @@ pub fn folder() -> Result<PathBuf> {
         "files",
         "tests/reference/requirements-files.txt",
         "tests/reference/files.py",
+        Some("tests/reference/files.json"),
     )
 }
 
@@ -91,6 +92,7 @@ pub fn classical() -> Result<()> {
         "classical",
         "tests/reference/requirements-classical.txt",
         "tests/reference/classical.py",
+        None,
     )?;
     let outcomes = outcomes(&folder, &["--tolerance", "1e-5"])?;
     let right = outcomes.iter().filter(|o| o.kind == "right").count();
@@ -123,11 +125,36 @@ fn refuse_wrong(outcomes: &[Outcome]) -> Result<()> {
     }
 }
 
-/// A folder that a script made with packages of its own.
-fn made(name: &str, requirements: &str, script: &str) -> Result<PathBuf> {
+/// Runs the tokenizers of tests/reference/tokens.json, and writes docs/tokenizers.md.
+pub fn tokenizers() -> Result<()> {
+    let folder = made(
+        "tokenizers",
+        "tests/reference/requirements-tokens.txt",
+        "tests/reference/tokens.py",
+        Some("tests/reference/tokens.json"),
+    )?;
+    run(cargo()
+        .args(["test", "--locked", "--release", "--package", "smallfirst"])
+        .args([
+            "--test",
+            "tokenizers",
+            "--",
+            "--include-ignored",
+            "--nocapture",
+        ])
+        .env("SMALLFIRST_TOKENIZERS", &folder))
+}
+
+/// A folder that a script made with packages of its own, and of a list of files in packages.
+fn made(name: &str, requirements: &str, script: &str, list: Option<&str>) -> Result<PathBuf> {
     let folder = root().join("target").join(name);
     let mut inputs = Vec::new();
-    for file in [requirements, script, "tests/reference/files.json"] {
+    let archives = list.map(|_| "tests/reference/archives.py");
+    for file in [requirements, script]
+        .into_iter()
+        .chain(list)
+        .chain(archives)
+    {
         inputs.extend(fs::read(root().join(file))?);
     }
     let stamp = tools::Stamp::new(&folder.with_extension("stamp"), &inputs);
