@@ -29,6 +29,9 @@ pub(super) fn alone(expression: &str) -> Option<(Set, bool)> {
     parse::set(expression)
 }
 
+/// A part of a text, and whether it is a match.
+pub(super) type Part = ((usize, usize), bool);
+
 /// Why an expression was not run to its end.
 #[derive(Debug)]
 pub(super) struct TooLong;
@@ -47,7 +50,7 @@ impl Expression {
     ///
     /// # Errors
     /// When that takes too long.
-    pub(super) fn parts(&self, text: &str) -> Result<Vec<((usize, usize), bool)>, TooLong> {
+    pub(super) fn parts(&self, text: &str) -> Result<Vec<Part>, TooLong> {
         let mut steps = STEPS.1 + text.len().saturating_mul(STEPS.0);
         let mut parts = Vec::new();
         let mut stack = Vec::new();

@@ -134,7 +134,7 @@ pub fn tokenizers() -> Result<()> {
         Some("tests/reference/tokens.json"),
     )?;
     run(cargo()
-        .args(["test", "--locked", "--release", "--package", "smallfirst"])
+        .args(["test", "--locked", "--package", "smallfirst"])
         .args([
             "--test",
             "tokenizers",
