@@ -1,0 +1,39 @@
+//! In which order boxes are read.
+
+use super::TextBox;
+
+/// The order in which boxes are read: rows from the top, in each row from the left. A box is of a row when its middle is no farther
+/// from that of the row's first box than half of the lower one's height. For scripts that are written from the left, in one column.
+pub fn reading_order(boxes: &[TextBox]) -> Vec<usize> {
+    let ends = |i: usize, axis: usize| {
+        let places = boxes[i].corners.iter().map(|corner| corner[axis]);
+        places.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| {
+            (low.min(x), high.max(x))
+        })
+    };
+    let left = |i: &usize| ends(*i, 0).0;
+    let middle_and_height = |i: usize| {
+        let (top, bottom) = ends(i, 1);
+        ((top + bottom) * 0.5, bottom - top)
+    };
+    let mut all: Vec<usize> = (0..boxes.len()).collect();
+    all.sort_by(|&a, &b| {
+        let by_height = middle_and_height(a).0.total_cmp(&middle_and_height(b).0);
+        by_height.then(left(&a).total_cmp(&left(&b)))
+    });
+    let mut rows: Vec<((f32, f32), Vec<usize>)> = Vec::new();
+    for i in all {
+        let (middle, height) = middle_and_height(i);
+        match rows.last_mut() {
+            Some((row, members)) if (middle - row.0).abs() <= 0.5 * height.min(row.1) => {
+                members.push(i)
+            }
+            _ => rows.push(((middle, height), vec![i])),
+        }
+    }
+    let sorted = rows.into_iter().flat_map(|(_, mut members)| {
+        members.sort_by(|a, b| left(a).total_cmp(&left(b)));
+        members
+    });
+    sorted.collect()
+}
