@@ -226,14 +226,10 @@ fn cropped(wanted: Wanted, percent: f64) -> Option<(Target, Option<Size>)> {
         return Some((Target::Exact(size), None));
     }
     let larger = f64::from(edge) / percent;
+    let target = Target::Shortest {
+        edge: larger as u32,
+        at_most: None,
+    };
     let fits = percent > 0.0 && larger <= f64::from(u32::MAX);
-    fits.then(|| {
-        (
-            Target::Shortest {
-                edge: larger as u32,
-                at_most: None,
-            },
-            Some(size),
-        )
-    })
+    fits.then_some((target, Some(size)))
 }

@@ -1,6 +1,6 @@
 //! Images to tensors, and a model's tensors back to boxes and lines of text.
 //!
-//! [`Pixels`] come from a page's canvas or from [`decode()`]. An [`ImageProcessor`] makes the tensor that a model was trained on: its
+//! [`Pixels`] come from a page's canvas or from `decode` (natively, a feature). An [`ImageProcessor`] makes the tensor that a model was trained on: its
 //! steps are read from Hugging Face's `preprocessor_config.json` ([`ImageProcessor::of_config`]) or held by a manifest. It tells with
 //! the tensor where in it the image lies ([`Geometry`]), so that [`detect`] can give boxes in pixels of the original. [`ocr`] finds and
 //! reads lines of text. [`score`] measures both.
@@ -17,6 +17,7 @@ mod pixels;
 mod processor;
 mod resample;
 pub mod score;
+mod sort;
 
 pub use config::CLASSES;
 #[cfg(feature = "decode")]

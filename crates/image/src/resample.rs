@@ -97,9 +97,10 @@ pub fn resize(pixels: &Pixels, width: u32, height: u32, filter: Filter) -> Resul
         .into_rgba();
     for p in rgba.chunks_exact_mut(4) {
         let alpha = u32::from(p[3]);
-        if alpha != 0 {
-            for c in &mut p[..3] {
-                *c = (255 * u32::from(*c) / alpha).min(255) as u8;
+        for c in &mut p[..3] {
+            // What is transparent keeps its colour.
+            if let Some(plain) = (255 * u32::from(*c)).checked_div(alpha) {
+                *c = plain.min(255) as u8;
             }
         }
     }

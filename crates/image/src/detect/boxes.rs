@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::processor::Geometry;
+use crate::sort::sorted;
 
 /// A rectangle, by its left, upper, right and lower edge.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -84,16 +85,15 @@ pub struct Detection {
     pub rect: Rect,
 }
 
-/// Sorts by score, the best first.
-pub(super) fn sort(found: &mut [Detection]) {
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+/// The best scores first.
+pub(super) fn ranked(found: &[Detection]) -> Vec<Detection> {
+    sorted(found, |a, b| b.score.total_cmp(&a.score))
 }
 
 /// Keeps of all boxes of one label that overlap by more than `iou` the one with the best score: greedily, the best first.
-pub fn suppress(mut found: Vec<Detection>, iou: f32) -> Vec<Detection> {
-    sort(&mut found);
+pub fn suppress(found: &[Detection], iou: f32) -> Vec<Detection> {
     let mut kept: Vec<Detection> = Vec::new();
-    for one in found {
+    for one in ranked(found) {
         let overlaps =
             |other: &Detection| other.label == one.label && other.rect.iou(&one.rect) > iou;
         if !kept.iter().any(overlaps) {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::boxes::{Detection, Rect, suppress};
+use super::boxes::{Detection, Rect, ranked, suppress};
 use super::check;
 use super::queries::best;
 use crate::fault::{Result, output};
@@ -106,7 +106,7 @@ pub fn grid(
             found.push(Detection { label, score, rect });
         }
     }
-    super::boxes::sort(&mut found);
+    let mut found = ranked(&found);
     found.truncate(COMPARED);
-    Ok(suppress(found, layout.iou))
+    Ok(suppress(&found, layout.iou))
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::boxes::{Detection, Rect, sort};
+use super::boxes::{Detection, Rect, ranked};
 use super::check;
 use crate::fault::{Result, output};
 use crate::processor::Geometry;
@@ -68,7 +68,7 @@ pub fn queries(
             }
         }
     }
-    sort(&mut found);
+    let mut found = ranked(&found);
     // One query may stand for several labels, but there are never more boxes than queries.
     found.truncate(queries);
     Ok(found)
@@ -90,7 +90,7 @@ pub fn listed(
     check("boxes", boxes.len(), &[scores.len(), 4])?;
     check("labels", labels.len(), &[scores.len()])?;
     let all = boxes.chunks_exact(4).zip(labels).zip(scores);
-    let mut found: Vec<Detection> = all
+    let found: Vec<Detection> = all
         .filter_map(|((place, &label), &score)| {
             let rect = Rect {
                 x0: place[0],
@@ -104,8 +104,7 @@ pub fn listed(
             (score > threshold && rect.is_finite()).then_some(Detection { label, score, rect })
         })
         .collect();
-    sort(&mut found);
-    Ok(found)
+    Ok(ranked(&found))
 }
 
 /// The same of rows of a box's edges, its score and its label, `[1, n, 6]` or `[n, 6]` (YOLOv10 and exports with `nms=True`).

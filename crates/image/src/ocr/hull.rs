@@ -1,5 +1,7 @@
 //! Hulls of points and the smallest rectangles around them.
 
+use crate::sort::sorted;
+
 /// The corners of a quadrangle, around it.
 pub(super) type Corners = [[f32; 2]; 4];
 
@@ -27,8 +29,9 @@ fn cross(o: [f32; 2], a: [f32; 2], b: [f32; 2]) -> f32 {
 
 /// The corners of the smallest convex polygon around the points (Andrew's monotone chain).
 fn hull(points: &[[f32; 2]]) -> Vec<[f32; 2]> {
-    let mut points = points.to_vec();
-    points.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
+    let mut points = sorted(points, |a, b| {
+        a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1]))
+    });
     points.dedup();
     let half = |points: &mut dyn Iterator<Item = [f32; 2]>| {
         let mut chain: Vec<[f32; 2]> = Vec::new();
@@ -101,8 +104,8 @@ pub(super) fn grown(corners: &Corners, by: f32) -> (Corners, f32) {
 }
 
 /// The corners from the upper left one: of the two at the left the upper one, then the upper one of those at the right.
-pub(super) fn clockwise(mut corners: Corners) -> Corners {
-    corners.sort_by(|a, b| a[0].total_cmp(&b[0]));
+pub(super) fn clockwise(corners: Corners) -> Corners {
+    let corners = sorted(&corners, |a, b| a[0].total_cmp(&b[0]));
     let by_height = |a: [f32; 2], b: [f32; 2]| if b[1] < a[1] { (b, a) } else { (a, b) };
     let (upper_left, lower_left) = by_height(corners[0], corners[1]);
     let (upper_right, lower_right) = by_height(corners[2], corners[3]);

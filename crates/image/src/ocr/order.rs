@@ -1,6 +1,7 @@
 //! In which order boxes are read.
 
 use super::TextBox;
+use crate::sort::sorted;
 
 /// The order in which boxes are read: rows from the top, in each row from the left. A box is of a row when its middle is no farther
 /// from that of the row's first box than half of the lower one's height. For scripts that are written from the left, in one column.
@@ -16,8 +17,8 @@ pub fn reading_order(boxes: &[TextBox]) -> Vec<usize> {
         let (top, bottom) = ends(i, 1);
         ((top + bottom) * 0.5, bottom - top)
     };
-    let mut all: Vec<usize> = (0..boxes.len()).collect();
-    all.sort_by(|&a, &b| {
+    let all: Vec<usize> = (0..boxes.len()).collect();
+    let all = sorted(&all, |&a, &b| {
         let by_height = middle_and_height(a).0.total_cmp(&middle_and_height(b).0);
         by_height.then(left(&a).total_cmp(&left(&b)))
     });
@@ -31,9 +32,8 @@ pub fn reading_order(boxes: &[TextBox]) -> Vec<usize> {
             _ => rows.push(((middle, height), vec![i])),
         }
     }
-    let sorted = rows.into_iter().flat_map(|(_, mut members)| {
-        members.sort_by(|a, b| left(a).total_cmp(&left(b)));
-        members
-    });
+    let sorted = rows
+        .into_iter()
+        .flat_map(|(_, members)| sorted(&members, |a, b| left(a).total_cmp(&left(b))));
     sorted.collect()
 }

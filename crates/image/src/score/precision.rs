@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::detect::{Detection, Rect};
+use crate::sort::sorted;
 
 /// An object that is there.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -77,7 +78,7 @@ fn of_label(scenes: &[Scene], label: usize, overlap: f64) -> f64 {
             .collect();
         truths += right.len();
         let mut found: Vec<&Detection> = scene.found.iter().filter(|d| d.label == label).collect();
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found = sorted(&found, |a, b| b.score.total_cmp(&a.score));
         let mut taken = vec![false; right.len()];
         for one in found.into_iter().take(MOST) {
             // Of the objects that have no box yet the one that overlaps most; of several, the last.
@@ -92,8 +93,7 @@ fn of_label(scenes: &[Scene], label: usize, overlap: f64) -> f64 {
             judged.push((one.score, best.1.is_some()));
         }
     }
-    judged.sort_by(|a, b| b.0.total_cmp(&a.0));
-    area(&judged, truths)
+    area(&sorted(&judged, |a, b| b.0.total_cmp(&a.0)), truths)
 }
 
 /// The mean of the best precision that is had at each recall or a larger one.

@@ -134,7 +134,7 @@ fn lists_and_rows_are_filled_up_with_nothing() {
 #[test]
 fn of_boxes_that_overlap_the_best_of_a_label_stays() {
     let kept = suppress(
-        vec![
+        &[
             one(0, 0.7, rect(1.0, 0.0, 11.0, 10.0)),
             one(0, 0.9, rect(0.0, 0.0, 10.0, 10.0)),
             one(1, 0.8, rect(0.0, 0.0, 10.0, 10.0)),
