@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-use crate::pixels::MAX_PIXELS;
-
 /// What was wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// An image or a tensor of no pixels.
     Empty,
-    /// More pixels than [`MAX_PIXELS`].
+    /// More pixels than an image may have ([`MAX_PIXELS`](crate::MAX_PIXELS)), or a tensor (a sixth of that).
     TooLarge {
         /// How wide it is, or would be.
         width: u64,
@@ -39,7 +37,7 @@ impl fmt::Display for Fault {
         match self {
             Fault::Empty => f.write_str("the image has no pixels"),
             Fault::TooLarge { width, height } => {
-                write!(f, "{width} x {height} are more pixels than {MAX_PIXELS}")
+                write!(f, "{width} x {height} are too many pixels")
             }
             Fault::Bytes { needed, given } => {
                 write!(f, "the pixels take {needed} bytes, and {given} were given")

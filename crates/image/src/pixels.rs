@@ -5,6 +5,9 @@ use crate::fault::{Fault, Result};
 /// The most pixels an image may have, so that a hostile file or size cannot ask for all memory.
 pub const MAX_PIXELS: u64 = 100_000_000;
 
+/// The most pixels a tensor may have: a float for each channel of each takes up to 200 MB.
+pub(crate) const MAX_TENSOR: u64 = 1 << 24;
+
 /// An image of 8-bit red, green, blue and alpha, row by row; colours are not multiplied by alpha.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pixels {

@@ -120,6 +120,10 @@ impl Detector {
         // Polygons are moved on whole numbers there.
         let whole = corners.map(|[x, y]| [x.trunc(), y.trunc()]);
         let (corners, _) = hull::smallest(&whole);
+        // So are the moved ones, which for an upright box is the same as a whole distance.
+        let [a, b, ..] = corners;
+        let upright = a[0] == b[0] || a[1] == b[1];
+        let by = if upright { by.round() } else { by };
         hull::grown(&corners, by)
     }
 }

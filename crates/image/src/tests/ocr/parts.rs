@@ -66,7 +66,7 @@ fn regions_become_boxes() {
         .boxes((&values, &[1, 1, 64, 96]), &geometry)
         .unwrap();
     assert_eq!(boxes.len(), 1);
-    // 40 x 10 through a circumference of 100, times 1.4, is 5.6 at each side.
+    // 40 x 10 through a circumference of 100, times 1.4, is 5.6 at each side, so 6.
     let [a, b, c, d] = boxes[0].corners;
     assert_eq!(
         (a, b, c, d),
