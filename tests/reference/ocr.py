@@ -68,6 +68,7 @@ def images():
     yield "downwards", upright.rotate(-90, expand=True, fillcolor=WHITE), None
     blurred = drawn("DejaVuSerif", 24, (40, 40, 40), (210, 200, 190), ["Out of focus text", "is harder to read"])
     yield "blurred", blurred.filter(ImageFilter.GaussianBlur(1.2)), ["Out of focus text", "is harder to read"]
+    yield "low", drawn("DejaVuSans", 20, BLACK, WHITE, ["One line alone in a low image: 42 %"]).crop((10, 14, 400, 48)), None
     yield "photo", Image.fromarray(data.page()[:150]), None
 
 

@@ -4,7 +4,7 @@
 use super::hull::{self, Corners};
 use super::region;
 use crate::fault::{Result, output};
-use crate::pixels::Pixels;
+use crate::pixels::{Pixels, count};
 use crate::processor::{Channels, Edge, Geometry, ImageProcessor, Processed, Resize, Target};
 use crate::resample::Filter;
 
@@ -63,13 +63,26 @@ impl Default for Detector {
 /// What is lower or narrower than this many places of the map is no text.
 const LEAST: f32 = 3.0;
 
+/// An image is very low when it has this height or less, or is this many times as wide.
+const LOW: u32 = 30;
+const WIDE: u32 = 8;
+
 impl Detector {
-    /// Makes the detector's input.
+    /// Makes the detector's input. An image that is very low gets black above and below, as in RapidOCR: the model finds no line in what
+    /// is nothing but a line.
     ///
     /// # Errors
     /// As [`ImageProcessor::process`].
     pub fn prepare(&self, pixels: &Pixels) -> Result<Processed> {
-        self.processor.process(pixels)
+        let (width, height) = (pixels.width(), pixels.height());
+        if height > LOW && width <= height.saturating_mul(WIDE) {
+            return self.processor.process(pixels);
+        }
+        let above = (2 * LOW.max(width / WIDE)).abs_diff(height) / 2;
+        let mut made = self.processor.process(&framed(pixels, above)?)?;
+        made.geometry.original.height = height;
+        made.geometry.offset[1] += above as f32 * made.geometry.scale[1];
+        Ok(made)
     }
 
     /// The boxes around lines of text, of the map `[1, 1, height, width]` that the model gives, in no order.
@@ -126,6 +139,18 @@ impl Detector {
         let by = if upright { by.round() } else { by };
         hull::grown(&corners, by)
     }
+}
+
+/// The image with so many black rows above and below.
+fn framed(pixels: &Pixels, rows: u32) -> Result<Pixels> {
+    let height = pixels.height().saturating_add(rows.saturating_mul(2));
+    let bytes = 4 * count(pixels.width(), height)?;
+    let black = 4 * pixels.width() as usize * rows as usize;
+    let mut rgba = Vec::with_capacity(bytes);
+    rgba.resize(black, 0);
+    rgba.extend_from_slice(pixels.rgba());
+    rgba.resize(bytes, 0);
+    Ok(Pixels::made(pixels.width(), height, rgba))
 }
 
 /// A box in pixels of the original and within it, unless it is too small there.

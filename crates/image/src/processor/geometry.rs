@@ -7,12 +7,12 @@ use super::Size;
 pub struct Geometry {
     /// The image before all.
     pub original: Size,
-    /// The image as it was resized.
-    pub resized: Size,
     /// The tensor's height and width.
     pub input: Size,
-    /// Where the resized image begins in it, from the left and from the top; negative where it was cut.
-    pub offset: [i64; 2],
+    /// How many pixels of the tensor make one of the original, in x and in y.
+    pub scale: [f32; 2],
+    /// Where the resized image begins in the tensor, from the left and from the top; negative where it was cut.
+    pub offset: [f32; 2],
 }
 
 impl Geometry {
@@ -20,27 +20,16 @@ impl Geometry {
     pub fn of(size: Size) -> Geometry {
         Geometry {
             original: size,
-            resized: size,
             input: size,
-            offset: [0, 0],
+            scale: [1.0; 2],
+            offset: [0.0; 2],
         }
-    }
-
-    /// How many pixels of the tensor make one of the original, in x and in y.
-    pub fn scale(&self) -> [f32; 2] {
-        [
-            self.resized.width as f32 / self.original.width as f32,
-            self.resized.height as f32 / self.original.height as f32,
-        ]
     }
 
     /// A place in the tensor, in its pixels, as a place in the original.
     pub fn to_original(&self, x: f32, y: f32) -> [f32; 2] {
-        let [sx, sy] = self.scale();
-        [
-            (x - self.offset[0] as f32) / sx,
-            (y - self.offset[1] as f32) / sy,
-        ]
+        let [sx, sy] = self.scale;
+        [(x - self.offset[0]) / sx, (y - self.offset[1]) / sy]
     }
 
     /// A place in the tensor, in parts of its width and height, as a place in the original.

@@ -64,9 +64,12 @@ impl ImageProcessor {
         }
         let geometry = Geometry {
             original,
-            resized,
             input: frame.size,
-            offset: [frame.image[0], frame.image[1]],
+            scale: [
+                resized.width as f32 / original.width as f32,
+                resized.height as f32 / original.height as f32,
+            ],
+            offset: [frame.image[0] as f32, frame.image[1] as f32],
         };
         let (h, w) = (frame.size.height as usize, frame.size.width as usize);
         let channels = self.channels.count();

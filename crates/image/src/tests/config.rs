@@ -160,9 +160,9 @@ fn places_in_the_tensor_are_places_in_the_image() {
     let size = |height, width| Size { height, width };
     let expected = Geometry {
         original: size(32, 128),
-        resized: size(16, 64),
         input: size(64, 64),
-        offset: [0, 24],
+        scale: [0.5, 0.5],
+        offset: [0.0, 24.0],
     };
     assert_eq!(geometry, expected);
     assert_eq!(geometry.to_original(32.0, 32.0), [64.0, 16.0]);
@@ -172,14 +172,14 @@ fn places_in_the_tensor_are_places_in_the_image() {
         ..ImageProcessor::default()
     };
     let geometry = cropped.process(&gradient(31, 21)).unwrap().geometry;
-    assert_eq!(geometry.offset, [-10, -5]);
+    assert_eq!(geometry.offset, [-10.0, -5.0]);
     let small = ImageProcessor {
         crop: Some(size(40, 40)),
         ..ImageProcessor::default()
     };
     assert_eq!(
         small.process(&gradient(31, 21)).unwrap().geometry.offset,
-        [5, 10]
+        [5.0, 10.0]
     );
 }
 

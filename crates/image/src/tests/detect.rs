@@ -20,15 +20,12 @@ fn halved() -> Geometry {
             height: 100,
             width: 200,
         },
-        resized: Size {
-            height: 50,
-            width: 100,
-        },
         input: Size {
             height: 50,
             width: 100,
         },
-        offset: [0, 0],
+        scale: [0.5, 0.5],
+        offset: [0.0, 0.0],
     }
 }
 

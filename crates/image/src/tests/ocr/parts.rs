@@ -241,4 +241,6 @@ fn a_detectors_input_is_of_multiples() {
     // 80 / 32 is 2.5, which Python rounds to 2.
     assert_eq!(size(80, 112), (64, 128));
     assert_eq!(size(3, 2000), (32, 960));
+    // 800 / 8 * 2 rows, of which most are black.
+    assert_eq!(size(800, 20), (800, 192));
 }
