@@ -2,6 +2,7 @@
 
 mod config;
 mod detect;
+mod hostile;
 mod ocr;
 mod pixels;
 mod processed;

@@ -68,8 +68,8 @@ const LOW: u32 = 30;
 const WIDE: u32 = 8;
 
 impl Detector {
-    /// Makes the detector's input. An image that is very low gets black above and below, as in RapidOCR: the model finds no line in what
-    /// is nothing but a line.
+    /// Makes the detector's input. An image that is very low gets black above and below, as in RapidOCR: a line that fills its image is
+    /// often found in pieces.
     ///
     /// # Errors
     /// As [`ImageProcessor::process`].
@@ -101,7 +101,7 @@ impl Detector {
             geometry.input.height as usize,
             geometry.input.width as usize,
         );
-        if shape != [1, 1, height, width] || map.len() != height * width {
+        if shape != [1, 1, height, width] || map.len() != height * width || map.is_empty() {
             return output(format!(
                 "a map of the shape {shape:?} is not of {width} x {height}"
             ));

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::{Channels, Element, Geometry, ImageProcessor, Layout, Pad, PadTo, Size};
-use crate::fault::{Fault, Result, config};
-use crate::pixels::{MAX_TENSOR, Pixels, count};
+use crate::fault::{Result, config};
+use crate::pixels::Pixels;
 use crate::resample::resample;
 
 /// A tensor of an image, and where in it the image lies.
@@ -121,12 +121,7 @@ impl ImageProcessor {
             None => (crop, [0, 0]),
             Some(pad) => padded(crop, pad)?,
         };
-        if count(size.width, size.height)? as u64 > MAX_TENSOR {
-            return Err(Fault::TooLarge {
-                width: size.width.into(),
-                height: size.height.into(),
-            });
-        }
+        size.of_tensor()?;
         let placed = |x: i64, y: i64, size: Size| {
             [x, y, x + i64::from(size.width), y + i64::from(size.height)]
         };

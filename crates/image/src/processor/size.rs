@@ -1,8 +1,8 @@
 //! To which size an image is resized.
 
 use super::{Edge, Size, Target};
-use crate::fault::{Result, config};
-use crate::pixels::count;
+use crate::fault::{Fault, Result, config};
+use crate::pixels::{MAX_TENSOR, count};
 
 impl Target {
     /// Holds it against what can be.
@@ -81,8 +81,21 @@ impl Target {
                 }
             }
         };
-        count(size.width, size.height)?;
+        size.of_tensor()?;
         Ok(size)
+    }
+}
+
+impl Size {
+    /// Refuses what no tensor may have: neither on the way to one, of which then a part is cut.
+    pub(super) fn of_tensor(self) -> Result<()> {
+        match count(self.width, self.height)? as u64 {
+            n if n <= MAX_TENSOR => Ok(()),
+            _ => Err(Fault::TooLarge {
+                width: self.width.into(),
+                height: self.height.into(),
+            }),
+        }
     }
 }
 
