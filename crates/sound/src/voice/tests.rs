@@ -7,7 +7,6 @@ use super::*;
 use crate::testing::{fixture, noise};
 use crate::{Fault, Sound};
 
-#[cfg(any())]
 mod silero;
 
 /// A case of `machine.json`, which tests/reference/sound.py writes.
