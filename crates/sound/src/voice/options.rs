@@ -92,8 +92,7 @@ impl VoiceOptions {
             None => f64::INFINITY,
             Some(seconds) => seconds * f64::from(self.rate) - (window + 2 * pad) as f64,
         };
-        // Also when it is no number.
-        if !(longest > 0.0) {
+        if longest.is_nan() || longest <= 0.0 {
             let why = "must be longer than a window and what is added to both ends";
             return Err(option("maxSpeechDurationS", why.into()));
         }

@@ -86,7 +86,7 @@ fn segments_of_recordings_are_those_of_silero_s_python() {
         ..VoiceOptions::default()
     };
     let mut counts = std::collections::BTreeMap::<String, Count>::new();
-    let (mut scored, mut wrong) = (Vec::new(), Vec::new());
+    let (mut scored, mut wrong, mut farthest) = (Vec::new(), Vec::new(), 0);
     for row in rows {
         let (mut samples, rate) = wav(&folder("voices").join(&row.file));
         samples.truncate(60 * rate as usize);
@@ -115,6 +115,13 @@ fn segments_of_recordings_are_those_of_silero_s_python() {
                 true => count.right[way] += 1,
                 false => wrong.push(format!("{} way {way}: {found:?} {expected:?}", row.file)),
             }
+            for (segment, (start, end)) in found.iter().zip(expected) {
+                let off = segment
+                    .start
+                    .abs_diff(*start)
+                    .max(segment.end.abs_diff(*end));
+                farthest = farthest.max(off);
+            }
             if way == 2 {
                 scored.extend(seen);
                 count.spoken += usize::from(!found.is_empty());
@@ -135,6 +142,7 @@ fn segments_of_recordings_are_those_of_silero_s_python() {
             count.speech
         );
     }
+    println!("a boundary is off by {farthest} samples at most");
     let Roc { auc, points } = roc(&scored).unwrap();
     let (_, wrongly, rightly) = points
         .iter()
