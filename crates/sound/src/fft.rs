@@ -1,6 +1,6 @@
 //! The power spectrum of real frames: a mixed-radix Fourier transform of half the length over pairs of samples.
 //!
-//! Its own, because a library's costs more than the rest of this crate together (48 kB of compressed WebAssembly for realfft).
+//! Its own, because a library's costs as much as the rest of this crate together (48 kB of compressed WebAssembly for realfft).
 //! Frames of 400 and 512 samples are transformed some thousand times a sound, so that simple code is fast enough.
 
 use std::f64::consts::TAU;
