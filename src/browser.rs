@@ -9,7 +9,10 @@
 mod bench;
 mod convert;
 mod fetch;
+mod folder;
 mod host;
+#[cfg(feature = "onnx")]
+mod kinds;
 mod model;
 mod runtime;
 mod scope;

@@ -6,6 +6,8 @@
 
 mod correctness;
 mod design_effects;
+#[cfg(feature = "onnx")]
+pub mod folder;
 mod guarantee;
 mod manifest;
 mod source;
@@ -24,10 +26,12 @@ pub use guarantee::{
 };
 pub use manifest::{
     Addend, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry, Head, LanguageLimit,
-    Limits, Manifest, ModelOutput, Ood, OodMethod, Pooling, PromptTemplate, Tagger, TaskEntry,
+    Limits, Manifest, ModelOutput, Ood, OodMethod, PromptTemplate, Tagger, TaskEntry, TaskModel,
     Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
+#[cfg(feature = "onnx")]
+pub(crate) use validate::image as image_processor;
 pub use validate::{MAX_FILE_BYTES, check_path};
 pub use verify::{verify, verify_hash};
 
@@ -216,9 +220,13 @@ impl Bundle {
         })
     }
 
-    /// The paths of every file the head `name` needs, its own first.
+    /// The paths of every file that the head or model `name` needs.
     pub fn files_of_head(&self, name: &str) -> BTreeSet<&str> {
         let mut files = BTreeSet::new();
+        if let Some(model) = self.manifest.models.get(name) {
+            files.insert(model.file.as_str());
+            files.extend(self.file_of_features(&model.features));
+        }
         let Some(head) = self.manifest.heads.get(name) else {
             return files;
         };
@@ -250,7 +258,7 @@ impl Bundle {
                 tokenizer.map(|tokenizer| tokenizer.file.as_str())
             }
             Features::Ngrams { file } | Features::HashedCharacters { file } => Some(file),
-            Features::ByteWindows { .. } => None,
+            Features::ByteWindows { .. } | Features::Image { .. } => None,
         }
     }
 
@@ -291,7 +299,8 @@ impl Bundle {
         let json: serde_json::Value = serde_json::from_slice(&self.json).ok()?;
         let named = |kind: &str, name: &str| json.get(kind)?.get(name).map(ToString::to_string);
         let heads = self.heads_of(entry, Tiers::All);
-        let heads = heads.map(|head| named("heads", head));
+        let heads = heads.flat_map(|tier| [named("heads", tier), named("models", tier)]);
+        let heads = heads.filter(Option::is_some);
         let files = self.files_of_task(entry, Tiers::All).into_iter();
         let files = files.map(|path| named("files", path));
         let parts = [named("tasks", task)].into_iter().chain(heads).chain(files);

@@ -238,6 +238,10 @@ pub fn explain(facts: &Facts) -> String {
                 because(facts.doubts)
             );
         }
+        Reason::LocalOnly => {
+            return "Only this device answers tasks of this kind, and nothing certifies the answer."
+                .into();
+        }
         Reason::Extracted => {
             return "The answer is made of the input's own sentences, chosen on this device."
                 .into();

@@ -8,6 +8,8 @@ mod encoder;
 mod features;
 mod generate;
 mod head;
+#[cfg(feature = "onnx")]
+mod kinds;
 mod language;
 mod limits;
 mod local;
@@ -22,6 +24,8 @@ mod progress;
 mod remote_worth;
 mod scoring;
 mod tagger;
+#[cfg(feature = "onnx")]
+mod task_model;
 mod unanswered;
 mod watching;
 
@@ -29,6 +33,8 @@ use std::future::Future;
 
 pub use generate::TextCall;
 pub use head::Scored;
+#[cfg(feature = "onnx")]
+pub use kinds::KindCall;
 pub use monitors::{Monitors, OnDrift};
 pub use path::Call;
 pub use scoring::TierScores;
@@ -266,6 +272,10 @@ impl<S: Source> Runtime<S> {
         };
         for task in tasks {
             let entry = self.bundle.task(task)?;
+            if entry.kind.has_models() {
+                self.preload_models(entry, tiers, &between).await?;
+                continue;
+            }
             for head in self.bundle.heads_of(entry, tiers) {
                 between().await?;
                 self.models.head(&self.bundle, head).await?;
@@ -275,6 +285,29 @@ impl<S: Source> Runtime<S> {
                 self.models.encoder(&self.bundle, &extract.encoder).await?;
             }
         }
+        Ok(())
+    }
+
+    #[cfg(feature = "onnx")]
+    async fn preload_models<F>(
+        &self,
+        entry: &TaskEntry,
+        tiers: Tiers,
+        between: &impl Fn() -> F,
+    ) -> Result<()>
+    where
+        F: Future<Output = Result<()>>,
+    {
+        for model in self.bundle.heads_of(entry, tiers) {
+            between().await?;
+            self.models.task_model(&self.bundle, model).await?;
+        }
+        Ok(())
+    }
+
+    /// This build has no such models; a call of the task says so.
+    #[cfg(not(feature = "onnx"))]
+    async fn preload_models<F>(&self, _: &TaskEntry, _: Tiers, _: &impl Fn() -> F) -> Result<()> {
         Ok(())
     }
 }

@@ -3,9 +3,13 @@
 mod answer;
 mod classify;
 mod guarantee;
+#[cfg(feature = "onnx")]
+pub mod kind;
 pub(crate) mod risk;
 
 use serde::{Deserialize, Serialize};
+#[cfg(feature = "onnx")]
+pub use smallfirst_image::Pixels;
 
 pub use crate::attempt::{Attempt, Doubt, Outcome, RanOn};
 pub use answer::{Answer, Audit, Learned, Reason, Sent, TextOutput, Timing, Usage};
@@ -22,6 +26,57 @@ pub enum TaskKind {
     Classify,
     /// A text, written by a remote, or chosen from the input's own sentences.
     Generate,
+    /// Any number of a fixed set of labels.
+    MultiLabel,
+    /// Labelled parts of a text.
+    TokenClassification,
+    /// A part of a text that answers a question about it.
+    QuestionAnswering,
+    /// Words for gaps in a text.
+    FillMask,
+    /// Vectors of a text.
+    FeatureExtraction,
+    /// One of the labels that a call names.
+    ZeroShotClassification,
+}
+
+impl TaskKind {
+    /// Its name, as the manifest has it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            TaskKind::Classify => "classify",
+            TaskKind::Generate => "generate",
+            TaskKind::MultiLabel => "multi-label",
+            TaskKind::TokenClassification => "token-classification",
+            TaskKind::QuestionAnswering => "question-answering",
+            TaskKind::FillMask => "fill-mask",
+            TaskKind::FeatureExtraction => "feature-extraction",
+            TaskKind::ZeroShotClassification => "zero-shot-classification",
+        }
+    }
+
+    /// Whether its models are the manifest's `models`: neither heads, nor a remote's words.
+    pub fn has_models(self) -> bool {
+        !matches!(self, TaskKind::Classify | TaskKind::Generate)
+    }
+}
+
+/// How the vectors of a text's tokens become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema, ts_rs::TS))]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Pooling {
+    /// They do not: each stays.
+    None,
+    /// Their mean.
+    Mean,
+    /// The first one.
+    First,
+    /// The last one.
+    Last,
+    /// The largest of each number.
+    Max,
 }
 
 /// What a task reads.
@@ -34,6 +89,10 @@ pub enum InputKind {
     Text,
     /// The bytes of a file.
     Bytes,
+    /// Two texts, such as a question and what it is asked about.
+    Pair,
+    /// An image.
+    Image,
 }
 
 impl InputKind {
@@ -42,6 +101,8 @@ impl InputKind {
         match self {
             InputKind::Text => "text",
             InputKind::Bytes => "bytes",
+            InputKind::Pair => "two texts",
+            InputKind::Image => "an image",
         }
     }
 }
@@ -53,6 +114,16 @@ pub enum Input<'a> {
     Text(&'a str),
     /// Bytes of a file.
     Bytes(&'a [u8]),
+    /// Two texts.
+    Pair {
+        /// The first: a question, or a sentence.
+        text: &'a str,
+        /// The second: what is asked about, or a sentence that is held against the first.
+        second: &'a str,
+    },
+    /// The pixels of an image.
+    #[cfg(feature = "onnx")]
+    Image(&'a Pixels),
 }
 
 impl Input<'_> {
@@ -61,19 +132,28 @@ impl Input<'_> {
         match self {
             Input::Text(_) => InputKind::Text,
             Input::Bytes(_) => InputKind::Bytes,
+            Input::Pair { .. } => InputKind::Pair,
+            #[cfg(feature = "onnx")]
+            Input::Image(_) => InputKind::Image,
         }
     }
 
-    /// Its length in bytes (of the UTF-8 form, for text).
+    /// Its length in bytes: of the UTF-8 form for texts, four a pixel for images.
     pub fn len(&self) -> usize {
         match self {
             Input::Text(text) => text.len(),
             Input::Bytes(bytes) => bytes.len(),
+            Input::Pair { text, second } => text.len() + second.len(),
+            #[cfg(feature = "onnx")]
+            Input::Image(pixels) => pixels.rgba().len(),
         }
     }
 
-    /// Whether there is nothing in it.
+    /// Whether there is nothing in it, or in one of its parts.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        match self {
+            Input::Pair { text, second } => text.is_empty() || second.is_empty(),
+            other => other.len() == 0,
+        }
     }
 }

@@ -60,6 +60,19 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<task::Learned>(&config),
         declared::<task::Audit>(&config),
         declared::<task::TextOutput>(&config),
+        declared::<task::Pooling>(&config),
+        declared::<task::kind::Aggregation>(&config),
+        declared::<task::kind::Precision>(&config),
+        declared::<task::kind::LabelsOutput>(&config),
+        declared::<task::kind::Entity>(&config),
+        declared::<task::kind::TokensOutput>(&config),
+        declared::<task::kind::FoundAnswer>(&config),
+        declared::<task::kind::QuestionOutput>(&config),
+        declared::<task::kind::Filling>(&config),
+        declared::<task::kind::MaskOutput>(&config),
+        declared::<task::kind::VectorOutput>(&config),
+        declared::<task::kind::KindOutput>(&config),
+        declared::<bundle::folder::Dtype>(&config),
         declared::<task::Answer>(&config).replace("type Answer<O>", "type Answer<O = Output>"),
         declared::<bundle::LanguageLimit>(&config),
         declared::<bundle::Limits>(&config),
@@ -134,6 +147,7 @@ fn the_committed_typescript_wire_types_are_fresh() {
     let config = Config::new();
     let declarations = [
         declared::<options::RuntimeOptions>(&config),
+        declared::<options::FolderOptions>(&config),
         declared::<options::RunOptions>(&config),
         declared::<options::GenerateOptions>(&config),
         declared::<remote::RemoteOptions>(&config),
@@ -157,8 +171,8 @@ fn the_committed_typescript_wire_types_are_fresh() {
     ]
     .concat();
     let fresh = format!(
-        "{HEAD}import type {{\n  AnswerCache,\n  Attempt,\n  Audit,\n  Budget,\n  Egress,\n  Endpoint,\n  Label,\n  LearnOptions,\n  Message,\n  \
-         Mode,\n  Policy,\n  Reason,\n  RedactOptions,\n}} from \"./types.js\";\n\n\
+        "{HEAD}import type {{\n  Aggregation,\n  AnswerCache,\n  Attempt,\n  Audit,\n  Budget,\n  Dtype,\n  Egress,\n  Endpoint,\n  Label,\n  LearnOptions,\n  Message,\n  \
+         Mode,\n  Policy,\n  Pooling,\n  Precision,\n  Reason,\n  RedactOptions,\n}} from \"./types.js\";\n\n\
          /**\n * An endpoint as the engine takes it, which has defaults for the rest.\n */\n\
          export type RuntimeEndpoint = Pick<Endpoint, \"provider\"> & Partial<Endpoint>;\n\n\
          {declarations}\n\

@@ -29,12 +29,23 @@ import type {
   RuntimeRunOptions,
   RuntimeTextOptions,
 } from "./wire.js";
+import type { Picture } from "./image.js";
 
 export type { ConsentRequest, Message } from "./types.js";
 export type { RemoteReply } from "./wire.js";
 
-/** What a task can be asked about. Bytes are copied; the caller's array stays usable. */
-export type Input = string | Uint8Array | ArrayBuffer | Blob;
+/**
+ * What a task can be asked about. Bytes are copied; the caller's array stays usable. Some tasks read two texts, some an
+ * image: what shows one, or a file of it.
+ */
+export type Input =
+  | string
+  | Uint8Array
+  | ArrayBuffer
+  | Blob
+  | Picture
+  | { text: string; textPair: string }
+  | { question: string; context: string };
 
 /** What the engine has, where all of it may be left out. */
 export type Given<T> = { [K in keyof T]?: T[K] | undefined };

@@ -1,5 +1,7 @@
 import { describe, SmallFirstError, toWire } from "./errors.js";
+import { isPicture, pixelsOf, type PixelData, wirePicture } from "./image.js";
 import type { WireInput } from "./protocol.js";
+import type { InputKind } from "./types.js";
 
 /** Above this many bytes only the ends of a Blob are read. */
 const WHOLE_BLOB_BYTES = 64 * 1024 * 1024;
@@ -24,14 +26,26 @@ export function wireInput(input: unknown): WireInput {
     case "[object File]":
       return input as Blob;
     default:
-      throw new SmallFirstError("input_kind", "the input must be a string, a Uint8Array, an ArrayBuffer or a Blob");
+      break;
   }
+  const { text, textPair, question, context } = (input ?? {}) as Record<string, unknown>;
+  const [first, second] = question === undefined ? [text, textPair] : [question, context];
+  if (typeof first === "string" && typeof second === "string") return { text: first, second };
+  throw new SmallFirstError(
+    "input_kind",
+    "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair } or { question, context }",
+  );
+}
+
+/** The same of what may show an image, which takes a moment. */
+export function anyInput(input: unknown): WireInput | Promise<WireInput> {
+  return isPicture(input) ? wirePicture(input) : wireInput(input);
 }
 
 /** The same for one item of a batch: what is no input becomes the error of its item. */
-export function wireItem(input: unknown): WireInput {
+export async function wireItem(input: unknown): Promise<WireInput> {
   try {
-    return wireInput(input);
+    return await anyInput(input);
   } catch (thrown) {
     return { error: toWire(thrown) };
   }
@@ -39,13 +53,23 @@ export function wireItem(input: unknown): WireInput {
 
 /** The memory that can move to the worker instead of being copied a second time. */
 export function transfers(inputs: WireInput[]): Transferable[] {
-  return inputs.flatMap((input) => (input instanceof Uint8Array ? [input.buffer] : []));
+  return inputs.flatMap((input): Transferable[] => {
+    if (input instanceof Uint8Array) return [input.buffer];
+    // An ImageData is copied: the page keeps its own.
+    return typeof input === "object" && "close" in input ? [input] : [];
+  });
 }
 
-/** In the worker: an input as the engine takes it. */
-export async function engineInput(input: WireInput): Promise<string | Uint8Array> {
-  if (typeof input === "string" || input instanceof Uint8Array) return input;
+/** What the engine takes. */
+export type EngineInput = string | Uint8Array | PixelData | { text: string; second: string };
+
+/** In the worker: an input as the engine takes it, for a task that reads `kind`. */
+export async function engineInput(input: WireInput, kind?: InputKind): Promise<EngineInput> {
+  if (typeof input === "string") return input;
   if ("error" in input) throw Object.assign(new Error(input.error.message), input.error);
+  if ("second" in input) return input;
+  if (kind === "image" || "width" in input) return pixelsOf(input);
+  if (input instanceof Uint8Array) return input;
   try {
     return new Uint8Array(await ends(input).arrayBuffer());
   } catch (thrown) {

@@ -25,7 +25,14 @@ export interface Legacy {
 }
 
 /** An input on its way; one that is none travels as the error it gives, so that it keeps its place in a batch. */
-export type WireInput = string | Uint8Array | Blob | { error: WireError };
+export type WireInput =
+  | string
+  | Uint8Array
+  | Blob
+  | ImageBitmap
+  | ImageData
+  | { text: string; second: string }
+  | { error: WireError };
 
 /** In place of an input that another worker answered: what the first one is to know of it. */
 export interface Delegated {

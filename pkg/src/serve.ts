@@ -1,7 +1,7 @@
 // What the module workers do: they own the WebAssembly engine and forward calls to it.
 
 import { fromWire, describe, toWire } from "./errors.js";
-import { engineInput } from "./input.js";
+import { type EngineInput, engineInput } from "./input.js";
 import { Holder } from "./life.js";
 import { Preload } from "./preload.js";
 import type {
@@ -20,6 +20,7 @@ import type {
 import { Files, Strings } from "./store.js";
 import { hasRelaxedSimd } from "./support.js";
 import type initEngine from "./wasm/prepared.js";
+import type { InputKind } from "./types.js";
 import type { Runtime, RuntimeHooks } from "./wasm/prepared.js";
 import type { Adoption, Consent, RuntimeRunOptions } from "./wire.js";
 
@@ -46,6 +47,8 @@ let build: (Build & { name: "prepared" | "onnx" }) | undefined;
 const holder = new Holder(() => scope.postMessage({ type: "held" }));
 /** The engine, once it was started. */
 let engine: Runtime | undefined;
+/** What each of its tasks reads, once somebody asked. */
+let reads: Map<string, InputKind> | undefined;
 /** Whether what monitors saw is being written, or will be. */
 let keeping = false;
 /** The least time between two of those writings, in milliseconds. */
@@ -158,7 +161,7 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
   if (!engine) throw new Error("the worker was not started");
   switch (request.type) {
     case "run":
-      return engine.run(request.task, await engineInput(request.input), request.options, signal);
+      return engine.run(request.task, await inputOf(engine, request.task, request.input), request.options, signal);
     case "runBatch":
       return runBatch(engine, request.task, request.inputs, request.options, signal);
     case "generate":
@@ -313,7 +316,8 @@ async function runBatch(
       continue;
     }
     try {
-      items.push({ ok: true, answer: await engine.run(task, await engineInput(input), options, signal) });
+      const given = await inputOf(engine, task, input);
+      items.push({ ok: true, answer: await engine.run(task, given, options, signal) });
     } catch (thrown) {
       if (isTrap(thrown)) throw thrown;
       items.push({ ok: false, error: toWire(thrown) });
@@ -324,6 +328,12 @@ async function runBatch(
     if (signal.aborted) break;
   }
   return items;
+}
+
+/** An input as the engine takes it: a file is an image where the task reads images. */
+function inputOf(engine: Runtime, task: string, input: WireInput): Promise<EngineInput> {
+  reads ??= new Map(engine.tasks().map(({ id, input: kind }) => [id, kind]));
+  return engineInput(input, reads.get(task));
 }
 
 /** Lets waiting messages in (an abort, another call). A timer would be slowed down to 4 ms per item. */

@@ -13,7 +13,7 @@ import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
 import { WorkerPool } from "./worker-pool.js";
-import { transfers, wireInput, wireItem } from "./input.js";
+import { anyInput, transfers, wireInput, wireItem } from "./input.js";
 import { Ledger } from "./ledger.js";
 import {
   checkOptions,
@@ -111,7 +111,9 @@ class Instance implements SmallFirst {
     this.#connection.assertOpen();
     const engine = engineRunOptions("run", options);
     options.signal?.throwIfAborted();
-    const wire = wireInput(input);
+    const made = anyInput(input);
+    // What needs no time takes none: bytes are copied before this returns.
+    const wire = made instanceof Promise ? await made : made;
     const request = { type: "run", task: checkTask(task), input: wire, options: engine } as const;
     return (await this.#connection.call(request, transfers([wire]), options.signal)) as Answer;
   }
@@ -124,7 +126,8 @@ class Instance implements SmallFirst {
     if (typeof inputs !== "object" || inputs === null || !(Symbol.iterator in inputs)) {
       throw new SmallFirstError("input_kind", "runBatch takes a list of inputs; run takes one");
     }
-    const wire = Array.from(inputs, wireItem);
+    // Each begins before this returns.
+    const wire = await Promise.all(Array.from(inputs, wireItem));
     const batch = { type: "runBatch", task: checkTask(task), inputs: wire, options: engine } as const;
     const shared = await this.#helpers.share(batch, options.signal);
     const items = shared ?? ((await this.#connection.call(batch, transfers(wire), options.signal)) as WireItem[]);

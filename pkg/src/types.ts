@@ -3,12 +3,12 @@
 /**
  * The kinds of task that exist.
  */
-export type TaskKind = "classify" | "generate";
+export type TaskKind = "classify" | "generate" | "multi-label" | "token-classification" | "question-answering" | "fill-mask" | "feature-extraction" | "zero-shot-classification";
 
 /**
  * What a task reads.
  */
-export type InputKind = "text" | "bytes";
+export type InputKind = "text" | "bytes" | "pair" | "image";
 
 /**
  * Who may answer, and who is asked first.
@@ -23,7 +23,7 @@ export type RanOn = "local" | "builtin" | "remote";
 /**
  * Why the call was answered where it was.
  */
-export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed" | "extracted" | "remote_only" | "learned" | "remote_unlikely_to_help";
+export type Reason = "confident" | "mode" | "unknown_task" | "input_too_short" | "input_too_long" | "unsupported_language" | "model_unavailable" | "low_confidence" | "uncertified" | "out_of_distribution" | "remote_failed" | "extracted" | "remote_only" | "learned" | "remote_unlikely_to_help" | "local_only";
 
 /**
  * What became of one attempt.
@@ -297,6 +297,187 @@ export type TextOutput = {
    */
   truncated: boolean;
 };
+
+/**
+ * How the vectors of a text's tokens become one.
+ */
+export type Pooling = "none" | "mean" | "first" | "last" | "max";
+
+/**
+ * How tokens become entities, as transformers names it.
+ */
+export type Aggregation = "none" | "simple" | "first" | "average" | "max";
+
+/**
+ * How the numbers of vectors are kept.
+ */
+export type Precision = "float32" | "int8" | "binary" | "ubinary";
+
+/**
+ * The labels of an input.
+ */
+export type LabelsOutput = {
+  /**
+   * Those that hold, the likeliest first.
+   */
+  labels: Array<LabelScore>;
+  /**
+   * The likeliest, whether they hold or not.
+   */
+  scores: Array<LabelScore>;
+};
+
+/**
+ * A labelled part of a text.
+ */
+export type Entity = {
+  /**
+   * Its label, without `B-` and `I-` where tokens were put together.
+   */
+  label: string;
+  /**
+   * Its probability, 0 to 1: the mean of its tokens'.
+   */
+  score: number;
+  /**
+   * The part, as it stands in the text.
+   */
+  text: string;
+  /**
+   * Its tokens, as the tokenizer puts them together: in lower case where that is all it knows.
+   */
+  word: string;
+  /**
+   * Where it begins in the text, in UTF-16 units, as JavaScript counts.
+   */
+  start: number;
+  /**
+   * Where it ends.
+   */
+  end: number;
+  /**
+   * The number of its first token, special ones counted.
+   */
+  token: number;
+};
+
+/**
+ * The entities of a text.
+ */
+export type TokensOutput = {
+  /**
+   * In the order of the text.
+   */
+  entities: Array<Entity>;
+};
+
+/**
+ * A part of the text that answers a question.
+ */
+export type FoundAnswer = {
+  /**
+   * The part, as it stands in the text.
+   */
+  answer: string;
+  /**
+   * Its probability, 0 to 1.
+   */
+  score: number;
+  /**
+   * Where it begins in the text, in UTF-16 units, as JavaScript counts.
+   */
+  start: number;
+  /**
+   * Where it ends.
+   */
+  end: number;
+};
+
+/**
+ * The answers to a question.
+ */
+export type QuestionOutput = {
+  /**
+   * The likeliest ones, the best first.
+   */
+  answers: Array<FoundAnswer>;
+  /**
+   * The part, as it stands in the text.
+   */
+  answer: string;
+  /**
+   * Its probability, 0 to 1.
+   */
+  score: number;
+  /**
+   * Where it begins in the text, in UTF-16 units, as JavaScript counts.
+   */
+  start: number;
+  /**
+   * Where it ends.
+   */
+  end: number;
+};
+
+/**
+ * A word for a gap.
+ */
+export type Filling = {
+  /**
+   * Its probability, 0 to 1.
+   */
+  score: number;
+  /**
+   * Its id.
+   */
+  token: number;
+  /**
+   * The word.
+   */
+  text: string;
+  /**
+   * The text with the gap filled.
+   */
+  sequence: string;
+};
+
+/**
+ * The words that a gap may stand for.
+ */
+export type MaskOutput = {
+  /**
+   * For each gap, the likeliest words first.
+   */
+  masks: Array<Array<Filling>>;
+};
+
+/**
+ * The vectors of an input.
+ */
+export type VectorOutput = {
+  /**
+   * The numbers, row by row: in the page a `Float32Array`, `Int8Array` or `Uint8Array`.
+   */
+  data: Float32Array | Int8Array | Uint8Array;
+  /**
+   * Its lengths: `[1, numbers]`, or `[1, tokens, numbers]` without pooling.
+   */
+  dims: Array<number>;
+  /**
+   * How the numbers are kept.
+   */
+  precision: Precision;
+};
+
+/**
+ * What comes out, by kind.
+ */
+export type KindOutput = Output | LabelsOutput | TokensOutput | QuestionOutput | MaskOutput | VectorOutput;
+
+/**
+ * The numbers that weights are kept in, as transformers.js names them.
+ */
+export type Dtype = "fp32" | "fp16" | "q8" | "int8" | "uint8" | "q4" | "q4f16" | "bnb4";
 
 /**
  * The answer of a call.

@@ -1,10 +1,12 @@
 // Generated from the Rust types by `UPDATE=1 cargo test --lib fresh`. Do not edit.
 
 import type {
+  Aggregation,
   AnswerCache,
   Attempt,
   Audit,
   Budget,
+  Dtype,
   Egress,
   Endpoint,
   Label,
@@ -12,6 +14,8 @@ import type {
   Message,
   Mode,
   Policy,
+  Pooling,
+  Precision,
   Reason,
   RedactOptions,
 } from "./types.js";
@@ -74,6 +78,25 @@ export type RuntimeOptions = {
    * The most bytes the bundle may have. Default: 256 MiB.
    */
   maxBundleBytes?: number;
+  /**
+   * What is wanted of a folder without a manifest, as Hugging Face's tools write them.
+   */
+  folder?: Partial<FolderOptions>;
+};
+
+/**
+ * What is wanted of a folder without a manifest.
+ */
+export type FolderOptions = {
+  /**
+   * The task, by transformers' name, for example `"feature-extraction"`. Default: what the model was made for.
+   */
+  task?: string;
+  /**
+   * Which of the folder's weights: those of `onnx/model_quantized.onnx` are `"q8"`, of `onnx/model.onnx` `"fp32"`. Default: the
+   * first there are of q8, int8, uint8, q4, fp16, fp32.
+   */
+  dtype?: Dtype;
 };
 
 /**
@@ -108,6 +131,43 @@ export type RuntimeRunOptions = {
    * Whether the task's monitors, which another worker keeps, have ended its guarantee.
    */
   alarmed?: boolean;
+  /**
+   * Zero-shot classification: the labels to choose from.
+   */
+  candidateLabels?: Array<string>;
+  /**
+   * Zero-shot classification: the sentence that is held against the text, with `{}` where the label goes. Default:
+   * `"This example is {}."`
+   */
+  hypothesisTemplate?: string;
+  /**
+   * Zero-shot classification: whether several labels may hold, each with a probability of its own.
+   */
+  multiLabel?: boolean;
+  /**
+   * Token classification: how tokens become entities. Default: `"simple"`, tokens side by side of the same label.
+   */
+  aggregation?: Aggregation;
+  /**
+   * Several labels: from which probability on a label holds. Default: 0.5.
+   */
+  threshold?: number;
+  /**
+   * Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or `"none"`.
+   */
+  pooling?: Pooling;
+  /**
+   * Feature extraction: whether vectors get length 1. Default: as the model's folder says.
+   */
+  normalize?: boolean;
+  /**
+   * Feature extraction: how numbers are kept. Default: `"float32"`.
+   */
+  precision?: Precision;
+  /**
+   * Question answering: the most tokens that an answer may have. Default: 15.
+   */
+  maxAnswerTokens?: number;
 };
 
 /**
@@ -326,8 +386,8 @@ export type OnDrift = "report" | "stop";
  * The names of the options that the engine reads. It refuses all others.
  */
 export const OPTION_NAMES = {
-  runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "auditShare", "onDrift", "remote", "learn", "manifestSha256", "maxBundleBytes"],
-  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed"],
+  runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "auditShare", "onDrift", "remote", "learn", "manifestSha256", "maxBundleBytes", "folder"],
+  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "pooling", "normalize", "precision", "maxAnswerTokens"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],
   endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price", "profile"],

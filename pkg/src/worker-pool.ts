@@ -235,5 +235,7 @@ function adopted(item: WireItem, adoption: Adoption): WireItem {
 function bytes(input: WireInput): number {
   if (typeof input === "string") return new TextEncoder().encode(input).length;
   if (input instanceof Uint8Array) return input.length;
+  if ("width" in input) return 4 * input.width * input.height;
+  if ("second" in input) return bytes(input.text) + bytes(input.second);
   return "error" in input ? 0 : input.size;
 }

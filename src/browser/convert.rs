@@ -7,6 +7,7 @@ use wasm_bindgen::{JsCast, JsValue};
 
 use crate::error::{Code, Error, Result};
 use crate::runtime::options;
+use crate::task::Input;
 
 /// The longest input that is copied into wasm memory at all, in bytes. Limits of tasks are lower;
 /// this one keeps a mistaken gigabyte from exhausting the memory before they are looked at.
@@ -16,6 +17,25 @@ const MAX_INPUT_BYTES: u32 = 256 << 20;
 pub(super) enum OwnedInput {
     Text(String),
     Bytes(Vec<u8>),
+    Pair {
+        text: String,
+        second: String,
+    },
+    #[cfg(feature = "onnx")]
+    Image(crate::task::Pixels),
+}
+
+impl OwnedInput {
+    /// It, as a call has it.
+    pub(super) fn as_input(&self) -> Input<'_> {
+        match self {
+            OwnedInput::Text(text) => Input::Text(text),
+            OwnedInput::Bytes(bytes) => Input::Bytes(bytes),
+            OwnedInput::Pair { text, second } => Input::Pair { text, second },
+            #[cfg(feature = "onnx")]
+            OwnedInput::Image(pixels) => Input::Image(pixels),
+        }
+    }
 }
 
 /// Reads the options of `what`.
@@ -35,7 +55,7 @@ pub(super) fn input(value: &JsValue) -> Result<OwnedInput> {
         }
         Ok(())
     };
-    if let Some(text) = value.dyn_ref::<JsString>() {
+    let text = |text: &JsString| {
         check(text.length())?;
         if !text.is_valid_utf16() {
             return Err(Error::new(
@@ -43,16 +63,57 @@ pub(super) fn input(value: &JsValue) -> Result<OwnedInput> {
                 "the text has half a surrogate pair in it; repair it with text.toWellFormed()",
             ));
         }
-        return Ok(OwnedInput::Text(text.into()));
+        Ok(String::from(text))
+    };
+    if let Some(value) = value.dyn_ref::<JsString>() {
+        return Ok(OwnedInput::Text(text(value)?));
     }
     if let Some(bytes) = value.dyn_ref::<Uint8Array>() {
         check(bytes.length())?;
         return Ok(OwnedInput::Bytes(bytes.to_vec()));
     }
+    let part = |name: &str| {
+        let part = Reflect::get(value, &JsValue::from_str(name)).ok()?;
+        part.dyn_into::<JsString>().ok()
+    };
+    if let (Some(first), Some(second)) = (part("text"), part("second")) {
+        return Ok(OwnedInput::Pair {
+            text: text(&first)?,
+            second: text(&second)?,
+        });
+    }
+    #[cfg(feature = "onnx")]
+    if let Some(pixels) = image(value)? {
+        return Ok(OwnedInput::Image(pixels));
+    }
     Err(Error::new(
         Code::InputKind,
-        "the input must be a string or a Uint8Array",
+        "the input must be a string, a Uint8Array, two texts, or an image's pixels",
     ))
+}
+
+/// The pixels of an object like `ImageData`; nothing where it is none.
+#[cfg(feature = "onnx")]
+fn image(value: &JsValue) -> Result<Option<crate::task::Pixels>> {
+    let part = |name: &str| Reflect::get(value, &JsValue::from_str(name)).ok();
+    let number = |name: &str| part(name).and_then(|n| n.as_f64());
+    let data = part("data").and_then(|data| data.dyn_into::<js_sys::Uint8ClampedArray>().ok());
+    let (Some(width), Some(height), Some(data)) = (number("width"), number("height"), data) else {
+        return Ok(None);
+    };
+    let (width, height) = (width as u32, height as u32);
+    let wrong = |why: &dyn std::fmt::Display| Error::new(Code::InputKind, why.to_string());
+    if u64::from(width) * u64::from(height) > smallfirst_image::MAX_PIXELS {
+        return Err(Error::new(
+            Code::InputTooLong,
+            format!(
+                "the image has {width} x {height} pixels; the most are {}",
+                smallfirst_image::MAX_PIXELS
+            ),
+        ));
+    }
+    let pixels = crate::task::Pixels::new(width, height, data.to_vec());
+    pixels.map(Some).map_err(|why| wrong(&why))
 }
 
 /// A value as a plain JavaScript object, with `null` for what is absent.

@@ -6,13 +6,15 @@ use wasm_bindgen::{JsCast, JsValue};
 use web_sys::AbortSignal;
 
 use super::convert::{self, OwnedInput};
+use super::folder;
 use super::host::{Hooks, Memory, PageHost};
+#[cfg(feature = "onnx")]
+use super::kinds;
 use super::source::WebSource;
 use crate::bundle::{Bundle, Tiers};
 use crate::error::{Code, Error, Result};
 use crate::runtime::options::{GenerateOptions, RunOptions, RuntimeOptions};
 use crate::runtime::{Adopted, Adoption, AuditOutcome, Monitors, Runtime};
-use crate::task::Input;
 
 /// A bundle, ready to be asked.
 #[wasm_bindgen(js_name = Runtime)]
@@ -289,7 +291,7 @@ impl WasmRuntime {
     async fn open(options: JsValue, hooks: &JsValue) -> Result<WasmRuntime> {
         let options: RuntimeOptions = convert::options(options, "createSmallFirst")?;
         let max_bytes = options.max_bundle_bytes()?;
-        let (bundle, source) = WebSource::open(
+        let opened = WebSource::open(
             &options.bundle,
             options.manifest_sha256.as_deref(),
             max_bytes,
@@ -297,7 +299,14 @@ impl WasmRuntime {
             hook(hooks, "progress"),
             function(hooks, "fetch"),
         )
-        .await?;
+        .await;
+        let (bundle, source) = match opened {
+            // A folder as Hugging Face's tools write it has no manifest.
+            Err(error) if error.code() == Code::NotABundle && options.manifest_sha256.is_none() => {
+                folder::open(&options, max_bytes, hook(hooks, "progress"), error).await?
+            }
+            opened => opened?,
+        };
         if !cfg!(feature = "onnx") {
             without_onnx(&bundle)?;
         }
@@ -333,10 +342,18 @@ impl WasmRuntime {
     ) -> Result<JsValue> {
         let options: RunOptions = convert::options(options, "run")?;
         let input = convert::input(input)?;
-        let input = match &input {
-            OwnedInput::Text(text) => Input::Text(text),
-            OwnedInput::Bytes(bytes) => Input::Bytes(bytes),
-        };
+        let input = input.as_input();
+        #[cfg(feature = "onnx")]
+        if self
+            .runtime
+            .bundle()
+            .task(task)
+            .is_ok_and(|t| t.kind.has_models())
+        {
+            let call = options.kind_call(task, input)?;
+            let host = self.host(signal, None);
+            return kinds::to_js(self.runtime.perform(&call, &host).await?);
+        }
         let call = options.call(task, input);
         let host = self.host(signal, None);
         let answer = self.runtime.run(&call, &host).await;

@@ -27,6 +27,9 @@ pub(super) struct WebSource {
     /// Hears of progress; `undefined` when nobody does.
     listener: JsValue,
     ahead: Ahead,
+    /// The most bytes of a file where no manifest lists the files: they are neither verified nor kept.
+    #[cfg(feature = "onnx")]
+    unlisted: Option<u64>,
 }
 
 /// When the manifest is stored where nothing is asked, in milliseconds: after what a first answer needs.
@@ -95,15 +98,7 @@ impl WebSource {
                 ),
             ));
         }
-        // What follows the path may have slashes, too.
-        let path = url.split(['?', '#']).next().unwrap_or(url);
-        let query = url.split('#').next().unwrap_or(url);
-        let query = query.strip_prefix(path).unwrap_or_default().to_owned();
-        let base = path
-            .rsplit_once('/')
-            .map_or(path, |(base, _)| base)
-            .to_owned()
-            + "/";
+        let (base, query) = WebSource::place(url);
         let named = store.keys(&base, &bundle);
         store.sweep(&base, &manifest_key, named);
         let source = WebSource {
@@ -112,8 +107,77 @@ impl WebSource {
             store,
             listener,
             ahead,
+            #[cfg(feature = "onnx")]
+            unlisted: None,
         };
         Ok((bundle, source))
+    }
+
+    /// The folder of a manifest, with its final slash, and what follows the path in its address.
+    pub(super) fn place(url: &str) -> (String, String) {
+        // What follows the path may have slashes, too.
+        let path = url.split(['?', '#']).next().unwrap_or(url);
+        let query = url.split('#').next().unwrap_or(url);
+        let query = query.strip_prefix(path).unwrap_or_default().to_owned();
+        let base = path.rsplit_once('/').map_or(path, |(base, _)| base);
+        (format!("{base}/"), query)
+    }
+
+    /// The files of a folder without a manifest, each of `most` bytes at most.
+    #[cfg(feature = "onnx")]
+    pub(super) async fn unlisted(
+        base: String,
+        query: String,
+        most: u64,
+        listener: JsValue,
+    ) -> Self {
+        WebSource {
+            base,
+            query,
+            store: Store::open(JsValue::UNDEFINED).await,
+            listener,
+            ahead: Ahead(None),
+            unlisted: Some(most),
+        }
+    }
+
+    /// Fetches a file of which nothing is known. The browser's own HTTP cache is all that keeps it.
+    #[cfg(feature = "onnx")]
+    async fn fetch_unlisted(&self, path: &str, most: u64) -> Result<Vec<u8>> {
+        let url = format!("{}{path}{}", self.base, self.query);
+        let unreachable = |why: String| unreachable(&url, &why);
+        let response = fetch::fetch_within(fetch::SERVER_MS, &url, &RequestInit::new())
+            .await
+            .map_err(|thrown| unreachable(convert::describe(&thrown)))?;
+        if response.status() != 200 {
+            return Err(Error::new(
+                Code::FileMissing,
+                format!("{url} is not there: HTTP status {}", response.status()),
+            ));
+        }
+        let length = response.headers().get("content-length").ok().flatten();
+        let length = length.and_then(|length| length.parse::<u64>().ok());
+        let entry = FileEntry {
+            bytes: length.unwrap_or_default(),
+            sha256: String::new(),
+            license: String::new(),
+            prepared_from: None,
+        };
+        let mut bytes = Vec::new();
+        let _ = bytes.try_reserve_exact(entry.bytes.min(most) as usize);
+        let news = |loaded| self.tell(ProgressStatus::Progress, path, &entry, loaded, false);
+        match fetch::body(&response, fetch::SERVER_MS, most, &mut bytes, |_, n| {
+            news(n)
+        })
+        .await
+        {
+            Ok(()) => Ok(bytes),
+            Err(BodyError::Broken(thrown)) => Err(unreachable(convert::describe(&thrown))),
+            Err(BodyError::TooLarge) => Err(Error::new(
+                Code::FileSize,
+                format!("{url} has more than maxBundleBytes ({most})"),
+            )),
+        }
     }
 
     fn tell(
@@ -228,6 +292,10 @@ impl WebSource {
 
 impl Source for WebSource {
     async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
+        #[cfg(feature = "onnx")]
+        if let Some(most) = self.unlisted {
+            return self.fetch_unlisted(path, most).await;
+        }
         let url = format!("{}{path}{}", self.base, self.query);
         // Without the query: that may be another one the next time.
         let key = self

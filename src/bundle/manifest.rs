@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::correctness::Correctness;
 use super::guarantee::{Guarantee, Reference};
 use crate::error::{Code, Error, Result, excerpt};
-use crate::task::{InputKind, Label, TaskKind};
+use crate::task::{InputKind, Label, Pooling, TaskKind};
 
 /// The word in the `format` field that tells a manifest from other JSON.
 pub const FORMAT: &str = "smallfirst-bundle";
@@ -40,7 +40,11 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tagger: Option<Tagger>,
     /// Heads, by name. A head is a tier of one or more tasks.
+    #[serde(default)]
     pub heads: BTreeMap<String, Head>,
+    /// Models of tasks that give something else than one label, by name. A model is a tier of one or more tasks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub models: BTreeMap<String, TaskModel>,
     /// Tasks, by identifier.
     pub tasks: BTreeMap<String, TaskEntry>,
 }
@@ -144,6 +148,11 @@ pub enum Features {
         /// The number that stands for "no byte here".
         padding: i32,
     },
+    /// The pixels of an image: `f32 [1, channels, height, width]` or `[1, height, width, channels]`. Reads images.
+    Image {
+        /// Resizing, cropping and scaling, as `ImageProcessor` of `crates/image` has it.
+        processor: serde_json::Value,
+    },
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -151,6 +160,16 @@ fn is_zero(number: &u32) -> bool {
 }
 
 impl Features {
+    /// The same, of the tokens of another tokenizer.
+    pub fn with_tokenizer(mut self, name: &str) -> Self {
+        if let Features::Tokens { tokenizer, .. } | Features::HashedTokens { tokenizer, .. } =
+            &mut self
+        {
+            name.clone_into(tokenizer);
+        }
+        self
+    }
+
     /// What inputs it reads.
     pub fn input(&self) -> InputKind {
         match self {
@@ -159,6 +178,7 @@ impl Features {
             | Features::Ngrams { .. }
             | Features::HashedCharacters { .. } => InputKind::Text,
             Features::ByteWindows { .. } => InputKind::Bytes,
+            Features::Image { .. } => InputKind::Image,
         }
     }
 }
@@ -174,7 +194,7 @@ pub struct Encoder {
     pub features: Features,
     /// The length of its output vector.
     pub dimension: u32,
-    /// How one vector is made of the output `f32 [1, tokens, dimension]` of a model that gives a
+    /// How one vector of length 1 (L2) is made of the output `f32 [1, tokens, dimension]` of a model that gives a
     /// vector a token; absent for a model that gives one vector.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pooling: Option<Pooling>,
@@ -201,18 +221,6 @@ pub struct Tagger {
     pub person: String,
     /// The most tokens it reads at once, special ones included. Longer texts are read in parts that overlap.
     pub max_tokens: u32,
-}
-
-/// How the vectors of a text's tokens become one. The result has length 1 (L2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Pooling {
-    /// Their mean.
-    Mean,
-    /// The first one.
-    First,
 }
 
 /// What a head's numbers are.
@@ -257,6 +265,29 @@ pub struct Head {
     /// call asks for no risk. Nothing certifies it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+}
+
+/// A whole model: features in, and out what the kind of its task reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TaskModel {
+    /// The path of the ONNX model.
+    pub file: String,
+    /// What it reads.
+    pub features: Features,
+    /// The most tokens it reads, special ones included; absent when only the task's limits count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    /// How the vectors of a text's tokens become one, where a call does not say; for vectors only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<Pooling>,
+    /// Whether vectors get length 1 (L2), where a call does not say.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub normalize: bool,
+    /// The token that stands for a gap, for filling in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mask: Option<String>,
 }
 
 /// A model whose output is added to a head's.
@@ -391,7 +422,7 @@ pub struct TaskEntry {
     pub labels: Vec<Label>,
     /// What it accepts.
     pub limits: Limits,
-    /// Heads, cheapest first. None for a task that writes text.
+    /// Heads, or models, cheapest first. None for a task that writes text.
     #[serde(default)]
     pub tiers: Vec<String>,
     /// What a remote is told, for a task that writes text.

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{Correctness, Features, FileEntry, Head, Manifest, OodMethod, Tagger, TaskEntry};
+use super::{
+    Correctness, Features, FileEntry, Head, Manifest, OodMethod, Tagger, TaskEntry, TaskModel,
+};
 use crate::error::{Code, Error, Result};
-use crate::task::{InputKind, TaskKind};
+use crate::task::{InputKind, Pooling, TaskKind};
 
 /// The most bytes one file of a bundle may have. A model this large has no place in a page, and a
 /// manifest must not be able to ask for an allocation that cannot succeed.
@@ -42,12 +44,20 @@ pub(super) fn validate(manifest: &Manifest) -> Result<()> {
         if encoder.max_tokens == Some(0) {
             return Err(invalid(format!("{what}: maxTokens must be at least 1")));
         }
+        if !matches!(encoder.pooling, None | Some(Pooling::Mean | Pooling::First)) {
+            return Err(invalid(format!(
+                "{what}: pooling must be \"mean\" or \"first\""
+            )));
+        }
     }
     if let Some(tagger) = &manifest.tagger {
         self::tagger(manifest, tagger)?;
     }
     for (name, head) in &manifest.heads {
         self::head(manifest, &format!("head \"{name}\""), head)?;
+    }
+    for (name, model) in &manifest.models {
+        self::model(manifest, name, model)?;
     }
     if manifest.tasks.is_empty() {
         return Err(invalid("the manifest has no tasks"));
@@ -198,6 +208,13 @@ fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> 
         Features::Ngrams { file } | Features::HashedCharacters { file } => {
             listed(manifest, what, file)?;
         }
+        #[cfg(feature = "onnx")]
+        Features::Image { processor } => {
+            image(processor).map_err(|why| invalid(format!("{what}: {why}")))?;
+        }
+        // This build does not run such models, and says so when one is asked.
+        #[cfg(not(feature = "onnx"))]
+        Features::Image { .. } => {}
         &Features::ByteWindows {
             begin_bytes,
             end_bytes,
@@ -210,6 +227,23 @@ fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> 
         }
     }
     Ok(())
+}
+
+/// How an image becomes a tensor.
+///
+/// # Errors
+/// What is wrong, in words.
+#[cfg(feature = "onnx")]
+pub(crate) fn image(
+    processor: &serde_json::Value,
+) -> std::result::Result<smallfirst_image::ImageProcessor, String> {
+    use serde::Deserialize;
+    let processor = smallfirst_image::ImageProcessor::deserialize(processor);
+    let processor = processor.map_err(|why| format!("processor: {why}"))?;
+    match processor.check() {
+        Ok(()) => Ok(processor),
+        Err(why) => Err(format!("processor: {why}")),
+    }
 }
 
 /// The fewest tokens that a tagger must read at once: names at the end of one part are read again in the next.
@@ -265,6 +299,77 @@ fn task<'a>(
     match task.kind {
         TaskKind::Classify => classification(manifest, id, &what, task, languages),
         TaskKind::Generate => generation(manifest, &what, task),
+        _ => of_a_model(manifest, &what, task),
+    }
+}
+
+fn model(manifest: &Manifest, name: &str, model: &TaskModel) -> Result<()> {
+    let what = format!("model \"{name}\"");
+    listed(manifest, &what, &model.file)?;
+    features(manifest, &what, &model.features)?;
+    if !matches!(model.features, Features::Tokens { .. }) {
+        return Err(invalid(format!("{what} must read tokens")));
+    }
+    if model.max_tokens == Some(0) {
+        return Err(invalid(format!("{what}: maxTokens must be at least 1")));
+    }
+    // A tier's name says which of the two it is.
+    match manifest.heads.contains_key(name) {
+        true => Err(invalid(format!("{what} has the name of a head"))),
+        false => Ok(()),
+    }
+}
+
+/// The rules of tasks whose kind has models.
+fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
+    let of_others = task.prompt.is_some()
+        || task.extract.is_some()
+        || task.guarantee.is_some()
+        || task.limits.languages.is_some();
+    if of_others {
+        return Err(invalid(format!(
+            "{what} is of the kind {}, which has no prompt, extract, guarantee or languages",
+            task.kind.as_str()
+        )));
+    }
+    let (input, least) = match task.kind {
+        TaskKind::QuestionAnswering => (&[InputKind::Pair][..], 0),
+        TaskKind::MultiLabel => (&[InputKind::Text, InputKind::Pair][..], 1),
+        TaskKind::TokenClassification | TaskKind::ZeroShotClassification => {
+            (&[InputKind::Text][..], 2)
+        }
+        _ => (&[InputKind::Text][..], 0),
+    };
+    if !input.contains(&task.input) {
+        return Err(invalid(format!(
+            "{what} is of the kind {}, which does not read {}",
+            task.kind.as_str(),
+            task.input.as_str()
+        )));
+    }
+    let distinct: BTreeSet<&str> = task.labels.iter().map(|l| l.id.as_str()).collect();
+    if task.labels.len() < least || (least == 0 && !task.labels.is_empty()) {
+        return Err(invalid(format!(
+            "{what} is of the kind {}, and has {} labels",
+            task.kind.as_str(),
+            task.labels.len()
+        )));
+    }
+    if distinct.len() != task.labels.len() {
+        return Err(invalid(format!("{what}: labels must be distinct")));
+    }
+    if task.tiers.is_empty() {
+        return Err(invalid(format!("{what} has no tiers")));
+    }
+    match task
+        .tiers
+        .iter()
+        .find(|t| !manifest.models.contains_key(*t))
+    {
+        None => Ok(()),
+        Some(unknown) => Err(invalid(format!(
+            "{what} names the model \"{unknown}\", which does not exist"
+        ))),
     }
 }
 

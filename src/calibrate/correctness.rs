@@ -35,8 +35,19 @@ impl InputSize {
                 chars: text.chars().count(),
                 words: text.split_whitespace().count(),
             },
-            Input::Bytes(bytes) => InputSize {
-                bytes: bytes.len(),
+            Input::Pair { text, second } => {
+                let (a, b) = (
+                    InputSize::of(Input::Text(text)),
+                    InputSize::of(Input::Text(second)),
+                );
+                InputSize {
+                    bytes: a.bytes + b.bytes,
+                    chars: a.chars + b.chars,
+                    words: a.words + b.words,
+                }
+            }
+            other => InputSize {
+                bytes: other.len(),
                 ..InputSize::default()
             },
         }

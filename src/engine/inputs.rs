@@ -57,6 +57,10 @@ pub(super) fn roles(
 /// Whether an input takes a row.
 pub(super) fn takes(input: &InputSpec, element: Element, shape: Shape) -> bool {
     let kind = (input.element == Element::F32) == (element == Element::F32);
+    #[cfg(feature = "onnx")]
+    if shape == Shape::Planes {
+        return kind && input.dims.len() == 4;
+    }
     let [batch, len] = &input.dims[..] else {
         return false;
     };

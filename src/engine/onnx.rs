@@ -137,6 +137,8 @@ impl Source {
                             match shape {
                                 Shape::Row(n) => Length::Known(n),
                                 Shape::AnyRow => Length::Named("N".into()),
+                                // `prepare` is told no row then.
+                                Shape::Planes => Length::Named("N".into()),
                             },
                         ],
                     )

@@ -15,13 +15,16 @@ pub enum Element {
     I64,
 }
 
-/// The shape of a model's input: always one row.
+/// The shape of a model's input: one row, or an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shape {
     /// `[1, n]`.
     Row(usize),
     /// `[1, any]`: a length that differs from call to call, at least 1.
     AnyRow,
+    /// Of images: `[1, …]`, as the tensor itself says.
+    #[cfg(feature = "onnx")]
+    Planes,
 }
 
 impl Shape {
@@ -30,11 +33,13 @@ impl Shape {
         match self {
             Shape::Row(n) => len == n,
             Shape::AnyRow => len > 0,
+            #[cfg(feature = "onnx")]
+            Shape::Planes => len > 0,
         }
     }
 }
 
-/// One row of values: shape `[1, len]`.
+/// One row of values, shape `[1, len]`, or an image.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Tensor {
     /// 32-bit floats.
@@ -43,6 +48,9 @@ pub enum Tensor {
     I32(Vec<i32>),
     /// 64-bit integers.
     I64(Vec<i64>),
+    /// 32-bit floats of an image, and the length of each axis.
+    #[cfg(feature = "onnx")]
+    Planes(Vec<usize>, Vec<f32>),
 }
 
 impl Tensor {
@@ -50,6 +58,8 @@ impl Tensor {
     pub fn element(&self) -> Element {
         match self {
             Tensor::F32(_) => Element::F32,
+            #[cfg(feature = "onnx")]
+            Tensor::Planes(..) => Element::F32,
             Tensor::I32(_) => Element::I32,
             Tensor::I64(_) => Element::I64,
         }
@@ -59,6 +69,8 @@ impl Tensor {
     pub fn len(&self) -> usize {
         match self {
             Tensor::F32(v) => v.len(),
+            #[cfg(feature = "onnx")]
+            Tensor::Planes(_, v) => v.len(),
             Tensor::I32(v) => v.len(),
             Tensor::I64(v) => v.len(),
         }
@@ -73,6 +85,8 @@ impl Tensor {
         let shape = vec![1, self.len()];
         match self {
             Tensor::F32(v) => Array::f32(shape, v),
+            #[cfg(feature = "onnx")]
+            Tensor::Planes(shape, v) => Array::f32(shape, v),
             Tensor::I32(v) => Array::i64(shape, v.into_iter().map(i64::from).collect()),
             Tensor::I64(v) => Array::i64(shape, v),
         }

@@ -167,8 +167,10 @@ impl Remote {
             return;
         };
         let bytes = match kind {
-            InputKind::Text => bytes,
+            InputKind::Text | InputKind::Pair => bytes,
             InputKind::Bytes => bytes.min(512) * 3,
+            // No remote is asked about one.
+            InputKind::Image => return,
         };
         if self.accounts.saved(endpoint, bytes, text) {
             let _ = self.usage(host).await;

@@ -127,6 +127,10 @@ impl Question<'_> {
 pub(super) fn shown(input: Input) -> String {
     match input {
         Input::Text(text) => text.to_owned(),
+        Input::Pair { text, second } => format!("{text}\n\n{second}"),
+        // `Path::remote` asks nobody about one.
+        #[cfg(feature = "onnx")]
+        Input::Image(_) => String::new(),
         Input::Bytes(bytes) => {
             use std::fmt::Write;
             let part = &bytes[..bytes.len().min(SHOWN_BYTES)];
@@ -149,7 +153,7 @@ pub(super) fn shown(input: Input) -> String {
 /// The error of a text that an endpoint does not take.
 pub(super) fn too_long(endpoint: &Endpoint, question: &Question, bytes: usize) -> Option<Error> {
     let limit = endpoint.max_input_bytes as usize;
-    (bytes > limit && matches!(question.input, Input::Text(_))).then(|| {
+    (bytes > limit && !matches!(question.input, Input::Bytes(_))).then(|| {
         Error::new(
             Code::InputTooLong,
             format!(

@@ -15,7 +15,7 @@ use crate::bundle::Source;
 use crate::error::{Code, Error, Result};
 use crate::remote::{Host, Question, Reply, ResponseFormat, Trace};
 use crate::route::{self, Facts, Mode, Obstacle, Plan};
-use crate::task::{Answer, Output, RanOn, Reason};
+use crate::task::{Answer, InputKind, Output, RanOn, Reason};
 
 impl<S: Source> Runtime<S> {
     /// Answers one call.
@@ -172,6 +172,12 @@ impl<S: Source, H: Host> Path<'_, S, H> {
     async fn remote(&mut self) -> Result<Reply> {
         if self.host.aborted() {
             return Err(Error::aborted());
+        }
+        if self.call.input.kind() == InputKind::Image {
+            return Err(Error::new(
+                Code::RemoteNotConfigured,
+                "remotes are not asked about images",
+            ));
         }
         let (instruction, labels) = self.question();
         let question = Question {

@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "onnx")]
+use smallfirst_image::ImageProcessor;
+
 use crate::bundle::Limits;
 use crate::bytes::Windows;
 use crate::engine::{Element, Shape, Tensor};
@@ -24,6 +27,8 @@ pub(super) enum Reader {
     Ngrams(NgramVocabulary),
     Characters(NgramTable),
     Windows(Windows),
+    #[cfg(feature = "onnx")]
+    Image(ImageProcessor),
 }
 
 impl Reader {
@@ -33,6 +38,8 @@ impl Reader {
             Reader::Ngrams(vocabulary) => (Element::F32, Shape::Row(vocabulary.width())),
             Reader::Characters(table) => (Element::F32, Shape::Row(table.width())),
             Reader::Windows(windows) => (Element::I32, Shape::Row(windows.width())),
+            #[cfg(feature = "onnx")]
+            Reader::Image(_) => (Element::F32, Shape::Planes),
         }
     }
 
@@ -84,12 +91,38 @@ impl Reader {
                 .numbers(bytes, limits.min_bytes as usize)
                 .map(Tensor::I32)
                 .ok_or_else(|| too_short("the file begins with nothing but white space")),
+            #[cfg(feature = "onnx")]
+            (Reader::Image(processor), Input::Image(pixels)) => {
+                let processed = processor.process(pixels);
+                let processed = processed.map_err(|why| of_image(&why))?;
+                let values = match processed.data {
+                    smallfirst_image::Data::F32(values) => values,
+                    smallfirst_image::Data::U8(values) => {
+                        values.into_iter().map(f32::from).collect()
+                    }
+                };
+                Ok(Tensor::Planes(processed.shape, values))
+            }
             (_, input) => Err(Error::new(
                 Code::InputKind,
                 format!("the model does not read {}", input.kind().as_str()),
             )),
         }
     }
+}
+
+/// What was wrong with an image.
+#[cfg(feature = "onnx")]
+fn of_image(why: &smallfirst_image::Fault) -> Error {
+    use smallfirst_image::Fault;
+    let code = match why {
+        Fault::Empty => Code::EmptyInput,
+        Fault::TooLarge { .. } => Code::InputTooLong,
+        Fault::Config(_) => Code::BundleInvalid,
+        Fault::Output(_) => Code::ModelOutput,
+        _ => Code::InputKind,
+    };
+    Error::new(code, why.to_string())
 }
 
 /// Holds a text's tokens against a limit.

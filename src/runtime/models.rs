@@ -9,6 +9,12 @@ use super::features::Reader;
 use super::head::{Feed, LoadedHead};
 use super::once_map::OnceMap;
 use super::tagger::LoadedTagger;
+#[cfg(feature = "onnx")]
+use super::task_model::LoadedTaskModel;
+#[cfg(feature = "onnx")]
+use crate::bundle::folder::UNKNOWN_SHA256;
+#[cfg(feature = "onnx")]
+use crate::bundle::image_processor;
 use crate::bundle::{Bundle, Features, Source, Tagger, TokenizerKind};
 use crate::bytes::Windows;
 use crate::calibrate::OodScorer;
@@ -23,6 +29,8 @@ pub(super) struct Models<S> {
     encoders: OnceMap<LoadedEncoder>,
     heads: OnceMap<LoadedHead>,
     taggers: OnceMap<LoadedTagger>,
+    #[cfg(feature = "onnx")]
+    task_models: OnceMap<LoadedTaskModel>,
 }
 
 impl<S: Source> Models<S> {
@@ -33,6 +41,8 @@ impl<S: Source> Models<S> {
             encoders: OnceMap::new(),
             heads: OnceMap::new(),
             taggers: OnceMap::new(),
+            #[cfg(feature = "onnx")]
+            task_models: OnceMap::new(),
         }
     }
 
@@ -41,6 +51,10 @@ impl<S: Source> Models<S> {
     }
 
     pub(super) fn is_loaded(&self, head: &str) -> bool {
+        #[cfg(feature = "onnx")]
+        if self.task_models.has(head) {
+            return true;
+        }
         self.heads.has(head)
     }
 
@@ -150,6 +164,30 @@ impl<S: Source> Models<S> {
         self.taggers.get_or_make("", make).await
     }
 
+    /// The model called `name`, loaded now if it was not.
+    #[cfg(feature = "onnx")]
+    pub(super) async fn task_model(
+        &self,
+        bundle: &Bundle,
+        name: &str,
+    ) -> Result<Arc<LoadedTaskModel>> {
+        let entry = bundle
+            .manifest()
+            .models
+            .get(name)
+            .ok_or_else(|| missing("model", name))?;
+        let make = async || {
+            let Features::Tokens { tokenizer, special } = &entry.features else {
+                return Err(missing("tokens of model", name));
+            };
+            let tokenizer = self.tokenizer(bundle, tokenizer);
+            let (tokenizer, file) =
+                try_join(tokenizer, self.model_file(bundle, &entry.file)).await?;
+            LoadedTaskModel::load(entry, name, file, tokenizer, *special)
+        };
+        self.task_models.get_or_make(name, make).await
+    }
+
     async fn reader(
         &self,
         bundle: &Bundle,
@@ -177,6 +215,18 @@ impl<S: Source> Models<S> {
             )?),
             Features::HashedCharacters { file } => {
                 Reader::Characters(NgramTable::load(file, &self.file(bundle, file).await?)?)
+            }
+            #[cfg(feature = "onnx")]
+            Features::Image { processor } => {
+                let processor = image_processor(processor);
+                Reader::Image(processor.map_err(|why| Error::new(Code::BundleInvalid, why))?)
+            }
+            #[cfg(not(feature = "onnx"))]
+            Features::Image { .. } => {
+                return Err(Error::new(
+                    Code::NeedsOnnx,
+                    "models of images run in the other engine: leave `engine` out, or set it to \"onnx\"",
+                ));
             }
             &Features::ByteWindows {
                 begin_bytes,
@@ -225,7 +275,12 @@ impl<S: Source> Models<S> {
         let mut beside = std::collections::BTreeMap::new();
         for name in names {
             let at = format!("{folder}{name}");
-            let entry = bundle.manifest().files.get(&at).ok_or_else(|| {
+            // A folder's files are not listed.
+            let files = &bundle.manifest().files;
+            let unlisted = files
+                .get(path)
+                .filter(|entry| entry.sha256 == UNKNOWN_SHA256);
+            let entry = files.get(&at).or(unlisted).ok_or_else(|| {
                 Error::new(
                     Code::ModelInvalid,
                     format!("{path} has weights in {at}, which the manifest does not list under `files`; add it there"),

@@ -10,14 +10,22 @@ use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
 use super::generate::TextCall;
+#[cfg(feature = "onnx")]
+use super::kinds::KindCall;
 use super::monitors::OnDrift;
 use super::path::Call;
 use crate::bundle::MAX_BUNDLE_BYTES;
+#[cfg(feature = "onnx")]
+use crate::bundle::folder::Dtype;
 use crate::error::option_fault::option_fault;
 use crate::error::{Code, Error, Result};
 use crate::neighbours::LearnOptions;
 use crate::remote::{Message, RemoteOptions, Turn};
 use crate::route::Mode;
+#[cfg(feature = "onnx")]
+use crate::task::Pooling;
+#[cfg(feature = "onnx")]
+use crate::task::kind::{Aggregation, KindOptions, Precision};
 use crate::task::{Input, Label, risk};
 
 /// What a runtime is made with. All but the bundle may be left out.
@@ -56,6 +64,24 @@ pub struct RuntimeOptions {
     pub manifest_sha256: Option<String>,
     /// The most bytes the bundle may have. Default: 256 MiB.
     pub max_bundle_bytes: Option<f64>,
+    /// What is wanted of a folder without a manifest, as Hugging Face's tools write them.
+    #[cfg(feature = "onnx")]
+    #[cfg_attr(test, ts(optional, type = "Partial<FolderOptions>"))]
+    pub folder: Option<FolderOptions>,
+}
+
+/// What is wanted of a folder without a manifest.
+#[cfg(feature = "onnx")]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[cfg_attr(test, ts(optional_fields))]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FolderOptions {
+    /// The task, by transformers' name, for example `"feature-extraction"`. Default: what the model was made for.
+    pub task: Option<String>,
+    /// Which of the folder's weights: those of `onnx/model_quantized.onnx` are `"q8"`, of `onnx/model.onnx` `"fp32"`. Default: the
+    /// first there are of q8, int8, uint8, q4, fp16, fp32.
+    pub dtype: Option<Dtype>,
 }
 
 impl RuntimeOptions {
@@ -97,9 +123,72 @@ pub struct RunOptions {
     pub instruction: Option<String>,
     /// Whether the task's monitors, which another worker keeps, have ended its guarantee.
     pub alarmed: Option<bool>,
+    /// Zero-shot classification: the labels to choose from.
+    #[cfg(feature = "onnx")]
+    pub candidate_labels: Option<Vec<String>>,
+    /// Zero-shot classification: the sentence that is held against the text, with `{}` where the label goes. Default:
+    /// `"This example is {}."`
+    #[cfg(feature = "onnx")]
+    pub hypothesis_template: Option<String>,
+    /// Zero-shot classification: whether several labels may hold, each with a probability of its own.
+    #[cfg(feature = "onnx")]
+    pub multi_label: Option<bool>,
+    /// Token classification: how tokens become entities. Default: `"simple"`, tokens side by side of the same label.
+    #[cfg(feature = "onnx")]
+    pub aggregation: Option<Aggregation>,
+    /// Several labels: from which probability on a label holds. Default: 0.5.
+    #[cfg(feature = "onnx")]
+    pub threshold: Option<f64>,
+    /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or `"none"`.
+    #[cfg(feature = "onnx")]
+    pub pooling: Option<Pooling>,
+    /// Feature extraction: whether vectors get length 1. Default: as the model's folder says.
+    #[cfg(feature = "onnx")]
+    pub normalize: Option<bool>,
+    /// Feature extraction: how numbers are kept. Default: `"float32"`.
+    #[cfg(feature = "onnx")]
+    pub precision: Option<Precision>,
+    /// Question answering: the most tokens that an answer may have. Default: 15.
+    #[cfg(feature = "onnx")]
+    pub max_answer_tokens: Option<u32>,
 }
 
 impl RunOptions {
+    /// The call that is made so, of a task whose kind has models.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`] for what such tasks have no use for.
+    #[cfg(feature = "onnx")]
+    pub fn kind_call<'a>(self, task: &'a str, input: Input<'a>) -> Result<KindCall<'a>> {
+        let of_labels = [
+            ("labels", self.labels.is_some()),
+            ("instruction", self.instruction.is_some()),
+        ];
+        if let Some((odd, _)) = of_labels.into_iter().find(|(_, given)| *given) {
+            return Err(Error::new(
+                Code::InvalidOption,
+                format!("run: {odd} is for tasks that the bundle does not have"),
+            ));
+        }
+        Ok(KindCall {
+            task,
+            input,
+            mode: self.mode,
+            options: KindOptions {
+                top_k: self.top_k,
+                candidate_labels: self.candidate_labels,
+                hypothesis_template: self.hypothesis_template,
+                multi_label: self.multi_label,
+                aggregation: self.aggregation,
+                threshold: self.threshold,
+                pooling: self.pooling,
+                normalize: self.normalize,
+                precision: self.precision,
+                max_answer_tokens: self.max_answer_tokens,
+            },
+        })
+    }
+
     /// The call that is made so.
     pub fn call<'a>(self, task: &'a str, input: Input<'a>) -> Call<'a> {
         let label = |id| Label { id, title: None };

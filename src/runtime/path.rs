@@ -115,12 +115,22 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
                         ),
                     ));
                 }
-                if entry.kind != TaskKind::Classify {
+                if entry.kind == TaskKind::Generate {
                     return Err(Error::new(
                         Code::InvalidOption,
                         format!(
                             "the task \"{}\" writes text; call generate, not run",
                             call.task
+                        ),
+                    ));
+                }
+                if entry.kind != TaskKind::Classify {
+                    return Err(Error::new(
+                        Code::NeedsOnnx,
+                        format!(
+                            "the task \"{}\" is of the kind {}, which this engine does not have",
+                            call.task,
+                            entry.kind.as_str()
                         ),
                     ));
                 }

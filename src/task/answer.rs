@@ -43,6 +43,8 @@ pub enum Reason {
     Learned,
     /// No local model's confidence reaches its threshold, but by its profile the remote is no likelier right.
     RemoteUnlikelyToHelp,
+    /// Only this device answers tasks of this kind.
+    LocalOnly,
 }
 
 /// How long the parts of a call took, in milliseconds.

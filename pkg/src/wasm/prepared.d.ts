@@ -2,6 +2,7 @@
 // `./wasm/prepared.js` of the sources resolves to, so that the types can be checked before the
 // WebAssembly is built. The module itself is put in dist/wasm/.
 
+import type { EngineInput } from "../input.js";
 import type {
   Answer,
   Card,
@@ -41,10 +42,10 @@ export class Runtime {
   tasks(): TaskInfo[];
   /** Whether the bundle has a task. */
   knows(task: string): boolean;
-  run(task: string, input: string | Uint8Array, options: RuntimeRunOptions, signal: AbortSignal): Promise<Answer>;
+  run(task: string, input: EngineInput, options: RuntimeRunOptions, signal: AbortSignal): Promise<Answer>;
   generate(
     task: string,
-    input: string | Uint8Array,
+    input: EngineInput,
     options: RuntimeTextOptions,
     signal: AbortSignal,
     deliver: (text: string) => Promise<void>,

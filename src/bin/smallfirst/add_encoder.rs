@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use smallfirst::bundle::{Encoder, Features, Limits, Pooling, Tokenizer, TokenizerKind};
+use smallfirst::bundle::{Encoder, Features, Limits, Tokenizer, TokenizerKind};
 use smallfirst::engine::onnx::scores::contents;
 use smallfirst::task::Input;
+use smallfirst::task::Pooling;
 
 use crate::draft::BundleDraft;
 use crate::folder::{check_name, open, read, read_model};

@@ -45,6 +45,7 @@ impl BundleDraft {
                 encoders: Default::default(),
                 tagger: None,
                 heads: Default::default(),
+                models: Default::default(),
                 tasks: Default::default(),
             },
         })
@@ -109,6 +110,7 @@ impl BundleDraft {
             tasks.flat_map(|task| task.tiers.clone()).collect()
         };
         manifest.heads.retain(|name, _| used.contains(name));
+        manifest.models.retain(|name, _| used.contains(name));
         let needed = needed_files(manifest)?;
         manifest.files.retain(|path, _| needed.contains(path));
         let (_, json) = written(manifest)?;
@@ -159,7 +161,7 @@ pub fn written(manifest: &mut Manifest) -> Result<(String, Vec<u8>)> {
 fn needed_files(manifest: &Manifest) -> Result<std::collections::BTreeSet<String>> {
     let bundle = Bundle::parse(&serde_json::to_vec(manifest)?)?;
     let mut needed: std::collections::BTreeSet<String> = Default::default();
-    for head in manifest.heads.keys() {
+    for head in manifest.heads.keys().chain(manifest.models.keys()) {
         needed.extend(bundle.files_of_head(head).into_iter().map(str::to_owned));
     }
     for task in manifest.tasks.values() {

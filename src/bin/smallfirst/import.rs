@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use smallfirst::bundle::folder::Dtype;
 use smallfirst::bundle::{Features, Head, ModelOutput, Tiers};
 use smallfirst::data::archive;
 use smallfirst::engine::onnx::scores::{Contents, contents, keep_scores};
@@ -20,18 +21,21 @@ use crate::tiers;
 
 #[derive(Args)]
 pub struct ImportArgs {
-    /// A model.onnx, or a SageMaker model.tar.gz that holds one
-    model: PathBuf,
+    /// A model.onnx, a SageMaker model.tar.gz that holds one, or a folder as Hugging Face's tools write it, with config.json
+    pub model: PathBuf,
     /// The bundle's folder; made if it does not exist
     #[arg(long)]
-    out: PathBuf,
-    /// The task
+    pub out: PathBuf,
+    /// The task; of a folder, transformers' name of it, such as feature-extraction, where it is not what the model was made for
     #[arg(long)]
-    task: String,
+    pub task: Option<String>,
+    /// Of a folder, which of its weights: q8, int8, uint8, q4, fp16 or fp32; the first there are where absent
+    #[arg(long, value_parser = dtype)]
+    pub dtype: Option<Dtype>,
     /// The labels in the order of the model's outputs: a list with commas, or a JSON file of strings
-    /// or of {"id", "title"}
+    /// or of {"id", "title"}; a folder names them itself
     #[arg(long)]
-    labels: String,
+    pub labels: Option<String>,
     /// The model reads this encoder's vector
     #[arg(long, conflicts_with = "features")]
     encoder: Option<String>,
@@ -59,14 +63,29 @@ pub struct ImportArgs {
     threshold: Option<f64>,
     /// The licence of the model, as an SPDX expression
     #[arg(long)]
-    license: String,
+    pub license: String,
     #[command(flatten)]
     words: TaskArgs,
 }
 
+impl ImportArgs {
+    /// The task of a single file, which nothing but the caller can name.
+    fn task(&self) -> Result<&str> {
+        let task = self.task.as_deref();
+        task.context("--task is missing: an ONNX file does not say what it is for")
+    }
+}
+
+/// Reads `--dtype`.
+fn dtype(given: &str) -> std::result::Result<Dtype, String> {
+    let value = serde_json::Value::String(given.to_owned());
+    serde_json::from_value(value).map_err(|why| why.to_string())
+}
+
 /// Brings a model into a bundle.
 pub fn import(args: &ImportArgs) -> Result<()> {
-    check_name("--task", &args.task)?;
+    let task = args.task()?;
+    check_name("--task", task)?;
     let (name, onnx) = model(&args.model)?;
     let found = contents(&name, &onnx)?;
     let cut = keep_scores(&name, &onnx, args.output.as_deref())?;
@@ -83,7 +102,9 @@ pub fn import(args: &ImportArgs) -> Result<()> {
             named.join(", ")
         );
     }
-    let labels = labels(&args.labels)?;
+    let labels = args.labels.as_deref();
+    let labels = labels.context("--labels is missing: an ONNX file does not name its labels")?;
+    let labels = self::labels(labels)?;
     if let Some(Some(n)) = cut.output.dims.last()
         && *n != labels.len() as i64
     {
@@ -106,9 +127,9 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     };
     let mut draft = BundleDraft::open_or_new(&args.out)?;
     if args.add_tier {
-        tiers::check(&draft, &args.task, labels.iter().map(|l| l.id.as_str()))?;
+        tiers::check(&draft, task, labels.iter().map(|l| l.id.as_str()))?;
     }
-    let tier = tier(args)?;
+    let tier = tier(args, task)?;
     let (encoder, features) = source(args, &tier, &mut draft, &left)?;
     let input = match (&encoder, &features) {
         (_, Some(features)) => features.input(),
@@ -137,23 +158,19 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     };
     draft.manifest.heads.insert(tier.clone(), head);
     if args.add_tier {
-        tiers::add(&mut draft, &args.task, &tier);
+        tiers::add(&mut draft, task, &tier);
     } else {
-        let entry = args.words.entry(&args.task, input, labels);
-        draft.manifest.tasks.insert(args.task.clone(), entry);
+        let entry = args.words.entry(task, input, labels);
+        draft.manifest.tasks.insert(task.to_owned(), entry);
     }
     draft.save()?;
     // Loading it shows whether it runs here.
     let runtime = open(&args.out)?;
-    pollster::block_on(runtime.preload(
-        Some(std::slice::from_ref(&args.task)),
-        Tiers::All,
-        || async { Ok(()) },
-    ))?;
+    pollster::block_on(runtime.preload(Some(&[task.to_owned()]), Tiers::All, || async { Ok(()) }))?;
     println!(
         "imported {name} as {}: {} from the output \"{}\"; next: smallfirst calibrate {} --task {} --data <labelled rows>",
         match args.add_tier {
-            true => format!("the tier \"{tier}\" of the task \"{}\"", args.task),
+            true => format!("the tier \"{tier}\" of the task \"{task}\""),
             false => format!("the task \"{tier}\""),
         },
         if output == ModelOutput::Logits {
@@ -163,7 +180,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         },
         cut.output.name,
         args.out.display(),
-        args.task
+        task
     );
     Ok(())
 }
@@ -183,9 +200,9 @@ fn model(path: &Path) -> Result<(String, Vec<u8>)> {
 }
 
 /// The name of the tier: the task's, or for a further tier what tells it from the first, too.
-fn tier(args: &ImportArgs) -> Result<String> {
+fn tier(args: &ImportArgs, task: &str) -> Result<String> {
     if !args.add_tier {
-        return Ok(args.task.clone());
+        return Ok(task.to_owned());
     }
     let reads = match (&args.encoder, &args.features) {
         (Some(wanted), _) => {
@@ -195,10 +212,7 @@ fn tier(args: &ImportArgs) -> Result<String> {
         (_, Some(features)) => features.split_once('=').map(|(kind, _)| kind.to_owned()),
         _ => None,
     };
-    Ok(reads.map_or_else(
-        || args.task.clone(),
-        |reads| tiers::name(&args.task, &reads),
-    ))
+    Ok(reads.map_or_else(|| task.to_owned(), |reads| tiers::name(task, &reads)))
 }
 
 /// What the model reads.

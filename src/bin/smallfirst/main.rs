@@ -14,6 +14,7 @@ mod fingerprint;
 mod folder;
 mod http;
 mod import;
+mod import_folder;
 mod inspect;
 mod out_of_fold;
 mod pack;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Split(args) => split::split(&args),
         Command::Train(args) => train::train(&args),
+        Command::Import(args) if args.model.is_dir() => import_folder::import(&args),
         Command::Import(args) => import::import(&args),
         Command::AddEncoder(args) => add_encoder::add_encoder(&args),
         Command::AddText(args) => add_text::add_text(&args),

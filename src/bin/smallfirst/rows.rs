@@ -89,14 +89,39 @@ pub fn places(labels: &[Label]) -> HashMap<&str, usize> {
         .collect()
 }
 
+/// Two texts, as a row has them.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Pair {
+    #[serde(alias = "question")]
+    text: String,
+    #[serde(alias = "context")]
+    text_pair: String,
+}
+
 /// A row's input, with the file's bytes for tasks that read files.
 pub fn with_input<T>(row: &Row, kind: InputKind, then: impl FnOnce(Input<'_>) -> T) -> Result<T> {
     match kind {
         InputKind::Text => Ok(then(Input::Text(&row.text))),
-        _ => {
+        InputKind::Pair => {
+            let pair: Pair = serde_json::from_str(&row.text).with_context(|| {
+                format!(
+                    "line {}: two texts are a JSON object {{\"text\", \"textPair\"}} or {{\"question\", \"context\"}}",
+                    row.line
+                )
+            })?;
+            let (text, second) = (&pair.text, &pair.text_pair);
+            Ok(then(Input::Pair { text, second }))
+        }
+        kind => {
             let path = PathBuf::from(&row.text);
             let bytes = fs::read(&path)
                 .with_context(|| format!("line {}: {} cannot be read", row.line, row.text))?;
+            if kind == InputKind::Image {
+                let pixels = smallfirst_image::decode(&bytes);
+                let pixels = pixels.with_context(|| format!("line {}: {}", row.line, row.text))?;
+                return Ok(then(Input::Image(&pixels)));
+            }
             Ok(then(Input::Bytes(&bytes)))
         }
     }

@@ -12,8 +12,9 @@ use smallfirst::Code;
 use smallfirst::bundle::Tiers;
 use smallfirst::data::Row;
 use smallfirst::remote::OfflineHost;
-use smallfirst::runtime::{Call, Runtime};
+use smallfirst::runtime::{Call, KindCall, Runtime};
 use smallfirst::task::Answer;
+use smallfirst::task::kind::{KindOptions, KindOutput};
 
 use crate::folder::{Folder, Stopwatch, open, the_task};
 use crate::remote_answers::Line;
@@ -47,6 +48,9 @@ pub struct RunArgs {
     /// little confidence there is in it
     #[arg(long, conflicts_with_all = ["risk", "all_scores"])]
     as_remote: bool,
+    /// For zero-shot classification: the labels to choose from
+    #[arg(long, value_delimiter = ',')]
+    candidate_labels: Option<Vec<String>>,
 }
 
 /// What `run` prints for a row: the answer, or the error.
@@ -54,6 +58,7 @@ pub struct RunArgs {
 #[serde(untagged)]
 enum Printed {
     Answer(Box<Answer>),
+    Kind(Box<Answer<KindOutput>>),
     Error { code: Code, message: String },
 }
 
@@ -91,7 +96,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     };
     let runtime = open(&args.bundle)?;
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
-    let kind = runtime.bundle().task(&task)?.input;
+    let entry = runtime.bundle().task(&task)?;
+    let kind = entry.input;
     let mut rows = args.columns.read(&args.data)?;
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     let answer = |row: &Row| {
@@ -113,14 +119,29 @@ pub fn run(args: &RunArgs) -> Result<()> {
         }
         return Ok(out.flush()?);
     }
+    let of_kind = |row: &Row| {
+        with_input(row, kind, |input| {
+            let call = KindCall {
+                task: &task,
+                input,
+                mode: None,
+                options: KindOptions {
+                    candidate_labels: args.candidate_labels.clone(),
+                    ..KindOptions::default()
+                },
+            };
+            pollster::block_on(runtime.perform(&call, &OfflineHost(Stopwatch::start())))
+        })
+    };
     for row in &rows {
-        let printed = match answer(row)? {
-            Ok(answer) => Printed::Answer(Box::new(answer)),
-            Err(error) => Printed::Error {
-                code: error.code(),
-                message: error.to_string(),
-            },
+        let printed = match entry.kind.has_models() {
+            true => of_kind(row)?.map(|answer| Printed::Kind(Box::new(answer))),
+            false => answer(row)?.map(|answer| Printed::Answer(Box::new(answer))),
         };
+        let printed = printed.unwrap_or_else(|error| Printed::Error {
+            code: error.code(),
+            message: error.to_string(),
+        });
         serde_json::to_writer(&mut out, &printed)?;
         writeln!(out)?;
     }

@@ -1,0 +1,356 @@
+// `smallfirst/pipeline`: the call that transformers.js has, for the models of a folder as Hugging Face's tools write it.
+
+import type { Input, Options, RunOptions, SmallFirst } from "./api.js";
+import { SmallFirstError } from "./errors.js";
+import type { Picture } from "./image.js";
+import { createSmallFirst } from "./smallfirst.js";
+import type {
+  Aggregation,
+  Answer,
+  Dtype,
+  Entity,
+  KindOutput,
+  LabelScore,
+  MaskOutput,
+  Output,
+  Pooling,
+  QuestionOutput,
+  VectorOutput,
+} from "./types.js";
+
+/** The tasks that a folder's model may be for, by transformers' names. */
+export type PipelineTask =
+  | "text-classification"
+  | "sentiment-analysis"
+  | "token-classification"
+  | "ner"
+  | "question-answering"
+  | "fill-mask"
+  | "zero-shot-classification"
+  | "feature-extraction"
+  | "embeddings"
+  | "sentence-similarity"
+  | "image-classification";
+
+/** How a pipeline is made. What `createSmallFirst` takes besides the bundle may be given, too. */
+export interface PipelineOptions extends Omit<Options, "bundle" | "folder" | "engine"> {
+  /** Which of the folder's weights. Default: the first there are of q8, int8, uint8, q4, fp16, fp32. */
+  dtype?: Dtype | undefined;
+}
+
+/** A label and how likely it is. */
+export interface Classification {
+  label: string;
+  score: number;
+}
+
+/** A labelled token (`aggregation_strategy: "none"`). */
+export interface TokenEntity {
+  entity: string;
+  score: number;
+  /** Its number, special tokens counted. */
+  index: number;
+  /** The token's own letters. */
+  word: string;
+  /** Where it begins in the text, in UTF-16 units: `text.slice(start, end)`. */
+  start: number;
+  end: number;
+}
+
+/** Labelled tokens that belong together. */
+export interface EntityGroup {
+  entity_group: string;
+  score: number;
+  word: string;
+  start: number;
+  end: number;
+}
+
+/** How tokens become entities, as transformers has it. */
+export interface TokenOptions {
+  aggregation_strategy?: Aggregation;
+  /** Labels that are left out. Default: `["O"]`. */
+  ignore_labels?: string[];
+}
+
+/** A part of the text that answers the question. */
+export interface SpanAnswer {
+  answer: string;
+  score: number;
+  start: number;
+  end: number;
+}
+
+/** A word for the gap. */
+export interface Fill {
+  score: number;
+  token: number;
+  token_str: string;
+  sequence: string;
+}
+
+/** The labels, the likeliest first. */
+export interface ZeroShot {
+  sequence: string;
+  labels: string[];
+  scores: number[];
+}
+
+/** How vectors are made. */
+export interface VectorOptions {
+  pooling?: "none" | "mean" | "cls" | "first_token" | "eos" | "last_token";
+  normalize?: boolean;
+  quantize?: boolean;
+  precision?: "binary" | "ubinary";
+}
+
+/** Vectors, as transformers.js gives them. */
+export interface TensorLike {
+  type: "float32" | "int8" | "uint8";
+  dims: number[];
+  data: Float32Array | Int8Array | Uint8Array;
+  /** The numbers as nested arrays. */
+  tolist(): unknown[];
+}
+
+/** What every pipeline has. */
+export interface PipelineBase {
+  /** The task, by transformers' name. */
+  readonly task: string;
+  /** The instance behind it: its cards, its ledger, its other calls. */
+  readonly instance: SmallFirst;
+  /**
+   * The whole answer: the output with offsets, where it ran and why, how sure the model is, how long it took. Nothing
+   * calibrated a folder's model, so `calibrated` and `guaranteed` are false.
+   */
+  run(input: Input, options?: RunOptions): Promise<Answer<Output | KindOutput>>;
+  /** Ends the worker. */
+  dispose(): Promise<void>;
+}
+
+/** What shows an image, a file of one, or its address. */
+export type ImageInput = Picture | Blob | Uint8Array | string | URL;
+
+/** A text, or several. */
+type Texts<One, Many, O> = {
+  (text: string, options?: O): Promise<One>;
+  (texts: string[], options?: O): Promise<Many>;
+};
+
+/** What each task's pipeline is called with and gives. */
+export interface Pipelines {
+  "text-classification": PipelineBase &
+    Texts<Classification[], Classification[] | Classification[][], { top_k?: number | null }>;
+  "token-classification": PipelineBase &
+    Texts<(TokenEntity | EntityGroup)[], (TokenEntity | EntityGroup)[][], TokenOptions>;
+  "question-answering": PipelineBase &
+    ((question: string, context: string, options?: { top_k?: number }) => Promise<SpanAnswer | SpanAnswer[]>);
+  "fill-mask": PipelineBase & Texts<Fill[], Fill[][], { top_k?: number }>;
+  "zero-shot-classification": PipelineBase & {
+    (text: string, labels: string | string[], options?: ZeroShotOptions): Promise<ZeroShot>;
+    (texts: string[], labels: string | string[], options?: ZeroShotOptions): Promise<ZeroShot[]>;
+  };
+  "image-classification": PipelineBase & {
+    (image: ImageInput, options?: { top_k?: number | null }): Promise<Classification[]>;
+    (images: ImageInput[], options?: { top_k?: number | null }): Promise<Classification[][]>;
+  };
+  "feature-extraction": PipelineBase & ((texts: string | string[], options?: VectorOptions) => Promise<TensorLike>);
+}
+
+/** How labels are held against a text. */
+export interface ZeroShotOptions {
+  hypothesis_template?: string;
+  multi_label?: boolean;
+}
+
+/** Other names of the same tasks. */
+interface Aliases {
+  "sentiment-analysis": "text-classification";
+  ner: "token-classification";
+  embeddings: "feature-extraction";
+  "sentence-similarity": "feature-extraction";
+}
+
+/** The pipeline of a task. */
+export type PipelineOf<T extends PipelineTask> = T extends keyof Pipelines
+  ? Pipelines[T]
+  : T extends keyof Aliases
+    ? Pipelines[Aliases[T]]
+    : never;
+
+/** Any of them. */
+export type AnyPipeline = PipelineBase & ((input: string | string[], ...more: unknown[]) => Promise<unknown>);
+
+/**
+ * Makes a pipeline of the model in a folder: `config.json`, `tokenizer.json` and ONNX weights, as Hugging Face's tools write
+ * them. Without a task (`null`), it is the one that the model was made for.
+ *
+ * @throws SmallFirstError - as `createSmallFirst`; `model_invalid` when the folder asks for what is not done here.
+ */
+export async function pipeline<T extends PipelineTask>(
+  task: T,
+  model: string | URL,
+  options?: PipelineOptions,
+): Promise<PipelineOf<T>>;
+export async function pipeline(
+  task: null | undefined,
+  model: string | URL,
+  options?: PipelineOptions,
+): Promise<AnyPipeline>;
+export async function pipeline(
+  task: PipelineTask | null | undefined,
+  model: string | URL,
+  { dtype, ...options }: PipelineOptions = {},
+): Promise<unknown> {
+  const folder: { task?: string; dtype?: Dtype } = {};
+  if (task != null) folder.task = task;
+  if (dtype !== undefined) folder.dtype = dtype;
+  const ai = await createSmallFirst({ ...options, bundle: model, folder, engine: "onnx" });
+  const [info] = await ai.tasks();
+  const made = info && PIPELINES[info.id as keyof typeof PIPELINES];
+  if (!made) {
+    ai.dispose();
+    throw new SmallFirstError("model_invalid", `${String(model)} is a bundle with a manifest; use createSmallFirst`);
+  }
+  const run = (input: Input, given?: RunOptions): Promise<Answer<Output | KindOutput>> => ai.run(info.id, input, given);
+  const call = (...given: never[]): Promise<unknown> => (made as Caller)(run, ...given);
+  return Object.assign(call, { task: info.id, instance: ai, run, dispose: async () => ai.dispose() });
+}
+
+type Run = (input: Input, options?: RunOptions) => Promise<Answer<Output | KindOutput>>;
+type Caller = (run: Run, ...given: never[]) => Promise<unknown>;
+
+/** One output for each text, or the output of one. */
+async function each<I, T>(texts: I | I[], one: (text: I) => Promise<T>): Promise<T | T[]> {
+  if (!Array.isArray(texts)) return one(texts);
+  const all: T[] = [];
+  // One after another: the engine runs one at a time.
+  for (const text of texts) all.push(await one(text));
+  return all;
+}
+
+const PIPELINES = {
+  async "text-classification"(run: Run, texts: string | string[], { top_k = 1 }: { top_k?: number | null } = {}) {
+    const labels = async (text: string): Promise<LabelScore[]> => {
+      const { output } = await run(text, { topK: top_k ?? ALL });
+      return (output as Output).scores;
+    };
+    const found = await each(texts, labels);
+    // transformers gives one label of each text in one list.
+    return Array.isArray(texts) && top_k === 1 ? (found as LabelScore[][]).flat() : found;
+  },
+
+  async "image-classification"(run: Run, images: ImageInput | ImageInput[], options: { top_k?: number | null } = {}) {
+    const { top_k = 5 } = options;
+    return each(images, async (image) => {
+      const { output } = await run(await picture(image), { topK: top_k ?? ALL });
+      return (output as Output).scores;
+    });
+  },
+
+  async "token-classification"(run: Run, texts: string | string[], options: TokenOptions = {}) {
+    const { aggregation_strategy = "none", ignore_labels = ["O"] } = options;
+    return each(texts, async (text) => {
+      const { output } = await run(text, { aggregation: aggregation_strategy });
+      const { entities } = output as { entities: Entity[] };
+      const kept = entities.filter(({ label }) => !ignore_labels.includes(label));
+      return kept.map(({ label, score, token, word, start, end }) =>
+        aggregation_strategy === "none"
+          ? { entity: label, score, index: token, word, start, end }
+          : { entity_group: label, score, word, start, end },
+      );
+    });
+  },
+
+  async "question-answering"(
+    run: Run,
+    question: string,
+    context: string,
+    { top_k = 1 }: { top_k?: number } = {},
+  ): Promise<SpanAnswer | SpanAnswer[]> {
+    // An answer may be of any length there.
+    const { output } = await run({ question, context }, { topK: top_k, maxAnswerTokens: ALL });
+    const { answers } = output as QuestionOutput;
+    return top_k === 1 ? (answers[0] as SpanAnswer) : answers;
+  },
+
+  async "fill-mask"(run: Run, texts: string | string[], { top_k = 5 }: { top_k?: number } = {}) {
+    return each(texts, async (text) => {
+      const { output } = await run(text, { topK: top_k });
+      const [first = []] = (output as MaskOutput).masks;
+      return first.map(({ score, token, text: token_str, sequence }) => ({ score, token, token_str, sequence }));
+    });
+  },
+
+  async "zero-shot-classification"(
+    run: Run,
+    texts: string | string[],
+    labels: string | string[],
+    { hypothesis_template, multi_label }: ZeroShotOptions = {},
+  ) {
+    const candidateLabels = Array.isArray(labels) ? labels : [labels];
+    return each(texts, async (sequence) => {
+      const options = { candidateLabels, hypothesisTemplate: hypothesis_template, multiLabel: multi_label };
+      const { scores } = (await run(sequence, options)).output as Output;
+      return { sequence, labels: scores.map(({ label }) => label), scores: scores.map(({ score }) => score) };
+    });
+  },
+
+  async "feature-extraction"(run: Run, texts: string | string[], options: VectorOptions = {}): Promise<TensorLike> {
+    const { pooling = "none", normalize = false, quantize = false, precision = "binary" } = options;
+    const how: RunOptions = { pooling: POOLING[pooling], normalize };
+    if (quantize) how.precision = precision;
+    if (how.pooling === undefined)
+      throw new SmallFirstError("invalid_option", `there is no pooling "${String(pooling)}"`);
+    const list = Array.isArray(texts) ? texts : [texts];
+    const all: VectorOutput[] = [];
+    for (const text of list) all.push((await run(text, how)).output as VectorOutput);
+    return stacked(all);
+  },
+};
+
+/** An image, fetched where an address is given. */
+async function picture(image: ImageInput): Promise<Input> {
+  if (typeof image !== "string" && !(image instanceof URL)) return image;
+  const response = await fetch(image);
+  if (response.ok) return response.blob();
+  throw new SmallFirstError("input_kind", `there is no image at ${String(image)}: the server said ${response.status}`);
+}
+
+/** As many as there are. */
+const ALL = 0xffff_ffff;
+
+const POOLING: Record<NonNullable<VectorOptions["pooling"]>, Pooling> = {
+  none: "none",
+  mean: "mean",
+  cls: "first",
+  first_token: "first",
+  eos: "last",
+  last_token: "last",
+};
+
+/** The vectors of several texts, one behind another. */
+function stacked(all: VectorOutput[]): TensorLike {
+  const [first] = all;
+  if (!first) throw new SmallFirstError("empty_input", "there are no texts");
+  const inner = first.dims.slice(1);
+  if (all.some(({ dims }) => String(dims.slice(1)) !== String(inner))) {
+    const why = "texts of different numbers of tokens have no common shape without pooling; give them one by one";
+    throw new SmallFirstError("invalid_option", why);
+  }
+  const { length } = first.data;
+  const type = first.precision === "float32" ? "float32" : first.precision === "ubinary" ? "uint8" : "int8";
+  const Kind = { float32: Float32Array, int8: Int8Array, uint8: Uint8Array }[type];
+  const data = new Kind(length * all.length);
+  all.forEach((one, at) => data.set(one.data, at * length));
+  const dims = [all.length, ...inner];
+  return { type, dims, data, tolist: () => nested([...data], dims) as unknown[] };
+}
+
+function nested(numbers: number[], [, ...inner]: number[]): unknown[] {
+  if (inner.length === 0) return numbers;
+  const size = inner.reduce((all, one) => all * one, 1);
+  const rows: unknown[] = [];
+  for (let at = 0; at < numbers.length; at += size) rows.push(nested(numbers.slice(at, at + size), inner));
+  return rows;
+}

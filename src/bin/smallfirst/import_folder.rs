@@ -1,0 +1,100 @@
+//! `import` of a folder as Hugging Face's tools write it: its own files say what the model is, how texts become tokens, and what the
+//! labels are called.
+
+use anyhow::{Context, Result, bail};
+use smallfirst::bundle::Tiers;
+use smallfirst::bundle::folder::{
+    DESCRIPTIONS, Descriptions, Dtype, MAX_DESCRIPTION_BYTES, asked, description, manifest,
+};
+use smallfirst::engine::Model;
+use smallfirst::task::TaskKind;
+
+use crate::draft::BundleDraft;
+use crate::folder::{check_name, open, read, read_most};
+use crate::import::ImportArgs;
+
+/// Brings a folder's model into a bundle, under transformers' name of its task.
+pub fn import(args: &ImportArgs) -> Result<()> {
+    let folder = &args.model;
+    let mut descriptions = Descriptions::new();
+    for name in DESCRIPTIONS {
+        let path = folder.join(name);
+        if path.exists() {
+            let bytes = read_most(&path, MAX_DESCRIPTION_BYTES)
+                .with_context(|| path.display().to_string())?;
+            descriptions.insert(name.to_owned(), description(name, &bytes)?);
+        }
+    }
+    let asked =
+        asked(&descriptions, args.task.as_deref()).with_context(|| folder.display().to_string())?;
+    let paths = Dtype::paths(args.dtype);
+    let Some(weights) = paths.iter().find(|path| folder.join(path).exists()) else {
+        bail!("{} has none of {}", folder.display(), paths.join(", "));
+    };
+    let made = manifest("folder", &descriptions, weights, asked)?;
+    let mut draft = BundleDraft::open_or_new(&args.out)?;
+    let task = asked.task;
+    check_name("the task", task)?;
+    if draft.manifest.tasks.contains_key(task) {
+        bail!(
+            "{} has a task \"{task}\" already; import into another folder",
+            args.out.display()
+        );
+    }
+    // Each task's files lie in a folder of its own, so that several can be in a bundle.
+    let moved = |path: &str| format!("{task}/{path}");
+    let path = folder.join(weights);
+    let model = read(&path).with_context(|| path.display().to_string())?;
+    for name in Model::beside(weights, &model)? {
+        let path = path.with_file_name(&name);
+        let bytes = read(&path)
+            .with_context(|| format!("{}, in which {weights} has weights", path.display()))?;
+        let beside = std::path::Path::new(weights).with_file_name(&name);
+        draft.put(&moved(&beside.to_string_lossy()), &bytes, &args.license)?;
+    }
+    draft.put(&moved(weights), &model, &args.license)?;
+    for tokenizer in made.tokenizers.values() {
+        let path = folder.join(&tokenizer.file);
+        let bytes = read(&path).with_context(|| path.display().to_string())?;
+        draft.put(&moved(&tokenizer.file), &bytes, &args.license)?;
+    }
+    for text in ["LICENSE", "NOTICE"] {
+        if let Ok(bytes) = read(&folder.join(text)) {
+            draft.write(&moved(text), &bytes)?;
+        }
+    }
+    // In this bundle names are the task's.
+    let all = &mut draft.manifest;
+    for mut tokenizer in made.tokenizers.into_values() {
+        tokenizer.file = moved(&tokenizer.file);
+        all.tokenizers.insert(task.to_owned(), tokenizer);
+    }
+    for (name, mut head) in made.heads {
+        head.file = moved(&head.file);
+        head.features = head.features.map(|features| features.with_tokenizer(task));
+        all.heads.insert(name, head);
+    }
+    for (name, mut model) in made.models {
+        model.file = moved(&model.file);
+        model.features = model.features.with_tokenizer(task);
+        all.models.insert(name, model);
+    }
+    all.tasks.extend(made.tasks);
+    draft.save()?;
+    // Loading it shows whether it runs here.
+    let runtime = open(&args.out)?;
+    let tasks = [task.to_owned()];
+    pollster::block_on(runtime.preload(Some(&tasks), Tiers::All, || async { Ok(()) }))?;
+    println!(
+        "imported {} as the task \"{task}\" ({}), with the weights of {weights}",
+        folder.display(),
+        asked.kind.as_str()
+    );
+    if asked.kind == TaskKind::Classify {
+        println!(
+            "nothing is calibrated yet; next: smallfirst calibrate {} --task {task} --data <labelled rows>",
+            args.out.display()
+        );
+    }
+    Ok(())
+}
