@@ -96,6 +96,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/examples.spec.ts": ({ file, language }) => /^examples\/(?!rust\/)/.test(file) && language === "sh",
   // Runs each proxy with its framework.
   "tests/e2e/proxy/frameworks.spec.ts": (block) => isAboutProxies(block),
+  // Runs what the page of folders says.
+  "tests/e2e/folder.spec.ts": (block) => isFolderScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs examples in a browser.
@@ -116,12 +118,17 @@ function isAboutProxies({ file, headings }: Block): boolean {
 
 /** A part of a page's script, or of its bundler's configuration. */
 export function isScript(block: Block): boolean {
-  return ["js", "ts"].includes(block.language) && !isType(block) && !isAboutProxies(block) && !isModelScript(block);
+  return ["js", "ts"].includes(block.language) && !isType(block) && !isAboutProxies(block) && !isModelScript(block) && !isFolderScript(block);
 }
 
 /** A part of a page's script that has a model without a bundle. */
 export function isModelScript({ file, language }: Block): boolean {
   return file === "docs/model.md" && language === "ts";
+}
+
+/** A part of a page's script that has a folder without a manifest. */
+export function isFolderScript({ file, language }: Block): boolean {
+  return file === "docs/pipeline.md" && language === "ts";
 }
 
 /** The configuration of a bundler: a module whose default is an object. Delegated there is none. */
