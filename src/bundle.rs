@@ -26,8 +26,8 @@ pub use guarantee::{
 };
 pub use manifest::{
     Addend, Encoder, Extract, FORMAT, FORMAT_VERSION, Features, FileEntry, Head, LanguageLimit,
-    Limits, Manifest, ModelOutput, Ood, OodMethod, PromptTemplate, Tagger, TaskEntry, TaskModel,
-    Tokenizer, TokenizerKind,
+    Limits, Manifest, ModelOutput, Ood, OodMethod, PromptTemplate, SmallWeights, Tagger, TaskEntry,
+    TaskModel, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
 #[cfg(feature = "onnx")]

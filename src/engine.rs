@@ -271,8 +271,8 @@ impl Engine {
     #[cfg(feature = "prepare")]
     fn load_onnx(name: &str, file: Vec<u8>, row: Option<(Element, Shape)>) -> Result<Engine> {
         let row = row.filter(|(_, shape)| *shape != Shape::Planes);
-        match onnx::prepare(name, &file, row, false)? {
-            Ok(file) => Engine::load(name, file, row),
+        match onnx::prepare(name, &file, row, None)? {
+            Ok(file) => Engine::load(name, file.bytes, row),
             Err(_) => graph::GraphModel::read(name, file).map(Engine::Graph),
         }
     }

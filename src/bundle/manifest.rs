@@ -66,13 +66,36 @@ pub struct FileEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(test, schemars(regex(pattern = "^[0-9a-f]{64}$")))]
     pub prepared_from: Option<String>,
+    /// For a prepared model whose weights were made smaller: how. Its answers are not those of the file that it was
+    /// prepared from, so it is calibrated by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<SmallWeights>,
 }
 
 impl FileEntry {
-    /// The SHA-256 of what the file was made of: a prepared file counts as the one it was prepared from.
+    /// The SHA-256 of what the file was made of, when that gives the same answers: a prepared file counts as the one it was
+    /// prepared from, unless its weights were made smaller.
     pub fn source_sha256(&self) -> &str {
-        self.prepared_from.as_ref().unwrap_or(&self.sha256)
+        let same = self
+            .prepared_from
+            .as_ref()
+            .filter(|_| self.weights.is_none());
+        same.unwrap_or(&self.sha256)
     }
+}
+
+/// How weights are stored that were made smaller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum SmallWeights {
+    /// Halves.
+    F16,
+    /// Integers of 8 bits with scales.
+    Int8,
+    /// Integers of 4 bits, a scale for each 32.
+    Q4,
 }
 
 /// A tokenizer.

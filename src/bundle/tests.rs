@@ -417,6 +417,7 @@ fn size_and_hash_are_checked() {
         sha256: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into(),
         license: "MIT".into(),
         prepared_from: None,
+        weights: None,
     };
     verify("f", &entry, b"abc").unwrap();
     assert_eq!(

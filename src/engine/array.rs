@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use super::kernels::Narrow;
+
 /// The most elements an array may have, so that a hostile file or input cannot ask for all memory.
 pub const MAX_ELEMENTS: usize = 1 << 28;
 
@@ -33,6 +35,8 @@ pub(crate) enum Elements<'a> {
     I64(&'a [i64]),
     I8(&'a [i8]),
     I32(&'a [i32]),
+    /// Floats in fewer bits, as the file has them.
+    Narrow(Narrow, &'a [u8]),
 }
 
 /// A borrowed array: a value, or a weight inside the file.

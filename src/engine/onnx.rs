@@ -1,5 +1,6 @@
 //! ONNX files: read by tract, and prepared where all their operators have a form here.
 
+mod agreement;
 mod check;
 mod emit;
 mod graph;
@@ -11,6 +12,7 @@ mod rewrite;
 #[cfg(feature = "cli")]
 pub mod scores;
 mod simplify;
+mod smaller;
 mod types;
 mod wellformed;
 mod windows;
@@ -32,8 +34,11 @@ use super::array::{Array, Data};
 use super::inputs::Role;
 use super::program::InputSpec;
 use super::tensor::{Element, Shape};
+use crate::bundle::SmallWeights;
 use crate::error::{Code, Error, Result, excerpt};
-pub use check::prepare;
+pub use agreement::Agreement;
+pub use check::{PreparedFile, Trial, prepare};
+use emit::Form;
 use graph::Symbols;
 
 /// An ONNX file that was read and typed.
@@ -203,16 +208,23 @@ impl Source {
         &self.inputs
     }
 
-    /// The bytes of its prepared file. `int8` stores the weights of large products as int8; those of a model that was
-    /// quantised already are in any case. Nobody has run it yet: see [`prepare`].
+    /// The bytes of its prepared file, with smaller weights where that is asked for. Weights of large products that were
+    /// int8 stay so, unless 4 bits are asked for. Nobody has run it yet: see [`prepare`].
     ///
     /// # Errors
     /// Why it has no prepared form.
-    pub fn write(&self, int8: bool) -> std::result::Result<Vec<u8>, String> {
+    pub fn write(&self, small: Option<SmallWeights>) -> std::result::Result<Vec<u8>, String> {
         let (mut graph, symbols) = lower::lower(&self.model).map_err(|why| why.0)?;
         simplify::simplify(&mut graph);
-        let int8 = int8 || self.quantised;
-        emit::emit(&graph, &symbols, self.inputs.clone(), int8).map_err(|why| why.0)
+        let form = Form {
+            int8: match small {
+                Some(SmallWeights::Int8) => true,
+                Some(SmallWeights::Q4) => false,
+                _ => self.quantised,
+            },
+            small,
+        };
+        emit::emit(&graph, &symbols, self.inputs.clone(), form).map_err(|why| why.0)
     }
 
     /// Leaves it to tract, with all of tract's own optimisations.

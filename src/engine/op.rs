@@ -63,8 +63,8 @@ pub enum Op {
         /// The axis.
         axis: usize,
     },
-    /// Rows of an int8 table as floats: operands are the table, the row numbers, and where `scaled` a
-    /// factor a row.
+    /// Rows of a table of int8 or of floats in fewer bits, as floats: operands are the table, the row numbers, and where
+    /// `scaled` a factor a row.
     Rows {
         /// Whether there is a third operand.
         scaled: bool,

@@ -30,7 +30,9 @@ impl Operand<'_> {
                         Data::F32(to)
                     }
                     Elements::I64(from) => Data::I64(from.to_vec()),
-                    Elements::I8(_) | Elements::I32(_) => return Err("an operand is packed"),
+                    Elements::I8(_) | Elements::I32(_) | Elements::Narrow(..) => {
+                        return Err("an operand is packed");
+                    }
                 },
             }),
         }

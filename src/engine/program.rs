@@ -9,13 +9,14 @@
 //! | header | the [`Program`] as JSON, filled with spaces so that the weights begin at a multiple of 64 |
 //! | rest | the weights, each at a multiple of 64 from their beginning, little endian, as the kernels read them |
 //!
-//! Loading parses the header and checks it; the weights stay where they are in the file's own bytes.
+//! Loading parses the header and checks it; the weights stay where they are in the file's own bytes. Those that are stored
+//! in fewer bits become floats then, but for tables of which rows are picked.
 
 use serde::{Deserialize, Serialize};
 
 use super::array::{Elements, Fault, View, count};
 use super::dim::Dim;
-use super::kernels;
+use super::kernels::{self, Narrow};
 use super::op::{Conv, Epilogue, MatMul, Op, Right, Windows};
 use super::tensor::Element;
 
@@ -23,12 +24,17 @@ use super::tensor::Element;
 pub const MAGIC: [u8; 3] = *b"SFM";
 
 /// The versions that are understood. In version 1 a packed weight is one piece; since version 2 it is in
-/// several where its rows are more than [`kernels::PIECE`].
-const VERSIONS: std::ops::RangeInclusive<u8> = 1..=2;
+/// several where its rows are more than [`kernels::PIECE`]; since version 3 floats may be in fewer bits.
+const VERSIONS: std::ops::RangeInclusive<u8> = 1..=3;
+
+/// The most bytes that a file's byte becomes: integers of 4 bits are floats then.
+const WIDER: u64 = 8;
 
 /// Where weights may begin.
 #[cfg(feature = "prepare")]
 const ALIGN: usize = 64;
+
+const UNALIGNED: Fault = "a weight is not aligned";
 
 /// The most bytes of a header. A thousand steps take about a hundredth of it.
 const MAX_HEADER: usize = 32 << 20;
@@ -69,6 +75,12 @@ pub enum WeightKind {
     I8,
     /// 32-bit integers.
     I32,
+    /// Floats as halves.
+    F16,
+    /// Floats as scaled integers of 8 bits (`crates/kernels/src/narrow.rs`).
+    Q8,
+    /// The same, of 4 bits.
+    Q4,
 }
 
 /// One operator and what it is given. Its result is the next value.
@@ -112,18 +124,52 @@ struct Blob {
 }
 
 impl WeightKind {
+    /// The bytes of an element, as the operators see it.
     pub(super) fn size(self) -> usize {
         match self {
-            WeightKind::F32 | WeightKind::I32 => 4,
             WeightKind::I64 => 8,
             WeightKind::I8 => 1,
+            _ => 4,
         }
+    }
+
+    /// How it is stored, for floats in fewer bits.
+    pub(super) fn narrow(self) -> Option<Narrow> {
+        match self {
+            WeightKind::F16 => Some(Narrow::F16),
+            WeightKind::Q8 => Some(Narrow::Q8),
+            WeightKind::Q4 => Some(Narrow::Q4),
+            _ => None,
+        }
+    }
+}
+
+impl Weight {
+    /// What is packed lies in panels, where neighbours are of as many columns.
+    fn lanes(&self) -> usize {
+        if self.shape.len() == 1 {
+            kernels::NR
+        } else {
+            1
+        }
+    }
+
+    /// The bytes it has in the file.
+    fn stored(&self) -> Result<usize, Fault> {
+        let len = count(&self.shape)?;
+        Ok(match self.kind.narrow() {
+            Some(form) => form.len(len, self.lanes()),
+            None => len * self.kind.size(),
+        })
     }
 }
 
 impl Program {
     /// The lowest version that describes it.
     fn version(&self) -> u8 {
+        if self.weights.iter().any(|w| w.kind.narrow().is_some()) {
+            return 3;
+        }
         let pieces = self
             .steps
             .iter()
@@ -206,14 +252,69 @@ impl Prepared {
         }
         let blob = Blob::new(bytes, start);
         let last = last_uses(&program);
-        let prepared = Prepared {
+        let mut prepared = Prepared {
             pairs: pairs(&program, &last),
             last,
             program,
             blob,
         };
         prepared.check()?;
+        prepared.widen()?;
         Ok(prepared)
+    }
+
+    /// Makes floats of the weights that are stored in fewer bits, in bytes that take the file's place. Tables of which
+    /// rows are picked stay: an input needs few rows of them.
+    fn widen(&mut self) -> Result<(), Fault> {
+        let Program { weights, steps, .. } = &self.program;
+        let mut wide: Vec<Option<Narrow>> = vec![None; weights.len()];
+        for step in steps {
+            let table = usize::from(matches!(step.op, Op::Rows { .. }));
+            for of in step.of.iter().skip(table).filter(|&&of| of < 0) {
+                let at = of.unsigned_abs() as usize - 1;
+                wide[at] = weights[at].kind.narrow();
+            }
+        }
+        if wide.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        // Weights that share their bytes could make much of a small file.
+        let most = WIDER.saturating_mul(self.blob.bytes.len() as u64);
+        let mut end = 0u64;
+        let mut places = Vec::new();
+        for (weight, wide) in weights.iter().zip(&wide) {
+            places.push(end as usize);
+            let bytes = match wide {
+                Some(_) => count(&weight.shape)? * 4,
+                None => weight.stored()?,
+            };
+            end = (end + bytes as u64).next_multiple_of(8);
+            if end > most || usize::try_from(end).is_err() {
+                return Err("weights share their bytes");
+            }
+        }
+        let mut blob = Blob::zeros(end as usize);
+        for (at, (&place, wide)) in places.iter().zip(&wide).enumerate() {
+            let from = self.stored(at)?;
+            let to = &mut blob.bytes[blob.start + place..];
+            let weight = &self.program.weights[at];
+            match wide {
+                Some(form) => {
+                    let to = &mut to[..count(&weight.shape)? * 4];
+                    let to = bytemuck::try_cast_slice_mut(to).map_err(|_| UNALIGNED)?;
+                    kernels::widen(*form, weight.lanes(), from, 0, to);
+                }
+                None => to[..from.len()].copy_from_slice(from),
+            }
+        }
+        for ((weight, place), wide) in self.program.weights.iter_mut().zip(places).zip(wide) {
+            weight.at = place;
+            if wide.is_some() {
+                weight.kind = WeightKind::F32;
+            }
+        }
+        self.blob = blob;
+        Ok(())
     }
 
     fn check(&self) -> Result<(), Fault> {
@@ -254,20 +355,23 @@ impl Prepared {
         Ok(())
     }
 
-    /// One of the weights.
-    pub(crate) fn weight(&self, at: usize) -> Result<View<'_>, Fault> {
-        let weight = self
-            .program
-            .weights
-            .get(at)
-            .ok_or("there is no such weight")?;
-        let bytes = count(&weight.shape)? * weight.kind.size();
+    /// A weight's bytes.
+    fn stored(&self, at: usize) -> Result<&[u8], Fault> {
+        let weight = self.program.weights.get(at);
+        let weight = weight.ok_or("there is no such weight")?;
+        let bytes = weight.stored()?;
         let from = self.blob.start.checked_add(weight.at);
         let range = from.and_then(|from| Some(from..from.checked_add(bytes)?));
-        let bytes = range
+        range
             .and_then(|range| self.blob.bytes.get(range))
-            .ok_or("a weight is not in the file")?;
-        let unaligned = |_| "a weight is not aligned";
+            .ok_or("a weight is not in the file")
+    }
+
+    /// One of the weights.
+    pub(crate) fn weight(&self, at: usize) -> Result<View<'_>, Fault> {
+        let bytes = self.stored(at)?;
+        let weight = &self.program.weights[at];
+        let unaligned = |_| UNALIGNED;
         Ok(View {
             shape: weight.shape.as_slice().into(),
             data: match weight.kind {
@@ -281,12 +385,22 @@ impl Prepared {
                     Elements::I32(bytemuck::try_cast_slice(bytes).map_err(unaligned)?)
                 }
                 WeightKind::I8 => Elements::I8(bytemuck::cast_slice(bytes)),
+                WeightKind::F16 => Elements::Narrow(Narrow::F16, bytes),
+                WeightKind::Q8 => Elements::Narrow(Narrow::Q8, bytes),
+                WeightKind::Q4 => Elements::Narrow(Narrow::Q4, bytes),
             },
         })
     }
 }
 
 impl Blob {
+    /// So many, to be filled.
+    fn zeros(len: usize) -> Blob {
+        let bytes = vec![0; len + 8];
+        let start = bytes.as_ptr().align_offset(8).min(8);
+        Blob { bytes, start }
+    }
+
     /// Keeps the bytes where they are, unless no allocation would begin where the weights need it.
     fn new(mut bytes: Vec<u8>, start: usize) -> Blob {
         let off = (bytes.as_ptr() as usize + start) % 8;

@@ -10,6 +10,8 @@ use super::dim::Dim;
 use super::eval;
 use super::op::{Conv, Op};
 use super::operand::Operand;
+#[cfg(feature = "prepare")]
+use super::program::Program;
 use super::program::{InputSpec, Prepared, Step};
 use super::tensor::Element;
 
@@ -67,6 +69,12 @@ impl Runner {
 
     pub(crate) fn inputs(&self) -> &[InputSpec] {
         &self.prepared.program.inputs
+    }
+
+    /// What it runs.
+    #[cfg(feature = "prepare")]
+    pub(crate) fn program(&self) -> &Program {
+        &self.prepared.program
     }
 
     /// Runs it on one array for each input.

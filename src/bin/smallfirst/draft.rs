@@ -70,6 +70,7 @@ impl BundleDraft {
             sha256,
             license: license.to_owned(),
             prepared_from: None,
+            weights: None,
         };
         self.manifest.files.insert(path.to_owned(), entry);
         Ok(())
@@ -90,6 +91,7 @@ impl BundleDraft {
         self.put(path, &bytes, &entry.license)?;
         if let Some(copy) = self.manifest.files.get_mut(path) {
             copy.prepared_from.clone_from(&entry.prepared_from);
+            copy.weights = entry.weights;
         }
         for text in ["LICENSE", "NOTICE", "README.md"] {
             let beside = Path::new(path).with_file_name(text);

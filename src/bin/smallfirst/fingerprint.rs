@@ -9,13 +9,14 @@ use sha2::{Digest, Sha256};
 use smallfirst::bundle::Bundle;
 
 /// Names the models and rules of a task: whatever could change an answer changes it. What was prepared counts as
-/// the file it was prepared from: that, prepared on the spot, is what was measured.
+/// the file it was prepared from: that, prepared on the spot, is what was measured. With smaller weights it counts as itself.
 pub fn fingerprint(bundle: &Bundle, task: &str) -> Result<String> {
     let entry = bundle.task(task)?;
     let manifest = bundle.manifest();
     let source = |path: &str| {
         let entry = manifest.files.get(path);
-        let before = entry.and_then(|entry| entry.prepared_from.as_ref());
+        let same = entry.filter(|entry| entry.weights.is_none());
+        let before = same.and_then(|entry| entry.prepared_from.as_ref());
         let name = match before {
             Some(_) if path.ends_with(".sfm") => with_extension(path, "onnx"),
             _ => path.to_owned(),

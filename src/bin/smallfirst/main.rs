@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod import_folder;
 mod inspect;
+mod onnxruntime;
 mod out_of_fold;
 mod pack;
 mod prepare;

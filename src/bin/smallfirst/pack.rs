@@ -9,8 +9,8 @@ use clap::Args;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
-use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, Tiers, verify};
-use smallfirst::engine::onnx as model;
+use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, SmallWeights, Tiers, verify};
+use smallfirst::engine::onnx::{self as model, PreparedFile};
 use smallfirst::engine::{Element, Model, Shape};
 use smallfirst::task::TaskKind;
 use smallfirst::text::{NgramTable, NgramVocabulary, TextTokenizer};
@@ -18,6 +18,8 @@ use smallfirst::text::{NgramTable, NgramVocabulary, TextTokenizer};
 use crate::draft::written;
 use crate::fingerprint::{hex, is_current, with_extension};
 use crate::folder::{open, read_model, write_in};
+use crate::onnxruntime::OnnxruntimeArgs;
+use crate::prepare::{small_weights, told};
 
 #[derive(Args)]
 pub struct PackArgs {
@@ -33,6 +35,12 @@ pub struct PackArgs {
     /// Ship ONNX files as they are; a page then needs the larger engine
     #[arg(long, conflicts_with = "onnx")]
     unprepared: bool,
+    /// Prepare the models with smaller weights: f16, int8 or q4. Answers change, so the bundle that is written has no
+    /// thresholds and no evaluations: calibrate and evaluate it, then pack it
+    #[arg(long, value_parser = small_weights, requires = "out", conflicts_with = "unprepared")]
+    weights: Option<SmallWeights>,
+    #[command(flatten)]
+    onnxruntime: OnnxruntimeArgs,
 }
 
 /// Checks that a bundle is fit to be shipped, prints its sizes, and copies it.
@@ -61,8 +69,9 @@ pub fn pack(args: &PackArgs) -> Result<()> {
     }
     println!("{total:>12} bytes in {} files", manifest.files.len());
     for (id, task) in &manifest.tasks {
-        // What writes text has no model here to be described and measured.
-        if task.kind == TaskKind::Generate {
+        // What writes text has no model here to be described and measured. With other weights than these it would be measured
+        // again.
+        if task.kind == TaskKind::Generate || args.weights.is_some() {
             continue;
         }
         if task.card.is_none() {
@@ -96,7 +105,7 @@ pub fn pack(args: &PackArgs) -> Result<()> {
     let shipped = if args.unprepared {
         Shipped::as_is(&args.bundle, manifest)?
     } else {
-        prepared(&args.bundle, runtime.bundle(), args.onnx.as_deref())?
+        prepared(args, runtime.bundle())?
     };
     let mut files = shipped.files;
     files.insert("manifest.json".into(), shipped.manifest);
@@ -131,25 +140,33 @@ impl Shipped {
 }
 
 /// The bundle with its ONNX files and tokenizers prepared. What has no prepared form stays as it is.
-fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipped> {
+fn prepared(args: &PackArgs, bundle: &Bundle) -> Result<Shipped> {
+    let (folder, onnx) = (&args.bundle, args.onnx.as_deref());
     let mut manifest = bundle.manifest().clone();
     let mut shipped = Shipped::as_is(folder, &manifest)?;
     let mut any = false;
+    let mut files: Vec<(String, PreparedFile)> = Vec::new();
     for (path, row) in models(folder, bundle)? {
-        let bytes = shipped.files.get(&path).context("a model is not listed")?;
         if !path.ends_with(".onnx") {
+            if args.weights.is_some() {
+                println!("{path} keeps its weights: it is prepared already");
+            }
             continue;
         }
         let whole = read_model(&folder.join(&path))?;
-        let file = match model::prepare(&path, &whole, Some(row), false)? {
-            Ok(file) => file,
+        match model::prepare(&path, &whole, Some(row), args.weights)? {
+            Ok(file) => files.push((path, file)),
             Err(why) => {
                 println!("{path} stays ONNX, which needs the larger engine: {why}");
-                continue;
             }
-        };
+        }
+    }
+    let asked = files.iter().map(|(path, file)| (folder.join(path), file));
+    args.onnxruntime.ask(&asked.collect::<Vec<_>>())?;
+    for (path, file) in files {
+        let bytes = shipped.files.get(&path).context("a model is not listed")?;
         if let Some(onnx) = onnx {
-            write_in(onnx, &path, &whole)?;
+            write_in(onnx, &path, &read_model(&folder.join(&path))?)?;
         }
         any = true;
         // The weights that were beside it are in the prepared file.
@@ -160,12 +177,16 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
             shipped.files.remove(&at);
         }
         let to = with_extension(&path, "sfm");
-        println!("{:>12} bytes prepared as {to}", file.len());
+        println!("{:>12} bytes prepared as {to}", file.bytes.len());
         let entry = manifest.files.remove(&path);
-        let entry = made_from(entry.context("a model is not listed")?, &file);
+        let mut entry = made_from(entry.context("a model is not listed")?, &file.bytes);
+        if args.weights.is_some() {
+            println!("  smaller weights: {}", told(&file));
+            entry.weights = args.weights.filter(|_| file.is_smaller());
+        }
         manifest.files.insert(to.clone(), entry);
         shipped.files.remove(&path);
-        shipped.files.insert(to.clone(), file);
+        shipped.files.insert(to.clone(), file.bytes);
         rename(&mut manifest, &path, &to);
     }
     let tokenizers: Vec<String> = manifest
@@ -192,12 +213,51 @@ fn prepared(folder: &Path, bundle: &Bundle, onnx: Option<&Path>) -> Result<Shipp
         *entry = made_from(entry.clone(), &file);
         *bytes = file;
     }
+    if args.weights.is_some() {
+        for evaluation in uncalibrated(&mut manifest)? {
+            shipped.files.remove(&evaluation);
+        }
+    }
     if any {
         let (revision, json) = written(&mut manifest)?;
         println!("revision {revision}");
         shipped.manifest = json;
     }
     Ok(shipped)
+}
+
+/// Takes from the tasks whose models have smaller weights what was found out with others: thresholds and evaluations, whose
+/// paths it gives.
+fn uncalibrated(manifest: &mut Manifest) -> Result<Vec<String>> {
+    let bundle = Bundle::parse(&serde_json::to_vec(manifest)?)?;
+    let mut gone = Vec::new();
+    for (id, task) in &mut manifest.tasks {
+        let mut files = task
+            .tiers
+            .iter()
+            .flat_map(|tier| bundle.files_of_head(tier));
+        let smaller = |path: &str| {
+            let entry = manifest.files.get(path);
+            entry.is_some_and(|entry| entry.weights.is_some())
+        };
+        if !files.any(smaller) {
+            continue;
+        }
+        println!(
+            "task \"{id}\" has other answers with these weights: calibrate and evaluate it in what is written, and pack that"
+        );
+        task.guarantee = None;
+        for tier in &task.tiers {
+            if let Some(head) = manifest.heads.get_mut(tier) {
+                head.threshold = None;
+            }
+        }
+        if let Some(evaluation) = task.evaluation.take() {
+            manifest.files.remove(&evaluation);
+            gone.push(evaluation);
+        }
+    }
+    Ok(gone)
 }
 
 /// The entry of what was made of a file.

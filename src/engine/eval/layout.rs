@@ -4,6 +4,7 @@ use super::broadcast::repeat;
 use crate::engine::array::{Array, Data, Elements, Fault, View, around, count, strides};
 use crate::engine::buffer_pool::BufferPool;
 use crate::engine::dim::Dim;
+use crate::engine::kernels;
 use crate::engine::operand::Operand;
 
 const PACKED: Fault = "an operand is packed";
@@ -269,7 +270,6 @@ pub(super) fn rows(
     rest: &[View<'_>],
     pool: &mut BufferPool,
 ) -> Result<Array, Fault> {
-    let bytes = table.bytes()?;
     let &[rows, columns] = &*table.shape else {
         return Err("a table has another number of axes");
     };
@@ -283,10 +283,17 @@ pub(super) fn rows(
     let (shape, mut out) = pool.array(shape)?;
     for (at, &index) in indices.ints()?.iter().enumerate() {
         let row = place(index, rows)?;
-        let scale = scales.map_or(1.0, |scales| scales[row]);
         let out = &mut out[at * columns..][..columns];
-        for (out, &byte) in out.iter_mut().zip(&bytes[row * columns..]) {
-            *out = scale * f32::from(byte);
+        match table.data {
+            Elements::Narrow(form, bytes) => kernels::widen(form, 1, bytes, row * columns, out),
+            _ => {
+                let bytes = &table.bytes()?[row * columns..];
+                let each = out.iter_mut().zip(bytes);
+                each.for_each(|(out, &byte)| *out = f32::from(byte));
+            }
+        }
+        if let Some(scales) = scales {
+            out.iter_mut().for_each(|out| *out *= scales[row]);
         }
     }
     Ok(Array::f32(shape, out))

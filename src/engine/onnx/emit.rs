@@ -1,9 +1,13 @@
 //! The graph written as a program: steps in order, weights as the kernels read them.
 
+use std::collections::HashMap;
+
 use tract_onnx::prelude::*;
 
 use super::graph::{Graph, Id, NodeKind, Symbols, floats};
 use super::graph::{Lowered, Unsupported, unsupported};
+use super::smaller::{self, Stored};
+use crate::bundle::SmallWeights;
 use crate::engine::kernels::{self, Matrix};
 use crate::engine::op::{Conv, MatMul, Op, Right};
 use crate::engine::program::{InputSpec, Program, Step, WeightKind};
@@ -14,24 +18,35 @@ const INT8_FROM: usize = 64;
 struct Emitter<'a> {
     graph: &'a Graph,
     symbols: &'a Symbols,
-    int8: bool,
+    form: Form,
     program: Program,
     blob: Vec<u8>,
     /// The operand that stands for each node.
     done: Vec<Option<i32>>,
+    /// The operands that stand for each table that was made smaller.
+    tables: HashMap<Id, Vec<i32>>,
 }
 
-/// The file of a graph. `int8` stores the weights of products as int8.
+/// How weights are stored.
+#[derive(Clone, Copy)]
+pub(super) struct Form {
+    /// Those of large products as int8, for kernels that multiply such.
+    pub int8: bool,
+    /// The others, where they are to be smaller.
+    pub small: Option<SmallWeights>,
+}
+
+/// The file of a graph.
 pub(super) fn emit(
     graph: &Graph,
     symbols: &Symbols,
     inputs: Vec<InputSpec>,
-    int8: bool,
+    form: Form,
 ) -> Lowered<Vec<u8>> {
     let mut emitter = Emitter {
         graph,
         symbols,
-        int8,
+        form,
         program: Program {
             symbols: symbols.len(),
             inputs,
@@ -39,6 +54,7 @@ pub(super) fn emit(
         },
         blob: Vec::new(),
         done: vec![None; graph.nodes.len()],
+        tables: HashMap::new(),
     };
     let output = emitter.node(graph.output)?;
     let Ok(output) = u32::try_from(output) else {
@@ -98,6 +114,7 @@ impl Emitter<'_> {
                 }
                 op.clone()
             }
+            Op::Gather { axis: 0 } | Op::Rows { .. } => self.picked(op, &node.of, &mut of)?,
             op => {
                 for &operand in &node.of {
                     of.push(self.operand(operand)?);
@@ -215,7 +232,7 @@ impl Emitter<'_> {
             col_stride: 1,
         };
         let result: String = op.result.chars().filter(|&l| op.left.contains(l)).collect();
-        if self.int8 && k.min(columns) >= INT8_FROM {
+        if self.form.int8 && k.min(columns) >= INT8_FROM {
             let mut packed = vec![0; kernels::packed_len_i8(k, columns)];
             let (mut scales, mut sums) = (vec![0.0; columns], vec![0; columns]);
             kernels::quantise_weights(k, columns, &matrix, &mut packed, &mut scales, &mut sums);
@@ -235,10 +252,80 @@ impl Emitter<'_> {
             );
             return Ok((Right::Int8 { k, n }, result));
         }
-        let mut packed = vec![0.0; kernels::packed_len(k, columns)];
-        kernels::pack_b(k, columns, &matrix, &mut packed);
-        of.push(self.floats(vec![packed.len()], &packed));
+        of.push(self.panels(k, columns, &matrix)?);
         Ok((Right::Packed { k, n }, result))
+    }
+
+    /// A matrix in panels, of floats once it is loaded.
+    fn panels(&mut self, k: usize, columns: usize, matrix: &Matrix<'_>) -> Lowered<i32> {
+        let mut packed = vec![0.0; kernels::packed_len(k, columns)];
+        kernels::pack_b(k, columns, matrix, &mut packed);
+        let shape = vec![packed.len()];
+        let stored = match self.form.small {
+            Some(small) => smaller::panels(small, &packed)?,
+            None => None,
+        };
+        Ok(match stored {
+            Some(Stored { kind, bytes, .. }) => {
+                self.program.add_weight(&mut self.blob, kind, shape, bytes)
+            }
+            None => self.floats(shape, &packed),
+        })
+    }
+
+    /// Rows of a table, which may be made smaller.
+    fn picked(&mut self, op: &Op, nodes: &[Id], of: &mut Vec<i32>) -> Lowered<Op> {
+        let table = self.table(nodes[0])?;
+        match &table {
+            Some(table) => of.push(table[0]),
+            None => of.push(self.operand(nodes[0])?),
+        }
+        for &rest in &nodes[1..] {
+            of.push(self.operand(rest)?);
+        }
+        let Some(table) = table else {
+            return Ok(op.clone());
+        };
+        of.extend(&table[1..]);
+        Ok(Op::Rows {
+            scaled: of.len() > 2,
+        })
+    }
+
+    /// The operands of a table that is made smaller: itself, and where it has them its rows' scales.
+    fn table(&mut self, id: Id) -> Lowered<Option<Vec<i32>>> {
+        let (Some(small), Some(tensor)) = (self.form.small, self.graph.tensor(id)) else {
+            return Ok(None);
+        };
+        if let Some(table) = self.tables.get(&id) {
+            return Ok(Some(table.clone()));
+        }
+        let (&[_, columns], shape) = (tensor.shape(), tensor.shape().to_vec()) else {
+            return Ok(None);
+        };
+        let stored = if let Some(numbers) = floats(tensor) {
+            smaller::table(small, numbers, columns)?
+        } else if tensor.datum_type() == DatumType::I8 && small == SmallWeights::Q4 {
+            // As bytes already; only integers of 4 bits are smaller. Its scales are operands already.
+            let bytes = tensor.as_bytes().iter();
+            let numbers: Vec<f32> = bytes.map(|b| f32::from(b.cast_signed())).collect();
+            smaller::table(small, &numbers, columns)?
+        } else {
+            None
+        };
+        let Some(Stored {
+            kind,
+            bytes,
+            scales,
+        }) = stored
+        else {
+            return Ok(None);
+        };
+        let table = self.program.add_weight(&mut self.blob, kind, shape, bytes);
+        let scales = scales.map(|scales| self.floats(vec![scales.len()], &scales));
+        let table: Vec<i32> = std::iter::once(table).chain(scales).collect();
+        self.tables.insert(id, table.clone());
+        Ok(Some(table))
     }
 
     fn convolution(&mut self, conv: &Conv, weights: Id) -> Lowered<i32> {
@@ -257,9 +344,7 @@ impl Emitter<'_> {
             row_stride: conv.outputs,
             col_stride: 1,
         };
-        let mut packed = vec![0.0; kernels::packed_len(k, conv.outputs)];
-        kernels::pack_b(k, conv.outputs, &matrix, &mut packed);
-        Ok(self.floats(vec![packed.len()], &packed))
+        self.panels(k, conv.outputs, &matrix)
     }
 }
 

@@ -11,6 +11,8 @@ use tract_onnx::pb::{
 use super::*;
 use crate::engine::Model;
 
+mod smaller;
+
 /// A graph that is being written.
 #[derive(Default)]
 struct Graph {
@@ -145,8 +147,9 @@ fn floats(shape: &[usize], seed: u32) -> Array {
 
 /// Runs a graph both ways. It must have a prepared form.
 fn both(onnx: &[u8], inputs: &[Array], int8: bool) -> (Array, Array) {
-    let file = prepare("t", onnx, None, int8).unwrap().unwrap();
-    let model = Model::open("t", file).unwrap();
+    let weights = int8.then_some(SmallWeights::Int8);
+    let file = prepare("t", onnx, None, weights).unwrap().unwrap();
+    let model = Model::open("t", file.bytes).unwrap();
     assert!(model.is_prepared());
     let ours = model.infer(inputs.to_vec()).unwrap();
     // And again, with buffers that were used.
@@ -374,7 +377,7 @@ fn what_has_no_prepared_form_runs_as_it_is_and_says_why() {
     let x = graph.input("x", DataType::Float, &[Some(1), Some(4)]);
     let y = graph.node("Atan", &[&x], &[]);
     let onnx = graph.finish(&y);
-    let why = prepare("t", &onnx, None, false).unwrap().unwrap_err();
+    let why = prepare("t", &onnx, None, None).unwrap().unwrap_err();
     assert!(why.contains("Atan"), "{why}");
     let model = Model::open("t", onnx).unwrap();
     assert!(!model.is_prepared());
@@ -418,7 +421,7 @@ fn prepared_image() -> Vec<u8> {
 }
 
 fn file(onnx: &[u8]) -> Vec<u8> {
-    prepare("t", onnx, None, false).unwrap().unwrap()
+    prepare("t", onnx, None, None).unwrap().unwrap().bytes
 }
 
 /// What `load` and a run make of a damaged file: an answer or an error, never a panic (`guarded` would hide one, so the

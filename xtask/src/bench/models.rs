@@ -93,9 +93,8 @@ pub fn prepare(native: &Path) -> Result<PathBuf> {
         let from = match attempt(file, &[]) {
             Ok(()) => Ok("the same ONNX file"),
             // Quantised graphs of others may hold what the engine does not know; it has a way of its own.
-            Err(_) if model["kind"] == "int8" => {
-                attempt(&full, &["--int8"]).map(|()| "the fp32 file, with --int8")
-            }
+            Err(_) if model["kind"] == "int8" => attempt(&full, &["--weights", "int8"])
+                .map(|()| "the fp32 file, with --weights int8"),
             Err(error) => Err(error),
         };
         match from {
