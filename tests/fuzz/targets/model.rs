@@ -16,6 +16,9 @@ pub const MODEL: Target = Target {
         "\"symbols\":1",
         "\"inputs\":[{\"name\":\"x\",\"element\":\"F32\",\"dims\":[",
         "\"weights\":[{\"kind\":\"F32\",\"shape\":[",
+        "\"kind\":\"F16\"",
+        "\"kind\":\"Q8\"",
+        "\"kind\":\"Q4\"",
         "\"steps\":[{\"op\":",
         "\"of\":[0,-1]",
         "\"output\":1",
@@ -53,7 +56,7 @@ pub const MODEL: Target = Target {
 /// A file of a header and weights, as they are on disk.
 fn file(header: &[u8], weights: &[u8]) -> Vec<u8> {
     let len = (header.len() + 8).next_multiple_of(64) - 8;
-    let mut file = [&MAGIC[..], &[2]].concat();
+    let mut file = [&MAGIC[..], &[3]].concat();
     file.extend((len as u32).to_le_bytes());
     file.extend(header);
     file.resize(8 + len, b' ');
@@ -138,7 +141,16 @@ fn program(
         .map(|(kind, shape)| {
             blob.resize(blob.len().next_multiple_of(64), 0);
             let at = blob.len();
-            for i in 0..shape.iter().product::<usize>() {
+            let numbers = shape.iter().product::<usize>();
+            // Blocks of scaled integers, the last one filled up.
+            let bytes = match *kind {
+                "F16" => 2 * numbers,
+                "Q8" | "Q4" => 2 * numbers.next_multiple_of(256),
+                _ => 0,
+            };
+            blob.extend((0..bytes).map(|i| 40 + i as u8 % 9));
+            let numbers = if bytes == 0 { numbers } else { 0 };
+            for i in 0..numbers {
                 match *kind {
                     "F32" => blob.extend((i as f32 / 8.0 - 1.0).to_le_bytes()),
                     "I64" => blob.extend((i as i64 % 3).to_le_bytes()),
@@ -197,6 +209,30 @@ fn seeds() -> Vec<Vec<u8>> {
             &row,
             &[("I8", &[128]), ("F32", &[2]), ("I32", &[2])],
             &[(int8, &[0, -1, -2, -3])],
+        ),
+        program(
+            "F32",
+            &row,
+            &[("Q4", &[4 * 8])],
+            &[(
+                json!({"MatMul": {"left": "mk", "right": {"Packed": {"k": 4, "n": [2]}}, "result": "m", "then": none}}),
+                &[0, -1],
+            )],
+        ),
+        program(
+            "F32",
+            &image,
+            &[("Q8", &[27 * 8])],
+            &[(conv.clone(), &[0, -1])],
+        ),
+        program(
+            "I64",
+            &any,
+            &[("F16", &[7, 4]), ("Q4", &[9, 3])],
+            &[
+                (json!({"Rows": {"scaled": false}}), &[-1, 0]),
+                (json!({"Rows": {"scaled": false}}), &[-2, 0]),
+            ],
         ),
         program("F32", &row, &[], &[(dynamic, &[0, 0])]),
         program("F32", &heads, &[], &[(attention, &[0])]),
