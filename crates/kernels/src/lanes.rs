@@ -97,10 +97,32 @@ pub trait Lanes: Copy {
     }
 }
 
+/// Products of 16-bit numbers by 8-bit ones, two to a sum, modulo 2^32: exact on every machine.
+pub trait Pairs: Lanes {
+    /// The sums of one row and [`NR`](super::NR) columns, in the columns' order.
+    type Totals: Copy;
+
+    fn nothing() -> Self::Totals;
+    /// Adds the products of two numbers of each row, those from number `at` on, with two weights of each of
+    /// [`NR`](super::NR) columns.
+    ///
+    /// # Safety
+    /// Two numbers can be read from each of `rows` at `at`, and twice [`NR`](super::NR) from `weights`.
+    unsafe fn add_pairs<const R: usize>(
+        totals: &mut [Self::Totals; R],
+        rows: &[*const i16; R],
+        at: usize,
+        weights: *const i8,
+    );
+    /// # Safety
+    /// [`NR`](super::NR) numbers can be written to `to`.
+    unsafe fn put(totals: Self::Totals, to: *mut i32);
+}
+
 /// Products of 8-bit numbers, four to a sum: weights of -127..=127 by activations of 0..=127.
 ///
 /// The sums are exact on every machine.
-pub trait Dot: Lanes {
+pub trait Dot: Pairs {
     /// Bytes that a number takes in the inner loop: weights and activations are widened to that.
     const WIDTH: usize;
     /// Rows of the largest tile.

@@ -3,6 +3,7 @@
 
 mod elementwise;
 mod image;
+mod integers;
 mod planes;
 mod product;
 mod rows;

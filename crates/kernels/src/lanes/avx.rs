@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{Dot, Kernel, Lanes};
+use super::{Dot, Kernel, Lanes, Pairs};
 
 /// Whether this processor has what [`V`] needs.
 #[inline]
@@ -127,6 +127,37 @@ impl Lanes for V {
         // SAFETY: see above; the array is as long as the vector.
         let words: [i32; 8] = unsafe { core::mem::transmute(self.0) };
         out[..8].copy_from_slice(&words.map(|w| w as u8));
+    }
+}
+
+impl Pairs for V {
+    type Totals = __m256i;
+
+    #[inline(always)]
+    fn nothing() -> __m256i {
+        // SAFETY: see above.
+        unsafe { _mm256_setzero_si256() }
+    }
+    #[inline(always)]
+    unsafe fn add_pairs<const R: usize>(
+        totals: &mut [__m256i; R],
+        rows: &[*const i16; R],
+        at: usize,
+        weights: *const i8,
+    ) {
+        // SAFETY: see above, and the caller's promise.
+        unsafe {
+            let w = _mm256_cvtepi8_epi16(_mm_loadu_si128(weights.cast()));
+            for (totals, row) in totals.iter_mut().zip(rows) {
+                let x = _mm256_set1_epi32(row.add(at).cast::<i32>().read_unaligned());
+                *totals = _mm256_add_epi32(*totals, _mm256_madd_epi16(w, x));
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn put(totals: __m256i, to: *mut i32) {
+        // SAFETY: see above, and the caller's promise.
+        unsafe { _mm256_storeu_si256(to.cast(), totals) }
     }
 }
 

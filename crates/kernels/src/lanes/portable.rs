@@ -1,7 +1,7 @@
 //! Vectors of plain Rust, for machines that have no file of their own.
 
 use super::super::NR;
-use super::{Dot, Kernel, Lanes};
+use super::{Dot, Kernel, Lanes, Pairs};
 
 #[cfg(test)]
 thread_local! {
@@ -118,6 +118,38 @@ impl Lanes for V {
 #[inline(never)]
 fn outlined<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<V>()
+}
+
+impl Pairs for V {
+    type Totals = [i32; NR];
+
+    #[inline(always)]
+    fn nothing() -> [i32; NR] {
+        [0; NR]
+    }
+    #[inline(always)]
+    unsafe fn add_pairs<const R: usize>(
+        totals: &mut [[i32; NR]; R],
+        rows: &[*const i16; R],
+        at: usize,
+        weights: *const i8,
+    ) {
+        // SAFETY: the caller's promise.
+        let w = unsafe { weights.cast::<[[i8; 2]; NR]>().read_unaligned() };
+        for (totals, row) in totals.iter_mut().zip(rows) {
+            // SAFETY: the caller's promise.
+            let x = unsafe { row.add(at).cast::<[i16; 2]>().read_unaligned() };
+            for (total, w) in totals.iter_mut().zip(w) {
+                let product = |i: usize| i32::from(w[i]) * i32::from(x[i]);
+                *total = total.wrapping_add(product(0)).wrapping_add(product(1));
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn put(totals: [i32; NR], to: *mut i32) {
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<[i32; NR]>().write_unaligned(totals) }
+    }
 }
 
 impl Dot for V {

@@ -2,7 +2,7 @@
 
 use core::arch::wasm32::*;
 
-use super::{Dot, Kernel, Lanes};
+use super::{Dot, Kernel, Lanes, Pairs};
 
 #[derive(Clone, Copy)]
 pub struct V(v128);
@@ -111,6 +111,41 @@ impl Lanes for V {
 #[inline(never)]
 fn outlined<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<V>()
+}
+
+impl Pairs for V {
+    type Totals = [v128; 2];
+
+    #[inline(always)]
+    fn nothing() -> [v128; 2] {
+        [i32x4_splat(0); 2]
+    }
+    #[inline(always)]
+    unsafe fn add_pairs<const R: usize>(
+        totals: &mut [[v128; 2]; R],
+        rows: &[*const i16; R],
+        at: usize,
+        weights: *const i8,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let w = [0, 8].map(|of| i16x8_load_extend_i8x8(weights.add(of)));
+            for (totals, row) in totals.iter_mut().zip(rows) {
+                let x = v128_load32_splat(row.add(at).cast());
+                for i in 0..2 {
+                    totals[i] = i32x4_add(totals[i], i32x4_dot_i16x8(w[i], x));
+                }
+            }
+        }
+    }
+    #[inline(always)]
+    unsafe fn put([a, b]: [v128; 2], to: *mut i32) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            v128_store(to.cast(), a);
+            v128_store(to.add(4).cast(), b);
+        }
+    }
 }
 
 /// `sums - zero * columns` as floats.

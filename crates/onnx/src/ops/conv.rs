@@ -75,6 +75,7 @@ fn followed_by(decl: &Decl<'_>) -> Result<Activation> {
         match (decl.text(ACTIVATION)?.as_deref(), bounds.as_deref()) {
             (None, _) => Activation::None,
             (Some("Relu"), _) => Activation::Relu,
+            (Some("Gelu"), _) => Activation::Gelu,
             (Some("HardSwish"), _) => Activation::HardSwish,
             (Some("Sigmoid"), _) => Activation::Sigmoid,
             (Some("Tanh"), _) => Activation::Tanh,
@@ -233,12 +234,12 @@ impl Layer {
 
     /// One image and one group after another: calls with the image's and the result's planes, the weights and which of the
     /// result's channels these are.
-    fn each_group<T, U>(
+    fn each_group<T, W, U>(
         &self,
         x: &[T],
-        w: &[T],
+        w: &[W],
         out: &mut [U],
-        mut call: impl FnMut(&[T], &[T], Range<usize>, &mut [U]) -> Result<()>,
+        mut call: impl FnMut(&[T], &[W], Range<usize>, &mut [U]) -> Result<()>,
     ) -> Result<()> {
         let made = self.made / self.groups;
         let image: usize = inputs(&self.axes).iter().product();
@@ -283,7 +284,7 @@ impl Layer {
         let Some(flat) = flat(&self.axes) else {
             fill(&mut out, size, bias);
             self.each_group(x, w, &mut out, |x, w, made, out| {
-                self.blocks(each, x, |patches, k, columns| {
+                self.blocks(each, x, 0.0, |patches, k, columns| {
                     let a = Matrix {
                         data: w,
                         row_stride: k,
@@ -358,7 +359,7 @@ impl Layer {
         fill(&mut out, size, bias);
         let each = self.channels / self.groups;
         self.each_group(x, w, &mut out, |x, w, made, out| {
-            self.blocks(each, x, |patches, k, columns| {
+            self.blocks(each, x, T::ZERO, |patches, k, columns| {
                 let n = columns.len();
                 for (i, _) in made.clone().enumerate() {
                     let out = &mut out[i * size..][columns.clone()];
@@ -369,26 +370,28 @@ impl Layer {
         Ok(out)
     }
 
-    /// Calls with the patches of some outputs at a time, one a column: the patches, how long each is, and which outputs.
-    fn blocks<T: Number>(
+    /// Calls with the patches of some outputs at a time, one a column: the patches, how long each is, and which outputs. Elements
+    /// of padding are `pad`.
+    fn blocks<T: Copy>(
         &self,
         channels: usize,
         x: &[T],
+        pad: T,
         mut call: impl FnMut(&[T], usize, Range<usize>),
     ) -> Result<()> {
-        const BLOCK: usize = 1 << 20;
+        let block = (1 << 20) / size_of::<T>();
         let kernel = kernels(&self.axes);
         let k = channels * self.taps();
         let lengths = outputs(&self.axes);
         let size: usize = lengths.iter().product();
         let image: usize = inputs(&self.axes).iter().product();
         let row = size / lengths[0].max(1);
-        let step = (BLOCK / (k * row).max(1)).max(1);
+        let step = (block / (k * row).max(1)).max(1);
         let last = self.axes[self.axes.len() - 1];
         for first in (0..lengths[0]).step_by(step) {
             let some = first..(first + step).min(lengths[0]);
             let n = some.len() * row;
-            let mut patches = vec![T::ZERO; count(&[k, n])?];
+            let mut patches = vec![pad; count(&[k, n])?];
             for (channel, x) in x.chunks_exact(image.max(1)).enumerate() {
                 places(&kernel, |tap, element| {
                     let to = &mut patches[(channel * self.taps() + tap) * n..][..n];

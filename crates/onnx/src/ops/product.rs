@@ -19,7 +19,7 @@ use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Op, one, op};
 use crate::tensor::{Numbers, Tensor, Type, count};
 
-pub(super) use integer::{Requantise, requantise, widened};
+pub(super) use integer::{Requantise, Right, bytes, less, requantise, rows_of, widened};
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     match name {

@@ -76,8 +76,19 @@ fn typed(decl: &Decl<'_>, name: &str) -> Result<Option<Type>> {
 
 /// Scale and zero point that 8 bits have for these numbers.
 pub(super) fn range(x: &[f32]) -> (f32, u8) {
-    let low = x.iter().fold(0f32, |a, &b| a.min(b));
-    let high = x.iter().fold(0f32, |a, &b| a.max(b));
+    // Several at a time. What is no number is none of the two; `f32::min` would be a call in WebAssembly.
+    let (mut lows, mut highs) = ([0f32; 8], [0f32; 8]);
+    let mut see = |part: &[f32]| {
+        for (i, &x) in part.iter().enumerate() {
+            lows[i] = if x < lows[i] { x } else { lows[i] };
+            highs[i] = if x > highs[i] { x } else { highs[i] };
+        }
+    };
+    let (parts, rest) = x.as_chunks::<8>();
+    parts.iter().for_each(|part| see(part));
+    see(rest);
+    let low = lows.into_iter().fold(0f32, f32::min);
+    let high = highs.into_iter().fold(0f32, f32::max);
     let scale = if high == low {
         1.0
     } else {
@@ -326,7 +337,8 @@ fn nearest(v: f32) -> i32 {
     const LIMIT: f32 = 1_048_576.0;
     // What is no number becomes the lowest.
     let above = if v > -LIMIT { v } else { -LIMIT };
-    let shifted = above.min(LIMIT) + SHIFT;
+    let within = if above < LIMIT { above } else { LIMIT };
+    let shifted = within + SHIFT;
     (shifted.to_bits().cast_signed()).wrapping_sub(SHIFT.to_bits().cast_signed())
 }
 

@@ -1,18 +1,22 @@
 //! Convolutions of 8-bit integers: `ConvInteger` and `QLinearConv`.
 //!
-//! As products of such integers, these are sums of few enough products to be exact in 32-bit floats: over so many channels at a
-//! time, which are added up as integers.
+//! They are products of the weights, widened to 16 bits and less their zero points, with patches in 8 bits, whose zero point is
+//! taken off the sums.
 
-use smallfirst_kernels::Activation;
+use smallfirst_kernels::{
+    Activation, gemm_integers, pack_integers, packed_len_integers, row_len_integers,
+};
 
-use super::{Conv, Layer};
+use super::Conv;
+use super::window::outputs;
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Op, one, op};
-use crate::ops::product::{Requantise, requantise, widened};
+use crate::ops::product::{Requantise, bytes, less, requantise, rows_of, widened};
 use crate::tensor::{Data, Tensor, count};
 
-/// The largest integer below which 32-bit floats have all.
-const EXACT: usize = 1 << 24;
+/// Sums of fewer products than these are those of depthwise convolutions, for which there is a kernel of floats, which are exact
+/// so far: 255 * 255 * 64 < 2^24.
+const FEW: usize = 64;
 
 pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     let conv = Conv::read(decl)?;
@@ -56,20 +60,24 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
 }
 
 /// 8-bit integers less their zero: one for all, or one for each of the first axis.
-fn centred(x: &Tensor, zero: Option<&Tensor>, by_channel: bool) -> Result<Vec<f32>> {
-    let mut out: Vec<f32> = widened(x, zero)?;
-    let Some(zero) = zero else { return Ok(out) };
+fn centred(x: &Tensor, zero: Option<&Tensor>) -> Result<Vec<i16>> {
+    let Some(zero) = zero else {
+        return widened(x, None);
+    };
+    if zero.len() == 1 {
+        return less(x, zero);
+    }
+    let mut out: Vec<i16> = widened(x, Some(zero))?;
     let zeros = zero.ints()?;
-    let made = x.shape[0];
-    if zeros.len() != 1 && !(by_channel && zero.shape == [made]) {
+    if zero.shape != x.shape[..1] {
         return fault("a zero point does not fit its operand");
     }
-    if zeros.is_empty() || zeros.iter().all(|&z| z == 0) {
+    if zeros.is_empty() {
         return Ok(out);
     }
     let each = out.len() / zeros.len();
     for (part, &zero) in out.chunks_mut(each.max(1)).zip(zeros.iter()) {
-        part.iter_mut().for_each(|x| *x -= zero as f32);
+        part.iter_mut().for_each(|x| *x -= zero as i16);
     }
     Ok(out)
 }
@@ -85,39 +93,61 @@ fn sums(
     let shape = layer.shape();
     let len = count(&shape)?;
     context.spend(layer.work())?;
-    let (x, w) = (centred(x, x_zero, false)?, centred(w, w_zero, true)?);
-    let largest = |v: &[f32]| v.iter().fold(1.0f32, |a, x| a.max(x.abs())) as usize;
+    let w = centred(w, w_zero)?;
+    if x_zero.is_some_and(|zero| zero.ty() != x.ty()) {
+        return fault("a zero point is of another type than its operand");
+    }
     let taps = layer.taps();
-    let step = EXACT / (largest(&x) * largest(&w)) / taps;
     let each = layer.channels / layer.groups;
-    if step == 0 {
-        let wide = |v: Vec<f32>| v.into_iter().map(|x| x as i64).collect::<Vec<i64>>();
-        let sums = layer.plain(&wide(x), &wide(w), None)?;
+    // Too few numbers a sum for a product to be worth its patches.
+    if each * taps < FEW && taps > 1 {
+        let wide = |v: &[i16]| v.iter().map(|&x| f32::from(x)).collect::<Vec<f32>>();
+        let x = match x_zero {
+            Some(zero) => less(x, zero)?,
+            None => widened(x, None)?,
+        };
+        let sums = layer.floats(&wide(&x), &wide(&w), None, Activation::None)?;
         return Ok((sums.into_iter().map(|x| x as i32).collect(), shape));
     }
-    if step >= each {
-        let sums = layer.floats(&x, &w, None, Activation::None)?;
-        return Ok((sums.into_iter().map(|x| x as i32).collect(), shape));
-    }
-    let image: usize = x.len() / (layer.images * layer.channels).max(1);
+    let (bytes, base) = bytes(x)?;
+    let zero = match x_zero {
+        Some(zero) => zero.scalar_int()? as i32,
+        None => 0,
+    };
+    // An element of padding is a zero point; all are as much more than their bytes.
+    let (pad, shift) = ((zero - base) as i8, base - zero);
+    let k = each * taps;
+    let row = row_len_integers(k);
+    let w = rows_of(w, k);
+    let corrections: Vec<i32> = w
+        .chunks_exact(row.max(1))
+        .map(|row| shift * row.iter().map(|&w| i32::from(w)).sum::<i32>())
+        .collect();
+    let size: usize = outputs(&layer.axes).iter().product();
     let mut out = vec![0i32; len];
-    for first in (0..each).step_by(step) {
-        let count = step.min(each - first);
-        let part = |v: &[f32], size: usize| -> Vec<f32> {
-            v.chunks_exact((each * size).max(1))
-                .flat_map(|group| &group[first * size..(first + count) * size])
-                .copied()
-                .collect()
-        };
-        let slice = Layer {
-            channels: layer.groups * count,
-            axes: layer.axes.clone(),
-            ..layer
-        };
-        let sums = slice.floats(&part(&x, image), &part(&w, taps), None, Activation::None)?;
-        for (out, sum) in out.iter_mut().zip(sums) {
-            *out = out.wrapping_add(sum as i32);
+    let mut packed = Vec::new();
+    layer.each_group(&bytes, &w, &mut out, |x, w, made, out| {
+        layer.blocks(each, x, pad, |patches, k, columns| {
+            let n = columns.len();
+            packed.resize(packed_len_integers(k, n), 0);
+            pack_integers(k, n, patches, [n, 1], &mut packed);
+            gemm_integers(
+                made.len(),
+                n,
+                k,
+                w,
+                &packed,
+                &mut out[columns.start..],
+                size,
+            );
+        })?;
+        if shift != 0 {
+            let planes = out.chunks_exact_mut(size.max(1));
+            for (plane, by) in planes.zip(&corrections[made]) {
+                plane.iter_mut().for_each(|x| *x = x.wrapping_add(*by));
+            }
         }
-    }
+        Ok(())
+    })?;
     Ok((out, shape))
 }

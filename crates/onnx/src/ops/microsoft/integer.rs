@@ -2,8 +2,7 @@
 
 use std::borrow::Cow;
 
-use smallfirst_kernels::{self as kernels, Matrix};
-
+use super::super::product::{Right, less, rows_of, widened};
 use super::super::quantise::{range, saturated};
 use super::super::recurrent::{Given, Weights};
 use crate::broadcast::{Rows, common};
@@ -20,10 +19,10 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                 let a = x.get(0)?;
                 let numbers = a.f32s()?;
                 let (scale, zero) = range(numbers);
-                let whole: Vec<f32> = numbers
+                let whole: Vec<i16> = numbers
                     .iter()
                     .map(|v| {
-                        f32::from(saturated::<u8>(v / scale, i32::from(zero))) - f32::from(zero)
+                        i16::from(saturated::<u8>(v / scale, i32::from(zero))) - i16::from(zero)
                     })
                     .collect();
                 let columns = match &columns {
@@ -33,7 +32,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                 let scales = columns.scales(x.get(2)?, scale)?;
                 one(floats(
                     &a.shape,
-                    &whole,
+                    whole,
                     &columns,
                     &scales,
                     x.opt(4),
@@ -46,7 +45,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
             let columns = Columns::known(decl, 1, 5, false)?;
             op(move |x, context| {
                 let a = x.get(0)?;
-                let whole = shifted(a, x.opt(4), 1)?;
+                let whole = shifted(a, x.opt(4))?;
                 let columns = match &columns {
                     Some(columns) => Cow::Borrowed(columns),
                     None => Cow::Owned(Columns::new(x.get(1)?, x.opt(5), false)?),
@@ -54,7 +53,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
                 let scales = columns.scales(x.get(3)?, x.get(2)?.scalar_float()?)?;
                 one(floats(
                     &a.shape,
-                    &whole,
+                    whole,
                     &columns,
                     &scales,
                     x.opt(6),
@@ -68,38 +67,23 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
     }
 }
 
-/// Integers less their zero points, as floats: those are exact.
-pub(super) fn shifted(of: &Tensor, zero: Option<&Tensor>, columns: usize) -> Result<Vec<f32>> {
-    let zeros: Vec<i64> = match zero {
-        None => vec![0],
-        Some(zero) if zero.ty() != of.ty() => {
-            return fault("its zero points are of another type than its numbers");
+/// 8-bit integers less their zero point.
+pub(super) fn shifted(of: &Tensor, zero: Option<&Tensor>) -> Result<Vec<i16>> {
+    match zero {
+        Some(zero) if zero.len() != 1 => {
+            fault(format!("zero points of the shape {:?}", zero.shape))
         }
-        Some(zero) if zero.len() == 1 || zero.len() == columns => zero.ints()?.into_owned(),
-        Some(zero) => return fault(format!("zero points of the shape {:?}", zero.shape)),
-    };
-    if !matches!(of.ty(), Type::U8 | Type::I8) {
-        return fault(format!("products of {} are not supported", of.ty().name()));
+        Some(zero) => less(of, zero),
+        None => widened(of, None),
     }
-    let ints = of.ints()?;
-    Ok(match zeros[..] {
-        [zero] => ints.iter().map(|v| (v - zero) as f32).collect(),
-        _ => ints
-            .chunks_exact(columns.max(1))
-            .flat_map(|row| row.iter().zip(&zeros).map(|(v, zero)| (v - zero) as f32))
-            .collect(),
-    })
 }
 
-/// The longest sum of products of numbers up to 255 that 32-bit floats hold exactly.
-const EXACT: usize = 256;
-
-/// A right operand of integers less their zero points, packed in pieces whose sums are exact.
+/// A right operand whose columns have scales.
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     pub(super) k: usize,
     pub(super) n: usize,
-    pieces: Vec<Vec<f32>>,
+    right: Right,
 }
 
 impl Columns {
@@ -123,37 +107,19 @@ impl Columns {
     }
 
     pub(super) fn new(b: &Tensor, zero: Option<&Tensor>, transposed: bool) -> Result<Columns> {
-        let &[rows, cols] = &b.shape[..] else {
+        if b.rank() != 2 {
             return fault(format!("a right operand of the shape {:?}", b.shape));
-        };
+        }
         count(&b.shape)?;
-        let (k, n) = if transposed {
-            (cols, rows)
-        } else {
-            (rows, cols)
-        };
         if transposed && zero.is_some_and(|zero| zero.len() > 1) {
             return fault("zero points of each column are not supported of a turned operand");
         }
-        let numbers = shifted(b, zero, cols)?;
-        let pieces = (0..k)
-            .step_by(EXACT)
-            .map(|start| {
-                let len = EXACT.min(k - start);
-                let mut packed = vec![0.0; kernels::packed_len(len, n)];
-                let (row_stride, col_stride) = if transposed { (1, k) } else { (n, 1) };
-                if n > 0 {
-                    let matrix = Matrix {
-                        data: &numbers[start * row_stride..],
-                        row_stride,
-                        col_stride,
-                    };
-                    kernels::pack_b(len, n, &matrix, &mut packed);
-                }
-                packed
-            })
-            .collect();
-        Ok(Columns { k, n, pieces })
+        let right = Right::new(b, zero, transposed)?;
+        Ok(Columns {
+            k: right.k,
+            n: right.n,
+            right,
+        })
     }
 
     /// The scale of each column.
@@ -167,35 +133,12 @@ impl Columns {
     }
 
     /// The exact sums of products.
-    pub(super) fn product(&self, m: usize, a: &[f32], context: &mut Context) -> Result<Vec<i32>> {
+    pub(super) fn product(&self, m: usize, a: Vec<i16>, context: &mut Context) -> Result<Vec<i32>> {
         let len = count(&[m, self.n])?;
         context.spend((len as u64).saturating_mul(self.k as u64))?;
         let mut sums = vec![0i32; len];
-        let mut part = vec![0.0; len];
-        let mut scratch = Vec::new();
-        for (at, piece) in self.pieces.iter().enumerate() {
-            let start = at * EXACT;
-            let matrix = Matrix {
-                data: a.get(start..).unwrap_or(&[]),
-                row_stride: self.k,
-                col_stride: 1,
-            };
-            let k = EXACT.min(self.k - start);
-            let epilogue = kernels::Epilogue::default();
-            kernels::gemm(
-                m,
-                self.n,
-                k,
-                &matrix,
-                piece,
-                &mut part,
-                self.n,
-                &epilogue,
-                &mut scratch,
-            );
-            for (sum, part) in sums.iter_mut().zip(&part) {
-                *sum = sum.wrapping_add(*part as i32);
-            }
+        if len > 0 && self.k > 0 {
+            self.right.multiply(m, &rows_of(a, self.k), 0, &mut sums);
         }
         Ok(sums)
     }
@@ -204,7 +147,7 @@ impl Columns {
 /// A product whose columns have scales, and perhaps addends.
 fn floats(
     shape: &[usize],
-    whole: &[f32],
+    whole: Vec<i16>,
     columns: &Columns,
     scales: &[f32],
     bias: Option<&Tensor>,
@@ -220,22 +163,23 @@ fn floats(
         Some(bias) if bias.len() != columns.n => {
             return fault(format!("a bias of the shape {:?}", bias.shape));
         }
-        Some(bias) => bias.floats()?.into_owned(),
-        None => vec![0.0; columns.n],
+        Some(bias) => Some(bias.floats()?),
+        None => None,
     };
     let mut to = before.to_vec();
     to.push(columns.n);
     count(&to)?;
     let sums = columns.product(count(before)?, whole, context)?;
-    let out = sums
-        .chunks_exact(columns.n.max(1))
-        .flat_map(|row| {
-            row.iter()
-                .zip(scales)
-                .zip(&bias)
-                .map(|((&sum, scale), bias)| sum as f32 * scale + bias)
-        })
-        .collect();
+    let mut out = vec![0.0; sums.len()];
+    let n = columns.n.max(1);
+    for (out, sums) in out.chunks_exact_mut(n).zip(sums.chunks_exact(n)) {
+        for ((out, &sum), scale) in out.iter_mut().zip(sums).zip(scales) {
+            *out = sum as f32 * scale;
+        }
+        for (out, bias) in out.iter_mut().zip(bias.iter().flat_map(|bias| bias.iter())) {
+            *out += bias;
+        }
+    }
     Tensor::new(to, Data::F32(out))
 }
 
@@ -250,7 +194,7 @@ fn gemm(decl: &Decl<'_>) -> Result<Option<Op>> {
             return fault("its left operand is no matrix");
         };
         count(&a.shape)?;
-        let mut whole = shifted(a, x.opt(2), 1)?;
+        let mut whole = shifted(a, x.opt(2))?;
         let (mut m, mut k) = (rows, cols);
         if turned_a {
             whole = (0..cols)
@@ -268,7 +212,7 @@ fn gemm(decl: &Decl<'_>) -> Result<Option<Op>> {
         }
         let n = columns.n;
         let scales = columns.scales(x.get(4)?, x.get(1)?.scalar_float()? * alpha)?;
-        let mut sums = columns.product(m, &whole, context)?;
+        let mut sums = columns.product(m, whole, context)?;
         if let Some(c) = x.opt(6) {
             let Data::I32(own) = &c.data else {
                 return fault(format!("an addend of {}", c.ty().name()));

@@ -1,13 +1,14 @@
 //! Products of 8-bit integers: `MatMulInteger` and `QLinearMatMul`.
 //!
-//! Sums of few enough products of 8-bit integers are exact in 32-bit floats, whose products are the fastest there are. So the
-//! sums are taken a piece at a time, each exactly, and added up as integers. Right operands are kept in 16 bits, in the order
-//! in which the kernel reads them, and widened a few columns at a time.
+//! Left operands are widened to 16 bits and lose their zero points. Right ones stay in 8 bits: a column's zero point is taken
+//! off the sums.
 
-use smallfirst_kernels::{Epilogue, Matrix, NR, gemm, pack_b, packed_len};
+use std::borrow::Cow;
 
-use super::{Shapes, with_scratch};
-use crate::broadcast::{Rows, repeated};
+use smallfirst_kernels::{gemm_integers, pack_integers, packed_len_integers, row_len_integers};
+
+use super::Shapes;
+use crate::broadcast::{Rows, common, repeated};
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Inputs, Op, one, op};
 use crate::tensor::{Data, Tensor, Type, count};
@@ -21,7 +22,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
             let right = match &right {
                 Some(right) => right,
                 None => {
-                    own = Right::new(x.get(1)?, x.opt(3))?;
+                    own = Right::new(x.get(1)?, x.opt(3), false)?;
                     &own
                 }
             };
@@ -36,7 +37,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         let right = match &right {
             Some(right) => right,
             None => {
-                own = Right::new(x.get(3)?, x.opt(5))?;
+                own = Right::new(x.get(3)?, x.opt(5), false)?;
                 &own
             }
         };
@@ -59,7 +60,7 @@ fn fixed(decl: &Decl<'_>, at: usize, zero: usize) -> Option<Right> {
         return None;
     }
     // What fails fails again when the model runs, and says why.
-    let right = Right::new(&b, zero_point.as_deref()).ok()?;
+    let right = Right::new(&b, zero_point.as_deref(), false).ok()?;
     decl.absorb(at);
     Some(right)
 }
@@ -81,7 +82,7 @@ fn scales(x: &Inputs, a: &Tensor, right: &Right, result: &[usize]) -> Result<Vec
         if rank < 2 || shape.len() > result.len() {
             return fault("a scale does not fit its operand");
         }
-        let joined = crate::broadcast::common([result, &shape[..]])?;
+        let joined = common([result, &shape[..]])?;
         if joined != result {
             return fault("a scale does not fit its operand");
         }
@@ -152,148 +153,164 @@ pub(in crate::ops) fn widened<T: From<u8> + From<i8>>(
 
 /// 8-bit integers less their zero, which is one for all, one a row (`rows`) or a column, or of a shape that is repeated.
 fn centred(x: &Tensor, zero: Option<&Tensor>, by_row: bool) -> Result<Vec<i16>> {
+    if let Some(zero) = zero.filter(|zero| zero.len() == 1 && zero.rank() < 2) {
+        return less(x, zero);
+    }
     let mut out: Vec<i16> = widened(x, zero)?;
     let Some(zero) = zero else { return Ok(out) };
     let zeros: Vec<i16> = zero.ints()?.iter().map(|&z| z as i16).collect();
-    match zero.shape[..] {
-        [] | [1] => {
-            let zero = zeros[0];
-            if zero != 0 {
-                out.iter_mut().for_each(|x| *x -= zero);
-            }
-        }
-        _ => {
-            let shape = match zero.shape[..] {
-                [rows] if by_row => vec![rows, 1],
-                _ => zero.shape.clone(),
-            };
-            if crate::broadcast::common([&x.shape[..], &shape])? != x.shape {
-                return fault("a zero point does not fit its operand");
-            }
-            let rows = Rows::strided(&x.shape, [repeated(&shape, &x.shape)]);
-            rows.each(|at, [start]| {
-                for (i, x) in out[at..at + rows.len].iter_mut().enumerate() {
-                    *x -= zeros[start + i * rows.step[0]];
-                }
-            });
-        }
+    let shape = match zero.shape[..] {
+        [rows] if by_row => vec![rows, 1],
+        _ => zero.shape.clone(),
+    };
+    if common([&x.shape[..], &shape])? != x.shape {
+        return fault("a zero point does not fit its operand");
     }
+    let rows = Rows::strided(&x.shape, [repeated(&shape, &x.shape)]);
+    rows.each(|at, [start]| {
+        for (i, x) in out[at..at + rows.len].iter_mut().enumerate() {
+            *x -= zeros[start + i * rows.step[0]];
+        }
+    });
     Ok(out)
 }
 
-/// The largest sum of products that is exact in a 32-bit float, over the largest of a left operand.
-const EXACT: usize = (1 << 24) / 255;
-/// The longest piece of a sum.
-const PIECE: usize = 448;
-/// Numbers of a right operand that are widened at a time: 256 KiB.
-const WIDENED: usize = 64 * 1024;
-/// Rows of the result at a time.
-const ROWS: usize = 256;
+/// 8-bit integers less the one zero that all of them have.
+pub(in crate::ops) fn less(x: &Tensor, zero: &Tensor) -> Result<Vec<i16>> {
+    if zero.ty() != x.ty() {
+        return fault("a zero point is of another type than its operand");
+    }
+    let zero = zero.scalar_int()? as i16;
+    Ok(match &x.data {
+        Data::U8(v) => v.iter().map(|&x| i16::from(x) - zero).collect(),
+        Data::I8(v) => v.iter().map(|&x| i16::from(x) - zero).collect(),
+        _ => widened(x, None)?,
+    })
+}
 
-/// A right operand, laid out piece by piece, each as the kernel reads it.
-struct Right {
+/// The bytes of 8-bit integers as the kernels have them, and what they are less than the integers.
+pub(in crate::ops) fn bytes(x: &Tensor) -> Result<(Cow<'_, [i8]>, i32)> {
+    match &x.data {
+        Data::I8(v) => Ok((v.into(), 0)),
+        Data::U8(v) => Ok((v.iter().map(|&x| (x ^ 128).cast_signed()).collect(), 128)),
+        other => fault(format!(
+            "an operand is of {}, not of 8-bit integers",
+            other.ty().name()
+        )),
+    }
+}
+
+/// Rows of `k` numbers as the kernels read them.
+pub(in crate::ops) fn rows_of(a: Vec<i16>, k: usize) -> Vec<i16> {
+    let len = row_len_integers(k);
+    if len == k {
+        return a;
+    }
+    let mut rows = vec![0; a.len() / k.max(1) * len];
+    for (to, from) in rows.chunks_exact_mut(len).zip(a.chunks_exact(k)) {
+        to[..k].copy_from_slice(from);
+    }
+    rows
+}
+
+/// A right operand, laid out as the kernels read it.
+#[derive(Debug, Clone)]
+pub(in crate::ops) struct Right {
+    /// As it was given, but for one that is turned.
     shape: Vec<usize>,
-    k: usize,
-    n: usize,
-    piece: usize,
-    panels: Vec<i16>,
+    pub(in crate::ops) k: usize,
+    pub(in crate::ops) n: usize,
+    /// One matrix after another.
+    panels: Vec<i8>,
+    /// For each column of each matrix, what its numbers are more than their bytes; empty where that is nothing.
+    shift: Vec<i32>,
 }
 
 impl Right {
-    fn new(b: &Tensor, zero: Option<&Tensor>) -> Result<Right> {
-        let (k, n) = match b.shape[..] {
+    /// `turned` says that the rows are the columns.
+    pub(in crate::ops) fn new(b: &Tensor, zero: Option<&Tensor>, turned: bool) -> Result<Right> {
+        let (mut k, mut n) = match b.shape[..] {
             [] => return fault("its operand is one number"),
             [k] => (k, 1),
             [.., k, n] => (k, n),
         };
-        let all = centred(b, zero, false)?;
-        let largest = all.iter().map(|x| x.unsigned_abs()).max().unwrap_or(0);
-        let piece = (EXACT / usize::from(largest.max(1))).min(PIECE);
-        let matrices = all.len().checked_div(k * n).unwrap_or(0);
-        let len = packed_len(k, n);
+        let mut shape = b.shape.clone();
+        let mut strides = [n, 1];
+        if turned {
+            let rank = shape.len();
+            if rank < 2 {
+                return fault("its operand is no matrix");
+            }
+            shape.swap(rank - 1, rank - 2);
+            (k, n) = (n, k);
+            strides = [1, k];
+        }
+        let (bytes, base) = bytes(b)?;
+        let matrices = bytes.len().checked_div(k * n).unwrap_or(0);
+        let len = packed_len_integers(k, n);
         let Some(total) = matrices.checked_mul(len) else {
             return fault("an operand is too large");
         };
-        let mut panels = Vec::with_capacity(total);
-        let (mut wide, mut packed) = (Vec::new(), Vec::new());
-        for matrix in all.chunks_exact((k * n).max(1)) {
-            for rows in matrix.chunks(piece * n) {
-                let k = rows.len() / n;
-                wide.clear();
-                wide.extend(rows.iter().map(|&x| f32::from(x)));
-                packed.clear();
-                packed.resize(packed_len(k, n), 0.0);
-                let b = Matrix {
-                    data: &wide,
-                    row_stride: n,
-                    col_stride: 1,
-                };
-                pack_b(k, n, &b, &mut packed);
-                panels.extend(packed.iter().map(|&x| x as i16));
+        let mut panels = vec![0; total];
+        for i in 0..matrices {
+            let b = &bytes[Shapes::part(i, k * n)];
+            pack_integers(k, n, b, strides, &mut panels[Shapes::part(i, len)]);
+        }
+        // What differs along the sum is no zero of a column.
+        let zeros = match zero {
+            Some(zero) if zero.ty() != b.ty() => {
+                return fault("a zero point is of another type than its operand");
             }
+            Some(zero) if zero.len() == 1 => vec![zero.scalar_int()?; matrices * n],
+            Some(zero) => {
+                let mut columns = shape.clone();
+                let rank = columns.len();
+                if rank > 1 {
+                    columns[rank - 2] = 1;
+                }
+                if rank < 2 || common([&columns[..], &zero.shape])? != columns {
+                    return fault("a zero point does not fit its operand");
+                }
+                let all = zero.ints()?;
+                let rows = Rows::strided(&columns, [repeated(&zero.shape, &columns)]);
+                let mut zeros = Vec::with_capacity(matrices * n);
+                rows.each(|_, [start]| {
+                    zeros.extend((0..rows.len).map(|i| all[start + i * rows.step[0]]));
+                });
+                zeros
+            }
+            None => vec![0; matrices * n],
+        };
+        let mut shift: Vec<i32> = zeros.iter().map(|&zero| base - zero as i32).collect();
+        if shift.iter().all(|&shift| shift == 0) {
+            shift.clear();
         }
         Ok(Right {
-            shape: b.shape.clone(),
+            shape,
             k,
             n,
-            piece,
             panels,
+            shift,
         })
     }
 
-    /// Adds the product of `m` rows with one of its matrices to `out`.
-    fn multiply(&self, m: usize, a: &[f32], matrix: usize, out: &mut [i32], room: &mut Room) {
+    /// The product of `m` rows, as [`rows_of`] gives them, with one of its matrices.
+    pub(in crate::ops) fn multiply(&self, m: usize, a: &[i16], matrix: usize, out: &mut [i32]) {
         let (k, n) = (self.k, self.n);
-        let panels = n.div_ceil(NR);
-        let len = panels * NR * k;
-        let all = &self.panels[matrix * len..(matrix + 1) * len];
-        for start in (0..k).step_by(self.piece) {
-            let depth = self.piece.min(k - start);
-            let piece = &all[start * panels * NR..][..depth * panels * NR];
-            let group = (WIDENED / (depth * NR)).max(2) / 2 * 2;
-            for (i, columns) in piece.chunks(group * depth * NR).enumerate() {
-                room.wide.clear();
-                room.wide.extend(columns.iter().map(|&x| f32::from(x)));
-                let first = i * group * NR;
-                let width = (n - first).min(group * NR);
-                for row in (0..m).step_by(ROWS) {
-                    let count = ROWS.min(m - row);
-                    room.sums.clear();
-                    room.sums.resize(count * width, 0.0);
-                    let a = Matrix {
-                        data: &a[row * k + start..],
-                        row_stride: k,
-                        col_stride: 1,
-                    };
-                    gemm(
-                        count,
-                        width,
-                        depth,
-                        &a,
-                        &room.wide,
-                        &mut room.sums,
-                        width,
-                        &Epilogue::default(),
-                        &mut room.scratch,
-                    );
-                    for (i, sums) in room.sums.chunks_exact(width).enumerate() {
-                        let out = &mut out[(row + i) * n + first..][..width];
-                        for (out, &sum) in out.iter_mut().zip(sums) {
-                            *out = out.wrapping_add(sum as i32);
-                        }
-                    }
-                }
+        let panels = &self.panels[Shapes::part(matrix, packed_len_integers(k, n))];
+        gemm_integers(m, n, k, a, panels, out, n);
+        if self.shift.is_empty() {
+            return;
+        }
+        let shift = &self.shift[Shapes::part(matrix, n)];
+        let rows = a.chunks_exact(row_len_integers(k).max(1));
+        for (out, row) in out.chunks_exact_mut(n.max(1)).zip(rows) {
+            let sum: i32 = row.iter().map(|&a| i32::from(a)).sum();
+            for (out, shift) in out.iter_mut().zip(shift) {
+                *out = out.wrapping_add(shift.wrapping_mul(sum));
             }
         }
     }
-}
-
-/// What a product needs besides.
-#[derive(Default)]
-struct Room {
-    wide: Vec<f32>,
-    sums: Vec<f32>,
-    scratch: Vec<f32>,
 }
 
 fn product(
@@ -309,16 +326,12 @@ fn product(
     let mut out = vec![0; s.len];
     if s.len > 0 && s.k > 0 {
         let (m, k, n) = (s.m, s.k, s.n);
-        let a: Vec<f32> = centred(a, zero, true)?.into_iter().map(f32::from).collect();
-        let mut room = Room {
-            wide: with_scratch(std::mem::take),
-            ..Room::default()
-        };
+        let a = rows_of(centred(a, zero, true)?, k);
+        let row = row_len_integers(k);
         s.each(|at, i, j| {
             let out = &mut out[Shapes::part(at, m * n)];
-            right.multiply(m, &a[Shapes::part(i, m * k)], j, out, &mut room);
+            right.multiply(m, &a[Shapes::part(i, m * row)], j, out);
         });
-        with_scratch(|scratch| *scratch = room.wide);
     }
     Ok((result, out))
 }

@@ -155,9 +155,9 @@ pub(super) fn quantised(decl: &Decl<'_>) -> Result<Option<Op>> {
             ));
         }
         let widths = widths(columns.n, None)?;
-        let whole = shifted(input, x.opt(6), 1)?;
+        let whole = shifted(input, x.opt(6))?;
         let scales = columns.scales(x.get(4)?, x.get(3)?.scalar_float()?)?;
-        let sums = columns.product(count(&[batch, rows])?, &whole, context)?;
+        let sums = columns.product(count(&[batch, rows])?, whole, context)?;
         let bias = x.get(2)?;
         if bias.len() != columns.n {
             return fault(format!("a bias of the shape {:?}", bias.shape));
