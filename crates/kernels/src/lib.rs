@@ -46,7 +46,7 @@ pub use int8::{gemm_i8, packed_len_i8, quantise_weights};
 pub use integers::{gemm_integers, pack_integers, packed_len_integers, row_len_integers};
 pub use narrow::{Narrow, narrowed, widen};
 pub use norm::{layer_norm, log_softmax, rms_norm, softmax};
-pub use pack::{PIECE, pack_b, packed_len};
+pub use pack::{PIECE, pack_b, packed_len, widen_panels};
 pub use planes::{conv_planes, depthwise_planes};
 pub use pool::{pool_average, pool_max};
 pub use window::{LONGEST, Window, im2col};

@@ -49,6 +49,32 @@ pub fn pack_b(k: usize, n: usize, b: &Matrix, out: &mut [f32]) {
     }
 }
 
+/// Some panels of 8-bit weights, whole and one after another, as [`pack_b`] would have packed them in floats, each multiplied by its
+/// column's scale.
+///
+/// # Panics
+/// Where there are fewer scales than columns, or `out` is of another length.
+pub fn widen_panels(k: usize, panels: &[i8], scales: &[f32], out: &mut [f32]) {
+    assert_eq!(panels.len(), out.len(), "a result of another length");
+    if k == 0 {
+        return;
+    }
+    let count = panels.len() / (k * NR);
+    let scales = &scales.as_chunks::<NR>().0[..count];
+    for piece in pieces(k, piece_len(k)) {
+        let out = &mut out[piece.start * count * NR..piece.end * count * NR];
+        let panels = panels.chunks_exact(k * NR).zip(scales);
+        for ((panel, scales), out) in panels.zip(out.chunks_exact_mut(piece.len() * NR)) {
+            let rows = panel.as_chunks::<NR>().0[piece.clone()].iter();
+            for (row, out) in rows.zip(out.as_chunks_mut::<NR>().0) {
+                for j in 0..NR {
+                    out[j] = f32::from(row[j]) * scales[j];
+                }
+            }
+        }
+    }
+}
+
 /// Packs a piece into all of `out`.
 fn pack_piece(k: usize, n: usize, b: &Matrix, out: &mut [f32]) {
     if k == 0 {

@@ -1,14 +1,18 @@
 //! Several nodes made into one, where a kernel does them at once: normalisations and activations that exporters write in parts, and
-//! what follows a convolution.
+//! what follows a convolution (`conv`). Weights of 8 bits that stay so
+//! (`weights`), and what follows products of integers (`integer`).
+
+mod conv;
+mod integer;
+mod weights;
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
-use crate::items::{Item, Versions, reads};
+use crate::items::{Item, Versions, captured, reads};
 use crate::proto::{AttributeProto, GraphProto, NodeProto, TensorProto};
 use crate::tensor::Tensor;
-use crate::weights;
 
 /// The attribute of a convolution that says which activation follows it. Clamping has its bounds in a second one.
 pub(crate) const ACTIVATION: &str = "followed by";
@@ -33,15 +37,70 @@ struct Nodes<'n, 'a> {
 }
 
 /// The nodes with those fused that can be.
-pub(crate) fn fuse<'a>(mut items: Vec<Item<'a>>, proto: &GraphProto) -> Vec<Item<'a>> {
+pub(crate) fn fuse<'a>(items: Vec<Item<'a>>, proto: &GraphProto) -> Vec<Item<'a>> {
+    let mut items = direct(items, proto);
     // What one makes may be a part of the next.
-    for rule in [gelu, layer_norm, hard_swish, silu, batch_norm, activation] {
-        let matches = Nodes::of(&items, proto).all(rule);
-        if !matches.is_empty() {
+    for rule in [
+        gelu,
+        layer_norm,
+        rms_norm,
+        hard_swish,
+        silu,
+        conv::affine,
+        conv::activation,
+        weights::product,
+        weights::rows,
+        integer::scaled,
+        integer::biased,
+    ] {
+        // What follows a convolution may be followed by more.
+        loop {
+            let matches = Nodes::of(&items, proto).all(rule);
+            if matches.is_empty() {
+                break;
+            }
             items = applied(items, matches);
         }
     }
     items
+}
+
+/// The nodes without those that hand on what they are given: whoever reads the result reads the operand instead. What the graph
+/// gives keeps its name, and so does what graphs inside of nodes read.
+fn direct<'a>(items: Vec<Item<'a>>, proto: &GraphProto) -> Vec<Item<'a>> {
+    let is = |item: &Item<'_>| {
+        let node = item.node.as_ref();
+        node.op_type == "Identity"
+            && matches!(node.domain.as_str(), "" | "ai.onnx")
+            && node.attribute.is_empty()
+            && node.input.len() == 1
+            && node.output.len() == 1
+    };
+    if !items.iter().any(is) {
+        return items;
+    }
+    let mut kept: HashSet<String> = proto.output.iter().map(|o| o.name.clone()).collect();
+    items
+        .iter()
+        .for_each(|item| kept.extend(captured(&item.node)));
+    let mut names: HashMap<String, String> = HashMap::new();
+    let mut left = Vec::with_capacity(items.len());
+    for mut item in items {
+        let renamed = |name: &String| names.get(name).cloned();
+        if item.node.input.iter().any(|name| names.contains_key(name)) {
+            for name in &mut item.node.to_mut().input {
+                if let Some(other) = renamed(name) {
+                    *name = other;
+                }
+            }
+        }
+        if is(&item) && !kept.contains(&item.node.output[0]) {
+            names.insert(item.node.output[0].clone(), item.node.input[0].clone());
+        } else {
+            left.push(item);
+        }
+    }
+    left
 }
 
 fn applied(items: Vec<Item<'_>>, matches: Vec<Match>) -> Vec<Item<'_>> {
@@ -55,7 +114,7 @@ fn applied(items: Vec<Item<'_>>, matches: Vec<Match>) -> Vec<Item<'_>> {
         if let Some(found) = matches.remove(&at) {
             for (node, version) in found.nodes {
                 let versions = match version {
-                    Some(version) => Rc::new(Versions::from([(String::new(), version)])),
+                    Some(version) => Rc::new(Versions::from([(node.domain.clone(), version)])),
                     None => item.versions.clone(),
                 };
                 kept.push(Item {
@@ -139,7 +198,7 @@ impl<'n, 'a> Nodes<'n, 'a> {
     }
 
     fn weight(&self, name: &str) -> Option<Tensor> {
-        weights::tensor(self.weights.get(name)?).ok()
+        crate::weights::tensor(self.weights.get(name)?).ok()
     }
 
     fn scalar(&self, name: &str) -> Option<f32> {
@@ -148,7 +207,7 @@ impl<'n, 'a> Nodes<'n, 'a> {
         if tensor.dims.iter().any(|&d| d != 1) {
             return None;
         }
-        weights::tensor(tensor).ok()?.scalar_float().ok()
+        crate::weights::tensor(tensor).ok()?.scalar_float().ok()
     }
 
     /// The operand of a node of two that is not a given scalar.
@@ -206,7 +265,8 @@ fn plain(op: &str, input: Vec<String>, output: &str, name: &str) -> NodeProto {
     }
 }
 
-/// `x / 2 (1 + erf(x / √2))`, however its three factors are multiplied (Hendrycks and Gimpel 2016).
+/// `x / 2 (1 + erf(x / √2))`, or its approximation by a hyperbolic tangent, however the three factors are multiplied (Hendrycks and
+/// Gimpel 2016).
 fn gelu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
     let last = nodes.node(at, "Mul")?;
     // What is multiplied by a half, and the nodes of it.
@@ -215,9 +275,8 @@ fn gelu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
         Some((nodes.beside(half, 0.5)?, at))
     };
     // The nodes of `1 + erf(x / √2)`.
-    let erf = |one: &str, x: &str| -> Option<Vec<usize>> {
-        let (plus_at, plus) = nodes.maker(one, "Add", 1)?;
-        let (erf_at, erf) = nodes.maker(nodes.beside(plus, 1.0)?, "Erf", 1)?;
+    let erf = |inner: &str, x: &str| -> Option<Vec<usize>> {
+        let (erf_at, erf) = nodes.maker(inner, "Erf", 1)?;
         let scaled = erf.input.first()?;
         let (scale_at, inner) = if let Some((at, divided)) = nodes.maker(scaled, "Div", 1) {
             let by = nodes.scalar(divided.input.get(1)?)?;
@@ -227,34 +286,123 @@ fn gelu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
             let (at, times) = nodes.maker(scaled, "Mul", 1)?;
             (at, nodes.beside(times, std::f32::consts::FRAC_1_SQRT_2)?)
         };
-        (inner == x).then_some(vec![plus_at, erf_at, scale_at])
+        (inner == x).then_some(vec![erf_at, scale_at])
+    };
+    // Those of `1 + tanh(√(2/π) (x + 0.044715 x³))`.
+    let tanh = |inner: &str, x: &str| -> Option<Vec<usize>> {
+        let (tanh_at, tanh) = nodes.maker(inner, "Tanh", 1)?;
+        let (scale_at, scaled) = nodes.maker(tanh.input.first()?, "Mul", 1)?;
+        let root = std::f32::consts::FRAC_2_SQRT_PI * std::f32::consts::FRAC_1_SQRT_2;
+        let (sum_at, sum) = nodes.maker(nodes.beside(scaled, root)?, "Add", 1)?;
+        let [a, b] = &sum.input[..] else { return None };
+        let cube = if a == x { b } else { (b == x).then_some(a)? };
+        let (part_at, part) = nodes.maker(cube, "Mul", 1)?;
+        let (power_at, power) = nodes.maker(nodes.beside(part, 0.044_715)?, "Pow", 1)?;
+        let fits = power.input.first()? == x && nodes.scalar(power.input.get(1)?)? == 3.0;
+        fits.then_some(vec![tanh_at, scale_at, sum_at, part_at, power_at])
+    };
+    // The nodes of the gate, and whether it is the approximate one.
+    let gate = |one: &str, x: &str| -> Option<(Vec<usize>, bool)> {
+        let (plus_at, plus) = nodes.maker(one, "Add", 1)?;
+        let inner = nodes.beside(plus, 1.0)?;
+        let (gone, approximate) = match erf(inner, x) {
+            Some(gone) => (gone, false),
+            None => (tanh(inner, x)?, true),
+        };
+        Some(([gone, vec![plus_at]].concat(), approximate))
     };
     let both = |node: &'_ NodeProto| -> Option<[(String, String); 2]> {
         let [a, b] = &node.input[..] else { return None };
         Some([(a.clone(), b.clone()), (b.clone(), a.clone())])
     };
-    let found = if let Some(product) = nodes.beside(last, 0.5) {
+    let (x, (mut gone, approximate), half_at) = if let Some(product) = nodes.beside(last, 0.5) {
         let (product_at, product) = nodes.maker(product, "Mul", 1)?;
-        both(product)?.into_iter().find_map(|(x, one)| {
-            let gone = [erf(&one, &x)?, vec![product_at]].concat();
-            Some((x, gone))
-        })
+        both(product)?
+            .into_iter()
+            .find_map(|(x, one)| Some((x.clone(), gate(&one, &x)?, product_at)))?
     } else {
         both(last)?.into_iter().find_map(|(x, other)| {
             let (inner, half_at) = halved(&other)?;
-            let with = |gone: Vec<usize>| [gone, vec![half_at]].concat();
-            match erf(inner, &x) {
-                Some(gone) => Some((x, with(gone))),
-                None => Some((inner.to_owned(), with(erf(&x, inner)?))),
+            match gate(inner, &x) {
+                Some(found) => Some((x, found, half_at)),
+                None => Some((inner.to_owned(), gate(&x, inner)?, half_at)),
             }
-        })
+        })?
     };
-    let (x, gone) = found?;
-    let node = plain("Gelu", vec![x], &last.output[0], &last.name);
+    gone.push(half_at);
+    let mut node = plain("Gelu", vec![x], &last.output[0], &last.name);
+    if approximate {
+        node.attribute.push(AttributeProto {
+            name: "approximate".into(),
+            r#type: 3,
+            s: "tanh".into(),
+            ..AttributeProto::default()
+        });
+    }
     Some(Match {
         at,
         gone,
         nodes: vec![(node, Some(20))],
+    })
+}
+
+/// A vector divided by the root of the mean of its squares, and scaled, in seven parts or six (Zhang and Sennrich 2019).
+fn rms_norm(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
+    let last = nodes.node(at, "Mul")?;
+    let [a, b] = &last.input[..] else { return None };
+    let row = |name: &str| nodes.weights.get(name).is_some_and(|t| t.dims.len() == 1);
+    let (unit, gamma) = [(a, b), (b, a)].into_iter().find(|(_, gamma)| row(gamma))?;
+    let mut gone = Vec::new();
+    // `x` over the root, as a quotient or as a product with the inverse.
+    let (x, root) = if let Some((at, divided)) = nodes.maker(unit, "Div", 1) {
+        gone.push(at);
+        (divided.input.first()?, divided.input.get(1)?)
+    } else {
+        let (at, product) = nodes.maker(unit, "Mul", 1)?;
+        let [a, b] = &product.input[..] else {
+            return None;
+        };
+        let (x, (inverse_at, root)) = [(a, b), (b, a)].into_iter().find_map(|(x, inverse)| {
+            if let Some((at, divided)) = nodes.maker(inverse, "Div", 1) {
+                let one = nodes.scalar(divided.input.first()?)? == 1.0;
+                return one.then_some((x, (at, divided.input.get(1)?)));
+            }
+            let (at, inverse) = nodes.maker(inverse, "Reciprocal", 1)?;
+            Some((x, (at, inverse.input.first()?)))
+        })?;
+        gone.extend([at, inverse_at]);
+        (x, root)
+    };
+    let (root_at, root) = nodes.maker(root, "Sqrt", 1)?;
+    let (plus_at, plus) = nodes.maker(root.input.first()?, "Add", 1)?;
+    let epsilon = plus.input.iter().find_map(|name| nodes.scalar(name))?;
+    let mean = plus
+        .input
+        .iter()
+        .find(|name| nodes.scalar(name).is_none())?;
+    let (mean_at, mean) = nodes.maker(mean, "ReduceMean", 1)?;
+    let (square_at, square) = nodes.maker(mean.input.first()?, "Pow", 1)?;
+    let fits = square.input.first() == Some(x)
+        && nodes.scalar(square.input.get(1)?)? == 2.0
+        && nodes.of_last_axis(mean)
+        && epsilon >= 0.0;
+    gone.extend([root_at, plus_at, mean_at, square_at]);
+    let mut node = plain(
+        "RMSNormalization",
+        vec![x.clone(), gamma.clone()],
+        &last.output[0],
+        &last.name,
+    );
+    node.attribute.push(AttributeProto {
+        name: "epsilon".into(),
+        r#type: 1,
+        f: epsilon,
+        ..AttributeProto::default()
+    });
+    fits.then_some(Match {
+        at,
+        gone,
+        nodes: vec![(node, Some(23))],
     })
 }
 
@@ -407,128 +555,6 @@ fn silu(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
         at,
         gone: vec![gate],
         nodes: vec![(node, Some(24))],
-    })
-}
-
-/// Batch normalisation by fixed numbers in the weights of the convolution before it.
-fn batch_norm(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
-    let last = nodes.node(at, "BatchNormalization")?;
-    let attribute = |name: &str| last.attribute.iter().find(|a| a.name == name);
-    if attribute("training_mode").is_some_and(|a| a.i != 0)
-        || attribute("spatial").is_some_and(|a| a.i != 1)
-    {
-        return None;
-    }
-    let (conv_at, conv) = nodes.maker(last.input.first()?, "Conv", 1)?;
-    if conv.attribute.iter().any(|a| a.name == ACTIVATION) {
-        return None;
-    }
-    let floats = |name: Option<&String>| nodes.weight(name?)?.f32s().ok().map(<[f32]>::to_vec);
-    let [scale, shift, mean, variance] = [1, 2, 3, 4].map(|at| floats(last.input.get(at)));
-    let (scale, shift, mean, variance) = (scale?, shift?, mean?, variance?);
-    let epsilon = attribute("epsilon").map_or(1e-5, |a| a.f);
-    let mut weight = nodes.weight(conv.input.get(1)?)?;
-    let channels = *weight.shape.first()?;
-    let bias = match conv.input.get(2).filter(|name| !name.is_empty()) {
-        Some(name) => floats(Some(name))?,
-        None => vec![0.0; channels],
-    };
-    let all = [&scale, &shift, &mean, &variance, &bias];
-    if channels == 0 || all.iter().any(|v| v.len() != channels) {
-        return None;
-    }
-    let factors = scale.iter().zip(&variance);
-    let factors: Vec<f32> = factors.map(|(s, v)| s / (v + epsilon).sqrt()).collect();
-    let crate::Data::F32(values) = &mut weight.data else {
-        return None;
-    };
-    let each = values.len() / channels;
-    for (values, factor) in values.chunks_exact_mut(each.max(1)).zip(&factors) {
-        values.iter_mut().for_each(|v| *v *= factor);
-    }
-    let moved = (0..channels).map(|c| (bias[c] - mean[c]) * factors[c] + shift[c]);
-    let moved = Tensor::f32(vec![channels], moved.collect());
-    let output = &last.output[0];
-    let [weight_name, bias_name] = ["weights", "bias"].map(|of| format!("{of} of {output}"));
-    let mut node = conv.clone();
-    node.input = vec![
-        conv.input.first()?.clone(),
-        weight_name.clone(),
-        bias_name.clone(),
-    ];
-    node.output = vec![output.clone()];
-    Some(Match {
-        at,
-        gone: vec![conv_at],
-        nodes: vec![
-            (constant(&weight_name, &weight), None),
-            (constant(&bias_name, &moved), None),
-            (node, None),
-        ],
-    })
-}
-
-/// A constant of floats.
-fn constant(name: &str, tensor: &Tensor) -> NodeProto {
-    let bytes = tensor.f32s().unwrap_or_default().iter();
-    let bytes: Vec<u8> = bytes.flat_map(|v| v.to_le_bytes()).collect();
-    let mut node = plain("Constant", Vec::new(), name, name);
-    node.attribute.push(AttributeProto {
-        name: "value".into(),
-        r#type: 4,
-        t: Some(TensorProto {
-            dims: tensor.shape.iter().map(|&d| d as i64).collect(),
-            data_type: 1,
-            raw_data: bytes.into(),
-            ..TensorProto::default()
-        }),
-        ..AttributeProto::default()
-    });
-    node
-}
-
-/// The activation after a convolution.
-fn activation(nodes: &Nodes<'_, '_>, at: usize) -> Option<Match> {
-    let last = nodes.items[at].node.as_ref();
-    let bare = last.attribute.is_empty();
-    let bounds = match last.op_type.as_str() {
-        "Relu" | "HardSwish" | "Sigmoid" | "Tanh" | "Swish" if bare && last.input.len() == 1 => {
-            Vec::new()
-        }
-        "Clip" => nodes.bounds(at)?,
-        _ => return None,
-    };
-    nodes.node(at, &last.op_type)?;
-    let (conv_at, conv) = nodes.maker(last.input.first()?, "Conv", 1)?;
-    // Of other types the kernels have none.
-    let float = conv
-        .input
-        .get(1)
-        .and_then(|name| nodes.weights.get(name.as_str()));
-    if conv.attribute.iter().any(|a| a.name == ACTIVATION) || float.is_none_or(|t| t.data_type != 1)
-    {
-        return None;
-    }
-    let mut node = conv.clone();
-    node.output = vec![last.output[0].clone()];
-    node.attribute.push(AttributeProto {
-        name: ACTIVATION.into(),
-        r#type: 3,
-        s: last.op_type.clone().into_bytes().into(),
-        ..AttributeProto::default()
-    });
-    if !bounds.is_empty() {
-        node.attribute.push(AttributeProto {
-            name: BOUNDS.into(),
-            r#type: 6,
-            floats: bounds,
-            ..AttributeProto::default()
-        });
-    }
-    Some(Match {
-        at,
-        gone: vec![conv_at],
-        nodes: vec![(node, None)],
     })
 }
 

@@ -20,6 +20,7 @@ mod text;
 
 use crate::fault::Result;
 use crate::op::{Decl, Op};
+pub(crate) use product::EIGHT_BITS;
 
 /// A family of operators.
 type Family = fn(&str, &Decl<'_>) -> Result<Option<Op>>;

@@ -371,3 +371,28 @@ fn short_bias() {
         &mut Vec::new(),
     );
 }
+
+/// 8-bit weights are widened to where their floats would have been packed.
+#[test]
+fn widened_panels() {
+    for (k, n) in [(1, 8), (5, 16), (449, 24), (1000, 8)] {
+        let whole: Vec<i8> = noise(3, k * n).iter().map(|x| (x * 60.0) as i8).collect();
+        let scales = noise(4, n);
+        let at = |i: usize, j: usize| f32::from(whole[i * n + j]) * scales[j];
+        let floats: Vec<f32> = (0..k * n).map(|place| at(place / n, place % n)).collect();
+        let mut expected = vec![0.0; packed_len(k, n)];
+        let b = Matrix {
+            data: &floats,
+            row_stride: n,
+            col_stride: 1,
+        };
+        pack_b(k, n, &b, &mut expected);
+        let panels: Vec<i8> = (0..n / NR)
+            .flat_map(|panel| (0..k * NR).map(move |at| (at / NR, panel * NR + at % NR)))
+            .map(|(i, j)| whole[i * n + j])
+            .collect();
+        let mut found = vec![9.0; expected.len()];
+        widen_panels(k, &panels, &scales, &mut found);
+        assert_eq!(found, expected);
+    }
+}

@@ -244,3 +244,194 @@ fn what_follows_a_convolution() {
         fuses(&nodes, &weights, &[1, 3, 9, 5], 1);
     }
 }
+
+#[test]
+fn factors_and_addends_of_channels_are_in_the_convolution_before() {
+    let weights = [
+        weight("w", &[4, 3, 3, 3], wave(108, 0.1)),
+        // Of two groups, four channels in and six out.
+        weight("turned", &[4, 3, 2, 2], wave(48, 0.4)),
+        weight("b", &[4], wave(4, 0.2)),
+        weight("four", &[1, 4, 1, 1], wave(4, 1.2)),
+        weight("six", &[6, 1, 1], wave(6, 2.2)),
+        weight("all", &[1], vec![0.7]),
+        weight("columns", &[6], wave(6, 0.3)),
+    ];
+    for conv in [
+        node("Conv", &["x", "w", "b"], "c"),
+        node("Conv", &["x", "w"], "c"),
+    ] {
+        let nodes = [
+            conv.clone(),
+            node("Add", &["four", "c"], "d"),
+            node("Mul", &["d", "all"], "e"),
+            node("Sub", &["e", "four"], "f"),
+            node("Div", &["f", "four"], "g"),
+            node("Relu", &["g"], "y"),
+        ];
+        fuses(&nodes, &weights, &[2, 3, 7, 8], 1);
+        // As many columns as there are channels are no channels.
+        let nodes = [conv, node("Add", &["c", "columns"], "y")];
+        fuses(&nodes, &weights, &[1, 3, 9, 8], 2);
+    }
+    let mut turned = node("ConvTranspose", &["x", "turned"], "c");
+    turned.attribute.push(AttributeProto {
+        name: "group".into(),
+        r#type: 2,
+        i: 2,
+        ..AttributeProto::default()
+    });
+    let nodes = [
+        turned,
+        node("Add", &["c", "six"], "d"),
+        node("Mul", &["d", "six"], "y"),
+    ];
+    fuses(&nodes, &weights, &[2, 4, 5, 6], 1);
+}
+
+#[test]
+fn what_hands_on_is_left_out() {
+    let weights = [weight("w", &[4, 3, 3, 3], wave(108, 0.1))];
+    let nodes = [
+        node("Conv", &["x", "w"], "c"),
+        node("Identity", &["c"], "d"),
+        node("Identity", &["d"], "e"),
+        node("Relu", &["e"], "y"),
+    ];
+    fuses(&nodes, &weights, &[1, 3, 7, 8], 1);
+}
+
+#[test]
+fn gelu_by_a_tangent_and_norms_without_a_mean() {
+    let root = (2.0 / std::f32::consts::PI).sqrt();
+    let weights = [
+        weight("half", &[], vec![0.5]),
+        weight("one", &[], vec![1.0]),
+        weight("two", &[], vec![2.0]),
+        weight("three", &[], vec![3.0]),
+        weight("part", &[], vec![0.044_715]),
+        weight("root", &[], vec![root]),
+        weight("gamma", &[6], wave(6, 1.0)),
+        weight("eps", &[], vec![1e-5]),
+    ];
+    let nodes = [
+        node("Mul", &["x", "half"], "h"),
+        node("Pow", &["x", "three"], "a"),
+        node("Mul", &["a", "part"], "b"),
+        node("Add", &["x", "b"], "c"),
+        node("Mul", &["c", "root"], "d"),
+        node("Tanh", &["d"], "e"),
+        node("Add", &["e", "one"], "f"),
+        node("Mul", &["h", "f"], "y"),
+    ];
+    fuses(&nodes, &weights, &[3, 5], 1);
+    let mut mean = node("ReduceMean", &["a"], "b");
+    mean.attribute.push(ints("axes", &[-1]));
+    let start = [
+        node("Pow", &["x", "two"], "a"),
+        mean,
+        node("Add", &["b", "eps"], "c"),
+        node("Sqrt", &["c"], "d"),
+    ];
+    for middle in [
+        &[node("Div", &["x", "d"], "f")][..],
+        &[
+            node("Div", &["one", "d"], "e"),
+            node("Mul", &["x", "e"], "f"),
+        ],
+        &[
+            node("Reciprocal", &["d"], "e"),
+            node("Mul", &["e", "x"], "f"),
+        ],
+    ] {
+        let last = [node("Mul", &["gamma", "f"], "y")];
+        fuses(&[&start, middle, &last].concat(), &weights, &[4, 6], 1);
+    }
+}
+
+/// Integers of -90 to 90.
+fn eight(name: &str, dims: &[i64]) -> TensorProto {
+    let len = dims.iter().product::<i64>() as usize;
+    TensorProto {
+        data_type: 3,
+        int32_data: wave(len, 0.5).iter().map(|v| (v * 90.0) as i32).collect(),
+        float_data: Vec::new(),
+        ..weight(name, dims, Vec::new())
+    }
+}
+
+fn to_floats(input: &str, output: &str) -> NodeProto {
+    let mut cast = node("Cast", &[input], output);
+    cast.attribute.push(AttributeProto {
+        name: "to".into(),
+        r#type: 2,
+        i: 1,
+        ..AttributeProto::default()
+    });
+    cast
+}
+
+/// What nodes give, and what they give where an output keeps the parts of one of them apart.
+fn same(nodes: &[NodeProto], weights: &[TensorProto], x: &Tensor, steps: [usize; 2], kept: &str) {
+    let last = nodes.last().unwrap().output[0].clone();
+    let (fused, found) = run(nodes, weights, &[&last], x);
+    let (apart, expected) = run(nodes, weights, &[&last, kept], x);
+    assert_eq!([fused, apart], steps);
+    assert_eq!(found.shape, expected.shape);
+    for (found, expected) in found.f32s().unwrap().iter().zip(expected.f32s().unwrap()) {
+        let near = (found - expected).abs() < 1e-4 * (1.0 + expected.abs());
+        assert!(near, "{found} and {expected}");
+    }
+}
+
+#[test]
+fn weights_of_eight_bits_stay_so() {
+    let weights = [
+        eight("q", &[900, 21]),
+        weight("columns", &[1, 21], wave(21, 0.9)),
+        weight("one", &[], vec![0.02]),
+        weight("rows", &[900, 1], wave(900, 0.9)),
+    ];
+    let x = Tensor::f32(vec![2, 3, 900], wave(5400, 0.1));
+    for scale in ["columns", "one"] {
+        let nodes = [
+            to_floats("q", "f"),
+            node("Mul", &["f", scale], "w"),
+            node("MatMul", &["x", "w"], "y"),
+        ];
+        same(&nodes, &weights, &x, [1, 1], "f");
+        let nodes = [
+            node("DequantizeLinear", &["q", "one"], "w"),
+            node("MatMul", &["x", "w"], "y"),
+        ];
+        same(&nodes, &weights, &x, [1, 1], "w");
+    }
+    let places = Tensor::i64(vec![2, 2], vec![0, 899, -3, 17]);
+    let nodes = [
+        to_floats("q", "f"),
+        node("Mul", &["f", "rows"], "w"),
+        node("Gather", &["w", "x"], "y"),
+    ];
+    same(&nodes, &weights, &places, [4, 1], "f");
+}
+
+#[test]
+fn products_of_integers_that_become_floats() {
+    let weights = [
+        eight("q", &[12, 7]),
+        weight("scale", &[7], wave(7, 0.9)),
+        weight("bias", &[7], wave(7, 1.9)),
+    ];
+    let mut quantise = node("DynamicQuantizeLinear", &["x"], "xq");
+    quantise.output.extend(["xs".into(), "xz".into()]);
+    let nodes = [
+        quantise,
+        node("MatMulInteger", &["xq", "q", "xz"], "i"),
+        to_floats("i", "f"),
+        node("Mul", &["xs", "scale"], "s"),
+        node("Mul", &["f", "s"], "m"),
+        node("Add", &["bias", "m"], "y"),
+    ];
+    let x = Tensor::f32(vec![2, 3, 12], wave(72, 0.1));
+    same(&nodes, &weights, &x, [2, 6], "f");
+}

@@ -1,9 +1,11 @@
-//! Products of matrices: `MatMul` and `Gemm` here; of any axes (`einsum`), of 8-bit integers (`integer`), determinants (`det`).
+//! Products of matrices: `MatMul` and `Gemm` here; of any axes (`einsum`), of 8-bit integers (`integer`), with weights that stay in
+//! 8 bits (`eight`), determinants (`det`).
 //!
 //! A right operand that is known when the model is read is laid out once as the kernels read it; others are for each run. A
 //! batch of rows against one right operand is one product.
 
 mod det;
+mod eight;
 mod einsum;
 mod integer;
 #[cfg(test)]
@@ -18,6 +20,9 @@ use crate::broadcast::{Rows, common, repeated};
 use crate::fault::{Result, fault};
 use crate::op::{Context, Decl, Op, one, op};
 use crate::tensor::{Numbers, Tensor, Type, count};
+
+/// The operator that a `MatMul` with weights of 8 bits is made into: a name that no exporter writes.
+pub(crate) const EIGHT_BITS: &str = "MatMul of 8 bits";
 
 pub(super) use integer::{Requantise, Right, bytes, less, requantise, rows_of, widened};
 
@@ -40,6 +45,7 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
             })
         }
         "Gemm" => general(decl),
+        EIGHT_BITS => eight::make(decl),
         "Einsum" => einsum::make(decl),
         "Det" => det::make(decl),
         "MatMulInteger" | "QLinearMatMul" => integer::make(name, decl),
