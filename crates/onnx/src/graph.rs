@@ -66,6 +66,7 @@ impl Graph {
                 .collect();
             let results =
                 (node.op)(&mut Inputs(of), context).map_err(|why| why.within(&node.label))?;
+            context.ran(&node.label, &results);
             let written: usize = results.iter().map(|result| result.len()).sum();
             context
                 .spend(1 + written as u64)

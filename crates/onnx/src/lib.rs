@@ -24,6 +24,7 @@ mod weights;
 
 pub use fault::{Fault, Result};
 pub use model::{Length, Model, Port};
+pub use op::{Observer, Value};
 pub use tensor::{Data, MAX_ELEMENTS, Numbers, Tensor, Type, count};
 pub use weights::tensor as tensor_of;
 

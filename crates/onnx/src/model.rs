@@ -8,7 +8,7 @@ use prost::Message;
 use crate::build;
 use crate::fault::{Result, fault};
 use crate::graph::Graph;
-use crate::op::Context;
+use crate::op::{Context, Observer};
 use crate::proto::{GraphProto, ModelProto, ValueInfoProto};
 use crate::tensor::{Tensor, Type, count};
 
@@ -122,6 +122,15 @@ impl Model {
     /// When the tensors are not what it takes, or a node cannot take what it is given: with the node's name.
     pub fn run(&self, inputs: Vec<Tensor>) -> Result<Vec<Tensor>> {
         self.within(inputs, Context::new(MAX_WORK, MAX_BYTES))
+    }
+
+    /// The same, telling of each node that ran, in graphs inside of nodes too: before the node that they are in.
+    ///
+    /// # Errors
+    /// As [`Model::run`].
+    pub fn observed(&self, inputs: Vec<Tensor>, observer: Observer) -> Result<Vec<Tensor>> {
+        let context = Context::new(MAX_WORK, MAX_BYTES);
+        self.within(inputs, context.watched(observer))
     }
 
     /// The same, with less to spend.

@@ -60,19 +60,42 @@ impl Inputs {
     }
 }
 
+/// Told of each node that ran: its operator and name, and its results.
+pub type Observer = Box<dyn FnMut(&str, &[Value])>;
+
 /// What is counted while a model runs, so that a hostile one ends.
-#[derive(Debug)]
 pub(crate) struct Context {
     /// Multiply-adds and elements written that are left.
     work: u64,
     /// Bytes that may be held beside those that are.
     bytes: u64,
+    /// Who watches, if anybody.
+    observer: Option<Observer>,
 }
 
 impl Context {
     /// With so much work, and so many bytes at once.
     pub(crate) fn new(work: u64, bytes: u64) -> Context {
-        Context { work, bytes }
+        Context {
+            work,
+            bytes,
+            observer: None,
+        }
+    }
+
+    /// The same, with somebody who watches.
+    pub(crate) fn watched(self, observer: Observer) -> Context {
+        Context {
+            observer: Some(observer),
+            ..self
+        }
+    }
+
+    /// A node ran.
+    pub(crate) fn ran(&mut self, label: &str, results: &[Value]) {
+        if let Some(observer) = &mut self.observer {
+            observer(label, results);
+        }
     }
 
     /// Takes so many multiply-adds, or as many elements written, from what may be spent.
