@@ -6,6 +6,8 @@
 //! then every element of the window meets a run of the row.
 
 #![allow(unsafe_code)]
+// Indices are constants once the loops are unrolled.
+#![allow(clippy::needless_range_loop)]
 
 use super::activation::activate;
 use super::gemm::gemm;
@@ -46,8 +48,8 @@ pub fn conv_planes(
     if out.is_empty() {
         return;
     }
-    if outputs == 1 {
-        one_output(w, x, k, weights, bias, out);
+    if outputs < NR {
+        few_outputs(w, x, k, weights, bias, out);
         activate(out, activation);
         return;
     }
@@ -104,8 +106,9 @@ pub fn conv_planes(
     }
 }
 
-/// The convolution where the window does not move: each of the results is one sum.
-fn one_output(
+/// The convolution where the window has so few places that they would not fill a panel: each of the results is one sum, of a row
+/// of weights by a patch.
+fn few_outputs(
     w: &Window,
     x: &[f32],
     k: usize,
@@ -114,31 +117,42 @@ fn one_output(
     out: &mut [f32],
 ) {
     let plane = w.input[0] * w.input[1];
-    let mut patch = Vec::with_capacity(k);
-    for x in x.chunks_exact(plane.max(1)) {
-        for ky in 0..w.kernel[0] {
-            for kx in 0..w.kernel[1] {
-                let y = (ky * w.dilation[0]).wrapping_sub(w.pad[0]);
-                let z = (kx * w.dilation[1]).wrapping_sub(w.pad[1]);
-                let inside = y < w.input[0] && z < w.input[1];
-                patch.push(if inside { x[y * w.input[1] + z] } else { 0.0 });
+    let outputs = w.output[0] * w.output[1];
+    let mut patches = Vec::with_capacity(k * outputs);
+    for at in 0..outputs {
+        let corner = [
+            at / w.output[1] * w.stride[0],
+            at % w.output[1] * w.stride[1],
+        ];
+        for x in x.chunks_exact(plane.max(1)) {
+            for ky in 0..w.kernel[0] {
+                for kx in 0..w.kernel[1] {
+                    let y = (corner[0] + ky * w.dilation[0]).wrapping_sub(w.pad[0]);
+                    let z = (corner[1] + kx * w.dilation[1]).wrapping_sub(w.pad[1]);
+                    let inside = y < w.input[0] && z < w.input[1];
+                    patches.push(if inside { x[y * w.input[1] + z] } else { 0.0 });
+                }
             }
         }
     }
-    patch.resize(k, 0.0);
+    // Without an image there is padding alone.
+    patches.resize(k * outputs, 0.0);
     dispatch(Dots {
-        patch: &patch,
+        k,
+        patches: &patches,
         weights,
         out,
     });
-    for (out, bias) in out.iter_mut().zip(bias.unwrap_or(&[])) {
-        *out += bias;
+    for (i, plane) in out.chunks_exact_mut(outputs).enumerate() {
+        let bias = bias.map_or(0.0, |bias| bias[i]);
+        plane.iter_mut().for_each(|out| *out += bias);
     }
 }
 
-/// The product of rows of weights with one patch.
+/// The product of rows of weights with patches, each of `k` numbers.
 struct Dots<'a> {
-    patch: &'a [f32],
+    k: usize,
+    patches: &'a [f32],
     weights: &'a [f32],
     out: &'a mut [f32],
 }
@@ -148,23 +162,77 @@ impl Kernel for Dots<'_> {
 
     #[inline(always)]
     fn run<V: Dot>(self) {
-        let k = self.patch.len();
-        for (out, row) in self.out.iter_mut().zip(self.weights.chunks_exact(k.max(1))) {
-            // Several sums, so that an addition need not wait for the one before.
-            let mut sums = [V::splat(0.0); 4];
-            let (mut a, mut b) = (
-                row.chunks_exact(4 * V::N),
-                self.patch.chunks_exact(4 * V::N),
-            );
-            for (a, b) in (&mut a).zip(&mut b) {
-                for (i, sum) in sums.iter_mut().enumerate() {
-                    let (a, b) = (V::from_slice(&a[i * V::N..]), V::from_slice(&b[i * V::N..]));
-                    *sum = a.mul_add(b, *sum);
+        let Dots {
+            k,
+            patches,
+            weights,
+            out,
+        } = self;
+        if k == 0 {
+            return out.fill(0.0);
+        }
+        let outputs = patches.len() / k;
+        for (weights, out) in weights.chunks(2 * k).zip(out.chunks_mut(2 * outputs)) {
+            let mut at = 0;
+            for patches in patches.chunks(4 * k) {
+                let count = patches.len() / k;
+                let out = &mut out[at..];
+                match (weights.len() / k, count) {
+                    (1, 1) => dots::<V, 1, 1, 4>(k, weights, patches, out, outputs),
+                    (1, 2) => dots::<V, 1, 2, 2>(k, weights, patches, out, outputs),
+                    (1, 3) => dots::<V, 1, 3, 1>(k, weights, patches, out, outputs),
+                    (1, _) => dots::<V, 1, 4, 1>(k, weights, patches, out, outputs),
+                    (_, 1) => dots::<V, 2, 1, 4>(k, weights, patches, out, outputs),
+                    (_, 2) => dots::<V, 2, 2, 2>(k, weights, patches, out, outputs),
+                    (_, 3) => dots::<V, 2, 3, 1>(k, weights, patches, out, outputs),
+                    _ => dots::<V, 2, 4, 1>(k, weights, patches, out, outputs),
+                }
+                at += count;
+            }
+        }
+    }
+}
+
+/// `R` rows by `P` patches, in `S` sums each, so that an addition need not wait for the one before.
+#[inline(always)]
+fn dots<V: Lanes, const R: usize, const P: usize, const S: usize>(
+    k: usize,
+    rows: &[f32],
+    patches: &[f32],
+    out: &mut [f32],
+    stride: usize,
+) {
+    let mut sums = [[[V::splat(0.0); S]; P]; R];
+    let (rows, patches): ([&[f32]; R], [&[f32]; P]) = (
+        std::array::from_fn(|r| &rows[r * k..][..k]),
+        std::array::from_fn(|p| &patches[p * k..][..k]),
+    );
+    let step = S * V::N;
+    let whole = k / step * step;
+    let mut at = 0;
+    while at < whole {
+        for s in 0..S {
+            // SAFETY: `step` numbers from `at` on lie within the `k` of each row and patch.
+            let load = |of: &[f32]| unsafe { V::load(of.as_ptr().add(at + s * V::N)) };
+            let rows = rows.map(load);
+            for p in 0..P {
+                let patch = load(patches[p]);
+                for r in 0..R {
+                    sums[r][p][s] = rows[r].mul_add(patch, sums[r][p][s]);
                 }
             }
-            let rest = a.remainder().iter().zip(b.remainder());
+        }
+        at += step;
+    }
+    for r in 0..R {
+        for p in 0..P {
+            let rest = rows[r][whole..].iter().zip(&patches[p][whole..]);
             let rest: f32 = rest.map(|(a, b)| a * b).sum();
-            *out = sums[0].add(sums[1]).add(sums[2].add(sums[3])).sum() + rest;
+            let [first, more @ ..] = &sums[r][p][..] else {
+                return;
+            };
+            let all = more.iter().fold(*first, |all, &sum| all.add(sum));
+            out[r * stride + p] = all.sum() + rest;
         }
     }
 }

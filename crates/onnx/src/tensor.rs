@@ -291,6 +291,32 @@ impl Data {
         map!(self, v => copy(v, len, starts))
     }
 
+    /// Runs of elements of the same type, each time so many of each part. Types that differ are a bug of the caller and panic.
+    pub fn joined(parts: &[(&Data, usize)], times: usize) -> Data {
+        macro_rules! joined {
+            ($($kind:ident),*) => {
+                match parts[0].0 {
+                    $(Data::$kind(_) => {
+                        let all: usize = parts.iter().map(|(_, len)| len).sum();
+                        let mut out = Vec::with_capacity(all * times);
+                        for at in 0..times {
+                            for (part, len) in parts {
+                                match part {
+                                    Data::$kind(v) => out.extend_from_slice(&v[at * len..(at + 1) * len]),
+                                    _ => panic!("elements of different types"),
+                                }
+                            }
+                        }
+                        Data::$kind(out)
+                    })*
+                }
+            };
+        }
+        joined!(
+            F32, U8, I8, U16, I16, I32, I64, Text, Bool, F16, F64, U32, U64, BF16
+        )
+    }
+
     /// Copies a run of elements of the same type over own ones. Types that differ are a bug of the caller and panic.
     pub fn paste(&mut self, at: usize, from: &Data, start: usize, len: usize) {
         macro_rules! paste {

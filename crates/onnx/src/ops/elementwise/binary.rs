@@ -177,6 +177,17 @@ pub(super) fn numbers(name: &str, mut first: Tensor, second: &Tensor) -> Result<
     {
         return Ok(first);
     }
+    if first.shape == shape {
+        let rows = Rows::new(&shape, [&shape, &second.shape]);
+        let done = match (&mut first.data, &second.data) {
+            (Data::I32(x), Data::I32(y)) => whole_in_place(name, x, y, &rows),
+            (Data::I64(x), Data::I64(y)) => whole_in_place(name, x, y, &rows),
+            _ => false,
+        };
+        if done {
+            return Ok(first);
+        }
+    }
     let ty = first.ty();
     let kernel = match name {
         "Add" => Some(Binary::Add),
@@ -263,27 +274,64 @@ fn floored_f32(x: f32, y: f32) -> f32 {
     floored(f64::from(x), f64::from(y)) as f32
 }
 
-/// The commonest functions over the first operand's buffer, which has the result's shape. Whether it is one of those.
-fn in_place(name: &str, x: &mut [f32], y: &[f32], rows: &Rows<2>) -> bool {
-    fn each(x: &mut [f32], y: &[f32], rows: &Rows<2>, f: impl Fn(f32, f32) -> f32) {
-        rows.each(|_, [i, j]| {
-            let x = &mut x[i..i + rows.len];
-            match rows.step[1] {
-                0 => {
-                    let y = y[j];
-                    x.iter_mut().for_each(|x| *x = f(*x, y));
-                }
-                1 => {
-                    let pairs = x.iter_mut().zip(&y[j..j + rows.len]);
-                    pairs.for_each(|(x, &y)| *x = f(*x, y));
-                }
-                step => {
-                    let pairs = x.iter_mut().zip(y[j..].iter().step_by(step));
-                    pairs.for_each(|(x, &y)| *x = f(*x, y));
-                }
+/// A function over the first operand's buffer, which has the result's shape.
+fn each<T: Copy>(x: &mut [T], y: &[T], rows: &Rows<2>, f: impl Fn(T, T) -> T) {
+    rows.each(|_, [i, j]| {
+        let x = &mut x[i..i + rows.len];
+        match rows.step[1] {
+            0 => {
+                let y = y[j];
+                x.iter_mut().for_each(|x| *x = f(*x, y));
             }
-        });
+            1 => {
+                let pairs = x.iter_mut().zip(&y[j..j + rows.len]);
+                pairs.for_each(|(x, &y)| *x = f(*x, y));
+            }
+            step => {
+                let pairs = x.iter_mut().zip(y[j..].iter().step_by(step));
+                pairs.for_each(|(x, &y)| *x = f(*x, y));
+            }
+        }
+    });
+}
+
+/// Integers whose sums, differences and products wrap.
+trait Whole: Copy {
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+}
+
+macro_rules! whole {
+    ($($ty:ident),*) => {$(
+        impl Whole for $ty {
+            fn add(self, other: $ty) -> $ty {
+                self.wrapping_add(other)
+            }
+            fn sub(self, other: $ty) -> $ty {
+                self.wrapping_sub(other)
+            }
+            fn mul(self, other: $ty) -> $ty {
+                self.wrapping_mul(other)
+            }
+        }
+    )*};
+}
+whole!(i32, i64);
+
+/// The commonest functions of integers. Whether it is one of those.
+fn whole_in_place<T: Whole>(name: &str, x: &mut [T], y: &[T], rows: &Rows<2>) -> bool {
+    match name {
+        "Add" => each(x, y, rows, T::add),
+        "Sub" => each(x, y, rows, T::sub),
+        "Mul" => each(x, y, rows, T::mul),
+        _ => return false,
     }
+    true
+}
+
+/// The commonest functions of floats. Whether it is one of those.
+fn in_place(name: &str, x: &mut [f32], y: &[f32], rows: &Rows<2>) -> bool {
     match name {
         "Add" => each(x, y, rows, |x, y| x + y),
         "Sub" => each(x, y, rows, |x, y| x - y),
@@ -323,9 +371,18 @@ fn floats(kernel: Binary, x: &[f32], y: &[f32], shapes: [&[usize]; 2], to: &[usi
 }
 
 /// The exponent may be of another type than the base.
-fn power(first: Tensor, second: &Tensor) -> Result<Tensor> {
+fn power(mut first: Tensor, second: &Tensor) -> Result<Tensor> {
     let shape = common([&first.shape[..], &second.shape])?;
     count(&shape)?;
+    // Most are one number for all, and few are.
+    if let Data::F32(x) = &mut first.data
+        && second.len() == 1
+        && first.shape == shape
+        && let Some(power) = exponent(second)
+    {
+        power(x);
+        return Ok(first);
+    }
     let ty = first.ty();
     let shapes = [&first.shape[..], &second.shape[..]];
     if let (Numbers::I64(x), Numbers::I64(y)) = (first.numbers()?, second.numbers()?) {
@@ -355,6 +412,26 @@ fn power(first: Tensor, second: &Tensor) -> Result<Tensor> {
         if y == 2.0 { x * x } else { x.powf(y) }
     });
     super::cast(&Tensor::new(shape, Data::F64(powers))?, ty)
+}
+
+/// The powers that a few instructions compute, over floats.
+fn exponent(of: &Tensor) -> Option<fn(&mut [f32])> {
+    fn each(x: &mut [f32], f: impl Fn(f32) -> f32) {
+        x.iter_mut().for_each(|x| *x = f(*x));
+    }
+    let of = match of.numbers().ok()? {
+        Numbers::F32(v) => f64::from(v[0]),
+        Numbers::F64(v) => v[0],
+        Numbers::I64(v) => v[0] as f64,
+        Numbers::U64(v) => v[0] as f64,
+    };
+    Some(match of {
+        1.0 => |_| (),
+        2.0 => |x| each(x, |x| x * x),
+        3.0 => |x| each(x, |x| x * x * x),
+        -1.0 => |x| each(x, |x| 1.0 / x),
+        _ => return None,
+    })
 }
 
 /// Bits that are shifted out are lost. By as many as there are or more, or by less than none, only signs stay (opset 28; older

@@ -12,6 +12,7 @@ pub(in crate::ops) fn cast(x: &Tensor, to: Type) -> Result<Tensor> {
         // Weights, which are many.
         Data::I8(v) if to == Type::F32 => Data::F32(v.iter().map(|&v| f32::from(v)).collect()),
         Data::U8(v) if to == Type::F32 => Data::F32(v.iter().map(|&v| f32::from(v)).collect()),
+        Data::I32(v) if to == Type::F32 => Data::F32(v.iter().map(|&v| v as f32).collect()),
         Data::F16(v) if to == Type::F32 => Data::F32(v.iter().map(|v| v.to_f32()).collect()),
         Data::Text(v) => parsed(v, to)?,
         Data::Bool(v) if to == Type::Text => Data::Text(

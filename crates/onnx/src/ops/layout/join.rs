@@ -39,19 +39,13 @@ fn concatenated(parts: &[&Tensor], along: i64) -> Result<Tensor> {
             .checked_add(part.shape[along])
             .ok_or("it is too long")?;
     }
-    let mut data = Data::zeros(first.ty(), count(&shape)?);
+    count(&shape)?;
     let outer: usize = shape[..along].iter().product();
-    let row: usize = shape[along..].iter().product();
-    let mut start = 0;
-    for part in parts {
-        let own: usize = part.shape[along..].iter().product();
-        if own > 0 {
-            for at in 0..outer {
-                data.paste(at * row + start, &part.data, at * own, own);
-            }
-        }
-        start += own;
-    }
+    let parts: Vec<(&Data, usize)> = parts
+        .iter()
+        .map(|part| (&part.data, part.shape[along..].iter().product()))
+        .collect();
+    let data = Data::joined(&parts, outer);
     Tensor::new(shape, data)
 }
 

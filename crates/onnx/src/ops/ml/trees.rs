@@ -1,6 +1,7 @@
 //! Ensembles of trees: their nodes, and what the leaves that a row comes to say together.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::scores::{Labels, Transform};
 use super::votes::{self, Classes};
@@ -147,28 +148,49 @@ impl Forest {
         context.spend((x.count as u64).saturating_mul(self.longest))
     }
 
-    /// What all trees say of a row: for each target, and whether any leaf voted for it at all.
-    fn run(&self, row: &[f64], together: Together, scores: &mut [f64], voted: &mut [bool]) {
-        scores.fill(0.0);
-        voted.fill(false);
+    /// What all trees say of some rows: for each of them and each target, and whether any leaf voted for it at all. One tree after
+    /// another, so that its nodes are in the cache for all of the rows.
+    fn run(&self, x: &Rows<'_>, rows: Range<usize>, together: Together, said: &mut Said) {
+        let len = rows.len() * self.targets;
+        said.scores.clear();
+        said.scores.resize(len, 0.0);
+        said.voted.clear();
+        said.voted.resize(len, false);
         for &root in &self.roots {
-            for &(target, weight) in self.leaf(root, row) {
-                let score = &mut scores[target];
-                *score = match together {
-                    Together::Sum | Together::Average => *score + weight,
-                    Together::Min if voted[target] => score.min(weight),
-                    Together::Max if voted[target] => score.max(weight),
-                    _ => weight,
-                };
-                voted[target] = true;
+            for (at, row) in rows.clone().enumerate() {
+                for &(target, weight) in self.leaf(root, x.row(row)) {
+                    let place = at * self.targets + target;
+                    let score = &mut said.scores[place];
+                    *score = match together {
+                        Together::Sum | Together::Average => *score + weight,
+                        Together::Min if said.voted[place] => score.min(weight),
+                        Together::Max if said.voted[place] => score.max(weight),
+                        _ => weight,
+                    };
+                    said.voted[place] = true;
+                }
             }
         }
         if together == Together::Average {
-            scores
-                .iter_mut()
-                .for_each(|s| *s /= self.roots.len() as f64);
+            let trees = self.roots.len() as f64;
+            said.scores.iter_mut().for_each(|s| *s /= trees);
         }
     }
+
+    /// The rows that [`Forest::run`] looks at together.
+    fn blocks(count: usize) -> impl Iterator<Item = Range<usize>> {
+        const ROWS: usize = 64;
+        (0..count)
+            .step_by(ROWS)
+            .map(move |start| start..count.min(start + ROWS))
+    }
+}
+
+/// What trees say of some rows.
+#[derive(Default)]
+struct Said {
+    scores: Vec<f64>,
+    voted: Vec<bool>,
 }
 
 /// The most nodes and votes on the ways through all trees. Ways that lead back to where they were are refused: a row would never arrive.
@@ -380,9 +402,12 @@ fn regression(
         let rows = Rows::of(x)?;
         forest.check(&rows, context)?;
         let mut out = vec![0.0; rows.count * targets];
-        let mut voted = vec![false; targets];
-        for (at, scores) in out.chunks_exact_mut(targets).enumerate() {
-            forest.run(rows.row(at), together, scores, &mut voted);
+        let mut said = Said::default();
+        for block in Forest::blocks(rows.count) {
+            forest.run(&rows, block.clone(), together, &mut said);
+            out[block.start * targets..block.end * targets].copy_from_slice(&said.scores);
+        }
+        for scores in out.chunks_exact_mut(targets) {
             scores
                 .iter_mut()
                 .zip(&base)
@@ -412,11 +437,14 @@ pub(super) fn classifier(decl: &Decl<'_>) -> Result<Option<Op>> {
         let x = Rows::of(x.get(0)?)?;
         forest.check(&x, context)?;
         let n = forest.targets;
-        let (mut scores, mut voted) = (vec![0.0; n], vec![false; n]);
+        let mut said = Said::default();
         let mut out = votes::Out::new(x.count, n);
-        for at in 0..x.count {
-            forest.run(x.row(at), Together::Sum, &mut scores, &mut voted);
-            classes.finish(&mut scores, &voted, &mut out);
+        for block in Forest::blocks(x.count) {
+            forest.run(&x, block, Together::Sum, &mut said);
+            let rows = said.scores.chunks_exact_mut(n.max(1));
+            for (scores, voted) in rows.zip(said.voted.chunks_exact(n.max(1))) {
+                classes.finish(scores, voted, &mut out);
+            }
         }
         Ok(classes.results(out))
     })
