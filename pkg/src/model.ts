@@ -4,6 +4,7 @@
 import { abortable } from "./abort.js";
 import { describe, fromWire, SmallFirstError } from "./errors.js";
 import { Life } from "./life.js";
+import type { Loaded, LoadRequest, ModelEngine } from "./model-engine.js";
 import type { FromModelWorker, ModelRequest, Ports, ToModelWorker } from "./model-protocol.js";
 import { requireSimd } from "./support.js";
 import { trusting } from "./trusted.js";
@@ -80,6 +81,12 @@ export interface ModelOptions {
   fetch?: RequestInit | undefined;
   /** Called while the model is downloaded; `total` is undefined where the server does not tell it. */
   onProgress?: ((loaded: number, total: number | undefined) => void) | undefined;
+  /**
+   * Where it runs. In a worker of its own (`"worker"`, the default) the thread that asks stays free. In that thread itself (`"page"`)
+   * a run saves the way there and back, about half a millisecond, and blocks it until it ends: for models of a millisecond, and for
+   * code that is in a worker already.
+   */
+  thread?: "worker" | "page" | undefined;
   /** Makes the worker; by default the package's own `smallfirst/model-worker`. */
   worker?: (() => Worker) | undefined;
   /** The folder or the address of the WebAssembly module, where it is not beside the worker; a folder ends in `/`. */
@@ -124,7 +131,8 @@ export async function loadModel(from: Bytes, options: ModelOptions = {}): Promis
   const address =
     typeof from === "string" || from instanceof URL ? new URL(from, globalThis.location?.href) : undefined;
   const name = address?.pathname.split("/").pop() || "the model";
-  const host = new Host({ name, file, address, beside: new Map() }, options);
+  const source = { name, file, address, beside: new Map<string, Blob>() };
+  const host = hostOf(source, options);
   try {
     const ports = await abortable(host.start(), options.signal);
     return new Model(host, ports);
@@ -134,7 +142,7 @@ export async function loadModel(from: Bytes, options: ModelOptions = {}): Promis
   }
 }
 
-/** A model that is ready to run, in a worker of its own. */
+/** A model that is ready to run. */
 export class Model {
   /** What it takes. */
   readonly inputs: Ports["inputs"];
@@ -167,7 +175,7 @@ export class Model {
    */
   async run(feeds: Record<string, Feed>, options: ModelRunOptions = {}): Promise<Record<string, Tensor>> {
     options.signal?.throwIfAborted();
-    const request: ModelRequest = { type: "run", feeds, outputs: [...(options.outputs ?? [])] };
+    const request: Asked = { type: "run", feeds, outputs: [...(options.outputs ?? [])] };
     return (await this.#host.ask(request, options.signal)) as Record<string, Tensor>;
   }
 
@@ -176,7 +184,7 @@ export class Model {
     await this.#host.ask({ type: "reset" });
   }
 
-  /** Ends the worker. Runs that are under way are rejected. */
+  /** Ends the worker, or gives the model's memory in this thread back. Runs that are under way are rejected. */
   release(): void {
     this.#host.end();
   }
@@ -191,8 +199,119 @@ interface Pending {
   reject: (error: unknown) => void;
 }
 
+/** Where a model is. */
+interface Host {
+  /** Loads it, unless it is there. */
+  start(): Promise<Ports>;
+  ask(request: Asked, signal?: AbortSignal): Promise<unknown>;
+  end(): void;
+}
+
+type Asked = Exclude<ModelRequest, { type: "load" }>;
+
+function hostOf(source: Source, options: ModelOptions): Host {
+  switch (options.thread ?? "worker") {
+    case "worker":
+      return new WorkerHost(source, options);
+    case "page":
+      return new PageHost(source, options);
+    default:
+      throw new SmallFirstError(
+        "invalid_option",
+        `thread is "worker" or "page", not ${JSON.stringify(options.thread)}`,
+      );
+  }
+}
+
+const RELEASED = "this model was released";
+
+/** Loads a model by whatever answers such a request, with the files beside it that it turns out to need. */
+async function load(
+  { name, file, address, beside }: Source,
+  options: ModelOptions,
+  send: (request: LoadRequest) => Promise<Loaded>,
+): Promise<Ports> {
+  const files = new Map(
+    await Promise.all([...beside].map(async ([of, blob]) => [of, await blob.arrayBuffer()] as const)),
+  );
+  const state = { ...options.state };
+  for (;;) {
+    const bytes = await file.arrayBuffer();
+    const request: LoadRequest = { type: "load", name, file: bytes, beside: Object.fromEntries(files), state };
+    if (options.wasm !== undefined) request.wasm = new URL(options.wasm, globalThis.location?.href).href;
+    const reply = await send(request);
+    if (!("missing" in reply)) return reply;
+    for (const missing of reply.missing) {
+      const blob = await besideOf(missing, address, beside, options);
+      beside.set(missing, blob);
+      files.set(missing, await blob.arrayBuffer());
+    }
+  }
+}
+
+/** A file beside a model. */
+async function besideOf(
+  name: string,
+  address: URL | undefined,
+  known: Map<string, Blob>,
+  options: ModelOptions,
+): Promise<Blob> {
+  const given = options.externalData?.[name];
+  if (given !== undefined) return blobOf(given, options, name);
+  if (address === undefined || known.has(name)) {
+    const why = `the model has weights in ${name}, a file beside it; give it in the option externalData`;
+    throw new SmallFirstError("file_missing", why);
+  }
+  const beside = new URL(name.split("/").map(encodeURIComponent).join("/"), address);
+  beside.search = address.search;
+  return blobOf(beside, options, name);
+}
+
+/** A model in this thread. */
+class PageHost implements Host {
+  readonly #source: Source;
+  readonly #options: ModelOptions;
+  #engine: ModelEngine | undefined;
+  #ready: Promise<Ports> | undefined;
+  #ended = false;
+
+  constructor(source: Source, options: ModelOptions) {
+    this.#source = source;
+    this.#options = options;
+  }
+
+  start(): Promise<Ports> {
+    return (this.#ready ??= this.#load().catch((thrown: unknown) => {
+      this.#ready = undefined;
+      throw thrown;
+    }));
+  }
+
+  async ask(request: Asked, signal?: AbortSignal): Promise<unknown> {
+    if (!this.#ended) await abortable(this.start(), signal);
+    if (this.#ended || !this.#engine) throw new SmallFirstError("disposed", RELEASED);
+    return this.#engine.perform(request);
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#engine?.free();
+    this.#engine = undefined;
+  }
+
+  async #load(): Promise<Ports> {
+    // Only those who ask for it need the module in their thread.
+    const { ModelEngine } = await import("./model-engine.js");
+    const engine = new ModelEngine();
+    const ports = await load(this.#source, this.#options, (request) => engine.load(request));
+    if (this.#ended) engine.free();
+    else this.#engine = engine;
+    return ports;
+  }
+}
+
 /** The worker of a model. One that died is replaced at the next run. */
-class Host {
+class WorkerHost implements Host {
   readonly #source: Source;
   readonly #options: ModelOptions;
   readonly #pending = new Map<number, Pending>();
@@ -215,9 +334,9 @@ class Host {
     }));
   }
 
-  async ask(request: ModelRequest, signal?: AbortSignal): Promise<unknown> {
+  async ask(request: Asked, signal?: AbortSignal): Promise<unknown> {
     for (;;) {
-      if (this.#ended) throw new SmallFirstError("disposed", "this model was released");
+      if (this.#ended) throw new SmallFirstError("disposed", RELEASED);
       try {
         await abortable(this.start(), signal);
         const { id, answer } = this.#send(request);
@@ -231,7 +350,7 @@ class Host {
 
   end(): void {
     this.#ended = true;
-    this.#lose(() => new SmallFirstError("disposed", "this model was released"));
+    this.#lose(() => new SmallFirstError("disposed", RELEASED));
   }
 
   async #load(): Promise<Ports> {
@@ -250,37 +369,8 @@ class Host {
       () => this.#pending.size > 0,
       (why) => this.#died(why),
     );
-    const { name, file, beside } = this.#source;
-    const files = new Map(
-      await Promise.all([...beside].map(async ([of, blob]) => [of, await blob.arrayBuffer()] as const)),
-    );
-    const state = { ...this.#options.state };
-    for (;;) {
-      const bytes = await file.arrayBuffer();
-      const request: ModelRequest = { type: "load", name, file: bytes, beside: Object.fromEntries(files), state };
-      if (this.#options.wasm !== undefined) request.wasm = new URL(this.#options.wasm, globalThis.location?.href).href;
-      const reply = (await this.#send(request).answer) as { missing: string[] } | Ports;
-      if (!("missing" in reply)) return reply;
-      for (const missing of reply.missing) {
-        const blob = await this.#beside(missing);
-        beside.set(missing, blob);
-        files.set(missing, await blob.arrayBuffer());
-      }
-    }
-  }
-
-  /** A file beside the model. */
-  async #beside(name: string): Promise<Blob> {
-    const given = this.#options.externalData?.[name];
-    if (given !== undefined) return blobOf(given, this.#options, name);
-    const { address } = this.#source;
-    if (address === undefined || this.#source.beside.has(name)) {
-      const why = `the model has weights in ${name}, a file beside it; give it in the option externalData`;
-      throw new SmallFirstError("file_missing", why);
-    }
-    const beside = new URL(name.split("/").map(encodeURIComponent).join("/"), address);
-    beside.search = address.search;
-    return blobOf(beside, this.#options, name);
+    const send = async (request: LoadRequest): Promise<Loaded> => (await this.#send(request).answer) as Loaded;
+    return load(this.#source, this.#options, send);
   }
 
   #send(request: ModelRequest): { id: number; answer: Promise<unknown> } {

@@ -23,24 +23,43 @@ pub struct Session {
 
 type OrError<T> = std::result::Result<T, JsValue>;
 
+/// The bytes of a model, in the module's memory: read there once, however often they are asked about.
 #[wasm_bindgen]
-impl Session {
-    /// The names of the files beside an ONNX file that it has weights in.
-    ///
-    /// # Errors
-    /// An `Error` with a `code`.
-    pub fn beside(name: &str, file: &Uint8Array) -> OrError<Array> {
-        let files = engine::Model::beside(name, &file.to_vec()).map_err(js)?;
-        Ok(files.iter().map(|file| JsValue::from_str(file)).collect())
+#[derive(Debug)]
+pub struct ModelFile {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+#[wasm_bindgen]
+impl ModelFile {
+    /// `name` is used in errors only.
+    #[wasm_bindgen(constructor)]
+    pub fn new(name: &str, file: &Uint8Array) -> ModelFile {
+        ModelFile {
+            name: name.to_owned(),
+            bytes: file.to_vec(),
+        }
     }
 
-    /// Reads an ONNX file or a prepared one. `beside` has the bytes of the files that [`Session::beside`] names. `name` is used
-    /// in errors only.
+    /// The names of the files beside it that it has weights in.
     ///
     /// # Errors
     /// An `Error` with a `code`.
-    pub fn load(name: &str, file: &Uint8Array, beside: &Object) -> OrError<Session> {
-        let mut bytes = file.to_vec();
+    pub fn beside(&self) -> OrError<Array> {
+        let files = engine::Model::beside(&self.name, &self.bytes).map_err(js)?;
+        Ok(files.iter().map(|file| JsValue::from_str(file)).collect())
+    }
+}
+
+#[wasm_bindgen]
+impl Session {
+    /// Reads an ONNX file or a prepared one. `beside` has the bytes of the files that [`ModelFile::beside`] names.
+    ///
+    /// # Errors
+    /// An `Error` with a `code`.
+    pub fn load(file: ModelFile, beside: &Object) -> OrError<Session> {
+        let ModelFile { name, mut bytes } = file;
         let files: BTreeMap<String, Vec<u8>> = Object::entries(beside)
             .iter()
             .filter_map(|entry| {
@@ -50,9 +69,9 @@ impl Session {
             })
             .collect();
         if !files.is_empty() {
-            bytes = engine::Model::whole(name, &bytes, &files).map_err(js)?;
+            bytes = engine::Model::whole(&name, &bytes, &files).map_err(js)?;
         }
-        let session = engine::Session::load(name, bytes).map_err(js)?;
+        let session = engine::Session::load(&name, bytes).map_err(js)?;
         Ok(Session { session })
     }
 

@@ -122,6 +122,64 @@ test("a run that is aborted ends, and the next one starts with the model there",
   expect(seen).toEqual({ few: 7, long: "enough", soon: true, again: 8 });
 });
 
+test("in the page's own thread a model gives the same, and is refused alike", async ({ page, harness }) => {
+  await reader(page, harness);
+  let workers = 0;
+  page.on("worker", () => workers++);
+  const seen = await page.evaluate(async () => {
+    const { loadModel } = window.models;
+    const code = (work: Promise<unknown>): Promise<string> =>
+      work.then(
+        () => "nothing",
+        (error: Models.SmallFirstError) => error.code ?? error.message,
+      );
+    const here = { thread: "page" } as const;
+    const model = await loadModel("/small/types.onnx", here);
+    const feeds = {
+      words: { data: ["a", "Straße"], dims: [2] },
+      flags: { data: [true, false], dims: [2] },
+      bytes: { data: new Uint8Array([1, 255]), dims: [2] },
+    };
+    const given = await model.run(feeds);
+    // Another one has the same module.
+    const beside = await loadModel("/small/beside.onnx", here);
+    const x = { data: Float32Array.from({ length: 16 }, (_, at) => at), dims: [1, 16] };
+    const codes = [
+      await code(model.run({ ...feeds, bytes: { data: [1, 2, 3], dims: [2] } })),
+      await code(model.run(feeds, { signal: AbortSignal.abort(new Error("enough")) })),
+      await code(loadModel("/small/unknown.onnx", here)),
+      await code(loadModel("/small/types.onnx", { thread: "both" as "page" })),
+    ];
+    const sums = await loadModel("/small/running-sum.onnx", { ...here, state: { new: "sum" } });
+    await sums.run({ x: { data: [1, 2], dims: [2] }, sum: { data: [0, 0], dims: [2] } });
+    const { largest } = await sums.run({ x: { data: [10, 20], dims: [2] } });
+    await sums.reset();
+    codes.push(await code(sums.run({ x: { data: [10, 20], dims: [2] } })));
+    model.release();
+    codes.push(await code(model.run(feeds)));
+    return {
+      ports: [model.inputNames, model.outputNames],
+      upper: given["upper"]!.data,
+      wide: [...(given["wide"]!.data as BigInt64Array)].map(Number),
+      y: [...((await beside.run({ x }))["y"]!.data as Float32Array)],
+      largest: [...(largest!.data as Float32Array)],
+      codes,
+    };
+  });
+  expect(workers).toBe(0);
+  expect(seen).toEqual({
+    ports: [
+      ["words", "flags", "bytes"],
+      ["upper", "others", "wide"],
+    ],
+    upper: ["A", "STRASSE"],
+    wide: [1, 255],
+    y: Array.from({ length: 16 }, (_, at) => 2 * at),
+    largest: [22],
+    codes: ["invalid_option", "enough", "model_invalid", "invalid_option", "invalid_option", "disposed"],
+  });
+});
+
 test.describe("what is not there", () => {
   test.use({ expected: [/Failed to load resource/] });
 
