@@ -162,6 +162,7 @@ impl WebSource {
             sha256: String::new(),
             license: String::new(),
             prepared_from: None,
+            weights: None,
         };
         let mut bytes = Vec::new();
         let _ = bytes.try_reserve_exact(entry.bytes.min(most) as usize);

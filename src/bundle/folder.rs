@@ -116,6 +116,7 @@ pub fn manifest(
             sha256: UNKNOWN_SHA256.to_owned(),
             license: "unknown".to_owned(),
             prepared_from: None,
+            weights: None,
         };
         manifest.files.insert((*path).to_owned(), entry);
     }

@@ -151,7 +151,7 @@ fn normalize(vector: &mut [f32]) {
 
 fn kept(numbers: Vec<f32>, width: usize, precision: Precision) -> Result<(Vectors, usize)> {
     let bits = || {
-        if width % 8 != 0 {
+        if !width.is_multiple_of(8) {
             return Err(Error::new(
                 Code::InvalidOption,
                 format!("vectors of {width} numbers cannot be kept as bits: 8 are a byte"),
