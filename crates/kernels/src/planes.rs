@@ -9,7 +9,7 @@
 // Indices are constants once the loops are unrolled.
 #![allow(clippy::needless_range_loop)]
 
-use super::activation::activate;
+use super::activation::{activate, is_curve};
 use super::gemm::gemm;
 use super::lanes::{Dot, Kernel, Lanes, dispatch};
 use super::pack::{packed_len, piece_len, pieces};
@@ -53,57 +53,70 @@ pub fn conv_planes(
         activate(out, activation);
         return;
     }
-    let widest = (BLOCK / k.max(1)).max(NARROWEST).next_multiple_of(2 * NR);
+    // The bias is a weight for a patch's last element, which is 1: so the sums are finished when they are written.
+    let biased;
+    let (weights, all) = match bias {
+        Some(bias) => {
+            biased = with_last(weights, k, bias);
+            (&biased[..], k + 1)
+        }
+        None => (weights, k),
+    };
+    let curve = is_curve(activation);
+    let epilogue = Epilogue {
+        activation: if curve { Activation::None } else { activation },
+        ..Epilogue::default()
+    };
+    let widest = (BLOCK / all.max(1)).max(NARROWEST).next_multiple_of(2 * NR);
     // Blocks of nearly the same width.
     let blocks = outputs.div_ceil(widest);
     let width = outputs.div_ceil(blocks).next_multiple_of(2 * NR);
-    let mut places = Vec::new();
+    let mut places = vec![(0, 0); all];
     let mut none = Vec::new();
     for first in (0..outputs).step_by(width) {
         let n = width.min(outputs - first);
-        let len = packed_len(k, n);
+        let panels = n.div_ceil(NR);
+        let len = packed_len(all, n);
         if scratch.len() < len {
             scratch.resize(len, 0.0);
         }
-        if places.is_empty() {
-            places.resize(k, (0, 0));
-        }
-        let each = piece_len(k);
-        for piece in pieces(k, each) {
+        let each = piece_len(all);
+        for piece in pieces(all, each) {
             for at in piece.clone() {
-                let start = piece.start * n.div_ceil(NR) + (at - piece.start);
+                let start = piece.start * panels + (at - piece.start);
                 places[at] = (start * NR, piece.len() * NR);
             }
         }
-        pack_patches(w, x, first, n, &places, &mut scratch[..len]);
+        let patches = &mut scratch[..len];
+        pack_patches(w, x, first, n, &places[..k], patches);
+        for &(to, apart) in &places[k..] {
+            for panel in 0..panels {
+                patches[to + panel * apart..][..NR].fill(1.0);
+            }
+        }
         let a = Matrix {
             data: weights,
-            row_stride: k,
+            row_stride: all,
             col_stride: 1,
         };
-        gemm(
-            m,
-            n,
-            k,
-            &a,
-            &scratch[..len],
-            &mut out[first..],
-            outputs,
-            &Epilogue::default(),
-            &mut none,
-        );
-        if bias.is_none() && activation == Activation::None {
-            continue;
-        }
-        for (i, row) in out.chunks_exact_mut(outputs).enumerate() {
-            let row = &mut row[first..first + n];
-            if let Some(bias) = bias {
-                let by = bias[i];
-                row.iter_mut().for_each(|x| *x += by);
+        let to = &mut out[first..];
+        gemm(m, n, all, &a, patches, to, outputs, &epilogue, &mut none);
+        if curve {
+            for row in out.chunks_exact_mut(outputs) {
+                activate(&mut row[first..first + n], activation);
             }
-            activate(row, activation);
         }
     }
+}
+
+/// Rows of `k` numbers, each with one more at its end.
+fn with_last(rows: &[f32], k: usize, last: &[f32]) -> Vec<f32> {
+    let mut all = Vec::with_capacity(rows.len() + last.len());
+    for (i, &last) in last.iter().enumerate() {
+        all.extend_from_slice(&rows[i * k..][..k]);
+        all.push(last);
+    }
+    all
 }
 
 /// The convolution where the window has so few places that they would not fill a panel: each of the results is one sum, of a row

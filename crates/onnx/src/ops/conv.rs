@@ -18,7 +18,7 @@ use smallfirst_kernels::{
     Activation, Epilogue, Matrix, activate, conv_planes, depthwise_planes, gemm_dynamic,
 };
 
-use super::product::{Number, accumulate, with_scratch};
+use super::product::{Number, accumulate, flushed, with_scratch};
 use crate::fault::{Result, fault};
 use crate::fuse::{ACTIVATION, BOUNDS};
 use crate::op::{Context, Decl, Op, one, op};
@@ -30,26 +30,34 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "Conv" => {
             decl.operands(2, 3)?;
             let conv = Conv::read(decl)?;
-            // Narrower floats that are known already are widened once.
-            let wide = decl
-                .constant(1)
-                .filter(|w| matches!(w.ty(), Type::F16 | Type::BF16))
-                .and_then(|w| {
-                    let data = w.floats().ok()?.into_owned();
-                    Some((w.ty(), Tensor::f32(w.shape.clone(), data)))
-                });
-            if wide.is_some() {
-                decl.absorb(1);
-            }
+            // What is known already is laid out once: narrower floats become wider, and what is as good as zero becomes that.
+            let known = |at: usize| -> Option<(Type, Tensor)> {
+                let own = decl.constant(at)?;
+                // A narrow bias is widened with each run: it is short.
+                let narrow = at == 1 && matches!(own.ty(), Type::F16 | Type::BF16);
+                if !narrow && own.ty() != Type::F32 {
+                    return None;
+                }
+                let data = own.floats().ok()?;
+                let data = match flushed(&data) {
+                    Some(flushed) => flushed,
+                    None if narrow => data.into_owned(),
+                    None => return None,
+                };
+                decl.absorb(at);
+                Some((own.ty(), Tensor::f32(own.shape.clone(), data)))
+            };
+            let (weights, bias) = (known(1), known(2).map(|(_, bias)| bias));
             op(move |x, context| {
-                let (ty, w) = match &wide {
+                let (ty, w) = match &weights {
                     Some((ty, w)) => (*ty, w),
                     None => (x.get(1)?.ty(), x.get(1)?),
                 };
                 if x.get(0)?.ty() != ty {
                     return fault("its operands are of different types");
                 }
-                one(conv.run(x.get(0)?, w, x.opt(2), context)?)
+                let bias = bias.as_ref().or(x.opt(2));
+                one(conv.run(x.get(0)?, w, bias, context)?)
             })
         }
         "ConvTranspose" | "Col2Im" => transpose::make(name, decl),

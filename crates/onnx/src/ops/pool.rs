@@ -134,9 +134,16 @@ fn along<T: Copy>(axis: &Axis, x: &[T], out: &mut [T], fold: impl Fn(T, T) -> T)
                     Some(both) => both,
                     None => continue,
                 };
-                let pairs = x.as_chunks::<2>().0;
-                for (out, pair) in rest.iter_mut().zip(pairs) {
-                    *out = fold(*out, pair[0]);
+                // Four at a time, which the compiler makes shuffles of.
+                let (fours, singles) = rest.as_chunks_mut::<4>();
+                let whole = 8 * fours.len();
+                for (out, x) in fours.iter_mut().zip(x.as_chunks::<8>().0) {
+                    for i in 0..4 {
+                        out[i] = fold(out[i], x[2 * i]);
+                    }
+                }
+                for (i, out) in singles.iter_mut().enumerate() {
+                    *out = fold(*out, x[whole + 2 * i]);
                 }
                 *last = fold(*last, x[2 * (len - 1)]);
             }

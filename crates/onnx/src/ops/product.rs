@@ -11,6 +11,7 @@ mod integer;
 #[cfg(test)]
 pub(super) mod tests;
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::ops::Range;
 
@@ -51,6 +52,17 @@ pub(super) fn make(name: &str, decl: &Decl<'_>) -> Result<Option<Op>> {
         "MatMulInteger" | "QLinearMatMul" => integer::make(name, decl),
         _ => Ok(None),
     }
+}
+
+/// Weights without those that are as good as zero, where there are any. Training leaves some behind that are next to the smallest
+/// floats, and processors take a hundred times as long for a product with one of those.
+pub(super) fn flushed(weights: &[f32]) -> Option<Vec<f32>> {
+    const TINY: f32 = 1e-30;
+    let is = |x: &f32| *x != 0.0 && x.abs() < TINY;
+    weights.iter().any(is).then(|| {
+        let all = weights.iter();
+        all.map(|x| if is(x) { 0.0 } else { *x }).collect()
+    })
 }
 
 /// Scratch that is kept for the next call, unless it has grown large.
@@ -351,6 +363,7 @@ impl Packed {
             return None;
         }
         let data = b.floats().ok()?;
+        let data = flushed(&data).map_or(data, Cow::Owned);
         let (mut k, mut n) = match b.shape[..] {
             [.., k, n] => (k, n),
             [k] => (k, 1),
