@@ -79,7 +79,10 @@ export async function pixelsOf(input: ImageBitmap | ImageData | Blob | Uint8Arra
   try {
     const { width, height } = bitmap;
     if (width * height > MAX_PIXELS)
-      throw new SmallFirstError("input_too_long", `the image has ${width} x ${height} pixels; the most are ${MAX_PIXELS}`);
+      throw new SmallFirstError(
+        "input_too_long",
+        `the image has ${width} x ${height} pixels; the most are ${MAX_PIXELS}`,
+      );
     const canvas = new OffscreenCanvas(width, height);
     const context = canvas.getContext("2d", { willReadFrequently: true });
     if (!context) throw new SmallFirstError("input_kind", `there is no memory for ${width} x ${height} pixels`);

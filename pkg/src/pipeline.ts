@@ -344,7 +344,7 @@ function stacked(all: VectorOutput[]): TensorLike {
   const data = new Kind(length * all.length);
   all.forEach((one, at) => data.set(one.data, at * length));
   const dims = [all.length, ...inner];
-  return { type, dims, data, tolist: () => nested([...data], dims) as unknown[] };
+  return { type, dims, data, tolist: () => nested([...data], dims) };
 }
 
 function nested(numbers: number[], [, ...inner]: number[]): unknown[] {

@@ -332,6 +332,7 @@ async function runBatch(
 
 /** An input as the engine takes it: a file is an image where the task reads images. */
 function inputOf(engine: Runtime, task: string, input: WireInput): Promise<EngineInput> {
+  if (typeof input === "string" || "error" in input || "second" in input) return engineInput(input);
   reads ??= new Map(engine.tasks().map(({ id, input: kind }) => [id, kind]));
   return engineInput(input, reads.get(task));
 }

@@ -5,7 +5,8 @@ import { SmallFirstError } from "../src/errors.js";
 import { engineInput, transfers, wireInput, wireItem } from "../src/input.js";
 import { refused } from "./fakes.js";
 
-const REFUSAL = "the input must be a string, a Uint8Array, an ArrayBuffer or a Blob";
+const REFUSAL =
+  "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair } or { question, context }";
 
 test("texts and Blobs go as they are", () => {
   const blob = new Blob(["abc"]);
@@ -50,14 +51,29 @@ test("what is no input is refused", () => {
   }
 });
 
-test("in a batch, what is no input is the error of its item", () => {
-  assert.equal(wireItem("abc"), "abc");
-  assert.deepEqual(wireItem(5), { error: { code: "input_kind", message: REFUSAL, attempts: [] } });
+test("two texts are named in either way", () => {
+  assert.deepEqual(wireInput({ text: "a", textPair: "b" }), { text: "a", second: "b" });
+  assert.deepEqual(wireInput({ question: "a", context: "b" }), { text: "a", second: "b" });
+  for (const part of [{ text: "a" }, { text: "a", context: "b" }, { question: 1, context: "b" }])
+    assert.equal(refused(() => wireInput(part)).code, "input_kind");
 });
 
-test("the memory of bytes moves to the worker, and of nothing else", () => {
+test("in a batch, what is no input is the error of its item", async () => {
+  assert.equal(await wireItem("abc"), "abc");
+  assert.deepEqual(await wireItem(5), { error: { code: "input_kind", message: REFUSAL, attempts: [] } });
+});
+
+test("bytes of a batch are copied when the call is made", async () => {
+  const bytes = new Uint8Array([1, 2]);
+  const item = wireItem(bytes);
+  bytes.fill(9);
+  assert.deepEqual([...((await item) as Uint8Array)], [1, 2]);
+});
+
+test("the memory of bytes moves to the worker, and of nothing else", async () => {
   const bytes = new Uint8Array([1]);
-  assert.deepEqual(transfers(["abc", bytes, new Blob(["x"]), wireItem(5)]), [bytes.buffer]);
+  const pair = { text: "a", second: "b" };
+  assert.deepEqual(transfers(["abc", bytes, new Blob(["x"]), pair, await wireItem(5)]), [bytes.buffer]);
 });
 
 test("in the worker, texts and bytes are taken as they are, and a Blob is read", async () => {
@@ -68,7 +84,7 @@ test("in the worker, texts and bytes are taken as they are, and a Blob is read",
 });
 
 test("in the worker, an item that is none fails with what it was refused for", async () => {
-  const failing = engineInput(wireItem(5));
+  const failing = engineInput(await wireItem(5));
   await assert.rejects(failing, { message: REFUSAL, code: "input_kind", attempts: [] });
 });
 
@@ -78,7 +94,8 @@ test("of a huge Blob only the ends are read", async () => {
   const begin = new Uint8Array(mebibyte).fill(1);
   const end = new Uint8Array(mebibyte).fill(2);
   const middle = Array.from({ length: 62 }, () => block);
-  assert.equal((await engineInput(new Blob([begin, ...middle, end]))).length, 64 * mebibyte);
+  const whole = (await engineInput(new Blob([begin, ...middle, end]))) as Uint8Array;
+  assert.equal(whole.length, 64 * mebibyte);
   const ends = (await engineInput(new Blob([begin, ...middle, "x", end]))) as Uint8Array;
   assert.equal(ends.length, 2 * mebibyte);
   assert.deepEqual([ends[0], ends[mebibyte - 1], ends[mebibyte], ends.at(-1)], [1, 1, 2, 2]);

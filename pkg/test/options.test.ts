@@ -37,7 +37,7 @@ const BUNDLE = "https://site.example/models/";
 const REMOTE = { provider: "openai", baseUrl: "https://llm.example/v1", model: "m" };
 
 const KEYS =
-  "bundle, mode, risk, excessRisk, worth, auditShare, onDrift, remote, learn, manifestSha256, maxBundleBytes, policy, budget, privacy, answerCache, cache, " +
+  "bundle, mode, risk, excessRisk, worth, auditShare, onDrift, remote, learn, manifestSha256, maxBundleBytes, folder, policy, budget, privacy, answerCache, cache, " +
   "storage, onProgress, signal, worker, wasm, engine, preload, workers";
 const REMOTE_KEYS =
   "provider, baseUrl, model, connectMs, firstByteMs, timeoutMs, maxInputBytes, maxTokens, maxTokensField, " +
@@ -167,7 +167,9 @@ for (const [what, [options, message]] of Object.entries(WRONG)) {
   });
 }
 
-const RUN_KEYS = "mode, risk, excessRisk, topK, labels, instruction, signal";
+const RUN_KEYS =
+  "mode, risk, excessRisk, topK, labels, instruction, candidateLabels, hypothesisTemplate, multiLabel, aggregation, threshold, " +
+  "pooling, normalize, precision, maxAnswerTokens, signal";
 const TEXT_KEYS = "mode, instruction, variables, history, signal";
 
 const WRONG_CALLS: Record<string, [call: () => unknown, message: string]> = {

@@ -89,6 +89,12 @@ function trap(): Error {
 
 const RUN = { type: "run", task: "spam", input: "Buy now", options: { topK: 1 } } as const;
 
+/** An input that is a text. */
+function text(input: unknown): string {
+  assert.equal(typeof input, "string");
+  return input as string;
+}
+
 test("a worker answers once it was started, and not before", async (t) => {
   const asked: unknown[][] = [];
   const { ask, created } = await worker(t, {
@@ -201,7 +207,7 @@ test("a batch has an item an input, in their order, and a bad one loses nothing"
   const { ask } = await worker(t, {
     run: async (_task, input) => {
       if (input === "bad") throw new SmallFirstError("input_too_long", "it is too long");
-      return answer(String(input));
+      return answer(text(input));
     },
   });
   await ask(START);
@@ -219,7 +225,7 @@ test("a batch has an item an input, in their order, and a bad one loses nothing"
 test("what another worker answered is taken over, up to the first that is not", async (t) => {
   const adopted: unknown[][] = [];
   const { ask } = await worker(t, {
-    run: async (_task, input) => answer(String(input)),
+    run: async (_task, input) => answer(text(input)),
     adopt: async (...given) => (adopted.push(given.slice(0, 3)) < 3 ? { audit: null } : null),
   });
   await ask(START);
@@ -240,9 +246,9 @@ test("an abort is heard between two inputs of a batch, and ends it there", async
   const run: string[] = [];
   const { begin, end, ask, tell, of } = await worker(t, {
     run: async (_task, input, _options, signal) => {
-      run.push(`${String(input)} ${signal.aborted}`);
+      run.push(`${text(input)} ${signal.aborted}`);
       if (input === "b") tell({ type: "abort", id: 2 });
-      return answer(String(input));
+      return answer(text(input));
     },
   });
   await ask(START);

@@ -118,7 +118,13 @@ function isAboutProxies({ file, headings }: Block): boolean {
 
 /** A part of a page's script, or of its bundler's configuration. */
 export function isScript(block: Block): boolean {
-  return ["js", "ts"].includes(block.language) && !isType(block) && !isAboutProxies(block) && !isModelScript(block) && !isFolderScript(block);
+  return (
+    ["js", "ts"].includes(block.language) &&
+    !isType(block) &&
+    !isAboutProxies(block) &&
+    !isModelScript(block) &&
+    !isFolderScript(block)
+  );
 }
 
 /** A part of a page's script that has a model without a bundle. */

@@ -91,7 +91,15 @@ test("vectors come as they are asked for, and near texts have near ones", async 
     const bits = await extract(texts[0]!, { pooling: "mean", quantize: true, precision: "ubinary" });
     const [one] = [await extract(texts[1]!, { pooling: "mean", normalize: true })];
     const same = Math.max(...[...one.data].map((x, at) => Math.abs(x - rows[1]![at]!)));
-    const result = { dims, type, near: cosine(0, 1), far: cosine(0, 2), norm: cosine(1, 1), bits: [bits.type, ...bits.dims], same };
+    const result = {
+      dims,
+      type,
+      near: cosine(0, 1),
+      far: cosine(0, 2),
+      norm: cosine(1, 1),
+      bits: [bits.type, ...bits.dims],
+      same,
+    };
     await extract.dispose();
     return result;
   });
@@ -146,12 +154,10 @@ test("what a folder does not have, or asks for in vain, is told by its name", as
   const told = (path: string, task: string | null = null, dtype?: string): Promise<string> =>
     page.evaluate(
       ([path, task, dtype]) =>
-        window.pipelines
-          .pipeline(task as null, path!, dtype === undefined ? {} : { dtype: dtype as "fp32" })
-          .then(
-            (made) => made.task,
-            (error: Package.SmallFirstError) => `${error.code}: ${error.message}`,
-          ),
+        window.pipelines.pipeline(task as null, path!, dtype === undefined ? {} : { dtype: dtype as "fp32" }).then(
+          (made) => made.task,
+          (error: Package.SmallFirstError) => `${error.code}: ${error.message}`,
+        ),
       [path, task, dtype] as const,
     );
   expect(await told("/folders/none/")).toContain("not_a_bundle");
