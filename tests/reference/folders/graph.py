@@ -21,7 +21,7 @@ class Graph:
         self.names: dict[tuple, str] = {}
 
     def weight(self, value) -> str:
-        value = np.ascontiguousarray(value)
+        value = np.asarray(value, order="C")
         key = (value.dtype.str, value.shape, value.tobytes())
         if key not in self.names:
             self.names[key] = f"weight_{len(self.weights)}"
