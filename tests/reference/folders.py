@@ -89,7 +89,9 @@ def pictures(groups: list[dict], packages: dict, out: Path, archives: Path) -> N
             # A package of hundreds is pinned as a whole; of each of these folders the first are taken.
             under = deb(package, archives) / group["under"]
             for part, most in group["folders"].items():
-                for path in sorted((under / part).rglob("*.png"))[:most]:
+                # transformers.js does not read the kind 4 of PNG, grey with transparency.
+                found = [path for path in sorted((under / part).rglob("*.png")) if path.read_bytes()[25] != 4]
+                for path in found[:most]:
                     shutil.copyfile(path, into / "__".join(path.relative_to(under).parts))
         for path, pinned in group.get("files", {}).items():
             content = member(archive(package, archives), path, pinned)

@@ -1,8 +1,10 @@
 //! ONNX's operator vectors, natively and as wasm, and the table of operators that they give.
 
 mod models;
+mod pipelines;
 
 pub use models::{classical, files, folder, tokenizers, write_times};
+pub use pipelines::pipelines;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

