@@ -205,9 +205,10 @@ const BATCH = { type: "runBatch", task: "spam", options: {} } as const;
 
 test("a batch has an item an input, in their order, and a bad one loses nothing", async (t) => {
   const { ask } = await worker(t, {
+    tasks: () => [],
     run: async (_task, input) => {
       if (input === "bad") throw new SmallFirstError("input_too_long", "it is too long");
-      return answer(text(input));
+      return answer(input instanceof Uint8Array ? [...input].join() : text(input));
     },
   });
   await ask(START);

@@ -61,8 +61,7 @@ function named(from: string, to: string): Buffer {
 const graphOf = (model: Buffer): Field[] => fields(fields(model).find(({ number }) => number === GRAPH)!.content);
 const only = (graph: Field[], wanted: number): Field[] => graph.filter(({ number }) => number === wanted);
 /** The first bytes under a number: of a node its first input (1) or output (2), of a port its name (1). */
-const text = (message: Field, number: number): string =>
-  only(fields(message.content), number)[0]!.content.toString();
+const text = (message: Field, number: number): string => only(fields(message.content), number)[0]!.content.toString();
 
 /** A model with other outputs, and with more at its graph's end. */
 function changed(model: Buffer, output: Buffer, more: Buffer[]): Buffer {

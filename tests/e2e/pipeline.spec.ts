@@ -65,7 +65,8 @@ async function results(page: Page, { folder, task, dtype, options, cases }: Run)
       const all: Run["cases"] = [];
       for (const input of inputs) {
         const output = await window.run(input, options).catch((thrown: unknown) => thrown as Package.SmallFirstError);
-        if (output instanceof Error) all.push({ input, error: `${(output as { code?: string }).code}: ${output.message}` });
+        if (output instanceof Error)
+          all.push({ input, error: `${(output as { code?: string }).code}: ${output.message}` });
         // Typed arrays would come over as objects.
         else if (output && typeof output === "object" && "dims" in output) {
           const { type, dims, data } = output as Pipelines.TensorLike;
