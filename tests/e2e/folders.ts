@@ -81,11 +81,12 @@ export function composed(): string {
   const last = only(graphOf(encoder), NODE).find((node) => text(node, 2) === text(mean!, 1))!;
   const vectors = text(last, 1);
   const first = text(only(graphOf(head), NODE)[0]!, 1);
-  const float = Buffer.from([8, 1]);
+  // 32-bit floats, of three lengths.
+  const dims = [bytes(2, "batch"), bytes(2, "tokens"), Buffer.from([8, ...varint(384)])];
+  const tensor = Buffer.concat([Buffer.from([8, 1]), bytes(2, Buffer.concat(dims.map((dim) => bytes(1, dim))))]);
+  const port = bytes(OUTPUT, Buffer.concat([bytes(1, "last_hidden_state"), bytes(2, bytes(1, tensor))]));
   const models: Record<string, Buffer> = {
-    minilm: changed(encoder, bytes(OUTPUT, Buffer.concat([bytes(1, "last_hidden_state"), bytes(2, bytes(1, float))])), [
-      named(vectors, "last_hidden_state"),
-    ]),
+    minilm: changed(encoder, port, [named(vectors, "last_hidden_state")]),
     sentiment: changed(encoder, logits!.raw, [
       named(text(mean!, 1), first),
       ...[...only(graphOf(head), NODE), ...only(graphOf(head), WEIGHT)].map(({ raw }) => raw),

@@ -110,8 +110,13 @@ fn composed(folders: &Path) -> Result<()> {
 /// Where it stands what transformers.js gives.
 fn expected(folders: &Path) -> Result<std::path::PathBuf> {
     let path = folders.join("expected.json");
-    let scripts = ["expected.mjs", "inputs.mjs", "runs.mjs", "package-lock.json"]
-        .map(|name| format!("{SCRIPTS}/{name}"));
+    let scripts = [
+        "expected.mjs",
+        "inputs.mjs",
+        "runs.mjs",
+        "package-lock.json",
+    ]
+    .map(|name| format!("{SCRIPTS}/{name}"));
     let mut made_of = contents(&MADE_OF)?;
     made_of.extend(contents(&scripts.each_ref().map(String::as_str))?);
     made_of.extend(contents(&["models/recipe/behaviour"])?);
@@ -130,7 +135,9 @@ fn expected(folders: &Path) -> Result<std::path::PathBuf> {
 fn page(table: &[Value], results: &Value) -> Result<String> {
     let listed = fs::read(root().join("tests/reference/folders.json"))?;
     let listed: Value = serde_json::from_slice(&listed)?;
-    let folders = listed["folders"].as_array().context("there are no folders")?;
+    let folders = listed["folders"]
+        .as_array()
+        .context("there are no folders")?;
     let mut rows: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
     for row in table {
         let folder = row["folder"].as_str().unwrap_or_default();
@@ -190,7 +197,9 @@ fn page(table: &[Value], results: &Value) -> Result<String> {
             let _ = writeln!(text, "{begin} | | | {} |", refusal(results, of("name")));
         }
     }
-    text.push_str("\nWhat was run with which options is in `tests/reference/pipelines/runs.mjs`.\n");
+    text.push_str(
+        "\nWhat was run with which options is in `tests/reference/pipelines/runs.mjs`.\n",
+    );
     Ok(text)
 }
 
