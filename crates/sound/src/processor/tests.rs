@@ -78,7 +78,9 @@ fn features_are_those_of_transformers() {
 #[test]
 #[ignore = "needs target/voices, which tests/reference/voices.py fetches"]
 fn features_of_recordings_are_those_of_transformers() {
-    let voices = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/voices");
+    let Some(voices) = crate::testing::fetched("voices") else {
+        return;
+    };
     for (extractor, off) in compare(|sound| (sound != "made").then(|| voices.join(sound))) {
         println!("{extractor}: off by {off:.6} at most");
         assert!(off < 1e-3, "{extractor}: {off}");

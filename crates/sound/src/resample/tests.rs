@@ -185,7 +185,9 @@ fn what_cannot_be_resampled_is_refused() {
 #[test]
 #[ignore = "needs target/sound, which tests/reference/sound.py makes"]
 fn recordings_are_near_what_others_give() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/sound");
+    let Some(folder) = crate::testing::fetched("sound") else {
+        return;
+    };
     let listed = std::fs::read_to_string(folder.join("resample.json")).expect("sound.py resample");
     let listed: Vec<serde_json::Value> = serde_json::from_str(&listed).unwrap();
     let read = |name: String| -> Vec<f32> {
