@@ -9,7 +9,7 @@ use serde::Deserialize;
 use smallfirst_onnx::{Data, Model, Tensor};
 
 use super::*;
-use crate::testing::wav;
+use crate::testing::{fetched, wav};
 use crate::{Roc, roc};
 
 /// A recording of `segments.json`.
@@ -73,7 +73,7 @@ fn near(found: &[Segment], expected: &[(u64, u64)], window: u64) -> bool {
 #[test]
 #[ignore = "needs target/voices, which tests/reference/voices.py fetches, and target/files"]
 fn segments_of_recordings_are_those_of_silero_s_python() {
-    let Some(voices) = fetched("voices") else {
+    let Some(recordings) = fetched("voices") else {
         return;
     };
     let rows = std::fs::read_to_string(fixture("segments.json")).unwrap();
@@ -91,7 +91,7 @@ fn segments_of_recordings_are_those_of_silero_s_python() {
     let mut counts = std::collections::BTreeMap::<String, Count>::new();
     let (mut scored, mut wrong, mut farthest) = (Vec::new(), Vec::new(), 0);
     for row in rows {
-        let (mut samples, rate) = wav(&voices.join(&row.file));
+        let (mut samples, rate) = wav(&recordings.join(&row.file));
         samples.truncate(60 * rate as usize);
         let sound = Sound::mono(rate, samples).unwrap();
         let count = counts.entry(row.kind.clone()).or_default();
