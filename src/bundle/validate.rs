@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{
-    Correctness, Features, FileEntry, Head, Manifest, OodMethod, Tagger, TaskEntry, TaskModel,
-};
+#[cfg(feature = "onnx")]
+use super::TaskModel;
+use super::{Correctness, Features, FileEntry, Head, Manifest, OodMethod, Tagger, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::task::{InputKind, Pooling, TaskKind};
 
@@ -56,6 +56,7 @@ pub(super) fn validate(manifest: &Manifest) -> Result<()> {
     for (name, head) in &manifest.heads {
         self::head(manifest, &format!("head \"{name}\""), head)?;
     }
+    #[cfg(feature = "onnx")]
     for (name, model) in &manifest.models {
         self::model(manifest, name, model)?;
     }
@@ -299,10 +300,15 @@ fn task<'a>(
     match task.kind {
         TaskKind::Classify => classification(manifest, id, &what, task, languages),
         TaskKind::Generate => generation(manifest, &what, task),
+        #[cfg(feature = "onnx")]
         _ => of_a_model(manifest, &what, task),
+        // This build has no such models, and says so when one is asked.
+        #[cfg(not(feature = "onnx"))]
+        _ => Ok(()),
     }
 }
 
+#[cfg(feature = "onnx")]
 fn model(manifest: &Manifest, name: &str, model: &TaskModel) -> Result<()> {
     let what = format!("model \"{name}\"");
     listed(manifest, &what, &model.file)?;
@@ -321,6 +327,7 @@ fn model(manifest: &Manifest, name: &str, model: &TaskModel) -> Result<()> {
 }
 
 /// The rules of tasks whose kind has models.
+#[cfg(feature = "onnx")]
 fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
     let of_others = task.prompt.is_some()
         || task.extract.is_some()

@@ -202,7 +202,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         let origin = (RanOn::Local, local.tier);
         Answer {
             confidence: Some(local.confidence),
-            calibrated: true,
+            calibrated: self.task.is_some_and(|task| task.guarantee.is_some()),
             threshold: local.threshold,
             degraded: reason != Reason::Confident,
             audit,
