@@ -23,6 +23,7 @@ use super::{Bundle, MAX_FILE_BYTES};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, TaskKind};
 use config::Config;
+pub use config::Descriptions;
 
 /// The files that say what a folder's model is, the first of which must be there.
 pub const DESCRIPTIONS: [&str; 7] = [
@@ -58,9 +59,6 @@ pub struct Wanted {
     /// Which weights; the smallest that the usual exporters write where absent.
     pub dtype: Option<Dtype>,
 }
-
-/// The descriptions that a folder has, by name.
-pub type Descriptions = BTreeMap<String, Value>;
 
 /// Reads one of [`DESCRIPTIONS`].
 ///

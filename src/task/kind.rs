@@ -6,6 +6,7 @@
 
 mod answering;
 mod entities;
+mod forward;
 mod labels;
 mod mask;
 mod numbers;
@@ -16,74 +17,13 @@ use serde::{Deserialize, Serialize};
 
 pub use answering::{FoundAnswer, QuestionOutput};
 pub use entities::{Aggregation, Entity, TokensOutput};
+pub use forward::{Forward, Place, Tokens, Values};
 pub use labels::LabelsOutput;
 pub use mask::{Filling, MaskOutput};
 pub use vectors::{Precision, VectorOutput, Vectors};
 
 use super::{Input, Label, Output, TaskKind};
 use crate::error::{Code, Error, Result};
-
-/// A text as a model reads it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Tokens {
-    /// The ids.
-    pub ids: Vec<i64>,
-    /// Which of the two texts each belongs to, as the model numbers them.
-    pub types: Vec<i64>,
-    /// Where each is in its text; none for special tokens.
-    pub places: Vec<Option<Place>>,
-    /// Whether a word begins with it.
-    pub begins: Vec<bool>,
-}
-
-/// Where a token is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Whether it is in the second of two texts.
-    pub second: bool,
-    /// Its first byte there.
-    pub start: usize,
-    /// The byte behind it.
-    pub end: usize,
-}
-
-/// What a model gives: the values of one output.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Values {
-    /// Its name.
-    pub name: String,
-    /// Its lengths.
-    pub shape: Vec<usize>,
-    /// Its numbers, row by row. Every one is finite.
-    pub numbers: Vec<f32>,
-}
-
-/// What a kind of task may ask of the model that serves it.
-pub trait Forward {
-    /// The model's name, for errors.
-    fn name(&self) -> &str;
-    /// The tokens of a text, or of two. With `mask`, what spells the mask token in the text stands for it.
-    ///
-    /// # Errors
-    /// What is wrong with the text, or with the tokenizer.
-    fn tokens(&self, text: &str, second: Option<&str>, mask: bool) -> Result<Tokens>;
-    /// The id of the mask token.
-    fn mask_id(&self) -> Option<i64>;
-    /// The text that tokens stand for, special ones left out.
-    ///
-    /// # Errors
-    /// When the tokenizer cannot tell.
-    fn words(&self, ids: &[i64]) -> Result<String>;
-    /// All outputs for these tokens.
-    ///
-    /// # Errors
-    /// When the model fails.
-    fn run(&mut self, tokens: &Tokens) -> Result<Vec<Values>>;
-    /// How vectors of tokens become one, where the model's folder says.
-    fn pooling(&self) -> Option<super::Pooling>;
-    /// Whether vectors get length 1, where the model's folder says.
-    fn normalizes(&self) -> bool;
-}
 
 /// What a call may ask for beside the input. What a kind has no use for is refused.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -213,63 +153,69 @@ pub fn perform(
         }
     };
     options.check(kind, takes)?;
-    let wrong = || wrong_input(kind, input);
+    let wrong = || {
+        let (kind, given) = (kind.as_str(), input.kind().as_str());
+        Error::new(Code::InputKind, format!("{kind} does not read {given}"))
+    };
     let text = || match input {
         Input::Text(text) => Ok(text),
         _ => Err(wrong()),
     };
-    match kind {
-        TaskKind::MultiLabel => labels::perform(input, labels, options, model),
-        TaskKind::TokenClassification => entities::perform(text()?, labels, options, model),
-        TaskKind::FillMask => mask::perform(text()?, options, model),
-        TaskKind::FeatureExtraction => vectors::perform(text()?, options, model),
-        TaskKind::ZeroShotClassification => zero_shot::perform(text()?, labels, options, model),
-        TaskKind::QuestionAnswering => match input {
-            Input::Pair { text, second } => answering::perform(text, second, options, model),
-            _ => Err(wrong()),
-        },
-        TaskKind::Classify | TaskKind::Generate => Err(wrong()),
-    }
-}
-
-fn wrong_input(kind: TaskKind, input: Input<'_>) -> Error {
-    Error::new(
-        Code::InputKind,
-        format!("{} does not read {}", kind.as_str(), input.kind().as_str()),
-    )
-}
-
-/// The output of a name, or the only one there is.
-fn named<'v>(model: &str, values: &'v [Values], names: &[&str]) -> Result<&'v Values> {
-    let found = names
-        .iter()
-        .find_map(|name| values.iter().find(|v| v.name == *name));
-    match (found, values) {
-        (Some(found), _) => Ok(found),
-        (None, [only]) => Ok(only),
-        (None, _) => {
-            let there: Vec<&str> = values.iter().map(|v| v.name.as_str()).collect();
-            Err(Error::new(
-                Code::ModelOutput,
-                format!(
-                    "{model} gives {}, and none of them is {}",
-                    there.join(", "),
-                    names.join(" or ")
-                ),
-            ))
+    let top = options.top_k.map(|k| k as usize);
+    Ok(match kind {
+        TaskKind::MultiLabel => {
+            let (text, second) = match input {
+                Input::Text(text) => (text, None),
+                Input::Pair { text, second } => (text, Some(second)),
+                _ => return Err(wrong()),
+            };
+            let threshold = options.threshold;
+            let (output, sure) = labels::perform((text, second), labels, threshold, top, model)?;
+            made(KindOutput::Labels(output), Some(sure))
         }
-    }
+        TaskKind::TokenClassification => {
+            let aggregation = options.aggregation.unwrap_or_default();
+            let (output, sure) = entities::perform(text()?, labels, aggregation, model)?;
+            made(KindOutput::Tokens(output), Some(sure))
+        }
+        TaskKind::FillMask => {
+            let (output, sure) = mask::perform(text()?, top, model)?;
+            made(KindOutput::Mask(output), Some(sure))
+        }
+        TaskKind::FeatureExtraction => {
+            let wanted = vectors::Wanted {
+                pooling: options.pooling,
+                normalize: options.normalize,
+                precision: options.precision.unwrap_or_default(),
+            };
+            let output = vectors::perform(text()?, wanted, model)?;
+            made(KindOutput::Vectors(output), None)
+        }
+        TaskKind::ZeroShotClassification => {
+            let asked = zero_shot::Asked {
+                candidates: options.candidate_labels.as_deref().unwrap_or_default(),
+                template: options.hypothesis_template.as_deref(),
+                several: options.multi_label == Some(true),
+                top,
+            };
+            let (output, sure) = zero_shot::perform(text()?, labels, &asked, model)?;
+            made(KindOutput::Label(output), Some(sure))
+        }
+        TaskKind::QuestionAnswering => {
+            let Input::Pair { text, second } = input else {
+                return Err(wrong());
+            };
+            let most = options.max_answer_tokens.map(|most| most as usize);
+            let output = answering::perform((text, second), top, most, model)?;
+            let sure = output.best.score;
+            made(KindOutput::Question(output), Some(sure))
+        }
+        TaskKind::Classify | TaskKind::Generate => return Err(wrong()),
+    })
 }
 
-/// That a model gave something of another shape than its task needs.
-fn misshapen(model: &str, values: &Values, wanted: &str) -> Error {
-    Error::new(
-        Code::ModelOutput,
-        format!(
-            "{model} gave {} of the shape {:?}, and {wanted} was expected; it belongs to another task",
-            values.name, values.shape
-        ),
-    )
+fn made(output: KindOutput, confidence: Option<f64>) -> Made {
+    Made { output, confidence }
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! What a folder's descriptions say, field by field.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use smallfirst_image::ImageProcessor;
 
-use super::Descriptions;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{Label, Pooling};
 
 /// The most labels that a model may have.
 const MAX_LABELS: usize = 1 << 17;
+
+/// The descriptions that a folder has, by name.
+pub type Descriptions = BTreeMap<String, Value>;
 
 /// The descriptions of a folder.
 pub(super) struct Config<'d> {

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::entities::Utf16;
+use super::forward::{Forward, Place, misshapen};
 use super::numbers::softmax;
-use super::{Forward, KindOptions, KindOutput, Made, Place, misshapen};
 use crate::error::{Code, Error, Result};
 
 /// The most tokens of an answer, where nobody says; as in transformers.
@@ -42,11 +42,11 @@ pub struct FoundAnswer {
 }
 
 pub(super) fn perform(
-    question: &str,
-    context: &str,
-    options: &KindOptions,
+    (question, context): (&str, &str),
+    top: Option<usize>,
+    most: Option<usize>,
     model: &mut dyn Forward,
-) -> Result<Made> {
+) -> Result<QuestionOutput> {
     let tokens = model.tokens(question, Some(context), false)?;
     let values = model.run(&tokens)?;
     let of = |name: &str| {
@@ -79,9 +79,7 @@ pub(super) fn perform(
             .filter_map(|at| Some((at, within(at)?)))
             .collect::<Vec<_>>()
     };
-    let most = options
-        .max_answer_tokens
-        .map_or(MOST_TOKENS, |most| most as usize);
+    let most = most.unwrap_or(MOST_TOKENS);
     let lasts = candidates(&ends);
     let mut found: Vec<(f64, usize, usize)> = Vec::new();
     for (first, from) in candidates(&starts) {
@@ -93,7 +91,7 @@ pub(super) fn perform(
     }
     found.sort_by(|a, b| b.0.total_cmp(&a.0));
     found.dedup_by(|a, b| (a.1, a.2) == (b.1, b.2));
-    found.truncate(options.top_k.map_or(1, |k| k as usize));
+    found.truncate(top.unwrap_or(1));
     let mut utf16 = Utf16::new(context);
     let answers = found.into_iter().map(|(score, start, end)| FoundAnswer {
         answer: context.get(start..end).unwrap_or_default().to_owned(),
@@ -108,8 +106,5 @@ pub(super) fn perform(
             "the text holds nothing that could be an answer",
         )
     })?;
-    Ok(Made {
-        confidence: Some(best.score),
-        output: KindOutput::Question(QuestionOutput { best, answers }),
-    })
+    Ok(QuestionOutput { best, answers })
 }

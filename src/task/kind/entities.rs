@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::forward::{Forward, Place, Tokens, misshapen, named};
 use super::numbers::softmax;
-use super::{Forward, KindOptions, KindOutput, Made, Place, Tokens, misshapen, named};
 use crate::error::{Error, Result};
 use crate::task::Label;
 
@@ -72,9 +72,9 @@ struct Labelled {
 pub(super) fn perform(
     text: &str,
     labels: &[Label],
-    options: &KindOptions,
+    aggregation: Aggregation,
     model: &mut dyn Forward,
-) -> Result<Made> {
+) -> Result<(TokensOutput, f64)> {
     let tokens = model.tokens(text, None, false)?;
     let values = model.run(&tokens)?;
     let logits = named(model.name(), &values, &["logits"])?;
@@ -86,7 +86,6 @@ pub(super) fn perform(
     let rows: Vec<Vec<f64>> = rows
         .map(|row| softmax(row.iter().map(|&v| f64::from(v))))
         .collect();
-    let aggregation = options.aggregation.unwrap_or_default();
     let labelled = match aggregation {
         Aggregation::None | Aggregation::Simple => by_token(&tokens, &rows),
         word => by_word(&tokens, &rows, word),
@@ -127,10 +126,7 @@ pub(super) fn perform(
             entities.push(entity(label, score, (first, last))?);
         }
     }
-    Ok(Made {
-        output: KindOutput::Tokens(TokensOutput { entities }),
-        confidence: Some(confidence),
-    })
+    Ok((TokensOutput { entities }, confidence))
 }
 
 fn best(row: &[f64]) -> (usize, f64) {

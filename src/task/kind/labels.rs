@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::forward::{Forward, misshapen, named};
 use super::numbers::{largest, sigmoid};
-use super::{Forward, KindOptions, KindOutput, Made, misshapen, named};
 use crate::error::Result;
-use crate::task::{Input, Label, LabelScore, TaskKind};
+use crate::task::{Label, LabelScore};
 
 /// From which probability on a label is given, where nobody says.
 const THRESHOLD: f64 = 0.5;
@@ -22,16 +22,13 @@ pub struct LabelsOutput {
 }
 
 pub(super) fn perform(
-    input: Input<'_>,
+    (text, second): (&str, Option<&str>),
     labels: &[Label],
-    options: &KindOptions,
+    threshold: Option<f64>,
+    top: Option<usize>,
     model: &mut dyn Forward,
-) -> Result<Made> {
-    let tokens = match input {
-        Input::Text(text) => model.tokens(text, None, false)?,
-        Input::Pair { text, second } => model.tokens(text, Some(second), false)?,
-        other => return Err(super::wrong_input(TaskKind::MultiLabel, other)),
-    };
+) -> Result<(LabelsOutput, f64)> {
+    let tokens = model.tokens(text, second, false)?;
     let values = model.run(&tokens)?;
     let logits = named(model.name(), &values, &["logits"])?;
     if logits.numbers.len() != labels.len() {
@@ -40,8 +37,8 @@ pub(super) fn perform(
     }
     let logits = logits.numbers.iter().map(|&v| f64::from(v));
     let probabilities: Vec<f64> = logits.map(sigmoid).collect();
-    let threshold = options.threshold.unwrap_or(THRESHOLD);
-    let most = options.top_k.map_or(labels.len(), |k| k as usize);
+    let threshold = threshold.unwrap_or(THRESHOLD);
+    let most = top.unwrap_or(labels.len());
     let order = largest(&probabilities, labels.len());
     let score = |&at: &usize| LabelScore {
         label: labels[at].id.clone(),
@@ -53,11 +50,9 @@ pub(super) fn perform(
         .iter()
         .map(|&p| if p >= threshold { p } else { 1.0 - p })
         .product();
-    Ok(Made {
-        output: KindOutput::Labels(LabelsOutput {
-            labels: holds.map(score).collect(),
-            scores: order.iter().take(most).map(score).collect(),
-        }),
-        confidence: Some(confidence),
-    })
+    let output = LabelsOutput {
+        labels: holds.map(score).collect(),
+        scores: order.iter().take(most).map(score).collect(),
+    };
+    Ok((output, confidence))
 }

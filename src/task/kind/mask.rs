@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::forward::{Forward, misshapen, named};
 use super::numbers::{largest, softmax};
-use super::{Forward, KindOptions, KindOutput, Made, misshapen, named};
 use crate::error::{Code, Error, Result};
 
 /// How many words are given, where nobody says.
@@ -34,7 +34,11 @@ pub struct Filling {
     pub sequence: String,
 }
 
-pub(super) fn perform(text: &str, options: &KindOptions, model: &mut dyn Forward) -> Result<Made> {
+pub(super) fn perform(
+    text: &str,
+    top: Option<usize>,
+    model: &mut dyn Forward,
+) -> Result<(MaskOutput, f64)> {
     let no_mask = || {
         let why = format!("the tokenizer of {} has no mask token", model.name());
         Error::new(Code::ModelInvalid, why)
@@ -58,7 +62,7 @@ pub(super) fn perform(text: &str, options: &KindOptions, model: &mut dyn Forward
             return Err(misshapen(model.name(), logits, &wanted));
         }
     };
-    let top = options.top_k.map_or(TOP, |k| k as usize);
+    let top = top.unwrap_or(TOP);
     let mut confidence = 1.0;
     let mut masks = Vec::with_capacity(gaps.len());
     for &at in &gaps {
@@ -79,8 +83,5 @@ pub(super) fn perform(text: &str, options: &KindOptions, model: &mut dyn Forward
         confidence *= fillings.first().map_or(0.0, |best| best.score);
         masks.push(fillings);
     }
-    Ok(Made {
-        output: KindOutput::Mask(MaskOutput { masks }),
-        confidence: Some(confidence),
-    })
+    Ok((MaskOutput { masks }, confidence))
 }

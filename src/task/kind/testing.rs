@@ -1,6 +1,6 @@
 //! A model that is played: words are tokens, and what it gives is said beforehand.
 
-use super::{Forward, Place, Tokens, Values};
+use super::forward::{Forward, Place, Tokens, Values};
 use crate::error::Result;
 use crate::task::Pooling;
 

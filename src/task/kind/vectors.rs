@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Forward, KindOptions, KindOutput, Made, Values, misshapen};
+use super::forward::{Forward, Values, misshapen};
 use crate::error::{Code, Error, Result};
 use crate::task::Pooling;
 
@@ -57,11 +57,18 @@ pub enum Vectors {
     U8(Vec<u8>),
 }
 
-pub(super) fn perform(text: &str, options: &KindOptions, model: &mut dyn Forward) -> Result<Made> {
+/// How vectors are wanted; what is left out is as the model's folder says.
+pub(super) struct Wanted {
+    pub(super) pooling: Option<Pooling>,
+    pub(super) normalize: Option<bool>,
+    pub(super) precision: Precision,
+}
+
+pub(super) fn perform(text: &str, wanted: Wanted, model: &mut dyn Forward) -> Result<VectorOutput> {
     let tokens = model.tokens(text, None, false)?;
-    let pooling = options.pooling.or(model.pooling()).unwrap_or(Pooling::None);
-    let normalizes = options.normalize.unwrap_or(model.normalizes());
-    let precision = options.precision.unwrap_or_default();
+    let pooling = wanted.pooling.or(model.pooling()).unwrap_or(Pooling::None);
+    let normalizes = wanted.normalize.unwrap_or(model.normalizes());
+    let precision = wanted.precision;
     if precision == Precision::Int8 && !normalizes {
         return Err(Error::new(
             Code::InvalidOption,
@@ -86,13 +93,10 @@ pub(super) fn perform(text: &str, options: &KindOptions, model: &mut dyn Forward
         Pooling::None => vec![1, rows, width],
         _ => vec![1, width],
     };
-    Ok(Made {
-        output: KindOutput::Vectors(VectorOutput {
-            data,
-            dims: dims.into_iter().map(|n| n as u32).collect(),
-            precision,
-        }),
-        confidence: None,
+    Ok(VectorOutput {
+        data,
+        dims: dims.into_iter().map(|n| n as u32).collect(),
+        precision,
     })
 }
 
@@ -183,7 +187,7 @@ fn kept(numbers: Vec<f32>, width: usize, precision: Precision) -> Result<(Vector
 #[cfg(test)]
 mod tests {
     use super::super::testing::Played;
-    use super::super::{KindOptions, perform};
+    use super::super::{KindOptions, KindOutput, perform};
     use super::*;
     use crate::task::{Input, TaskKind};
 

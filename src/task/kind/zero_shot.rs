@@ -1,8 +1,8 @@
 //! Classification by labels that the caller names: a model of natural-language inference says whether the text entails "This example
 //! is {label}." (Yin et al. 2019).
 
+use super::forward::{Forward, misshapen, named};
 use super::numbers::{largest, softmax};
-use super::{Forward, KindOptions, KindOutput, Made, misshapen, named};
 use crate::error::{Code, Error, Result};
 use crate::task::{Label, LabelScore, Output};
 
@@ -11,13 +11,23 @@ const TEMPLATE: &str = "This example is {}.";
 /// The most labels that are held against a text: each is a run of the model.
 const MOST_LABELS: usize = 1000;
 
+/// What is asked beside the text.
+pub(super) struct Asked<'a> {
+    pub(super) candidates: &'a [String],
+    pub(super) template: Option<&'a str>,
+    /// Whether several labels may hold.
+    pub(super) several: bool,
+    /// How many labels are listed.
+    pub(super) top: Option<usize>,
+}
+
 pub(super) fn perform(
     text: &str,
     relations: &[Label],
-    options: &KindOptions,
+    asked: &Asked<'_>,
     model: &mut dyn Forward,
-) -> Result<Made> {
-    let candidates = options.candidate_labels.as_deref().unwrap_or_default();
+) -> Result<(Output, f64)> {
+    let candidates = asked.candidates;
     if candidates.is_empty() || candidates.len() > MOST_LABELS {
         return Err(Error::new(
             Code::InvalidOption,
@@ -27,7 +37,7 @@ pub(super) fn perform(
             ),
         ));
     }
-    let template = options.hypothesis_template.as_deref().unwrap_or(TEMPLATE);
+    let template = asked.template.unwrap_or(TEMPLATE);
     if !template.contains("{}") {
         return Err(Error::new(
             Code::InvalidOption,
@@ -36,7 +46,7 @@ pub(super) fn perform(
     }
     let (entails, contradicts) = relations_of(model.name(), relations)?;
     // Whether each label is judged by itself.
-    let each = options.multi_label == Some(true) || candidates.len() == 1;
+    let each = asked.several || candidates.len() == 1;
     let mut logits = Vec::with_capacity(candidates.len());
     for label in candidates {
         let hypothesis = template.replacen("{}", label, 1);
@@ -59,23 +69,21 @@ pub(super) fn perform(
     };
     let order = largest(&scores, candidates.len());
     let best = order[0];
-    let most = options.top_k.map_or(candidates.len(), |k| k as usize);
-    Ok(Made {
-        confidence: Some(scores[best]),
-        output: KindOutput::Label(Output {
-            label: candidates[best].clone(),
-            title: None,
-            score: Some(scores[best]),
-            scores: order
-                .into_iter()
-                .take(most)
-                .map(|at| LabelScore {
-                    label: candidates[at].clone(),
-                    score: scores[at],
-                })
-                .collect(),
-        }),
-    })
+    let most = asked.top.unwrap_or(candidates.len());
+    let output = Output {
+        label: candidates[best].clone(),
+        title: None,
+        score: Some(scores[best]),
+        scores: order
+            .into_iter()
+            .take(most)
+            .map(|at| LabelScore {
+                label: candidates[at].clone(),
+                score: scores[at],
+            })
+            .collect(),
+    };
+    Ok((output, scores[best]))
 }
 
 /// The numbers of the labels for "entails" and "contradicts".
