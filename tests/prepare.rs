@@ -185,7 +185,8 @@ fn a_python_that_cannot_be_asked_is_an_error_where_it_was_named() {
             "0 of 1 models",
         ),
         (
-            r#"echo '{"version": "9", "models": [{"error": "Fail: no such operator\nmore"}]}' > answer.json"#,
+            // Not by echo: some shells make lines of it.
+            r#"printf %s '{"version": "9", "models": [{"error": "Fail: no such operator\nmore"}]}' > answer.json"#,
             "onnxruntime 9 does not run",
         ),
     ] {
@@ -274,6 +275,12 @@ fn the_committed_models_are_as_in_onnxruntime() {
             args.extend(weights.iter().flat_map(|form| ["--weights", form]));
             let (success, printed) = smallfirst(&folder, &args);
             println!("{printed}");
+            // Of the file types' probabilities, 4 bits would leave too little: that is told, and nothing is written.
+            if weights == Some("q4") && model.contains("file-type") {
+                let told = printed.contains("gives other numbers, apart by");
+                assert!(!success && told, "{printed}");
+                continue;
+            }
             assert!(
                 success && printed.contains("% of onnxruntime"),
                 "{model} {weights:?}: {printed}"
