@@ -2,7 +2,7 @@
 //! folder) of this folder; it asks the model by [`Forward`] alone, so that it is tested without one.
 //!
 //! To add a kind: a file here with its output and a function from `&mut dyn Forward` to that output and its confidence; a variant of
-//! [`TaskKind`](super::TaskKind), of [`KindOutput`] and of [`perform`]. No other kind changes.
+//! [`TaskKind`], of [`KindOutput`] and of [`perform`]. No other kind changes.
 
 mod answering;
 mod entities;

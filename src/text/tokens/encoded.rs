@@ -47,7 +47,7 @@ impl TextTokenizer {
     /// Places are those of Python's `tokenizers`. What spells a special token is text, as in [`TextTokenizer::ids`].
     ///
     /// # Errors
-    /// [`Code::ModelInvalid`] when the tokenizer's own rules fail on the text.
+    /// [`crate::Code::ModelInvalid`] when the tokenizer's own rules fail on the text.
     pub fn encoded(&self, text: &str, pair: Option<&str>, special: bool) -> Result<Encoded> {
         let first = self.sequence(text, None)?;
         let second = pair.map(|pair| self.sequence(pair, None)).transpose()?;
