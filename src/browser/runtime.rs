@@ -301,8 +301,12 @@ impl WasmRuntime {
         )
         .await;
         let (bundle, source) = match opened {
-            // A folder as Hugging Face's tools write it has no manifest.
-            Err(error) if error.code() == Code::NotABundle && options.manifest_sha256.is_none() => {
+            Err(error) if error.code() == Code::FileMissing => {
+                let error = Error::new(Code::NotABundle, error.to_string());
+                if options.manifest_sha256.is_some() {
+                    return Err(error);
+                }
+                // A folder as Hugging Face's tools write it has no manifest.
                 folder::open(&options, max_bytes, hook(hooks, "progress"), error).await?
             }
             opened => opened?,

@@ -60,8 +60,8 @@ impl WebSource {
     /// Fetches the manifest at `url`. When the network fails, the copy of the last visit serves. Where copies are: `files`.
     ///
     /// # Errors
-    /// As [`Bundle::parse_pinned`], [`Code::BundleUnreachable`], or [`Code::FileSize`] when the files together are
-    /// over `max_bytes`.
+    /// As [`Bundle::parse_pinned`], [`Code::BundleUnreachable`], [`Code::FileMissing`] when there is no manifest, or
+    /// [`Code::FileSize`] when the files together are over `max_bytes`.
     pub(super) async fn open(
         url: &str,
         pin: Option<&str>,
@@ -395,12 +395,14 @@ async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {
     let response = response
         .await
         .map_err(|thrown: JsValue| unreachable(convert::describe(&thrown)))?;
+    let ty = response.headers().get("content-type").ok().flatten();
     match response.status() {
-        200 => {}
+        // Servers of apps give the app's page for what is not there.
+        200 if !ty.is_some_and(|ty| ty.starts_with("text/html")) => {}
         status @ 500.. => return Err(unreachable(format!("HTTP status {status}"))),
         status => {
             return Err(Error::new(
-                Code::NotABundle,
+                Code::FileMissing,
                 format!(
                     "there is no manifest at {url} (HTTP status {status}); point `bundle` at the folder that holds manifest.json"
                 ),
