@@ -127,6 +127,28 @@ pub struct Facts<'a> {
     pub remote_accuracy: Option<f64>,
 }
 
+impl<'a> Facts<'a> {
+    /// What there is to say of an answer that nobody calibrated.
+    pub fn uncalibrated(
+        reason: Reason,
+        remote_problem: Option<&'a str>,
+        remote_answered: bool,
+    ) -> Facts<'a> {
+        Facts {
+            reason,
+            confidence: None,
+            threshold: None,
+            asked: None,
+            guarantee: None,
+            remote_problem,
+            remote_answered,
+            doubts: &[],
+            learned: None,
+            remote_accuracy: None,
+        }
+    }
+}
+
 /// Whether a remote that is right with probability `remote`, by its profile, is worth asking where the best local answer is
 /// right with probability `local`: only where the difference is more than `worth`. Where no such number is known, it is asked.
 pub fn remote_may_help(remote: Option<f64>, local: f64, worth: f64) -> bool {

@@ -277,7 +277,7 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             text,
             truncated: false,
         };
-        let facts = facts(reason, problem, false);
+        let facts = Facts::uncalibrated(reason, problem, false);
         let origin = (RanOn::Local, tier);
         Ok(Answer {
             degraded: reason != Reason::Extracted,
@@ -293,7 +293,7 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             text: reply.text,
             truncated: reply.truncated,
         };
-        let facts = facts(reason, None, true);
+        let facts = Facts::uncalibrated(reason, None, true);
         Answer {
             confidence: reply.confidence,
             usage: reply.usage,
@@ -302,22 +302,6 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
                 .progress
                 .answer(self.call.task, output, origin, &facts, self.host)
         }
-    }
-}
-
-/// What there is to say of a text: nobody calibrated it.
-fn facts(reason: Reason, remote_problem: Option<&str>, remote_answered: bool) -> Facts<'_> {
-    Facts {
-        reason,
-        confidence: None,
-        threshold: None,
-        asked: None,
-        guarantee: None,
-        remote_problem,
-        remote_answered,
-        doubts: &[],
-        learned: None,
-        remote_accuracy: None,
     }
 }
 

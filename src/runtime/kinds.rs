@@ -124,18 +124,7 @@ fn answer(
     progress: Progress,
     host: &impl Host,
 ) -> Answer<KindOutput> {
-    let facts = Facts {
-        reason: Reason::LocalOnly,
-        confidence: made.confidence,
-        threshold: None,
-        asked: None,
-        guarantee: None,
-        remote_problem: None,
-        remote_answered: false,
-        doubts: &[],
-        learned: None,
-        remote_accuracy: None,
-    };
+    let facts = Facts::uncalibrated(Reason::LocalOnly, None, false);
     let origin = (RanOn::Local, tier.to_owned());
     Answer {
         confidence: made.confidence,
