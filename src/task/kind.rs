@@ -2,55 +2,91 @@
 //! folder) of this folder; it asks the model by [`Forward`] alone, so that it is tested without one.
 //!
 //! To add a kind: a file here with its output and a function from `&mut dyn Forward` to that output and its confidence; a variant of
-//! [`TaskKind`], of [`KindOutput`] and of [`perform`]. No other kind changes.
+//! [`TaskKind`], of [`KindOutput`] and of [`perform`]. For answers of remotes: a schema, rules and a reader in the same file, and a
+//! line in each function of [`Form`]. For certificates: a [`Truth`], and what an output costs beside it. No other kind changes.
 
 mod answering;
 mod entities;
+mod form;
 mod forward;
 mod labels;
 mod mask;
 mod numbers;
+mod truth;
 mod vectors;
 mod zero_shot;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use answering::{FoundAnswer, QuestionOutput};
 pub use entities::{Aggregation, Entity, TokensOutput};
+pub use form::{Form, is_for_remotes};
 pub use forward::{Forward, Place, Tokens, Values};
-pub use labels::LabelsOutput;
+pub use labels::{GivenLabel, LabelsOutput};
 pub use mask::{Filling, MaskOutput};
+pub use truth::{Agreement, Span, Truth, loss, losses};
 pub use vectors::{Precision, VectorOutput, Vectors};
 
 use super::{Input, Label, Output, TaskKind};
 use crate::error::{Code, Error, Result};
 
 /// What a call may ask for beside the input. What a kind has no use for is refused.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct KindOptions {
     /// How many candidates to give.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub top_k: Option<u32>,
     /// Zero-shot classification: the labels to choose from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub candidate_labels: Option<Vec<String>>,
     /// Zero-shot classification: the sentence that is held against the text, with `{}` where the label goes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub hypothesis_template: Option<String>,
     /// Zero-shot classification: whether several labels may hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub multi_label: Option<bool>,
     /// Token classification: how tokens become entities. Default: simple.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<Aggregation>,
     /// Several labels: from which probability on a label is given. Default: 0.5.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or not at all.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pooling: Option<super::Pooling>,
     /// Feature extraction: whether vectors get length 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub normalize: Option<bool>,
     /// Feature extraction: how numbers are kept. Default: 32-bit floats.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub precision: Option<Precision>,
     /// Question answering: the most tokens that an answer may have. Default: 15.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_answer_tokens: Option<u32>,
 }
 
 impl KindOptions {
+    /// Those that decide which answer is given, and not only what of it is listed: a certificate holds for these alone.
+    pub fn of_answers(&self) -> BTreeMap<String, Value> {
+        let mut labels = self.candidate_labels.clone();
+        if let Some(labels) = &mut labels {
+            labels.sort();
+        }
+        let deciding = KindOptions {
+            top_k: None,
+            candidate_labels: labels,
+            ..self.clone()
+        };
+        match serde_json::to_value(deciding) {
+            Ok(Value::Object(fields)) => fields.into_iter().collect(),
+            _ => BTreeMap::new(),
+        }
+    }
+
     /// The options that were given, by the names that a page knows them by.
     fn given(&self) -> impl Iterator<Item = &'static str> {
         let all = [
@@ -208,7 +244,7 @@ pub fn perform(
             let most = options.max_answer_tokens.map(|most| most as usize);
             let output = answering::perform((text, second), top, most, model)?;
             let sure = output.best.score;
-            made(KindOutput::Question(output), Some(sure))
+            made(KindOutput::Question(output), sure)
         }
         TaskKind::Classify | TaskKind::Generate => return Err(wrong()),
     })
