@@ -24,6 +24,7 @@ pub(crate) fn logit(probability: f64) -> f64 {
 
 impl Platt {
     /// Whether it can be used at all.
+    #[cfg(feature = "onnx")]
     pub(super) fn is_sound(&self) -> bool {
         self.slope > 0.0 && self.slope.is_finite() && self.intercept.is_finite()
     }

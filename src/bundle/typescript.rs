@@ -120,8 +120,8 @@ mod tests {
     /// `pkg/test/default-tasks.ts` is what the default bundle's tasks are. `UPDATE=1 cargo test` rewrites it.
     #[test]
     fn the_committed_types_of_the_default_bundle_are_fresh() {
-        let manifest = std::fs::read("models/manifest.json").unwrap();
-        let bundle = Bundle::parse(&manifest).unwrap();
+        let manifest = include_bytes!("../../models/manifest.json");
+        let bundle = Bundle::parse(manifest).unwrap();
         let types = typescript(&bundle).replace("from \"smallfirst\"", "from \"../src/index.js\"");
         crate::fresh::check("pkg/test/default-tasks.ts", &types);
     }

@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::entities::Utf16;
-use super::form::object_of;
 use super::forward::{Forward, Place, misshapen};
-use super::numbers::softmax;
-use super::truth::f1;
+use super::numbers::{f1, softmax};
+use super::schema::object_of;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::json_of;
 

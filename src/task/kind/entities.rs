@@ -6,9 +6,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::form::{lines, object_of};
 use super::forward::{Forward, Place, Tokens, misshapen, named};
 use super::numbers::softmax;
+use super::schema::{lines, object_of};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{Label, json_of, unknown_label};
 
@@ -62,6 +62,18 @@ pub struct Entity {
     pub end: u32,
     /// The number of its first token, special ones counted; `null` where a remote answered.
     pub token: Option<u32>,
+}
+
+/// A labelled part of a text, in UTF-16 units, as outputs have it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// Its label.
+    pub label: String,
+    /// Where it begins.
+    pub start: u32,
+    /// Where it ends.
+    pub end: u32,
 }
 
 /// A token, or a word, that some label was given to.
@@ -310,7 +322,7 @@ fn free_place(
 }
 
 /// How many entities are given, how many there are, and how many are both: the same label at the same place.
-pub(super) fn hits(output: &TokensOutput, truth: &[super::truth::Span]) -> (usize, usize, usize) {
+pub(super) fn hits(output: &TokensOutput, truth: &[Span]) -> (usize, usize, usize) {
     let given: BTreeSet<(&str, u32, u32)> = output
         .entities
         .iter()

@@ -3,9 +3,12 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{KindOptions, KindOutput, answering, entities, labels, zero_shot};
+use super::options::KindOptions;
+use super::output::KindOutput;
+use super::schema::lines;
+use super::{answering, entities, labels, zero_shot};
 use crate::error::{Code, Error, Result};
 use crate::task::{Choice, Input, Label, TaskKind, json_of, output_schema};
 
@@ -144,34 +147,6 @@ pub fn is_for_remotes(kind: TaskKind, options: &KindOptions) -> bool {
         TaskKind::ZeroShotClassification => options.multi_label != Some(true),
         _ => false,
     }
-}
-
-/// A line for each label behind a first one.
-pub(super) fn lines(first: &str, labels: &[Label]) -> String {
-    let mut lines = format!("{first}\n");
-    for label in labels {
-        lines.push_str("- ");
-        lines.push_str(&label.id);
-        if let Some(title) = &label.title {
-            lines.push_str(": ");
-            lines.push_str(title);
-        }
-        lines.push('\n');
-    }
-    lines
-}
-
-/// The schema of an object that has these fields and no other.
-pub(super) fn object_of(fields: &[(&str, Value)]) -> Value {
-    let names: Vec<&str> = fields.iter().map(|(name, _)| *name).collect();
-    let fields = fields.iter().cloned();
-    let properties: Map<String, Value> = fields.map(|(name, of)| (name.to_owned(), of)).collect();
-    json!({
-        "type": "object",
-        "properties": properties,
-        "required": names,
-        "additionalProperties": false
-    })
 }
 
 #[cfg(test)]

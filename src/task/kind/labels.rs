@@ -5,10 +5,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::form::{lines, object_of};
 use super::forward::{Forward, misshapen, named};
-use super::numbers::{largest, sigmoid};
-use super::truth::f1;
+use super::numbers::{f1, largest, sigmoid};
+use super::schema::{lines, object_of};
 use crate::error::Result;
 use crate::task::{Label, LabelScore, json_of, unknown_label};
 

@@ -1,24 +1,17 @@
 //! What is right, as labelled rows say it, and what an output costs beside it: a loss in [0, 1], whose mean a certificate bounds.
 
-use serde::{Deserialize, Serialize};
+#[cfg(feature = "cli")]
+use serde::Deserialize;
+use serde::Serialize;
 
-use super::{KindOutput, answering, entities, labels};
+use super::entities::Span;
+use super::numbers::f1;
+use super::output::KindOutput;
+use super::{answering, entities, labels};
 use crate::error::{Code, Error, Result};
 #[cfg(feature = "cli")]
 use crate::task::{Input, Label};
 use crate::task::{Loss, TaskKind};
-
-/// A labelled part of a text, in UTF-16 units, as outputs have it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Span {
-    /// Its label.
-    pub label: String,
-    /// Where it begins.
-    pub start: u32,
-    /// Where it ends.
-    pub end: u32,
-}
 
 /// What is right for one input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -201,14 +194,6 @@ pub fn loss(output: &KindOutput, truth: &Truth, loss: Loss) -> Result<f64> {
             return Err(Error::new(Code::Internal, why));
         }
     })
-}
-
-/// The F1 of `both` among `given` ones and those that are `there`; 1 where there is nothing and nothing was given.
-pub(super) fn f1(both: usize, given: usize, there: usize) -> f64 {
-    match given + there {
-        0 => 1.0,
-        all => 2.0 * both as f64 / all as f64,
-    }
 }
 
 /// How outputs agree with what is right, over many rows: the usual figures of each kind.
