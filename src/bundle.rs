@@ -10,7 +10,10 @@ mod design_effects;
 pub mod folder;
 mod guarantee;
 mod manifest;
+mod platt;
 mod source;
+#[cfg(feature = "cli")]
+mod typescript;
 mod validate;
 mod verify;
 
@@ -29,7 +32,12 @@ pub use manifest::{
     Limits, Manifest, ModelOutput, Ood, OodMethod, PromptTemplate, SmallWeights, Tagger, TaskEntry,
     TaskModel, Tokenizer, TokenizerKind,
 };
+pub use platt::Platt;
+#[cfg(feature = "cli")]
+pub(crate) use platt::logit;
 pub use source::{Progress, ProgressStatus, Source};
+#[cfg(feature = "cli")]
+pub use typescript::typescript;
 #[cfg(feature = "onnx")]
 pub(crate) use validate::image as image_processor;
 pub use validate::{MAX_FILE_BYTES, check_path};
@@ -435,6 +443,7 @@ impl Bundle {
             certified: certified.map(|(risk, _)| AnswerGuarantee {
                 kind: asked.kind,
                 risk,
+                loss: guarantee.loss,
                 delta: guarantee.delta,
                 out_of_scope_share: match asked.kind {
                     GuaranteeKind::Absolute => guarantee.out_of_scope_share,

@@ -28,10 +28,14 @@ mod fixed_sequence;
 #[cfg(feature = "cli")]
 mod graded;
 #[cfg(feature = "cli")]
+mod kinds;
+#[cfg(feature = "cli")]
 pub mod ood;
 mod ood_score;
 #[cfg(feature = "cli")]
 mod ood_select;
+#[cfg(feature = "cli")]
+mod platt_fit;
 #[cfg(feature = "cli")]
 mod selective;
 #[cfg(feature = "cli")]
@@ -57,11 +61,15 @@ pub use decision::{Decision, OodScores, RawRow, RawScores, TierDecision, TierRul
 pub(crate) use fixed_sequence::{first_rows, last_rejected};
 #[cfg(feature = "cli")]
 pub use graded::{GradedCertificate, GradedCertifier, GradedRow, GradedTier};
+#[cfg(feature = "cli")]
+pub use kinds::{KindCalibration, Stated, StatedRow, calibrate_kind, graded};
 pub use ood_score::OodScorer;
 #[cfg(feature = "cli")]
 pub use ood_select::{OodSelection, OodTrial, select_ood};
 #[cfg(feature = "cli")]
-pub use selective::{Selective, selective};
+pub use platt_fit::fit_platt;
+#[cfg(feature = "cli")]
+pub use selective::{Selective, selective, selective_loss};
 #[cfg(feature = "cli")]
 pub use sgr::{Selected, sgr};
 #[cfg(feature = "cli")]

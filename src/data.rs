@@ -20,6 +20,8 @@ pub use table::{Format, Limits};
 /// Where a row's parts are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Columns {
+    /// Whether an object or a list is a value, too: its JSON.
+    pub nested: bool,
     /// The column of the text, or of the path for tasks that read files.
     pub text: String,
     /// The column of the label.

@@ -41,7 +41,7 @@ pub use profile::{MAX_BINS, PROFILE_VERSION, ProfileBin, RemoteProfile, TaskProf
 pub use profile_fit::{FEWEST_ROWS, ProfileFigures, profile_figures, remote_profile};
 #[cfg(test)]
 pub(crate) use provider::page::{PageReply, PageRequest};
-pub use question::{Question, ResponseFormat};
+pub use question::{JsonForm, Question, ResponseFormat};
 pub use redact::{Found, PersonalData, RedactOptions, Redacted, Redactor, Restorer};
 pub use trace::Trace;
 

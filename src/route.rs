@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::accepts;
-use crate::task::{AnswerGuarantee, AskedRisk, Doubt, GuaranteeKind, Learned, Reason};
+use crate::task::{AnswerGuarantee, AskedRisk, Doubt, GuaranteeKind, Learned, Loss, Reason};
 
 /// Who may answer, and who is asked first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,9 +175,15 @@ pub fn explain(facts: &Facts) -> String {
     let why = match facts.reason {
         Reason::Confident => {
             let promise = match (facts.guarantee, facts.asked) {
-                (Some(_), Some(asked)) => {
-                    let share = percent(Some(asked.risk));
+                (Some(promise), Some(asked)) => {
+                    let (share, loss) = (percent(Some(asked.risk)), promise.loss);
                     match asked.kind {
+                        GuaranteeKind::Absolute if loss.is_some_and(|l| l != Loss::Exact) => {
+                            format!(
+                                ", calibrated so that {} is at most {share}",
+                                loss.map_or("", Loss::in_words)
+                            )
+                        }
                         GuaranteeKind::Absolute => {
                             format!(
                                 ", calibrated so that at most {share} of such answers are wrong"

@@ -5,6 +5,7 @@ mod classify;
 mod guarantee;
 #[cfg(feature = "onnx")]
 pub mod kind;
+mod loss;
 pub(crate) mod risk;
 
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,10 @@ pub use smallfirst_image::Pixels;
 pub use crate::attempt::{Attempt, Doubt, Outcome, RanOn};
 pub use answer::{Answer, Audit, Learned, Reason, Sent, TextOutput, Timing, Usage};
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
+#[cfg(feature = "onnx")]
+pub(crate) use classify::{Reply as Choice, json_of, unknown_label};
 pub use guarantee::{AnswerGuarantee, AskedRisk, GuaranteeKind};
+pub use loss::Loss;
 
 /// The kinds of task that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

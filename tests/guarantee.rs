@@ -29,6 +29,7 @@ struct Seen {
 fn labelled(task: &str) -> Vec<Row> {
     let data = PathBuf::from(std::env::var_os("SMALLFIRST_DATA").expect("SMALLFIRST_DATA"));
     let columns = Columns {
+        nested: false,
         text: "input".into(),
         label: "label".into(),
         slice: None,

@@ -26,6 +26,7 @@ fn confidences(task: &str) -> Vec<Decision> {
     let data = PathBuf::from(std::env::var_os("SMALLFIRST_DATA").expect("SMALLFIRST_DATA"));
     let runtime = common::runtime();
     let columns = Columns {
+        nested: false,
         text: "input".into(),
         label: "label".into(),
         slice: None,

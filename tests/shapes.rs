@@ -16,7 +16,8 @@ use smallfirst::remote::{
     Consent, ConsentRequest, FullBody, Head, HttpRequest, Network, Page, Question, Remote,
     RemoteOptions, ResponseFormat, Role, Trace, TransportError, Turn, Unnamed,
 };
-use smallfirst::task::{Input, Label};
+use smallfirst::task::kind::{Form, KindOptions};
+use smallfirst::task::{Input, Label, TaskKind};
 
 /// Keeps what is sent and answers nothing.
 #[derive(Default)]
@@ -65,8 +66,8 @@ impl Clock for Recorder {
     }
 }
 
-/// The body that an endpoint is sent: for a choice, and for text with what was said before.
-fn bodies(endpoint: Value) -> [Value; 2] {
+/// The body that an endpoint is sent: for a choice, for text with what was said before, and for spans.
+fn bodies(endpoint: Value) -> [Value; 3] {
     let options: RemoteOptions = serde_json::from_value(json!({
         "endpoints": [endpoint], "policy": {"maxRetries": 0},
     }))
@@ -80,6 +81,9 @@ fn bodies(endpoint: Value) -> [Value; 2] {
         role,
         text: text.into(),
     });
+    let options = KindOptions::default();
+    let text = Input::Text("Buy now");
+    let form = Form::new(TaskKind::TokenClassification, &labels, text, &options).unwrap();
     let wanted = [
         ResponseFormat::Choice(&labels),
         ResponseFormat::Text {
@@ -87,6 +91,7 @@ fn bodies(endpoint: Value) -> [Value; 2] {
             text: "Again",
             history: &history,
         },
+        ResponseFormat::Json(&form),
     ];
     let recorder = Recorder::default();
     for wanted in wanted {
@@ -99,7 +104,7 @@ fn bodies(endpoint: Value) -> [Value; 2] {
         };
         let trace = Trace::default();
         let result = match wanted {
-            ResponseFormat::Choice(_) => {
+            ResponseFormat::Choice(_) | ResponseFormat::Json(_) => {
                 pollster::block_on(remote.ask(&question, &Unnamed, &recorder, &trace))
             }
             ResponseFormat::Text { .. } => {
@@ -109,8 +114,8 @@ fn bodies(endpoint: Value) -> [Value; 2] {
         assert!(result.is_err());
     }
     let sent = recorder.0.into_inner();
-    assert_eq!(sent.len(), 2);
-    [&sent[0], &sent[1]].map(|request| serde_json::from_str(request.body()).unwrap())
+    assert_eq!(sent.len(), 3);
+    [&sent[0], &sent[1], &sent[2]].map(|request| serde_json::from_str(request.body()).unwrap())
 }
 
 #[test]

@@ -12,6 +12,7 @@ import type {
   LearnedExample,
   LearnedTask,
   LearnOptions,
+  Output,
   Policy,
   Progress,
   ProviderKind,
@@ -46,6 +47,12 @@ export type Input =
   | Picture
   | { text: string; textPair: string }
   | { question: string; context: string };
+
+/** What a bundle's tasks take and give, by name. `smallfirst types` writes them for a bundle, with labels as literals. */
+export type TaskTypes = Record<string, { input: Input; output: unknown }>;
+
+/** The tasks of a bundle that nobody has named: any text or file, and one label. */
+export type AnyTasks = Record<string, { input: Input; output: Output }>;
 
 /** What the engine has, where all of it may be left out. */
 export type Given<T> = { [K in keyof T]?: T[K] | undefined };
@@ -222,17 +229,18 @@ export interface PreloadOptions {
 }
 
 /** What became of one input of a batch. */
-export type BatchItem = { ok: true; answer: Answer } | { ok: false; error: SmallFirstError };
+export type BatchItem<O = Output> = { ok: true; answer: Answer<O> } | { ok: false; error: SmallFirstError };
 
 /** A bundle, ready to be asked. It owns its workers; dispose of it when it is no longer needed. */
-export interface SmallFirst {
+export interface SmallFirst<T extends TaskTypes = AnyTasks> {
   /**
    * Answers one call.
    *
    * @param task - A task of the bundle, or any name together with `labels` and `instruction`.
    * @throws SmallFirstError - with a `code`, and `attempts` where something was tried.
    */
-  run(task: string, input: Input, options?: RunOptions): Promise<Answer>;
+  run<K extends keyof T & string>(task: K, input: T[K]["input"], options?: RunOptions): Promise<Answer<T[K]["output"]>>;
+  run(task: string, input: Input, options: RunOptions & { labels: string[] }): Promise<Answer>;
   /**
    * Answers one call per input, in order: one item each, in the inputs' order. A bad input gives
    * an item with an error and loses nothing. With the option `workers`, several compute at the same time; then all of the
@@ -241,7 +249,12 @@ export interface SmallFirst {
    * @throws SmallFirstError - only where the whole batch is concerned: `invalid_option`,
    * `input_kind` (what was given is no list), `worker_failed`, `disposed`.
    */
-  runBatch(task: string, inputs: Iterable<Input>, options?: RunOptions): Promise<BatchItem[]>;
+  runBatch<K extends keyof T & string>(
+    task: K,
+    inputs: Iterable<T[K]["input"]>,
+    options?: RunOptions,
+  ): Promise<BatchItem<T[K]["output"]>[]>;
+  runBatch(task: string, inputs: Iterable<Input>, options: RunOptions & { labels: string[] }): Promise<BatchItem[]>;
   /**
    * Writes text: a task of the bundle that does, or any name together with `instruction`.
    *
@@ -284,7 +297,7 @@ export interface SmallFirst {
    *
    * @throws SmallFirstError - with a `code`, for example `invalid_option` for a label that the task does not have.
    */
-  reportOutcome(answer: Answer, outcome: boolean | string): Promise<boolean>;
+  reportOutcome(answer: Answer<unknown>, outcome: boolean | string): Promise<boolean>;
   /**
    * How the monitors of a task stand; empty before its first call. They go on from page to page, for all instances with
    * the same `storage`, until the task is calibrated anew.

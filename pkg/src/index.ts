@@ -1,4 +1,5 @@
 export type {
+  AnyTasks,
   BatchItem,
   BeforeRemote,
   DriftOptions,
@@ -13,6 +14,7 @@ export type {
   RemoteRequest,
   RunOptions,
   SmallFirst,
+  TaskTypes,
   TextAnswer,
   TextStream,
 } from "./api.js";

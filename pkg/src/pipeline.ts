@@ -229,6 +229,9 @@ async function each<I, T>(texts: I | I[], one: (text: I) => Promise<T>): Promise
   return all;
 }
 
+/** A number where there is one: a remote states none, and transformers' types have no null. */
+const known = (number: number | null): number => number ?? Number.NaN;
+
 const PIPELINES = {
   async "text-classification"(run: Run, texts: string | string[], { top_k = 1 }: { top_k?: number | null } = {}) {
     const labels = async (text: string): Promise<LabelScore[]> => {
@@ -256,8 +259,8 @@ const PIPELINES = {
       const kept = entities.filter(({ label }) => !ignore_labels.includes(label));
       return kept.map(({ label, score, token, word, start, end }) =>
         aggregation_strategy === "none"
-          ? { entity: label, score, index: token, word, start, end }
-          : { entity_group: label, score, word, start, end },
+          ? { entity: label, score: known(score), index: known(token), word, start, end }
+          : { entity_group: label, score: known(score), word, start, end },
       );
     });
   },
@@ -270,7 +273,7 @@ const PIPELINES = {
   ): Promise<SpanAnswer | SpanAnswer[]> {
     // An answer may be of any length there.
     const { output } = await run({ question, context }, { topK: top_k, maxAnswerTokens: ALL });
-    const { answers } = output as QuestionOutput;
+    const answers = (output as QuestionOutput).answers.map((answer) => ({ ...answer, score: known(answer.score) }));
     return top_k === 1 ? (answers[0] as SpanAnswer) : answers;
   },
 

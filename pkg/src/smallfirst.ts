@@ -1,4 +1,5 @@
 import type {
+  AnyTasks,
   BatchItem,
   GenerateOptions,
   Input,
@@ -6,6 +7,7 @@ import type {
   PreloadOptions,
   RunOptions,
   SmallFirst,
+  TaskTypes,
   TextAnswer,
   TextStream,
 } from "./api.js";
@@ -32,7 +34,17 @@ import type { WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
-import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, TaskInfo, UsageReport } from "./types.js";
+import type {
+  Answer,
+  Card,
+  Drift,
+  EgressReport,
+  LearnedExample,
+  LearnedTask,
+  Output,
+  TaskInfo,
+  UsageReport,
+} from "./types.js";
 
 /**
  * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models
@@ -42,7 +54,7 @@ import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, Ta
  * with the bundle: `bundle_unreachable`, `not_a_bundle`, `bundle_version`, `bundle_invalid`,
  * `hash_mismatch`. When aborted, the signal's reason.
  */
-export async function createSmallFirst(options: Options): Promise<SmallFirst> {
+export async function createSmallFirst<T extends TaskTypes = AnyTasks>(options: Options): Promise<SmallFirst<T>> {
   checkOptions(options);
   const remotes = new Remotes(options.remote, options.privacy);
   const engine = engineOptions(options, remotes);
@@ -84,7 +96,9 @@ export async function createSmallFirst(options: Options): Promise<SmallFirst> {
     connection.close();
     throw thrown;
   }
-  return new Instance(connection, new WorkerPool(connection, setup, count - 1), setup.ledger);
+  const instance: SmallFirst = new Instance(connection, new WorkerPool(connection, setup, count - 1), setup.ledger);
+  // What a task takes is checked in the engine; the types are the caller's word for what the bundle has.
+  return instance as unknown as SmallFirst<T>;
 }
 
 class Instance implements SmallFirst {
@@ -194,7 +208,7 @@ class Instance implements SmallFirst {
     return (await this.#connection.call({ type: "card", task: checkTask(task) }, [], undefined)) as Card;
   }
 
-  async reportOutcome(answer: Answer, outcome: boolean | string): Promise<boolean> {
+  async reportOutcome(answer: Answer<unknown>, outcome: boolean | string): Promise<boolean> {
     const label = typeof outcome === "string" ? outcome : undefined;
     if (typeof answer !== "object" || answer === null || (label === undefined && typeof outcome !== "boolean")) {
       throw new SmallFirstError(
@@ -206,11 +220,13 @@ class Instance implements SmallFirst {
     // An answer that an earlier version of the package gave, or that lost it on its way, was not drawn either.
     const audit = answer.audit as Answer["audit"] | undefined;
     if (typeof audit?.id !== "number") return false;
+    // Only tasks that give one label draw answers.
+    const given = (answer.output as Output).label;
     const request = {
       type: "reportOutcome",
       task: checkTask(answer.task),
       audit: audit.id,
-      correct: label === undefined ? outcome === true : answer.output.label === label,
+      correct: label === undefined ? outcome === true : given === label,
       label,
       local: audit.local ?? undefined,
     } as const;

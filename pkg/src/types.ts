@@ -211,6 +211,11 @@ export type Sent = {
 export type GuaranteeKind = "absolute" | "against-remote";
 
 /**
+ * A loss.
+ */
+export type Loss = "exact" | "f1" | "miss";
+
+/**
  * The promise that an answer carries.
  */
 export type AnswerGuarantee = {
@@ -219,9 +224,14 @@ export type AnswerGuarantee = {
    */
   kind: GuaranteeKind;
   /**
-   * The error rate, or the excess over the remote's, that the certificate bounds. It may be smaller than what was asked for.
+   * The error rate, the excess over the remote's, or the mean loss, that the certificate bounds. It may be smaller than what was
+   * asked for.
    */
   risk: number;
+  /**
+   * The loss whose mean is bounded; absent where answers are right or wrong.
+   */
+  loss?: Loss;
   /**
    * The chance, over calibration samples, that the certificate does not hold.
    */
@@ -314,15 +324,29 @@ export type Aggregation = "none" | "simple" | "first" | "average" | "max";
 export type Precision = "float32" | "int8" | "binary" | "ubinary";
 
 /**
+ * A label that holds.
+ */
+export type GivenLabel = {
+  /**
+   * The label's identifier.
+   */
+  label: string;
+  /**
+   * Its probability, 0 to 1; `null` where a remote answered.
+   */
+  score: number | null;
+};
+
+/**
  * The labels of an input.
  */
 export type LabelsOutput = {
   /**
    * Those that hold, the likeliest first.
    */
-  labels: Array<LabelScore>;
+  labels: Array<GivenLabel>;
   /**
-   * The likeliest, whether they hold or not.
+   * The likeliest, whether they hold or not; empty where a remote answered.
    */
   scores: Array<LabelScore>;
 };
@@ -336,15 +360,16 @@ export type Entity = {
    */
   label: string;
   /**
-   * Its probability, 0 to 1: the mean of its tokens'.
+   * Its probability, 0 to 1: the mean of its tokens'; `null` where a remote answered.
    */
-  score: number;
+  score: number | null;
   /**
    * The part, as it stands in the text.
    */
   text: string;
   /**
-   * Its tokens, as the tokenizer puts them together: in lower case where that is all it knows.
+   * Its tokens, as the tokenizer puts them together: in lower case where that is all it knows. The part itself where a remote
+   * answered.
    */
   word: string;
   /**
@@ -356,9 +381,9 @@ export type Entity = {
    */
   end: number;
   /**
-   * The number of its first token, special ones counted.
+   * The number of its first token, special ones counted; `null` where a remote answered.
    */
-  token: number;
+  token: number | null;
 };
 
 /**
@@ -380,9 +405,9 @@ export type FoundAnswer = {
    */
   answer: string;
   /**
-   * Its probability, 0 to 1.
+   * Its probability, 0 to 1; `null` where a remote answered.
    */
-  score: number;
+  score: number | null;
   /**
    * Where it begins in the text, in UTF-16 units, as JavaScript counts.
    */
@@ -406,9 +431,9 @@ export type QuestionOutput = {
    */
   answer: string;
   /**
-   * Its probability, 0 to 1.
+   * Its probability, 0 to 1; `null` where a remote answered.
    */
-  score: number;
+  score: number | null;
   /**
    * Where it begins in the text, in UTF-16 units, as JavaScript counts.
    */

@@ -159,6 +159,7 @@ pub fn manifest(
         manifest.heads.insert(tier.clone(), head);
     } else {
         let model = TaskModel {
+            platt: None,
             file: weights.to_owned(),
             features,
             max_tokens,

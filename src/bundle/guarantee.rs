@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::design_effects::DesignEffects;
 use crate::error::{Code, Error, Result};
+use crate::task::Loss;
 
 /// The most borders that a reference histogram may have.
 const MAX_EDGES: usize = 1024;
@@ -17,6 +18,13 @@ const MAX_EDGES: usize = 1024;
 pub struct Guarantee {
     /// The chance, over calibration samples, that a certificate does not hold; for each by itself.
     pub delta: f64,
+    /// What the risks are means of; absent where answers are right or wrong, and risks are error rates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
+    /// The options that the answers were made with that were calibrated, as calls have them; a call with other ones carries no
+    /// promise. Absent where there are none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub options: BTreeMap<String, serde_json::Value>,
     /// The risk that counts when a call asks for none.
     pub default_risk: f64,
     /// Calibration rows, out-of-scope ones included.
@@ -110,9 +118,15 @@ pub struct Certificate {
     /// Calibration rows answered locally at these thresholds.
     #[serde(default)]
     pub n: u64,
-    /// How many of them are wrong.
+    /// How many of them are wrong; of graded answers, how many are not wholly right.
     #[serde(default)]
     pub errors: u64,
+    /// The mean of their losses, where answers are graded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mean_loss: Option<f64>,
+    /// The chance of such losses if their true mean were larger than the risk, where answers are graded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p_value: Option<f64>,
     /// The exact (Clopper-Pearson) upper bound of the error rate at confidence 1 - delta.
     #[serde(default)]
     pub bound: Option<f64>,
@@ -173,6 +187,11 @@ impl Guarantee {
             let sound = share(certificate.risk)
                 && certificate.errors <= certificate.n
                 && certificate.n <= self.rows
+                && certificate
+                    .mean_loss
+                    .iter()
+                    .chain(&certificate.p_value)
+                    .all(|x| (0.0..=1.0).contains(x))
                 && are_thresholds(certificate.thresholds.as_deref(), tiers);
             if !sound {
                 return Err(invalid(format!(

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::correctness::Correctness;
 use super::guarantee::{Guarantee, Reference};
+use super::platt::Platt;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, Label, Pooling, TaskKind};
 
@@ -311,6 +312,9 @@ pub struct TaskModel {
     /// The token that stands for a gap, for filling in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<String>,
+    /// What makes a calibrated confidence of what the model states; absent where nobody calibrated it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub platt: Option<Platt>,
 }
 
 /// A model whose output is added to a head's.

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::TaskModel;
 use super::{Correctness, Features, FileEntry, Head, Manifest, OodMethod, Tagger, TaskEntry};
 use crate::error::{Code, Error, Result};
+#[cfg(feature = "onnx")]
+use crate::task::kind::losses;
 use crate::task::{InputKind, Pooling, TaskKind};
 
 /// The most bytes one file of a bundle may have. A model this large has no place in a page, and a
@@ -319,6 +321,11 @@ fn model(manifest: &Manifest, name: &str, model: &TaskModel) -> Result<()> {
     if model.max_tokens == Some(0) {
         return Err(invalid(format!("{what}: maxTokens must be at least 1")));
     }
+    if model.platt.is_some_and(|platt| !platt.is_sound()) {
+        return Err(invalid(format!(
+            "{what}: platt needs a slope above 0 and a finite intercept"
+        )));
+    }
     // A tier's name says which of the two it is.
     match manifest.heads.contains_key(name) {
         true => Err(invalid(format!("{what} has the name of a head"))),
@@ -329,13 +336,11 @@ fn model(manifest: &Manifest, name: &str, model: &TaskModel) -> Result<()> {
 /// The rules of tasks whose kind has models.
 #[cfg(feature = "onnx")]
 fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
-    let of_others = task.prompt.is_some()
-        || task.extract.is_some()
-        || task.guarantee.is_some()
-        || task.limits.languages.is_some();
+    let of_others =
+        task.prompt.is_some() || task.extract.is_some() || task.limits.languages.is_some();
     if of_others {
         return Err(invalid(format!(
-            "{what} is of the kind {}, which has no prompt, extract, guarantee or languages",
+            "{what} is of the kind {}, which has no prompt, extract or languages",
             task.kind.as_str()
         )));
     }
@@ -367,6 +372,18 @@ fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
     }
     if task.tiers.is_empty() {
         return Err(invalid(format!("{what} has no tiers")));
+    }
+    if let Some(guarantee) = &task.guarantee {
+        guarantee.check(what, task.tiers.len())?;
+        let graded = guarantee
+            .loss
+            .is_some_and(|loss| losses(task.kind).contains(&loss));
+        if !graded || guarantee.against_remote.is_some() {
+            return Err(invalid(format!(
+                "{what} is of the kind {}, whose guarantee names one of its losses, and is not held against a remote",
+                task.kind.as_str()
+            )));
+        }
     }
     match task
         .tiers

@@ -107,6 +107,8 @@ impl Certifier<'_> {
         let excess = |(_, tally): &(Vec<f64>, Tally)| self.excess(tally, risk);
         match last_rejected(tallied, 0.0, excess) {
             None => Certificate {
+                mean_loss: None,
+                p_value: None,
                 risk,
                 thresholds: None,
                 n: 0,
@@ -116,6 +118,8 @@ impl Certifier<'_> {
                 slices: BTreeMap::new(),
             },
             Some((thresholds, tally)) => Certificate {
+                mean_loss: None,
+                p_value: None,
                 risk,
                 thresholds: Some(thresholds),
                 n: tally.all.n,

@@ -14,19 +14,25 @@ pub struct Selective {
 /// The risk-coverage curve of pairs of a score and whether the answer is right. Rows of one score count as being in any
 /// order: each has the mean error of all of them, so that the order of the file decides nothing.
 pub fn selective(rows: impl IntoIterator<Item = (f64, bool)>) -> Selective {
-    let mut sorted: Vec<(f64, bool)> = rows.into_iter().collect();
+    let losses = rows.into_iter();
+    selective_loss(losses.map(|(score, right)| (score, f64::from(u8::from(!right)))))
+}
+
+/// The same of pairs of a score and a loss from 0 to 1, whose means are the risks.
+pub fn selective_loss(rows: impl IntoIterator<Item = (f64, f64)>) -> Selective {
+    let mut sorted: Vec<(f64, f64)> = rows.into_iter().collect();
     sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
     let losses = sorted
         .chunk_by(|a, b| a.0 == b.0)
         .flat_map(|tied| {
-            let wrong = tied.iter().filter(|(_, right)| !right).count();
-            std::iter::repeat_n(wrong as f64 / tied.len() as f64, tied.len())
+            let sum: f64 = tied.iter().map(|(_, loss)| loss).sum();
+            std::iter::repeat_n(sum / tied.len() as f64, tied.len())
         })
         .collect();
     let risks = running_means(losses);
     let aurc = mean(&risks);
     // The best order has every right answer first.
-    let mut best: Vec<f64> = sorted.iter().map(|(_, right)| f64::from(!right)).collect();
+    let mut best: Vec<f64> = sorted.iter().map(|(_, loss)| *loss).collect();
     best.sort_by(f64::total_cmp);
     Selective {
         eaurc: aurc - mean(&running_means(best)),

@@ -60,8 +60,9 @@ fn row(record: Record, columns: &Columns, limits: &Limits) -> std::result::Resul
     let mut cells = record.cells.into_iter();
     let text = match cells.next().flatten() {
         Some(Cell::Text(text)) => text,
+        Some(Cell::Nested(_, json)) if columns.nested => json,
         None | Some(Cell::Null) => return Err(format!("there is no \"{}\"", columns.text)),
-        Some(Cell::Plain(kind, _) | Cell::Other(kind)) => {
+        Some(Cell::Plain(kind, _) | Cell::Nested(kind, _) | Cell::Other(kind)) => {
             return Err(format!("\"{}\" is {kind}, it must be text", columns.text));
         }
     };
@@ -78,7 +79,8 @@ fn row(record: Record, columns: &Columns, limits: &Limits) -> std::result::Resul
         None | Some(Cell::Null) => Ok(None),
         Some(Cell::Text(value)) if value.is_empty() => Ok(None),
         Some(Cell::Text(value) | Cell::Plain(_, value)) => Ok(Some(value)),
-        Some(Cell::Other(kind)) => Err(format!(
+        Some(Cell::Nested(_, json)) if columns.nested => Ok(Some(json)),
+        Some(Cell::Nested(kind, _) | Cell::Other(kind)) => Err(format!(
             "\"{column}\" is {kind}, it must be text, a finite number or a truth value"
         )),
     };
@@ -99,6 +101,7 @@ mod tests {
 
     fn columns() -> Columns {
         Columns {
+            nested: false,
             text: "text".into(),
             label: "label".into(),
             slice: Some("group".into()),

@@ -1,7 +1,7 @@
 //! One endpoint: asked, asked again where that may help, its reply held against what was wanted.
 
 use super::Reply;
-use super::egress::clearance::Conversation;
+use super::egress::clearance::{Conversation, strings};
 use super::egress::departure::Departure;
 use super::endpoint::Endpoint;
 use super::exchange::{Deliver, exchange};
@@ -205,18 +205,20 @@ impl<H: Host> Failover<'_, H> {
                 said.confidence.unwrap_or_default()
             )));
         }
+        let is_text = matches!(self.question.wanted, ResponseFormat::Text { .. });
+        if said.finish == Finish::Length && !is_text {
+            return Err(Failure::bad_reply(
+                "the reply was cut off at the token limit; raise remote.maxTokens",
+            ));
+        }
+        let failed = |error| Failure {
+            error,
+            ..Failure::bad_reply("")
+        };
+        let mut text = String::new();
         let output = match self.question.wanted {
             ResponseFormat::Choice(_) => {
-                if said.finish == Finish::Length {
-                    return Err(Failure::bad_reply(
-                        "the reply was cut off at the token limit; raise remote.maxTokens",
-                    ));
-                }
                 // Labels are sent as they were cleared, and given as the caller knows them.
-                let failed = |error| Failure {
-                    error,
-                    ..Failure::bad_reply("")
-                };
                 let mut output = parse_output(&said.text, conversation.labels()).map_err(failed)?;
                 let scores = said.scores.iter().filter_map(|s| {
                     let label = conversation.original(&s.label)?.id.clone();
@@ -236,14 +238,23 @@ impl<H: Host> Failover<'_, H> {
             ResponseFormat::Text { .. } if said.text.trim().is_empty() => {
                 return Err(Failure::bad_reply("the reply is empty"));
             }
-            ResponseFormat::Text { .. } => None,
+            ResponseFormat::Text { .. } => {
+                text = conversation.redacted().restore(&said.text);
+                None
+            }
+            ResponseFormat::Json(form) => {
+                let mut answer = form.find(&said.text).map_err(failed)?;
+                strings(&mut answer, &mut |part| {
+                    *part = conversation.redacted().restore(part);
+                });
+                text = answer.to_string();
+                form.check(&text).map_err(failed)?;
+                None
+            }
         };
         let (input, out, cost) = self.spent.get();
         Ok(Reply {
-            text: match output {
-                Some(_) => String::new(),
-                None => conversation.redacted().restore(&said.text),
-            },
+            text,
             output,
             truncated: said.finish == Finish::Length,
             confidence: said.confidence,

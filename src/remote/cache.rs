@@ -92,6 +92,9 @@ pub fn fits(reply: &Reply, wanted: ResponseFormat<'_>, endpoints: &[Endpoint]) -
         (ResponseFormat::Text { .. }, None) => {
             !reply.text.trim().is_empty() && reply.text.len() <= MAX_REPLY_BYTES
         }
+        (ResponseFormat::Json(form), None) => {
+            reply.text.len() <= MAX_REPLY_BYTES && form.check(&reply.text).is_ok()
+        }
         _ => false,
     };
     asked && answers && reply.confidence.iter().all(share)

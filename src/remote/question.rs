@@ -1,20 +1,49 @@
 //! What a remote is asked, and what that says in words.
 
+use std::fmt;
+
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::egress::prompt::{Payload, Role, Turn};
 use super::endpoint::Endpoint;
-use crate::error::{Code, Error};
-use crate::task::{Input, Label, output_schema};
+use crate::error::{Code, Error, Result};
+use crate::task::{Input, Label};
 
 /// How many bytes of a file a remote is shown.
 const SHOWN_BYTES: usize = 512;
 
+/// JSON of some shape: how it is asked for, and how it is judged.
+pub trait JsonForm: fmt::Debug {
+    /// What a remote is told of the shape, behind the instruction.
+    fn rules(&self) -> String;
+
+    /// The input in words.
+    fn text(&self) -> String;
+
+    /// The JSON schema of the answer.
+    fn schema(&self) -> Value;
+
+    /// The JSON in a reply, of the right shape.
+    ///
+    /// # Errors
+    /// [`Code::RemoteBadResponse`] when there is none.
+    fn find(&self, reply: &str) -> Result<Value>;
+
+    /// Holds an answer, with everything in it that had been redacted, against the input.
+    ///
+    /// # Errors
+    /// [`Code::RemoteBadResponse`] with what is wrong.
+    fn check(&self, answer: &str) -> Result<()>;
+}
+
 /// What is wanted of a remote.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum ResponseFormat<'a> {
     /// One of these labels.
     Choice(&'a [Label]),
+    /// JSON.
+    Json(&'a dyn JsonForm),
     /// Text.
     Text {
         /// The rules it is written by.
@@ -27,7 +56,7 @@ pub enum ResponseFormat<'a> {
 }
 
 /// What a remote is asked.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Question<'a> {
     /// The task.
     pub task: &'a str,
@@ -49,12 +78,18 @@ impl Question<'_> {
             role: Role::User,
             text,
         };
+        let mut schema = None;
         let (rules, turns, labels) = match self.wanted {
             ResponseFormat::Choice(labels) => (
                 String::new(),
                 vec![user(shown(self.input))],
                 Some(labels.to_vec()),
             ),
+            ResponseFormat::Json(form) => {
+                schema = Some(form.schema());
+                let rules = format!("{}\n{}", self.instruction, form.rules());
+                (rules, vec![user(form.text())], None)
+            }
             ResponseFormat::Text {
                 system,
                 text,
@@ -76,6 +111,7 @@ impl Question<'_> {
             rules,
             turns,
             labels,
+            schema,
         }
     }
 
@@ -105,8 +141,7 @@ impl Question<'_> {
         add(&payload.task);
         add(&payload.instruction);
         add(&payload.system());
-        let schema = payload.labels.as_deref().map(output_schema);
-        add(&schema.map_or(String::new(), |s| s.to_string()));
+        add(&payload.schema().map_or(String::new(), |s| s.to_string()));
         for turn in &payload.turns {
             add(if turn.role == Role::User { "u" } else { "a" });
             add(&turn.text);

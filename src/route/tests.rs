@@ -168,6 +168,7 @@ fn every_reason_has_words_for_every_outcome() {
     assert!(sure.contains("99.0 %") && sure.contains("meets"), "{sure}");
     assert!(sure.contains("without a promise"), "{sure}");
     let promise = AnswerGuarantee {
+        loss: None,
         kind: GuaranteeKind::Absolute,
         risk: 0.05,
         delta: 0.05,

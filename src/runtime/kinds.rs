@@ -1,14 +1,18 @@
-//! The path of a call whose task gives something else than one label or a text: its models on this device, cheapest first.
+//! The path of a call whose task gives something else than one label or a text: its models on this device, cheapest first, and a
+//! remote where that is not enough and can give the same output.
+
+use serde_json::Value;
 
 use super::Runtime;
 use super::limits::{limit_violation, reason_of};
-use super::progress::Progress;
-use crate::bundle::{Source, TaskEntry};
+use super::progress::{Progress, origin};
+use super::unanswered::neither;
+use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
-use crate::remote::Host;
-use crate::route::{Facts, Mode};
-use crate::task::kind::{KindOptions, KindOutput, Made, perform};
-use crate::task::{Answer, Attempt, Input, Outcome, RanOn, Reason};
+use crate::remote::{Host, JsonForm, Question, Reply, ResponseFormat, Trace};
+use crate::route::{self, Facts, Mode, Obstacle, Plan, Verdict};
+use crate::task::kind::{Form, KindOptions, KindOutput, Made, is_for_remotes, perform};
+use crate::task::{Answer, AskedRisk, Attempt, Input, Outcome, RanOn, Reason};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -19,82 +23,281 @@ pub struct KindCall<'a> {
     pub input: Input<'a>,
     /// The mode; the runtime's own when absent.
     pub mode: Option<Mode>,
+    /// The mean loss allowed among locally given answers; the runtime's or the task's when absent.
+    pub risk: Option<f64>,
     /// What the kind is told.
     pub options: KindOptions,
 }
 
+/// A local model's answer.
+struct Local {
+    tier: String,
+    output: KindOutput,
+    confidence: Option<f64>,
+    threshold: Option<f64>,
+}
+
+/// What came of the local models.
+enum LocalOutcome {
+    /// One was sure enough, or no remote could be.
+    Trusted(Local, Reason),
+    /// None was; this is the surest, and why that is not enough.
+    Best(Local, Reason),
+    /// None gave an answer.
+    None(Error),
+}
+
 impl<S: Source> Runtime<S> {
-    /// Answers one call of a task whose kind has models. Nothing certifies these answers yet, and no remote is asked: it is the
-    /// first model's that gives one.
+    /// Answers one call of a task whose kind has models.
     ///
     /// # Errors
-    /// When no model gives an answer: why, with everything that was tried in [`Error::attempts`].
+    /// When there is no answer at all: why, with everything that was tried in [`Error::attempts`].
     pub async fn perform(
         &self,
         call: &KindCall<'_>,
         host: &impl Host,
     ) -> Result<Answer<KindOutput>> {
-        let entry = self.bundle.task(call.task)?;
+        let answer = KindPath::new(self, call, host)?.walk().await?;
+        if answer.ran_on != RanOn::Remote || answer.cached {
+            let (kind, bytes) = (call.input.kind(), call.input.len());
+            self.remote.saved(kind, bytes, false, host).await;
+        }
+        Ok(answer)
+    }
+
+    /// What the first model of a task gives, for whoever measures it: no threshold, no remote.
+    ///
+    /// # Errors
+    /// As [`Runtime::perform`].
+    pub async fn measure_kind(
+        &self,
+        call: &KindCall<'_>,
+        tier: usize,
+        host: &impl Host,
+    ) -> Result<Made> {
+        let path = KindPath::new(self, call, host)?;
+        let name = path.entry.tiers.get(tier);
+        let name = name.ok_or_else(|| Error::new(Code::Internal, "the task has no such tier"))?;
+        if let Some((_, error)) = limit_violation(path.entry, call.input) {
+            return Err(error);
+        }
+        let model = self.models.task_model(&self.bundle, name).await?;
+        let (entry, asked) = (path.entry, &mut model.asked());
+        perform(entry.kind, &entry.labels, call.input, &call.options, asked)
+    }
+}
+
+/// A call on its way, with what was tried so far.
+struct KindPath<'a, S, H> {
+    runtime: &'a Runtime<S>,
+    call: &'a KindCall<'a>,
+    entry: &'a TaskEntry,
+    host: &'a H,
+    mode: Mode,
+    thresholds: Thresholds,
+    progress: Progress,
+    /// A tier that should have run before the answering one could not; its certificate is then off.
+    skipped: bool,
+}
+
+impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
+    fn new(runtime: &'a Runtime<S>, call: &'a KindCall<'a>, host: &'a H) -> Result<Self> {
+        let entry = runtime.bundle.task(call.task)?;
         if call.input.is_empty() {
             let why = "the input is empty; there is nothing to work on";
             return Err(Error::new(Code::EmptyInput, why));
         }
-        if call.mode.unwrap_or(self.mode) == Mode::OnlyRemote {
-            return Err(Error::new(
-                Code::InvalidOption,
-                format!(
-                    "the task \"{}\" is of the kind {}, which only this device answers, and the mode asks for the remote alone",
-                    call.task,
-                    entry.kind.as_str()
-                ),
-            ));
+        let asked = AskedRisk::of(call.risk, None)?.or(runtime.asked);
+        let mut thresholds = runtime.thresholds(entry, asked);
+        // Other options give other answers, which nobody calibrated.
+        if !calibrated(entry, call) {
+            thresholds.certified = None;
+            thresholds.values = vec![None; entry.tiers.len()];
         }
-        if let Some((_, error)) = limit_violation(entry, call.input) {
-            return Err(error);
+        Ok(KindPath {
+            runtime,
+            call,
+            entry,
+            host,
+            mode: call.mode.unwrap_or(runtime.mode),
+            thresholds,
+            progress: Progress::new(host),
+            skipped: false,
+        })
+    }
+
+    fn for_remotes(&self) -> bool {
+        is_for_remotes(self.entry.kind, &self.call.options)
+    }
+
+    async fn walk(mut self) -> Result<Answer<KindOutput>> {
+        let found = limit_violation(self.entry, self.call.input);
+        let obstacle = found.as_ref().map(|(reason, _)| Obstacle::Hard(*reason));
+        // Where no remote can answer, nobody is asked, whatever the mode.
+        if !self.for_remotes() {
+            if self.mode == Mode::OnlyRemote {
+                return Err(Error::new(
+                    Code::InvalidOption,
+                    format!(
+                        "the task \"{}\" is of the kind {}, which only this device answers, and the mode asks for the remote alone",
+                        self.call.task,
+                        self.entry.kind.as_str()
+                    ),
+                ));
+            }
+            if let Some((_, error)) = found {
+                return Err(error);
+            }
+            return match self.local().await? {
+                LocalOutcome::Trusted(local, reason) | LocalOutcome::Best(local, reason) => {
+                    Ok(self.answer_locally(local, reason, None))
+                }
+                LocalOutcome::None(error) => Err(error.with_attempts(self.progress.attempts)),
+            };
         }
-        let mut progress = Progress::new(host);
+        match route::plan(self.mode, obstacle) {
+            Plan::Local | Plan::LocalDegraded(_) => match self.local().await? {
+                LocalOutcome::Trusted(local, reason) => {
+                    Ok(self.answer_locally(local, reason, None))
+                }
+                LocalOutcome::Best(local, reason) => self.escalate(reason, Ok(local)).await,
+                LocalOutcome::None(error) => self.escalate(reason_of(&error), Err(error)).await,
+            },
+            Plan::Remote {
+                reason,
+                local_if_failed,
+            } => match self.remote().await {
+                Ok(reply) => self.answer_remotely(&reply, reason),
+                Err(error) if error.code() == Code::Aborted || of_the_caller(&error) => Err(error),
+                Err(error) if local_if_failed => match self.local().await? {
+                    LocalOutcome::Trusted(local, _) | LocalOutcome::Best(local, _) => {
+                        let reason = match reason {
+                            Reason::Mode => Reason::RemoteFailed,
+                            other => other,
+                        };
+                        Ok(self.answer_locally(local, reason, Some(&error)))
+                    }
+                    LocalOutcome::None(local) => Err(self.refusal(error, Some(local))),
+                },
+                Err(error) => Err(self.refusal(error, found.map(|(_, error)| error))),
+            },
+            Plan::Refuse(_) => {
+                let error = found.map_or_else(
+                    || Error::new(Code::Internal, "refused for no reason"),
+                    |(_, error)| error,
+                );
+                Err(error.with_attempts(self.progress.attempts))
+            }
+        }
+    }
+
+    /// Turns to the remote where the mode allows it, and else to the best there is.
+    async fn escalate(
+        mut self,
+        reason: Reason,
+        local: Result<Local>,
+    ) -> Result<Answer<KindOutput>> {
+        let failure = match self.mode {
+            Mode::OnlyLocal => None,
+            _ => match self.remote().await {
+                Ok(reply) => return self.answer_remotely(&reply, reason),
+                Err(error) if error.code() == Code::Aborted => return Err(error),
+                Err(error) => Some(error),
+            },
+        };
+        match (local, failure) {
+            (Ok(local), failure) => Ok(self.answer_locally(local, reason, failure.as_ref())),
+            (Err(local), Some(failure)) => Err(self.refusal(failure, Some(local))),
+            (Err(local), None) => Err(local.with_attempts(self.progress.attempts)),
+        }
+    }
+
+    /// The error where neither side answered.
+    fn refusal(self, remote: Error, local: Option<Error>) -> Error {
+        let error = match local {
+            Some(local) => neither(self.mode, local, remote),
+            None => remote,
+        };
+        error.with_attempts(self.progress.attempts)
+    }
+
+    /// Runs the models, cheapest first, until one is sure enough.
+    async fn local(&mut self) -> Result<LocalOutcome> {
+        let mut best: Option<(Local, Reason)> = None;
         let mut failure = None;
-        for name in &entry.tiers {
-            if host.aborted() {
+        let thresholds = self.thresholds.values.clone();
+        for (name, threshold) in self.entry.tiers.iter().zip(thresholds) {
+            if self.host.aborted() {
                 return Err(Error::aborted());
             }
-            let from = host.now_ms();
-            let made = self.made(entry, name, call, &mut progress, host).await;
-            let ms = host.now_ms() - from;
+            let from = self.host.now_ms();
+            let made = self.made(name).await;
+            let ms = self.host.now_ms() - from;
             let mut attempt = Attempt::new(RanOn::Local, name, Outcome::Answered, ms);
             match made {
-                Ok(made) => {
-                    attempt.confidence = made.confidence;
-                    progress.attempts.push(attempt);
-                    return Ok(answer(call, name, made, progress, host));
+                Ok((output, confidence)) => {
+                    attempt.confidence = confidence;
+                    attempt.threshold = threshold;
+                    let local = Local {
+                        tier: name.clone(),
+                        output,
+                        confidence,
+                        threshold,
+                    };
+                    let verdict = match confidence {
+                        Some(confidence) => route::judge(confidence, threshold, true),
+                        // There is nothing to be sure of.
+                        None => Verdict::Distrust(Reason::LocalOnly),
+                    };
+                    match verdict {
+                        Verdict::Trust => {
+                            self.progress.attempts.push(attempt);
+                            return Ok(LocalOutcome::Trusted(local, Reason::Confident));
+                        }
+                        Verdict::Distrust(Reason::Uncertified | Reason::LocalOnly)
+                            if !self.for_remotes() =>
+                        {
+                            self.progress.attempts.push(attempt);
+                            return Ok(LocalOutcome::Trusted(local, Reason::LocalOnly));
+                        }
+                        Verdict::Distrust(reason) => {
+                            attempt.outcome = Outcome::Escalated;
+                            let surer = best
+                                .as_ref()
+                                .is_none_or(|(best, _)| local.confidence > best.confidence);
+                            if surer {
+                                best = Some((local, reason));
+                            }
+                        }
+                    }
                 }
                 // What the caller did wrong is no model's fault.
                 Err(error) if of_the_caller(&error) => return Err(error),
                 Err(error) => {
+                    self.skipped |=
+                        !matches!(error.code(), Code::InputTooShort | Code::InputTooLong);
                     attempt.end(Outcome::Failed, error.code().as_str(), error.to_string());
-                    progress.attempts.push(attempt);
                     failure = Some(error);
                 }
             }
+            self.progress.attempts.push(attempt);
         }
-        let failure =
-            failure.unwrap_or_else(|| Error::new(Code::Internal, "the task has no tiers"));
-        Err(failure.with_attempts(progress.attempts))
+        Ok(match (best, failure) {
+            (Some((local, reason)), _) => LocalOutcome::Best(local, reason),
+            (None, Some(failure)) => LocalOutcome::None(failure),
+            (None, None) => LocalOutcome::None(Error::new(Code::Internal, "the task has no tiers")),
+        })
     }
 
-    async fn made(
-        &self,
-        entry: &TaskEntry,
-        name: &str,
-        call: &KindCall<'_>,
-        progress: &mut Progress,
-        host: &impl Host,
-    ) -> Result<Made> {
-        let from = host.now_ms();
-        let model = self.models.task_model(&self.bundle, name).await;
-        let loaded = host.now_ms();
-        progress.timing.load_ms += loaded - from;
+    /// What one model gives, and how sure it is: calibrated where it was.
+    async fn made(&mut self, name: &str) -> Result<(KindOutput, Option<f64>)> {
+        let from = self.host.now_ms();
+        let runtime = self.runtime;
+        let model = runtime.models.task_model(&runtime.bundle, name).await;
+        let loaded = self.host.now_ms();
+        self.progress.timing.load_ms += loaded - from;
         let model = model?;
+        let (entry, call) = (self.entry, self.call);
         let made = perform(
             entry.kind,
             &entry.labels,
@@ -102,32 +305,134 @@ impl<S: Source> Runtime<S> {
             &call.options,
             &mut model.asked(),
         );
-        progress.timing.infer_ms += host.now_ms() - loaded;
-        made
+        self.progress.timing.infer_ms += self.host.now_ms() - loaded;
+        let made = made?;
+        let platt = runtime.bundle.manifest().models.get(name);
+        let platt = platt.and_then(|model| model.platt);
+        let confidence = made.confidence.map(|stated| match platt {
+            Some(platt) => platt.confidence(stated),
+            None => stated,
+        });
+        Ok((made.output, confidence))
     }
+
+    /// Asks the remotes, and notes what was tried and sent.
+    async fn remote(&mut self) -> Result<Reply> {
+        if self.host.aborted() {
+            return Err(Error::aborted());
+        }
+        let form = self.form()?;
+        let question = Question {
+            // Labels that the caller names may name somebody.
+            bundled: self.call.options.candidate_labels.is_none(),
+            task: self.call.task,
+            instruction: &self.entry.instruction,
+            input: self.call.input,
+            wanted: ResponseFormat::Json(&form),
+        };
+        let trace = Trace::default();
+        let from = self.host.now_ms();
+        let runtime = self.runtime;
+        let asked = runtime.remote.ask(&question, runtime, self.host, &trace);
+        let result = asked.await;
+        self.progress.remote(trace, from, self.host);
+        result
+    }
+
+    fn form(&self) -> Result<Form<'a>> {
+        let (entry, call) = (self.entry, self.call);
+        Form::new(entry.kind, &entry.labels, call.input, &call.options)
+    }
+
+    fn answer_locally(
+        self,
+        local: Local,
+        reason: Reason,
+        failure: Option<&Error>,
+    ) -> Answer<KindOutput> {
+        let problem = failure.map(|error| match error.code() {
+            Code::RemoteNotConfigured => "none is configured",
+            Code::Offline => "the device is offline",
+            code => code.as_str(),
+        });
+        let holds = reason == Reason::Confident && !self.skipped;
+        let facts = Facts {
+            confidence: local.confidence,
+            threshold: local.threshold,
+            asked: self.thresholds.asked,
+            guarantee: self.thresholds.certified.filter(|_| holds),
+            ..Facts::uncalibrated(reason, problem, false)
+        };
+        let calibrated = calibrated(self.entry, self.call);
+        let origin = (RanOn::Local, local.tier);
+        Answer {
+            confidence: local.confidence,
+            calibrated,
+            threshold: local.threshold,
+            degraded: !matches!(reason, Reason::Confident | Reason::LocalOnly),
+            ..self
+                .progress
+                .answer(self.call.task, local.output, origin, &facts, self.host)
+        }
+    }
+
+    fn answer_remotely(self, reply: &Reply, reason: Reason) -> Result<Answer<KindOutput>> {
+        let output = self.form()?.read(&reply.text)?;
+        let attempts = self.progress.attempts.iter().rev();
+        let local = attempts
+            .filter(|a| a.on == RanOn::Local)
+            .find(|a| a.confidence.is_some());
+        let facts = Facts {
+            confidence: local.and_then(|a| a.confidence),
+            threshold: local.and_then(|a| a.threshold),
+            asked: self.thresholds.asked,
+            ..Facts::uncalibrated(reason, None, true)
+        };
+        Ok(Answer {
+            confidence: reply.confidence,
+            usage: reply.usage,
+            cached: reply.cached,
+            ..self
+                .progress
+                .answer(self.call.task, output, origin(reply), &facts, self.host)
+        })
+    }
+}
+
+impl JsonForm for Form<'_> {
+    fn rules(&self) -> String {
+        Form::rules(self)
+    }
+
+    fn text(&self) -> String {
+        Form::text(self)
+    }
+
+    fn schema(&self) -> Value {
+        Form::schema(self)
+    }
+
+    fn find(&self, reply: &str) -> Result<Value> {
+        Form::find(self, reply)
+    }
+
+    fn check(&self, answer: &str) -> Result<()> {
+        self.read(answer).map(|_| ())
+    }
+}
+
+/// Whether a call's answers are made as those that were calibrated.
+fn calibrated(entry: &TaskEntry, call: &KindCall<'_>) -> bool {
+    let guarantee = entry.guarantee.as_ref();
+    guarantee.is_some_and(|guarantee| guarantee.options == call.options.of_answers())
 }
 
 fn of_the_caller(error: &Error) -> bool {
     matches!(
         error.code(),
         Code::InvalidOption | Code::InputKind | Code::InvalidText
-    ) || matches!(
-        reason_of(error),
-        Reason::InputTooShort | Reason::InputTooLong
     )
 }
 
-fn answer(
-    call: &KindCall<'_>,
-    tier: &str,
-    made: Made,
-    progress: Progress,
-    host: &impl Host,
-) -> Answer<KindOutput> {
-    let facts = Facts::uncalibrated(Reason::LocalOnly, None, false);
-    let origin = (RanOn::Local, tier.to_owned());
-    Answer {
-        confidence: made.confidence,
-        ..progress.answer(call.task, made.output, origin, &facts, host)
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -163,17 +163,19 @@ impl RunOptions {
         let of_labels = [
             ("labels", self.labels.is_some()),
             ("instruction", self.instruction.is_some()),
+            ("excessRisk", self.excess_risk.is_some()),
         ];
         if let Some((odd, _)) = of_labels.into_iter().find(|(_, given)| *given) {
             return Err(Error::new(
                 Code::InvalidOption,
-                format!("run: {odd} is for tasks that the bundle does not have"),
+                format!("run: {odd} is for tasks that give one label"),
             ));
         }
         Ok(KindCall {
             task,
             input,
             mode: self.mode,
+            risk: self.risk,
             options: KindOptions {
                 top_k: self.top_k,
                 candidate_labels: self.candidate_labels,

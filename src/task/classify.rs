@@ -1,5 +1,6 @@
 //! Classification: one of a fixed set of labels.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -91,26 +92,43 @@ pub fn output_schema(labels: &[Label]) -> Value {
     })
 }
 
-#[derive(Deserialize)]
+#[derive(PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Reply {
+pub(crate) struct Reply {
     label: String,
 }
 
 /// The one object of the right shape inside prose or a fenced block; nothing when there are several that contradict each
 /// other.
-fn embedded(text: &str) -> Option<Reply> {
-    let mut found: Option<Reply> = None;
+fn embedded<T: DeserializeOwned + PartialEq>(text: &str) -> Option<T> {
+    let mut found: Option<T> = None;
     for (at, _) in text.match_indices('{').take(100) {
-        let mut objects = serde_json::Deserializer::from_str(&text[at..]).into_iter::<Reply>();
+        let mut objects = serde_json::Deserializer::from_str(&text[at..]).into_iter::<T>();
         if let Some(Ok(reply)) = objects.next() {
-            if found.is_some_and(|found| found.label != reply.label) {
+            if found.is_some_and(|found| found != reply) {
                 return None;
             }
             found = Some(reply);
         }
     }
     found
+}
+
+/// The object of this shape that a remote's reply is. Thinking, prose or a fence around the JSON is forgiven.
+///
+/// # Errors
+/// [`Code::RemoteBadResponse`] when there is no such object in it, or several that differ.
+pub(crate) fn json_of<T: DeserializeOwned + PartialEq>(reply: &str) -> Result<T> {
+    let parsed = serde_json::from_str(reply).or_else(|e| embedded(thought_through(reply)).ok_or(e));
+    parsed.map_err(|e| {
+        Error::new(
+            Code::RemoteBadResponse,
+            format!(
+                "the remote's reply is not the JSON that was asked for ({e}): \"{}\"",
+                excerpt(reply, 120)
+            ),
+        )
+    })
 }
 
 /// What a reply says after its thinking, which models write between these tags; some templates open it themselves. Thinking
@@ -139,31 +157,28 @@ fn thought_through(text: &str) -> &str {
 /// # Errors
 /// [`Code::RemoteBadResponse`] when there is no JSON in it, or several, not of that shape, or naming no known label.
 pub fn parse_output(reply: &str, labels: &[Label]) -> Result<Output> {
-    let parsed = serde_json::from_str(reply).or_else(|e| embedded(thought_through(reply)).ok_or(e));
-    let reply: Reply = parsed.map_err(|e| {
-        Error::new(
-            Code::RemoteBadResponse,
-            format!(
-                "the remote's reply is not the JSON that was asked for ({e}): \"{}\"",
-                excerpt(reply, 120)
-            ),
-        )
-    })?;
-    let label = labels.iter().find(|l| l.id == reply.label).ok_or_else(|| {
-        Error::new(
-            Code::RemoteBadResponse,
-            format!(
-                "the remote answered with the label \"{}\", which the task does not have",
-                excerpt(&reply.label, 60)
-            ),
-        )
-    })?;
+    let reply: Reply = json_of(reply)?;
+    let label = labels
+        .iter()
+        .find(|l| l.id == reply.label)
+        .ok_or_else(|| unknown_label(&reply.label))?;
     Ok(Output {
         label: label.id.clone(),
         title: label.title.clone(),
         score: None,
         scores: Vec::new(),
     })
+}
+
+/// That a remote named a label that there is none of.
+pub(crate) fn unknown_label(label: &str) -> Error {
+    Error::new(
+        Code::RemoteBadResponse,
+        format!(
+            "the remote answered with the label \"{}\", which the task does not have",
+            excerpt(label, 60)
+        ),
+    )
 }
 
 #[cfg(test)]

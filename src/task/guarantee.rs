@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::risk;
+use super::{Loss, risk};
 use crate::error::{Code, Error, Result};
 
 /// What an error rate is held against.
@@ -23,8 +23,13 @@ pub enum GuaranteeKind {
 pub struct AnswerGuarantee {
     /// What the error rate is held against.
     pub kind: GuaranteeKind,
-    /// The error rate, or the excess over the remote's, that the certificate bounds. It may be smaller than what was asked for.
+    /// The error rate, the excess over the remote's, or the mean loss, that the certificate bounds. It may be smaller than what was
+    /// asked for.
     pub risk: f64,
+    /// The loss whose mean is bounded; absent where answers are right or wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, ts(optional))]
+    pub loss: Option<Loss>,
     /// The chance, over calibration samples, that the certificate does not hold.
     pub delta: f64,
     /// The largest share of out-of-scope inputs it holds for; `null` where it is for as many as the calibration rows had.

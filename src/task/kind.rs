@@ -2,116 +2,36 @@
 //! folder) of this folder; it asks the model by [`Forward`] alone, so that it is tested without one.
 //!
 //! To add a kind: a file here with its output and a function from `&mut dyn Forward` to that output and its confidence; a variant of
-//! [`TaskKind`], of [`KindOutput`] and of [`perform`]. No other kind changes.
+//! [`TaskKind`], of [`KindOutput`] and of [`perform`]. For answers of remotes: a schema, rules and a reader in the same file, and a
+//! line in each function of [`Form`]. For certificates: a [`Truth`], and what an output costs beside it. No other kind changes.
 
 mod answering;
 mod entities;
+mod form;
 mod forward;
 mod labels;
 mod mask;
 mod numbers;
+mod options;
+mod output;
+mod schema;
+mod truth;
 mod vectors;
 mod zero_shot;
 
-use serde::{Deserialize, Serialize};
-
 pub use answering::{FoundAnswer, QuestionOutput};
-pub use entities::{Aggregation, Entity, TokensOutput};
+pub use entities::{Aggregation, Entity, Span, TokensOutput};
+pub use form::{Form, is_for_remotes};
 pub use forward::{Forward, Place, Tokens, Values};
-pub use labels::LabelsOutput;
+pub use labels::{GivenLabel, LabelsOutput};
 pub use mask::{Filling, MaskOutput};
+pub use options::KindOptions;
+pub use output::KindOutput;
+pub use truth::{Agreement, Truth, loss, losses};
 pub use vectors::{Precision, VectorOutput, Vectors};
 
-use super::{Input, Label, Output, TaskKind};
+use super::{Input, Label, TaskKind};
 use crate::error::{Code, Error, Result};
-
-/// What a call may ask for beside the input. What a kind has no use for is refused.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct KindOptions {
-    /// How many candidates to give.
-    pub top_k: Option<u32>,
-    /// Zero-shot classification: the labels to choose from.
-    pub candidate_labels: Option<Vec<String>>,
-    /// Zero-shot classification: the sentence that is held against the text, with `{}` where the label goes.
-    pub hypothesis_template: Option<String>,
-    /// Zero-shot classification: whether several labels may hold.
-    pub multi_label: Option<bool>,
-    /// Token classification: how tokens become entities. Default: simple.
-    pub aggregation: Option<Aggregation>,
-    /// Several labels: from which probability on a label is given. Default: 0.5.
-    pub threshold: Option<f64>,
-    /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or not at all.
-    pub pooling: Option<super::Pooling>,
-    /// Feature extraction: whether vectors get length 1.
-    pub normalize: Option<bool>,
-    /// Feature extraction: how numbers are kept. Default: 32-bit floats.
-    pub precision: Option<Precision>,
-    /// Question answering: the most tokens that an answer may have. Default: 15.
-    pub max_answer_tokens: Option<u32>,
-}
-
-impl KindOptions {
-    /// The options that were given, by the names that a page knows them by.
-    fn given(&self) -> impl Iterator<Item = &'static str> {
-        let all = [
-            ("topK", self.top_k.is_some()),
-            ("candidateLabels", self.candidate_labels.is_some()),
-            ("hypothesisTemplate", self.hypothesis_template.is_some()),
-            ("multiLabel", self.multi_label.is_some()),
-            ("aggregation", self.aggregation.is_some()),
-            ("threshold", self.threshold.is_some()),
-            ("pooling", self.pooling.is_some()),
-            ("normalize", self.normalize.is_some()),
-            ("precision", self.precision.is_some()),
-            ("maxAnswerTokens", self.max_answer_tokens.is_some()),
-        ];
-        all.into_iter()
-            .filter_map(|(name, given)| given.then_some(name))
-    }
-
-    fn check(&self, kind: TaskKind, takes: &[&str]) -> Result<()> {
-        let odd = self.given().find(|name| !takes.contains(name));
-        if let Some(odd) = odd {
-            return Err(Error::new(
-                Code::InvalidOption,
-                format!(
-                    "{} has no option \"{odd}\"; it takes {}",
-                    kind.as_str(),
-                    match takes {
-                        [] => "none".to_owned(),
-                        takes => takes.join(", "),
-                    }
-                ),
-            ));
-        }
-        if self.top_k == Some(0) || self.max_answer_tokens == Some(0) {
-            return Err(Error::new(
-                Code::InvalidOption,
-                "topK and maxAnswerTokens must be at least 1",
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// What comes out, by kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(untagged)]
-pub enum KindOutput {
-    /// One label of many: zero-shot classification.
-    Label(Output),
-    /// Any number of labels.
-    Labels(LabelsOutput),
-    /// Spans of the text.
-    Tokens(TokensOutput),
-    /// An answer that stands in the text.
-    Question(QuestionOutput),
-    /// Words for a gap.
-    Mask(MaskOutput),
-    /// Vectors.
-    Vectors(VectorOutput),
-}
 
 /// An output, and how sure it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -208,7 +128,7 @@ pub fn perform(
             let most = options.max_answer_tokens.map(|most| most as usize);
             let output = answering::perform((text, second), top, most, model)?;
             let sure = output.best.score;
-            made(KindOutput::Question(output), Some(sure))
+            made(KindOutput::Question(output), sure)
         }
         TaskKind::Classify | TaskKind::Generate => return Err(wrong()),
     })

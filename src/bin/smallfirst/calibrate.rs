@@ -5,8 +5,11 @@ mod args;
 mod clusters;
 mod correctness;
 mod final_rows;
+mod kinds;
 mod ood;
 mod rows;
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, bail};
 use smallfirst::bundle::{Certificate, Guarantee, Ood, Tiers};
@@ -59,6 +62,14 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         }),
     )?;
 
+    if runtime.bundle().task(&task)?.kind.has_models() {
+        return kinds::calibrate_kind(args, draft, &runtime, &task, (&risks, delta));
+    }
+    if args.loss.is_some() || args.options.is_some() {
+        bail!(
+            "--loss and --options are for tasks that give something else than one label; \"{task}\" gives one"
+        );
+    }
     let names = runtime.bundle().task(&task)?.tiers.clone();
     // What may be refused is, before the models run.
     let last = final_rows::read(args, &runtime, &task)?;
@@ -184,6 +195,8 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<()> {
         .get_mut(&task)
         .context("the task is gone")?;
     entry.guarantee = Some(Guarantee {
+        loss: None,
+        options: BTreeMap::new(),
         delta,
         default_risk,
         rows: cal.len() as u64,

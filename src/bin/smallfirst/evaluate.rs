@@ -1,10 +1,12 @@
 //! `evaluate`: how good and how fair a task is on data that nothing has seen.
 
+mod args;
+mod kinds;
+
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use smallfirst::bundle::Tiers;
 use smallfirst::data::{Fingerprints, Row};
 use smallfirst::evaluate::card::About;
@@ -19,69 +21,17 @@ use crate::draft::BundleDraft;
 use crate::fingerprint::fingerprint;
 use crate::folder::{Folder, Stopwatch, open, the_task};
 use crate::profile;
-use crate::remote_answers::RemoteArgs;
-use crate::rows::{ColumnArgs, fingerprints, for_all, places, with_input};
+use crate::rows::{fingerprints, for_all, places, with_input};
 
-#[derive(Args)]
-pub struct EvaluateArgs {
-    /// The folder that holds manifest.json
-    bundle: PathBuf,
-    /// The task; may be left out where there is only one
-    #[arg(long)]
-    task: Option<String>,
-    /// Labelled rows that neither training nor calibration has seen
-    #[arg(long)]
-    data: PathBuf,
-    #[command(flatten)]
-    columns: ColumnArgs,
-    /// Rows that belong to no label and should escalate
-    #[arg(long)]
-    out_of_scope: Option<PathBuf>,
-    /// The label that counts as the favourable outcome in bias figures
-    #[arg(long)]
-    positive: Option<String>,
-    /// The data's name in reports; by default the file's
-    #[arg(long)]
-    dataset: Option<String>,
-    /// Take only this many rows, spread evenly over the file
-    #[arg(long)]
-    limit: Option<usize>,
-    /// Print the first lines only
-    #[arg(long)]
-    brief: bool,
-    /// Write the report as JSON
-    #[arg(long)]
-    json: Option<PathBuf>,
-    /// Write the report as one self-contained HTML file
-    #[arg(long)]
-    html: Option<PathBuf>,
-    /// Write the evaluation and the model card into the bundle
-    #[arg(long)]
-    write: bool,
-    /// Markdown for the card: what the task is for, where its data came from, its limits
-    #[arg(long)]
-    about: Option<PathBuf>,
-    /// Behavioural tests: JSON lines with a capability, an input and what must be true of the answer
-    #[arg(long)]
-    behaviour: Option<PathBuf>,
-    /// Rows of kinds that the data has few or none of, for a table of their own, by slice; rows without a label should escalate
-    #[arg(long)]
-    beyond: Option<PathBuf>,
-    /// The languages of the texts, for the card, as BCP 47 tags
-    #[arg(long, value_delimiter = ',')]
-    language: Vec<String>,
-    #[command(flatten)]
-    remote: RemoteArgs,
-    /// Write what the remote is worth for this task into this file, for the option `profile` of its endpoint; of several tasks, one
-    /// after the other
-    #[arg(long)]
-    profile: Option<PathBuf>,
-}
+pub use args::EvaluateArgs;
 
 /// Measures one task.
 pub fn evaluate(args: &EvaluateArgs) -> Result<()> {
     let runtime = open(&args.bundle)?;
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
+    if runtime.bundle().task(&task)?.kind.has_models() {
+        return kinds::evaluate_kind(args, &runtime, &task);
+    }
     let measured = measure(args, &runtime, &task)?;
     let report = Report::new(&measured);
     if args.brief {

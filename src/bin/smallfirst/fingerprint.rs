@@ -50,7 +50,16 @@ pub fn fingerprint(bundle: &Bundle, task: &str) -> Result<String> {
         heads,
         files,
     );
-    Ok(hex(&Sha256::digest(serde_json::to_vec(&of)?))[..16].to_owned())
+    let mut named = serde_json::to_vec(&of)?;
+    let models = entry.tiers.iter().filter_map(|name| {
+        let mut model = manifest.models.get(name)?.clone();
+        model.file = source(&model.file).0;
+        Some(model)
+    });
+    for model in models {
+        named.extend(serde_json::to_vec(&model)?);
+    }
+    Ok(hex(&Sha256::digest(named))[..16].to_owned())
 }
 
 /// A path of the bundle with another extension.

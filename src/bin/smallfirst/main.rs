@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod import_folder;
 mod inspect;
+mod kind_rows;
 mod onnxruntime;
 mod out_of_fold;
 mod pack;
@@ -29,6 +30,7 @@ mod split;
 mod task_args;
 mod tiers;
 mod train;
+mod types;
 mod validate;
 
 use std::path::PathBuf;
@@ -83,6 +85,8 @@ enum Command {
         /// The folder that holds manifest.json
         bundle: PathBuf,
     },
+    /// Write a bundle's tasks as TypeScript types: inputs, outputs and labels
+    Types(types::TypesArgs),
     /// Check a bundle: its manifest, every file's hash, and that every model loads
     Validate {
         /// The folder that holds manifest.json
@@ -111,6 +115,7 @@ fn main() -> ExitCode {
         Command::BenchKernels { json } => bench::bench_kernels(json),
         Command::Pack(args) => pack::pack(&args),
         Command::Inspect { bundle } => inspect::inspect(&bundle),
+        Command::Types(args) => types::types(&args),
         Command::Validate { bundle } => validate::validate(&bundle),
         Command::Run(args) => run::run(&args),
     };

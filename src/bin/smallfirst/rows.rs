@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use smallfirst::data::{self, Columns, Fingerprints, Row, Rows};
-use smallfirst::task::{Input, InputKind, Label};
+use smallfirst::task::{Input, InputKind, Label, TaskKind};
 
 use crate::folder::read_most;
 
@@ -43,12 +43,18 @@ impl ColumnArgs {
 
     /// The rows of a .jsonl, .csv, .tsv or .parquet file.
     pub fn read(&self, path: &Path) -> Result<Vec<Row>> {
-        self.accounted(self.open(path)?)
+        self.accounted(self.open(path, false)?)
+    }
+
+    /// The same, of a task of this kind: where it is not one label of one text, inputs and labels may be JSON's objects and lists,
+    /// and stay JSON.
+    pub fn read_kind(&self, path: &Path, kind: TaskKind) -> Result<Vec<Row>> {
+        self.accounted(self.open(path, kind.has_models())?)
     }
 
     /// The same, where a row without a label is a bad one.
     pub fn read_labelled(&self, path: &Path) -> Result<Vec<Row>> {
-        let mut rows = self.open(path)?;
+        let mut rows = self.open(path, false)?;
         let reason = format!(
             "there is no \"{}\"; name the label's column with --label, or remove the row",
             self.label
@@ -57,12 +63,13 @@ impl ColumnArgs {
         self.accounted(rows)
     }
 
-    fn open(&self, path: &Path) -> Result<Rows> {
+    fn open(&self, path: &Path, nested: bool) -> Result<Rows> {
         // One byte more than is read shows that there is more.
         let most = data::Limits::default().bytes as u64 + 1;
         let bytes =
             read_most(path, most).with_context(|| format!("{} cannot be read", path.display()))?;
         let columns = Columns {
+            nested,
             text: self.text.clone(),
             label: self.label.clone(),
             slice: self.slice.clone(),

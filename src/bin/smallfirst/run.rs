@@ -98,7 +98,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
     let entry = runtime.bundle().task(&task)?;
     let kind = entry.input;
-    let mut rows = args.columns.read(&args.data)?;
+    let mut rows = args.columns.read_kind(&args.data, entry.kind)?;
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     let answer = |row: &Row| {
         with_input(row, kind, |input| {
@@ -125,6 +125,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
                 task: &task,
                 input,
                 mode: None,
+                risk: args.risk,
                 options: KindOptions {
                     candidate_labels: args.candidate_labels.clone(),
                     ..KindOptions::default()

@@ -225,8 +225,8 @@ impl<'de> DeserializeSeed<'de> for Value {
             Some(b'"') => serde_json::from_str(raw)
                 .map(Cell::Text)
                 .map_err(Error::custom),
-            Some(b'{') => Ok(Cell::Other("an object")),
-            Some(b'[') => Ok(Cell::Other("a list")),
+            Some(b'{') => Ok(Cell::Nested("an object", raw.to_owned())),
+            Some(b'[') => Ok(Cell::Nested("a list", raw.to_owned())),
             Some(b'n') => Ok(Cell::Null),
             Some(b't' | b'f') => Ok(Cell::Plain("a truth value", raw.to_owned())),
             _ if raw.parse::<f64>().is_ok_and(f64::is_finite) => {

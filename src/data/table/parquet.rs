@@ -163,7 +163,7 @@ fn cells(row: &Row, read: &[usize], places: &[Option<usize>]) -> Vec<Option<Cell
 impl Cell {
     fn bytes(&self) -> usize {
         match self {
-            Cell::Text(text) | Cell::Plain(_, text) => text.len(),
+            Cell::Text(text) | Cell::Plain(_, text) | Cell::Nested(_, text) => text.len(),
             Cell::Null | Cell::Other(_) => 0,
         }
     }

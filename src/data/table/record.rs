@@ -38,6 +38,8 @@ pub(in crate::data) enum Cell {
     Text(String),
     /// A number or a truth value, as it is written.
     Plain(&'static str, String),
+    /// An object or a list, as it is written.
+    Nested(&'static str, String),
     /// What no row can be made of.
     Other(&'static str),
 }

@@ -160,8 +160,8 @@ fn numbers_lists_and_objects_are_told_apart() {
         ("1", Cell::Plain("a number", "1".into())),
         ("-7", Cell::Plain("a number", "-7".into())),
         ("1.0", Cell::Plain("a number", "1.0".into())),
-        ("[1,[2]]", Cell::Other("a list")),
-        ("{\"a\":{}}", Cell::Other("an object")),
+        ("[1,[2]]", Cell::Nested("a list", "[1,[2]]".into())),
+        ("{\"a\":{}}", Cell::Nested("an object", "{\"a\":{}}".into())),
         ("null", Cell::Null),
         // As they are written: an f64 holds none of these digits after the sixteenth.
         (

@@ -194,7 +194,7 @@ fn without_personal_data(
 }
 
 /// Changes every string value.
-fn strings(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
+pub(in crate::remote) fn strings(value: &mut Value, change: &mut dyn FnMut(&mut String)) {
     match value {
         Value::String(text) => change(text),
         Value::Array(items) => items.iter_mut().for_each(|item| strings(item, change)),
@@ -342,9 +342,9 @@ impl Away<'_> {
             only.text = text;
         }
         if let Some(system) = system {
-            if self.payload.labels.is_some() {
+            if self.payload.labels.is_some() || self.payload.schema.is_some() {
                 return Err(denied(
-                    "privacy.beforeRemote returned other rules for a choice, whose rules are made of its instruction and labels; return none".into(),
+                    "privacy.beforeRemote returned other rules for an answer in JSON, whose rules are made of its instruction and labels; return none".into(),
                 ));
             }
             self.payload.rules = system;

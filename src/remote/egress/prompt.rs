@@ -49,6 +49,8 @@ pub(in crate::remote) struct Payload {
     pub(in crate::remote) turns: Vec<Turn>,
     /// The labels, where one is to be chosen.
     pub(in crate::remote) labels: Option<Vec<Label>>,
+    /// The JSON schema of the reply, where it is to be JSON of another shape.
+    pub(in crate::remote) schema: Option<Value>,
 }
 
 impl Payload {
@@ -60,6 +62,12 @@ impl Payload {
             .sum();
         let turns: usize = self.turns.iter().map(|turn| turn.text.len()).sum();
         self.task.len() + self.instruction.len() + self.rules.len() + turns + labels
+    }
+
+    /// The JSON schema of the reply, where it is to be JSON.
+    pub(in crate::remote) fn schema(&self) -> Option<Value> {
+        let of_labels = self.labels.as_deref().map(output_schema);
+        of_labels.or_else(|| self.schema.clone())
     }
 
     /// The rules as they are sent.
@@ -84,6 +92,31 @@ impl Payload {
                 change(title);
             }
         }
+        if let Some(schema) = &mut self.schema {
+            choices(schema, &mut change);
+        }
+    }
+}
+
+/// Changes every string that a schema lets be chosen: the other ones are words of JSON Schema, or names of fields.
+fn choices(schema: &mut Value, change: &mut dyn FnMut(&mut String)) {
+    match schema {
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::Array(items) if name == "enum" => {
+                        for item in items {
+                            if let Value::String(text) = item {
+                                change(text);
+                            }
+                        }
+                    }
+                    other => choices(other, change),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| choices(item, change)),
+        _ => {}
     }
 }
 
@@ -159,7 +192,7 @@ impl Prompt {
 
     /// The JSON schema of the reply, where it is to be JSON.
     pub fn schema(&self) -> Option<Value> {
-        self.labels().map(output_schema)
+        self.payload.schema()
     }
 
     /// The turns as `[{role, content}]`, which most formats share.

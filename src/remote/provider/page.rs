@@ -72,7 +72,7 @@ pub(crate) struct PageReply {
 impl Provider for Page {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         // Before a text's input stands what was said earlier, behind a choice's what is to be repaired.
-        let input = match prompt.labels() {
+        let input = match prompt.schema() {
             Some(_) => prompt.turns().first(),
             None => prompt.turns().last(),
         };

@@ -51,6 +51,7 @@ fn prompt(labels: Option<&[Label]>, stream: bool) -> Prompt {
         rules: "The rules.".into(),
         turns: turns.to_vec(),
         labels: labels.map(<[Label]>::to_vec),
+        schema: None,
     };
     Prompt::for_test(payload, stream)
 }

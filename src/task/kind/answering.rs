@@ -2,11 +2,14 @@
 //! model finds likeliest.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::entities::Utf16;
 use super::forward::{Forward, Place, misshapen};
-use super::numbers::softmax;
-use crate::error::{Code, Error, Result};
+use super::numbers::{f1, softmax};
+use super::schema::object_of;
+use crate::error::{Code, Error, Result, excerpt};
+use crate::task::json_of;
 
 /// The most tokens of an answer, where nobody says; as in transformers.
 const MOST_TOKENS: usize = 15;
@@ -33,8 +36,8 @@ pub struct QuestionOutput {
 pub struct FoundAnswer {
     /// The part, as it stands in the text.
     pub answer: String,
-    /// Its probability, 0 to 1.
-    pub score: f64,
+    /// Its probability, 0 to 1; `null` where a remote answered.
+    pub score: Option<f64>,
     /// Where it begins in the text, in UTF-16 units, as JavaScript counts.
     pub start: u32,
     /// Where it ends.
@@ -95,7 +98,7 @@ pub(super) fn perform(
     let mut utf16 = Utf16::new(context);
     let answers = found.into_iter().map(|(score, start, end)| FoundAnswer {
         answer: context.get(start..end).unwrap_or_default().to_owned(),
-        score,
+        score: Some(score),
         start: utf16.at(start),
         end: utf16.at(end),
     });
@@ -107,4 +110,77 @@ pub(super) fn perform(
         )
     })?;
     Ok(QuestionOutput { best, answers })
+}
+
+/// What a remote is told of the shape of its answer.
+pub(super) const RULES: &str = "Answer with JSON only: {\"answer\": …}, where the answer is the shortest part of the text that answers the \
+                                question, copied letter by letter.";
+
+/// The JSON schema of a remote's answer. The place is not asked for: it follows from the text.
+pub(super) fn schema() -> Value {
+    object_of(&[("answer", json!({ "type": "string" }))])
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reply {
+    answer: String,
+}
+
+/// Reads a remote's answer, which must stand in the text. Where it does so more than once, the first place is taken.
+pub(super) fn read(reply: &str, context: &str) -> Result<QuestionOutput> {
+    let reply: Reply = json_of(reply)?;
+    let answer = reply.answer.trim();
+    let place = context.find(answer).filter(|_| !answer.is_empty());
+    let start = place.ok_or_else(|| {
+        Error::new(
+            Code::RemoteBadResponse,
+            format!(
+                "the remote's answer does not stand in the text: \"{}\"",
+                excerpt(answer, 80)
+            ),
+        )
+    })?;
+    let mut utf16 = Utf16::new(context);
+    let best = FoundAnswer {
+        answer: answer.to_owned(),
+        score: None,
+        start: utf16.at(start),
+        end: utf16.at(start + answer.len()),
+    };
+    Ok(QuestionOutput {
+        answers: vec![best.clone()],
+        best,
+    })
+}
+
+/// An answer's words without case, punctuation and English articles, as SQuAD's evaluation compares them (Rajpurkar et al. 2016).
+fn words(answer: &str) -> Vec<String> {
+    let plain: String = answer
+        .chars()
+        .filter(|c| !c.is_ascii_punctuation())
+        .flat_map(char::to_lowercase)
+        .collect();
+    let words = plain.split_whitespace();
+    words
+        .filter(|word| !matches!(*word, "a" | "an" | "the"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// How well an answer agrees with the best of those that are right: the F1 of their words, and whether they are the same.
+pub(super) fn agreement(answer: &str, right: &[String]) -> (f64, bool) {
+    let given = words(answer);
+    let one = |right: &String| {
+        let wanted = words(right);
+        let mut rest = wanted.clone();
+        let both = given.iter().filter(|word| {
+            let found = rest.iter().position(|other| other == *word);
+            found.map(|at| rest.swap_remove(at)).is_some()
+        });
+        let both = both.count();
+        (f1(both, given.len(), wanted.len()), given == wanted)
+    };
+    let best = |a: (f64, bool), b: (f64, bool)| (a.0.max(b.0), a.1 || b.1);
+    right.iter().map(one).fold((0.0, false), best)
 }

@@ -1,12 +1,16 @@
 //! Spans of a text that a token classifier labels (Tjong Kim Sang and De Meulder 2003): names, places, personal data. A span is where it
 //! stands in the text, so that it can be marked or taken out.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::forward::{Forward, Place, Tokens, misshapen, named};
 use super::numbers::softmax;
-use crate::error::{Error, Result};
-use crate::task::Label;
+use super::schema::{lines, object_of};
+use crate::error::{Code, Error, Result, excerpt};
+use crate::task::{Label, json_of, unknown_label};
 
 /// What is outside of every entity.
 const OUTSIDE: &str = "O";
@@ -45,18 +49,31 @@ pub struct TokensOutput {
 pub struct Entity {
     /// Its label, without `B-` and `I-` where tokens were put together.
     pub label: String,
-    /// Its probability, 0 to 1: the mean of its tokens'.
-    pub score: f64,
+    /// Its probability, 0 to 1: the mean of its tokens'; `null` where a remote answered.
+    pub score: Option<f64>,
     /// The part, as it stands in the text.
     pub text: String,
-    /// Its tokens, as the tokenizer puts them together: in lower case where that is all it knows.
+    /// Its tokens, as the tokenizer puts them together: in lower case where that is all it knows. The part itself where a remote
+    /// answered.
     pub word: String,
     /// Where it begins in the text, in UTF-16 units, as JavaScript counts.
     pub start: u32,
     /// Where it ends.
     pub end: u32,
-    /// The number of its first token, special ones counted.
-    pub token: u32,
+    /// The number of its first token, special ones counted; `null` where a remote answered.
+    pub token: Option<u32>,
+}
+
+/// A labelled part of a text, in UTF-16 units, as outputs have it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// Its label.
+    pub label: String,
+    /// Where it begins.
+    pub start: u32,
+    /// Where it ends.
+    pub end: u32,
 }
 
 /// A token, or a word, that some label was given to.
@@ -104,12 +121,12 @@ pub(super) fn perform(
         let (start, end) = (first.place.start, last.place.end);
         Ok::<_, Error>(Entity {
             label: label.to_owned(),
-            score,
+            score: Some(score),
             text: text.get(start..end).unwrap_or_default().to_owned(),
             word: model.words(tokens.ids.get(first.first..=last.last).unwrap_or_default())?,
             start: utf16.at(start),
             end: utf16.at(end),
-            token: first.first as u32,
+            token: Some(first.first as u32),
         })
     };
     if aggregation == Aggregation::None {
@@ -196,6 +213,127 @@ fn by_word(tokens: &Tokens, rows: &[Vec<f64>], aggregation: Aggregation) -> Vec<
             word
         })
         .collect()
+}
+
+/// The kinds of entity that a model's labels are of, in their order.
+pub(super) fn kinds(labels: &[Label]) -> Vec<Label> {
+    let mut kinds: Vec<Label> = Vec::new();
+    for label in labels.iter().filter(|label| label.id != OUTSIDE) {
+        let id = tag(&label.id).1;
+        if !kinds.iter().any(|kind| kind.id == id) {
+            kinds.push(Label {
+                id: id.to_owned(),
+                title: label.title.clone(),
+            });
+        }
+    }
+    kinds
+}
+
+/// What a remote is told of the shape of its answer.
+pub(super) fn rules(labels: &[Label]) -> String {
+    let shape = "Answer with JSON only: {\"entities\": [{\"label\": …, \"text\": …}]}, with every entity in the order of the text, each \
+                 copied letter by letter, or none. The labels are exactly these:";
+    lines(shape, &kinds(labels))
+}
+
+/// The JSON schema of a remote's answer. Places are not asked for: they follow from the text.
+pub(super) fn schema(labels: &[Label]) -> Value {
+    let ids: Vec<String> = kinds(labels).into_iter().map(|kind| kind.id).collect();
+    let entity = object_of(&[
+        ("label", json!({ "type": "string", "enum": ids })),
+        ("text", json!({ "type": "string" })),
+    ]);
+    object_of(&[("entities", json!({ "type": "array", "items": entity }))])
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reply {
+    entities: Vec<Named>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    label: String,
+    text: String,
+}
+
+/// Reads a remote's answer: each entity is looked for behind the one before it, and must stand there, or somewhere that no other
+/// entity has taken.
+pub(super) fn read(reply: &str, text: &str, labels: &[Label]) -> Result<TokensOutput> {
+    let reply: Reply = json_of(reply)?;
+    let kinds = kinds(labels);
+    let mut taken: Vec<(usize, usize, String)> = Vec::new();
+    let mut behind = 0;
+    for named in reply.entities {
+        if !kinds.iter().any(|kind| kind.id == named.label) {
+            return Err(unknown_label(&named.label));
+        }
+        let place = free_place(text, &named.text, behind, &taken).ok_or_else(|| {
+            Error::new(
+                Code::RemoteBadResponse,
+                format!(
+                    "the remote named an entity that does not stand in the text: \"{}\"",
+                    excerpt(&named.text, 80)
+                ),
+            )
+        })?;
+        behind = place.1;
+        taken.push((place.0, place.1, named.label));
+    }
+    taken.sort();
+    let mut utf16 = Utf16::new(text);
+    let entities = taken.into_iter().map(|(from, to, label)| {
+        let part = text.get(from..to).unwrap_or_default();
+        Entity {
+            label,
+            score: None,
+            text: part.to_owned(),
+            word: part.to_owned(),
+            start: utf16.at(from),
+            end: utf16.at(to),
+            token: None,
+        }
+    });
+    Ok(TokensOutput {
+        entities: entities.collect(),
+    })
+}
+
+/// Where a part stands: the first place from `behind` on, or else from the beginning, that no entity has.
+fn free_place(
+    text: &str,
+    part: &str,
+    behind: usize,
+    taken: &[(usize, usize, String)],
+) -> Option<(usize, usize)> {
+    if part.is_empty() {
+        return None;
+    }
+    let from = |start: usize| {
+        let found = text.get(start..).unwrap_or_default().match_indices(part);
+        found
+            .map(|(at, _)| (start + at, start + at + part.len()))
+            .find(|(from, to)| taken.iter().all(|(f, t, _)| to <= f || t <= from))
+    };
+    from(behind).or_else(|| from(0))
+}
+
+/// How many entities are given, how many there are, and how many are both: the same label at the same place.
+pub(super) fn hits(output: &TokensOutput, truth: &[Span]) -> (usize, usize, usize) {
+    let given: BTreeSet<(&str, u32, u32)> = output
+        .entities
+        .iter()
+        .map(|e| (e.label.as_str(), e.start, e.end))
+        .collect();
+    let there: BTreeSet<(&str, u32, u32)> = truth
+        .iter()
+        .map(|span| (span.label.as_str(), span.start, span.end))
+        .collect();
+    let both = given.intersection(&there).count();
+    (both, given.len(), there.len())
 }
 
 /// A label's tag in the schemes IOB2 and BIOES, and the kind of entity.
@@ -305,7 +443,7 @@ mod tests {
             .collect();
         assert_eq!(texts, ["Ann", "שרה"]);
         assert!(entities.iter().zip(&texts).all(|(e, text)| e.text == *text));
-        assert_eq!((entities[0].start, entities[0].token), (3, 2));
+        assert_eq!((entities[0].start, entities[0].token), (3, Some(2)));
     }
 
     #[test]

@@ -32,6 +32,14 @@ pub(super) fn largest(values: &[f64], most: usize) -> Vec<usize> {
     order
 }
 
+/// The F1 of `both` among `given` ones and those that are `there`; 1 where there is nothing and nothing was given.
+pub(super) fn f1(both: usize, given: usize, there: usize) -> f64 {
+    match given + there {
+        0 => 1.0,
+        all => 2.0 * both as f64 / all as f64,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

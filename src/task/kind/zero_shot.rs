@@ -4,7 +4,7 @@
 use super::forward::{Forward, misshapen, named};
 use super::numbers::{largest, softmax};
 use crate::error::{Code, Error, Result};
-use crate::task::{Label, LabelScore, Output};
+use crate::task::{Label, LabelScore, Output, parse_output};
 
 const TEMPLATE: &str = "This example is {}.";
 
@@ -28,15 +28,7 @@ pub(super) fn perform(
     model: &mut dyn Forward,
 ) -> Result<(Output, f64)> {
     let candidates = asked.candidates;
-    if candidates.is_empty() || candidates.len() > MOST_LABELS {
-        return Err(Error::new(
-            Code::InvalidOption,
-            format!(
-                "candidateLabels must name 1 to {MOST_LABELS} labels, and has {}",
-                candidates.len()
-            ),
-        ));
-    }
+    check(candidates)?;
     let template = asked.template.unwrap_or(TEMPLATE);
     if !template.contains("{}") {
         return Err(Error::new(
@@ -84,6 +76,34 @@ pub(super) fn perform(
             .collect(),
     };
     Ok((output, scores[best]))
+}
+
+/// Holds the labels to choose from against what they may be.
+pub(super) fn check(candidates: &[String]) -> Result<()> {
+    if candidates.is_empty() || candidates.len() > MOST_LABELS {
+        return Err(Error::new(
+            Code::InvalidOption,
+            format!(
+                "candidateLabels must name 1 to {MOST_LABELS} labels, and has {}",
+                candidates.len()
+            ),
+        ));
+    }
+    Ok(())
+}
+
+/// The labels to choose from, as those of a task.
+pub(super) fn choices(candidates: &[String]) -> Vec<Label> {
+    let label = |id: &String| Label {
+        id: id.clone(),
+        title: None,
+    };
+    candidates.iter().map(label).collect()
+}
+
+/// Reads a remote's answer: one of the labels.
+pub(super) fn read(reply: &str, candidates: &[String]) -> Result<Output> {
+    parse_output(reply, &choices(candidates))
 }
 
 /// The numbers of the labels for "entails" and "contradicts".

@@ -70,6 +70,7 @@ fn judged(rows: smallfirst::Result<Rows>) {
 
 fn asked() -> Columns {
     Columns {
+        nested: false,
         text: "text".into(),
         label: "label".into(),
         slice: None,

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use smallfirst::task::Loss;
 
 use crate::remote_answers::RemoteArgs;
 use crate::rows::ColumnArgs;
@@ -74,6 +75,14 @@ pub struct CalibrateArgs {
     /// With a remote: the largest share of labels that may be wrong, at random
     #[arg(long, default_value_t = 0.0)]
     pub(super) label_errors: f64,
+    /// For tasks that give something else than one label: what an answer costs; by default the first that the kind has. The risks
+    /// are means of it
+    #[arg(long, value_enum)]
+    pub(super) loss: Option<LossChoice>,
+    /// For such tasks: the options that calls are made with, as JSON, for example {"aggregation": "first"}. What is certified
+    /// holds for calls with these options
+    #[arg(long)]
+    pub(super) options: Option<String>,
     /// Do not change the bundle
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -100,6 +109,26 @@ impl CalibrateArgs {
             OodChoice::None | OodChoice::Msp | OodChoice::Energy => false,
             OodChoice::Mahalanobis | OodChoice::Knn => true,
             OodChoice::Auto => self.out_of_scope.is_some(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+pub(super) enum LossChoice {
+    /// Wholly right or wrong
+    Exact,
+    /// One minus the F1 of labels, spans or words
+    F1,
+    /// The share of entities that are not found
+    Miss,
+}
+
+impl From<LossChoice> for Loss {
+    fn from(choice: LossChoice) -> Self {
+        match choice {
+            LossChoice::Exact => Loss::Exact,
+            LossChoice::F1 => Loss::F1,
+            LossChoice::Miss => Loss::Miss,
         }
     }
 }

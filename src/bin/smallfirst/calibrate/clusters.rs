@@ -76,6 +76,8 @@ mod tests {
     #[test]
     fn the_design_effects_of_a_certificate_are_of_the_rows_it_answers() {
         let certificate = |thresholds: Option<Vec<f64>>| Certificate {
+            mean_loss: None,
+            p_value: None,
             risk: 0.5,
             thresholds,
             n: 6,

@@ -21,7 +21,7 @@ use crate::rows::{fingerprints, first_lines, places, report_overlap};
 const MOST_SHARED: f64 = 0.05;
 
 /// The share of the rows that tune, where no --tune is given.
-const TUNE_SHARE: f64 = 0.3;
+pub(super) const TUNE_SHARE: f64 = 0.3;
 
 /// What the choices that come before the test are made by.
 pub(super) enum Tuning {

@@ -1,0 +1,128 @@
+//! The tasks of a bundle as TypeScript types: what each takes, what it gives, and its labels as literals.
+
+use serde_json::to_string as quoted;
+
+use super::Bundle;
+use super::manifest::TaskEntry;
+use crate::task::{InputKind, TaskKind};
+
+/// A module with the type `Tasks`, for `createSmallFirst<Tasks>`.
+pub fn typescript(bundle: &Bundle) -> String {
+    let manifest = bundle.manifest();
+    let tasks = manifest.tasks.iter();
+    let lines: String = tasks
+        .filter(|(_, task)| task.kind != TaskKind::Generate)
+        .map(|(id, task)| {
+            let (takes, gives) = (input(task.input), output(task));
+            format!(
+                "  {}: {{ input: {takes}; output: {gives} }};\n",
+                literal(id)
+            )
+        })
+        .collect();
+    let used: Vec<&str> = NAMES
+        .into_iter()
+        .filter(|name| names(&lines, name))
+        .collect();
+    let imports = match used.is_empty() {
+        true => String::new(),
+        false => format!(
+            "import type {{ {} }} from \"smallfirst\";\n\n",
+            used.join(", ")
+        ),
+    };
+    format!(
+        "// The tasks of the bundle {}. Written by `smallfirst types`; do not edit.\n{imports}/** For `createSmallFirst<Tasks>`. */\nexport type Tasks = {{\n{lines}}};\n",
+        literal(&manifest.name)
+    )
+}
+
+/// The package's types that a task may need.
+const NAMES: [&str; 8] = [
+    "Entity",
+    "GivenLabel",
+    "Input",
+    "LabelsOutput",
+    "MaskOutput",
+    "Output",
+    "QuestionOutput",
+    "VectorOutput",
+];
+
+/// Whether a type is named: as a word of its own, outside of quotes.
+fn names(lines: &str, name: &str) -> bool {
+    let unquoted = lines.split('"').step_by(2);
+    let mut words = unquoted.flat_map(|part| part.split(|c: char| !c.is_alphanumeric()));
+    words.any(|word| word == name)
+}
+
+fn literal(text: &str) -> String {
+    quoted(text).unwrap_or_default()
+}
+
+fn input(kind: InputKind) -> &'static str {
+    match kind {
+        InputKind::Text => "string",
+        InputKind::Bytes => "Uint8Array | ArrayBuffer | Blob",
+        InputKind::Pair => {
+            "{ text: string; textPair: string } | { question: string; context: string }"
+        }
+        InputKind::Image => "Input",
+    }
+}
+
+fn output(task: &TaskEntry) -> String {
+    let of = |ids: Vec<String>| match ids.is_empty() {
+        true => "string".to_owned(),
+        false => ids.join(" | "),
+    };
+    let labels = || of(task.labels.iter().map(|label| literal(&label.id)).collect());
+    match task.kind {
+        TaskKind::Classify => format!("Output & {{ label: {} }}", labels()),
+        TaskKind::MultiLabel => format!(
+            "Omit<LabelsOutput, \"labels\"> & {{ labels: (GivenLabel & {{ label: {} }})[] }}",
+            labels()
+        ),
+        TaskKind::TokenClassification => {
+            format!(
+                "{{ entities: (Entity & {{ label: {} }})[] }}",
+                of(kinds(task))
+            )
+        }
+        TaskKind::QuestionAnswering => "QuestionOutput".to_owned(),
+        TaskKind::FillMask => "MaskOutput".to_owned(),
+        TaskKind::FeatureExtraction => "VectorOutput".to_owned(),
+        // Its labels are the call's.
+        _ => "Output".to_owned(),
+    }
+}
+
+/// The labels of entities: those of tokens without `B-` and `I-`, and with them, as an aggregation of none gives them.
+fn kinds(task: &TaskEntry) -> Vec<String> {
+    let mut kinds: Vec<String> = Vec::new();
+    for label in &task.labels {
+        let plain = label.id.split_once('-');
+        let plain = plain.filter(|(tag, _)| matches!(*tag, "B" | "I" | "E" | "S"));
+        let kind = plain.map_or(label.id.as_str(), |(_, kind)| kind);
+        for id in [kind, &label.id].map(literal) {
+            if label.id != "O" && !kinds.contains(&id) {
+                kinds.push(id);
+            }
+        }
+    }
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `pkg/test/default-tasks.ts` is what the default bundle's tasks are. `UPDATE=1 cargo test` rewrites it.
+    #[test]
+    fn the_committed_types_of_the_default_bundle_are_fresh() {
+        let manifest = include_bytes!("../../models/manifest.json");
+        let bundle = Bundle::parse(manifest).unwrap();
+        let types = typescript(&bundle).replace("from \"smallfirst\"", "from \"../src/index.js\"");
+        crate::fresh::check("pkg/test/default-tasks.ts", &types);
+    }
+}

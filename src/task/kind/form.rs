@@ -1,0 +1,153 @@
+//! What a remote is asked for in place of a model: the shape of its answer in words and as a JSON schema, and the same output, read
+//! from its reply and held against the input.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::options::KindOptions;
+use super::output::KindOutput;
+use super::schema::lines;
+use super::{answering, entities, labels, zero_shot};
+use crate::error::{Code, Error, Result};
+use crate::task::{Choice, Input, Label, TaskKind, json_of, output_schema};
+
+/// A task of some kind, as a remote is asked to do it.
+#[derive(Debug, Clone, Copy)]
+pub struct Form<'a> {
+    kind: TaskKind,
+    labels: &'a [Label],
+    input: Input<'a>,
+    options: &'a KindOptions,
+}
+
+impl<'a> Form<'a> {
+    /// The form of a call.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`] when remotes are not asked about tasks of this kind, or about what is asked for.
+    pub fn new(
+        kind: TaskKind,
+        labels: &'a [Label],
+        input: Input<'a>,
+        options: &'a KindOptions,
+    ) -> Result<Self> {
+        if !is_for_remotes(kind, options) {
+            return Err(Error::new(
+                Code::InvalidOption,
+                format!(
+                    "{} is what a model of this device gives in its own numbers; no remote is asked for it",
+                    match options.multi_label {
+                        Some(true) => "multiLabel, a probability of each label,",
+                        _ => kind.as_str(),
+                    }
+                ),
+            ));
+        }
+        if kind == TaskKind::ZeroShotClassification {
+            zero_shot::check(options.candidate_labels.as_deref().unwrap_or_default())?;
+        }
+        Ok(Form {
+            kind,
+            labels,
+            input,
+            options,
+        })
+    }
+
+    fn candidates(&self) -> &[String] {
+        self.options.candidate_labels.as_deref().unwrap_or_default()
+    }
+
+    /// What the remote is told of the shape of its answer.
+    pub fn rules(&self) -> String {
+        match self.kind {
+            TaskKind::MultiLabel => labels::rules(self.labels),
+            TaskKind::TokenClassification => entities::rules(self.labels),
+            TaskKind::ZeroShotClassification => lines(
+                "Answer with JSON only: {\"label\": …}, where the label is exactly one of:",
+                &zero_shot::choices(self.candidates()),
+            ),
+            _ => answering::RULES.to_owned(),
+        }
+    }
+
+    /// The input, as the remote is told it.
+    pub fn text(&self) -> String {
+        match self.input {
+            Input::Text(text) => text.to_owned(),
+            Input::Pair { text, second } if self.kind == TaskKind::QuestionAnswering => {
+                format!("Question: {text}\n\nText: {second}")
+            }
+            Input::Pair { text, second } => format!("{text}\n\n{second}"),
+            Input::Bytes(_) | Input::Image(_) => String::new(),
+        }
+    }
+
+    /// The JSON schema (2020-12, in the subset that strict structured output accepts) of its answer.
+    pub fn schema(&self) -> Value {
+        match self.kind {
+            TaskKind::MultiLabel => labels::schema(self.labels),
+            TaskKind::TokenClassification => entities::schema(self.labels),
+            TaskKind::ZeroShotClassification => {
+                output_schema(&zero_shot::choices(self.candidates()))
+            }
+            _ => answering::schema(),
+        }
+    }
+
+    /// The JSON in its reply, of the right shape, but not yet held against the input: personal data may still be missing in it.
+    ///
+    /// # Errors
+    /// [`Code::RemoteBadResponse`] when there is none.
+    pub fn find(&self, reply: &str) -> Result<Value> {
+        match self.kind {
+            TaskKind::MultiLabel => found::<labels::Reply>(reply),
+            TaskKind::TokenClassification => found::<entities::Reply>(reply),
+            TaskKind::ZeroShotClassification => found::<Choice>(reply),
+            _ => found::<answering::Reply>(reply),
+        }
+    }
+
+    /// Reads its answer.
+    ///
+    /// # Errors
+    /// [`Code::RemoteBadResponse`] when it is not of that shape, or names what is not there.
+    pub fn read(&self, reply: &str) -> Result<KindOutput> {
+        Ok(match (self.kind, self.input) {
+            (TaskKind::MultiLabel, _) => KindOutput::Labels(labels::read(reply, self.labels)?),
+            (TaskKind::TokenClassification, Input::Text(text)) => {
+                KindOutput::Tokens(entities::read(reply, text, self.labels)?)
+            }
+            (TaskKind::QuestionAnswering, Input::Pair { second, .. }) => {
+                KindOutput::Question(answering::read(reply, second)?)
+            }
+            (TaskKind::ZeroShotClassification, _) => {
+                KindOutput::Label(zero_shot::read(reply, self.candidates())?)
+            }
+            (kind, input) => {
+                let (kind, given) = (kind.as_str(), input.kind().as_str());
+                let why = format!("{kind} does not read {given}");
+                return Err(Error::new(Code::InputKind, why));
+            }
+        })
+    }
+}
+
+fn found<T: DeserializeOwned + Serialize + PartialEq>(reply: &str) -> Result<Value> {
+    let shape: T = json_of(reply)?;
+    serde_json::to_value(shape).map_err(|e| Error::new(Code::Internal, e.to_string()))
+}
+
+/// Whether a remote can give the output of a kind. Vectors, words with a model's own token numbers, and a probability of each label
+/// are one model's alone.
+pub fn is_for_remotes(kind: TaskKind, options: &KindOptions) -> bool {
+    match kind {
+        TaskKind::MultiLabel | TaskKind::TokenClassification | TaskKind::QuestionAnswering => true,
+        TaskKind::ZeroShotClassification => options.multi_label != Some(true),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,29 @@
+//! What comes out, by kind.
+
+use serde::{Deserialize, Serialize};
+
+use super::answering::QuestionOutput;
+use super::entities::TokensOutput;
+use super::labels::LabelsOutput;
+use super::mask::MaskOutput;
+use super::vectors::VectorOutput;
+use crate::task::Output;
+
+/// What comes out, by kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+#[serde(untagged)]
+pub enum KindOutput {
+    /// One label of many: zero-shot classification.
+    Label(Output),
+    /// Any number of labels.
+    Labels(LabelsOutput),
+    /// Spans of the text.
+    Tokens(TokensOutput),
+    /// An answer that stands in the text.
+    Question(QuestionOutput),
+    /// Words for a gap.
+    Mask(MaskOutput),
+    /// Vectors.
+    Vectors(VectorOutput),
+}
