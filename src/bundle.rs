@@ -10,6 +10,7 @@ mod design_effects;
 pub mod folder;
 mod guarantee;
 mod manifest;
+mod sight;
 mod source;
 mod validate;
 mod verify;
@@ -29,6 +30,9 @@ pub use manifest::{
     Limits, Manifest, ModelOutput, Ood, OodMethod, PromptTemplate, SmallWeights, Tagger, TaskEntry,
     TaskModel, Tokenizer, TokenizerKind,
 };
+pub use sight::{Ocr, Recogniser};
+#[cfg(feature = "onnx")]
+pub(crate) use sight::{boxes, detector};
 pub use source::{Progress, ProgressStatus, Source};
 #[cfg(feature = "onnx")]
 pub(crate) use validate::image as image_processor;
@@ -226,6 +230,7 @@ impl Bundle {
         if let Some(model) = self.manifest.models.get(name) {
             files.insert(model.file.as_str());
             files.extend(self.file_of_features(&model.features));
+            files.extend(model.ocr.iter().flat_map(Ocr::files));
         }
         let Some(head) = self.manifest.heads.get(name) else {
             return files;

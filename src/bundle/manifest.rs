@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::correctness::Correctness;
 use super::guarantee::{Guarantee, Reference};
+use super::sight::Ocr;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, Label, Pooling, TaskKind};
 
@@ -311,6 +312,12 @@ pub struct TaskModel {
     /// The token that stands for a gap, for filling in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<String>,
+    /// How its outputs are boxes, for object detection: `Boxes` of `src/task/kind/detection.rs`, for example `{"queries": "softmax"}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<serde_json::Value>,
+    /// How it finds lines of text, and the second model, which reads them: for the kind `ocr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocr: Option<Ocr>,
 }
 
 /// A model whose output is added to a head's.

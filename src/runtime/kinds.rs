@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::remote::Host;
 use crate::route::{Facts, Mode};
 use crate::task::kind::{KindOptions, KindOutput, Made, perform};
-use crate::task::{Answer, Attempt, Input, Outcome, RanOn, Reason};
+use crate::task::{Answer, Attempt, Input, InputKind, Outcome, RanOn, Reason};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -91,6 +91,27 @@ impl<S: Source> Runtime<S> {
         host: &impl Host,
     ) -> Result<Made> {
         let from = host.now_ms();
+        if let Input::Image(pixels) = call.input
+            && entry.input == InputKind::Image
+        {
+            let model = self.models.sight(&self.bundle, name).await;
+            let loaded = host.now_ms();
+            progress.timing.load_ms += loaded - from;
+            let made = model?.see(pixels, &entry.labels, &call.options);
+            progress.timing.infer_ms += host.now_ms() - loaded;
+            return made;
+        }
+        if entry.input == InputKind::Image {
+            return Err(Error::new(
+                Code::InputKind,
+                format!(
+                    "the task \"{}\" reads {}, it was given {}",
+                    call.task,
+                    entry.input.as_str(),
+                    call.input.kind().as_str()
+                ),
+            ));
+        }
         let model = self.models.task_model(&self.bundle, name).await;
         let loaded = host.now_ms();
         progress.timing.load_ms += loaded - from;

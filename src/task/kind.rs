@@ -1,25 +1,35 @@
 //! The kinds of task beside choosing one label: what each gives, and how it is made of a model's numbers. A kind is one file (or
-//! folder) of this folder; it asks the model by [`Forward`] alone, so that it is tested without one.
+//! folder) of this folder; it asks the model by [`Forward`] alone, or by [`Sees`] where it reads images, so that it is tested
+//! without one.
 //!
 //! To add a kind: a file here with its output and a function from `&mut dyn Forward` to that output and its confidence; a variant of
-//! [`TaskKind`], of [`KindOutput`] and of [`perform`]. No other kind changes.
+//! [`TaskKind`], of [`KindOutput`] and of [`perform`] (of [`see`] for images). No other kind changes.
 
 mod answering;
+mod detection;
 mod entities;
 mod forward;
+mod image_vectors;
 mod labels;
 mod mask;
 mod numbers;
+mod ocr;
+mod sees;
+mod sight;
 mod vectors;
 mod zero_shot;
 
 use serde::{Deserialize, Serialize};
 
 pub use answering::{FoundAnswer, QuestionOutput};
+pub use detection::{BoundingBox, Boxes, FoundObject, ObjectsOutput};
 pub use entities::{Aggregation, Entity, TokensOutput};
 pub use forward::{Forward, Place, Tokens, Values};
 pub use labels::LabelsOutput;
 pub use mask::{Filling, MaskOutput};
+pub use ocr::{OcrOutput, Reading, TextLine};
+pub use sees::Sees;
+pub use sight::{Sight, see};
 pub use vectors::{Precision, VectorOutput, Vectors};
 
 use super::{Input, Label, Output, TaskKind};
@@ -38,10 +48,12 @@ pub struct KindOptions {
     pub multi_label: Option<bool>,
     /// Token classification: how tokens become entities. Default: simple.
     pub aggregation: Option<Aggregation>,
-    /// Several labels: from which probability on a label is given. Default: 0.5.
+    /// Several labels, objects, lines of text: from which probability on one is given. Default: 0.5.
     pub threshold: Option<f64>,
     /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or not at all.
     pub pooling: Option<super::Pooling>,
+    /// Feature extraction of an image: the model's own vector of the whole image, and not those of its parts.
+    pub pool: Option<bool>,
     /// Feature extraction: whether vectors get length 1.
     pub normalize: Option<bool>,
     /// Feature extraction: how numbers are kept. Default: 32-bit floats.
@@ -61,6 +73,7 @@ impl KindOptions {
             ("aggregation", self.aggregation.is_some()),
             ("threshold", self.threshold.is_some()),
             ("pooling", self.pooling.is_some()),
+            ("pool", self.pool.is_some()),
             ("normalize", self.normalize.is_some()),
             ("precision", self.precision.is_some()),
             ("maxAnswerTokens", self.max_answer_tokens.is_some()),
@@ -111,6 +124,10 @@ pub enum KindOutput {
     Mask(MaskOutput),
     /// Vectors.
     Vectors(VectorOutput),
+    /// Objects in an image.
+    Objects(ObjectsOutput),
+    /// Text in an image.
+    Read(OcrOutput),
 }
 
 /// An output, and how sure it is.
@@ -145,6 +162,12 @@ pub fn perform(
             "hypothesisTemplate",
             "multiLabel",
         ],
+        TaskKind::ObjectDetection | TaskKind::Ocr => {
+            return Err(Error::new(
+                Code::InputKind,
+                format!("{} reads images alone", kind.as_str()),
+            ));
+        }
         TaskKind::Classify | TaskKind::Generate => {
             return Err(Error::new(
                 Code::Internal,
@@ -210,7 +233,9 @@ pub fn perform(
             let sure = output.best.score;
             made(KindOutput::Question(output), Some(sure))
         }
-        TaskKind::Classify | TaskKind::Generate => return Err(wrong()),
+        TaskKind::ObjectDetection | TaskKind::Ocr | TaskKind::Classify | TaskKind::Generate => {
+            return Err(wrong());
+        }
     })
 }
 

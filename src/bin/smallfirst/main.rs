@@ -15,12 +15,14 @@ mod folder;
 mod http;
 mod import;
 mod import_folder;
+mod import_ocr;
 mod inspect;
 mod onnxruntime;
 mod out_of_fold;
 mod pack;
 mod prepare;
 mod profile;
+mod recogniser;
 mod remote_answers;
 mod rows;
 mod run;
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Split(args) => split::split(&args),
         Command::Train(args) => train::train(&args),
+        Command::Import(args) if args.recogniser.is_some() => import_ocr::import(&args),
         Command::Import(args) if args.model.is_dir() => import_folder::import(&args),
         Command::Import(args) => import::import(&args),
         Command::AddEncoder(args) => add_encoder::add_encoder(&args),
