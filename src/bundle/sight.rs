@@ -107,4 +107,4 @@ impl Recogniser {
 }
 
 #[cfg(all(test, feature = "onnx"))]
-mod tests;
+pub(super) mod tests;

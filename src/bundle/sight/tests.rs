@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::bundle::{Bundle, Ocr, Recogniser};
 use crate::error::{Code, Result};
 
-fn sample() -> Value {
+/// A manifest of three tasks that read images.
+pub(in crate::bundle) fn sample() -> Value {
     let file = || json!({ "bytes": 1, "sha256": "0".repeat(64), "license": "MIT" });
     let task = |kind: &str, labels: Value| {
         json!({

@@ -69,7 +69,8 @@ pub(super) fn perform(
     // The letters that were read, and the logarithm of their probabilities, line by line.
     let (mut letters, mut logarithms) = (0usize, 0.0f64);
     for row in reading_rows(&boxes) {
-        let mut first = true;
+        // Whether a line of the same row stands before, and goes on to the right.
+        let mut goes_on = false;
         for at in row {
             let Some(line) = read(pixels, &boxes[at], reading, reads)? else {
                 continue;
@@ -77,10 +78,11 @@ pub(super) fn perform(
             if line.score < threshold {
                 continue;
             }
+            let level = is_level(&line.bounds);
             if !text.is_empty() {
-                text.push(if first { '\n' } else { ' ' });
+                text.push(if goes_on && level { ' ' } else { '\n' });
             }
-            first = false;
+            goes_on = level;
             text.push_str(&line.text);
             let count = line.text.chars().count();
             letters += count;
@@ -100,6 +102,11 @@ pub(super) fn perform(
         height: pixels.height(),
     };
     Ok((output, confidence))
+}
+
+/// Whether a line is written from left to right, and not downwards: as what is cut out is turned.
+fn is_level(bounds: &BoundingBox) -> bool {
+    bounds.ymax - bounds.ymin < 1.5 * (bounds.xmax - bounds.xmin)
 }
 
 /// How likely the likeliest place of a map is one of text.
