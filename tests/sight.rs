@@ -14,7 +14,9 @@ fn root() -> &'static Path {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    root().join("tests/fixtures/models").join(format!("{name}.onnx"))
+    root()
+        .join("tests/fixtures/models")
+        .join(format!("{name}.onnx"))
 }
 
 fn fresh(name: &str) -> PathBuf {
@@ -40,12 +42,16 @@ fn smallfirst(folder: &Path, args: &[&str]) -> Result<String, String> {
 
 /// Answers of a bundle for files.
 fn answers(folder: &Path, bundle: &str, files: &[PathBuf], more: &[&str]) -> Vec<Value> {
-    let rows = files.iter().map(|path| format!("{}\n", json!({ "input": path })));
+    let rows = files
+        .iter()
+        .map(|path| format!("{}\n", json!({ "input": path })));
     fs::write(folder.join("rows.jsonl"), rows.collect::<String>()).unwrap();
     let args = [&["run", bundle, "--data", "rows.jsonl"], more].concat();
     let printed = smallfirst(folder, &args).unwrap();
     let lines = printed.lines();
-    lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// A folder as Hugging Face's tools write it, with one of the fixtures for weights.
@@ -56,7 +62,10 @@ fn written(folder: &Path, name: &str, config: &Value, model: &str) {
     let processor = json!({
         "image_processor_type": "ViTImageProcessor", "do_resize": false, "do_normalize": false
     });
-    for (file, value) in [("config.json", config), ("preprocessor_config.json", &processor)] {
+    for (file, value) in [
+        ("config.json", config),
+        ("preprocessor_config.json", &processor),
+    ] {
         fs::write(folder.join(name).join(file), value.to_string()).unwrap();
     }
 }
@@ -91,7 +100,11 @@ fn folders_of_models_of_images_are_imported_and_run() {
     written(&folder, "extractor", &vectors, "means");
     for name in ["detector", "extractor"] {
         let out = format!("{name}-bundle");
-        smallfirst(&folder, &["import", name, "--out", &out, "--license", "MIT"]).unwrap();
+        smallfirst(
+            &folder,
+            &["import", name, "--out", &out, "--license", "MIT"],
+        )
+        .unwrap();
         smallfirst(&folder, &["validate", &out]).unwrap();
     }
     let image = bmp(folder.join("white.bmp"), (40, 20), &[]);
@@ -147,7 +160,10 @@ fn two_models_of_text_are_imported_as_files_or_as_a_folder() {
     let images = [image, blank, dot];
     let outputs = |bundle: &str| -> Vec<Value> {
         let answers = answers(&folder, bundle, &images, &[]);
-        answers.into_iter().map(|answer| answer["output"].clone()).collect()
+        answers
+            .into_iter()
+            .map(|answer| answer["output"].clone())
+            .collect()
     };
     let found = outputs("from-folder");
     assert_eq!(found[0]["text"], "Hi!\nHi!");
@@ -164,7 +180,13 @@ fn two_models_of_text_are_imported_as_files_or_as_a_folder() {
     import(&other).unwrap();
     assert_eq!(outputs("other")[0]["text"], "Ok.\nOk.");
     // A model that says nothing of its characters, and one that finds nothing.
-    let silent = ["two/detector.onnx", "--recogniser", "two/detector.onnx", "--out", "x"];
+    let silent = [
+        "two/detector.onnx",
+        "--recogniser",
+        "two/detector.onnx",
+        "--out",
+        "x",
+    ];
     let fault = import(&silent).unwrap_err();
     assert!(fault.contains("--dictionary"), "{fault}");
     let again = import(&files).unwrap_err();
@@ -205,10 +227,19 @@ fn images_that_cannot_be_read_are_the_errors_of_their_rows() {
         .collect();
     assert_eq!(
         codes,
-        ["input_kind", "input_kind", "input_too_long", "input_kind", "answered"]
+        [
+            "input_kind",
+            "input_kind",
+            "input_too_long",
+            "input_kind",
+            "answered"
+        ]
     );
     let said = answers[2]["message"].as_str().unwrap();
-    assert!(said.contains("20000 x 20000") && said.contains("large.bmp"), "{said}");
+    assert!(
+        said.contains("20000 x 20000") && said.contains("large.bmp"),
+        "{said}"
+    );
 }
 
 /// Needs two models of tests/reference/files.json, in target/files or where SMALLFIRST_FILES says. Where they are not, it says so
@@ -260,8 +291,11 @@ fn pp_ocr_reads_what_was_drawn() {
         .map(|answer| plain(answer["output"]["text"].as_str().unwrap()))
         .collect();
     let pairs = read.iter().zip(&drawn);
-    let rate = character_error_rate(pairs.map(|(ours, (_, right))| (ours.as_str(), right.as_str())));
-    let sure = answers.iter().map(|answer| answer["confidence"].as_f64().unwrap());
+    let rate =
+        character_error_rate(pairs.map(|(ours, (_, right))| (ours.as_str(), right.as_str())));
+    let sure = answers
+        .iter()
+        .map(|answer| answer["confidence"].as_f64().unwrap());
     let least = sure.fold(1.0, f64::min);
     println!(
         "{} images: character error rate {rate:.4}, the least confidence {least:.3}",

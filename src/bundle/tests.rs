@@ -479,10 +479,7 @@ fn the_committed_files_of_tasks_are_fresh() {
             "t/tokenizer.json"
         ])
     );
-    assert_eq!(
-        sight["files"]["ocr"],
-        json!(["f.onnx", "r.onnx", "r.txt"])
-    );
+    assert_eq!(sight["files"]["ocr"], json!(["f.onnx", "r.onnx", "r.txt"]));
     let fresh = serde_json::to_string_pretty(&cases).unwrap() + "\n";
     crate::fresh::check("tests/fixtures/task-files.json", &fresh);
 }
