@@ -304,6 +304,84 @@ fn pp_ocr_reads_what_was_drawn() {
     assert!(rate < 0.02 && least > 0.5, "{rate} {least}");
 }
 
+/// Needs folders and pictures that `tests/reference/folders.py target/folders` composes of packages. Where they are not, it says so
+/// and ends. What transformers.js gives on them is compared by `cargo xtask conformance --pipelines`.
+#[test]
+#[ignore = "needs folders of tests/reference/folders.json"]
+fn composed_folders_find_and_tell_apart_what_pictures_show() {
+    let folders = root().join("target/folders");
+    let pictures = root().join("target/folders-inputs/pictures");
+    let picture = |path: &str| pictures.join(path);
+    let shown = [
+        ("scikit-image/astronaut.png", "person"),
+        ("scikit-image/motorcycle_left.png", "motorcycle"),
+        ("scikit-image/horse.png", "horse"),
+    ]
+    .map(|(path, label)| (picture(path), label));
+    let cats = [
+        "gradio/cheetah1.jpg",
+        "gradio/lion.jpg",
+        "scikit-learn/china.jpg",
+    ]
+    .map(picture);
+    let models = ["nanodet-coco", "efficientnet-lite0-features"].map(|name| folders.join(name));
+    let needed = shown
+        .iter()
+        .map(|(path, _)| path)
+        .chain(&cats)
+        .chain(&models);
+    if needed.into_iter().any(|path| !path.exists()) {
+        println!("nothing was compared: the folders and their pictures are not there");
+        return;
+    }
+    let folder = fresh("sight-composed");
+    for (model, out) in models.iter().zip(["objects", "vectors"]) {
+        let args = [
+            "import",
+            model.to_str().unwrap(),
+            "--out",
+            out,
+            "--license",
+            "Apache-2.0",
+        ];
+        smallfirst(&folder, &args).unwrap();
+    }
+    let files = shown.each_ref().map(|(path, _)| path.clone());
+    let found = answers(&folder, "objects", &files, &["--threshold", "0.3"]);
+    for (answer, (path, label)) in found.iter().zip(&shown) {
+        let best = &answer["output"]["objects"][0];
+        assert_eq!(best["label"], *label, "{}", path.display());
+        let side = |name: &str| best["box"][name].as_f64().unwrap();
+        let size = |name: &str| answer["output"][name].as_f64().unwrap();
+        assert!(
+            side("xmin") >= 0.0 && side("xmax") <= size("width"),
+            "{best}"
+        );
+        assert!(
+            side("ymin") >= 0.0 && side("ymax") <= size("height"),
+            "{best}"
+        );
+        // Each of them is most of its picture.
+        let area = (side("xmax") - side("xmin")) * (side("ymax") - side("ymin"));
+        assert!(area > 0.3 * size("width") * size("height"), "{best}");
+    }
+    let vectors: Vec<Vec<f64>> = answers(&folder, "vectors", &cats, &["--pool"])
+        .iter()
+        .map(|answer| serde_json::from_value(answer["output"]["data"].clone()).unwrap())
+        .collect();
+    let product = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f64>();
+    let cosine = |a: usize, b: usize| {
+        let (a, b) = (&vectors[a], &vectors[b]);
+        product(a, b) / (product(a, a) * product(b, b)).sqrt()
+    };
+    println!(
+        "two cats {:.3}, a cat and a palace {:.3}",
+        cosine(0, 1),
+        cosine(0, 2)
+    );
+    assert!(cosine(0, 1) > cosine(0, 2) + 0.1);
+}
+
 /// A text with one space in each gap.
 fn plain(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -312,7 +312,9 @@ pub struct TaskModel {
     /// The token that stands for a gap, for filling in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mask: Option<String>,
-    /// How its outputs are boxes, for object detection: `Boxes` of `src/task/kind/detection.rs`, for example `{"queries": "softmax"}`.
+    /// How its outputs are boxes, for object detection, as `Boxes` of `src/task/kind/detection.rs` has it: `{"queries": "softmax"}` or
+    /// `"sigmoid"` (DETR and its kin), `{"listed": {"parts": false}}`, `{"rows": {"parts": false}}`, or
+    /// `{"grid": {"axes": "numbersFirst", "corners": "middle", "iou": 0.7}}` (raw exports of YOLO).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boxes: Option<serde_json::Value>,
     /// How it finds lines of text, and the second model, which reads them: for the kind `ocr`.
