@@ -11,6 +11,7 @@ pub mod folder;
 mod guarantee;
 mod manifest;
 mod platt;
+mod sight;
 mod source;
 #[cfg(feature = "cli")]
 mod typescript;
@@ -35,6 +36,9 @@ pub use manifest::{
 pub use platt::Platt;
 #[cfg(feature = "cli")]
 pub(crate) use platt::logit;
+pub use sight::{Ocr, Recogniser};
+#[cfg(feature = "onnx")]
+pub(crate) use sight::{boxes, detector};
 pub use source::{Progress, ProgressStatus, Source};
 #[cfg(feature = "cli")]
 pub use typescript::typescript;
@@ -234,6 +238,7 @@ impl Bundle {
         if let Some(model) = self.manifest.models.get(name) {
             files.insert(model.file.as_str());
             files.extend(self.file_of_features(&model.features));
+            files.extend(model.ocr.iter().flat_map(Ocr::files));
         }
         let Some(head) = self.manifest.heads.get(name) else {
             return files;

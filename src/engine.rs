@@ -67,7 +67,7 @@ pub struct Model {
 enum Engine {
     Prepared(Box<Runner>),
     #[cfg(feature = "onnx")]
-    Graph(graph::GraphModel),
+    Graph(Box<graph::GraphModel>),
 }
 
 /// The one input of a bundle's model.
@@ -273,13 +273,17 @@ impl Engine {
         let row = row.filter(|(_, shape)| *shape != Shape::Planes);
         match onnx::prepare(name, &file, row, None)? {
             Ok(file) => Engine::load(name, file.bytes, row),
-            Err(_) => graph::GraphModel::read(name, file).map(Engine::Graph),
+            Err(_) => graph::GraphModel::read(name, file)
+                .map(Box::new)
+                .map(Engine::Graph),
         }
     }
 
     #[cfg(all(feature = "onnx", not(feature = "prepare")))]
     fn load_onnx(name: &str, file: Vec<u8>, _: Option<(Element, Shape)>) -> Result<Engine> {
-        graph::GraphModel::read(name, file).map(Engine::Graph)
+        graph::GraphModel::read(name, file)
+            .map(Box::new)
+            .map(Engine::Graph)
     }
 
     #[cfg(not(feature = "onnx"))]

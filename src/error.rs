@@ -204,6 +204,22 @@ impl Error {
     }
 }
 
+/// What was wrong with an image, with what makes a tensor of it, or with what a model made of that.
+#[cfg(feature = "onnx")]
+impl From<smallfirst_image::Fault> for Error {
+    fn from(why: smallfirst_image::Fault) -> Self {
+        use smallfirst_image::Fault;
+        let code = match why {
+            Fault::Empty => Code::EmptyInput,
+            Fault::TooLarge { .. } => Code::InputTooLong,
+            Fault::Config(_) => Code::BundleInvalid,
+            Fault::Output(_) => Code::ModelOutput,
+            Fault::Bytes { .. } | Fault::File(_) => Code::InputKind,
+        };
+        Error::new(code, why.to_string())
+    }
+}
+
 /// A result with smallfirst's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 

@@ -19,10 +19,14 @@ mod names;
 mod neighbours;
 mod once_map;
 pub mod options;
+#[cfg(feature = "onnx")]
+mod outputs;
 mod path;
 mod progress;
 mod remote_worth;
 mod scoring;
+#[cfg(feature = "onnx")]
+mod sight;
 mod tagger;
 #[cfg(feature = "onnx")]
 mod task_model;
@@ -46,6 +50,8 @@ use crate::monitor::AUDIT_SHARE;
 use crate::neighbours::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::remote::{EgressReport, Host, Remote, RemoteOptions, UsageReport};
 use crate::route::Mode;
+#[cfg(feature = "onnx")]
+use crate::task::InputKind;
 use crate::task::{AskedRisk, GuaranteeKind, Sent};
 
 use models::Models;
@@ -300,7 +306,10 @@ impl<S: Source> Runtime<S> {
     {
         for model in self.bundle.heads_of(entry, tiers) {
             between().await?;
-            self.models.task_model(&self.bundle, model).await?;
+            match entry.input {
+                InputKind::Image => drop(self.models.sight(&self.bundle, model).await?),
+                _ => drop(self.models.task_model(&self.bundle, model).await?),
+            }
         }
         Ok(())
     }

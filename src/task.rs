@@ -38,10 +38,14 @@ pub enum TaskKind {
     QuestionAnswering,
     /// Words for gaps in a text.
     FillMask,
-    /// Vectors of a text.
+    /// Vectors of a text or of an image.
     FeatureExtraction,
     /// One of the labels that a call names.
     ZeroShotClassification,
+    /// Objects in an image, and where they are.
+    ObjectDetection,
+    /// Text in an image, and where it is.
+    Ocr,
 }
 
 impl TaskKind {
@@ -56,6 +60,8 @@ impl TaskKind {
             TaskKind::FillMask => "fill-mask",
             TaskKind::FeatureExtraction => "feature-extraction",
             TaskKind::ZeroShotClassification => "zero-shot-classification",
+            TaskKind::ObjectDetection => "object-detection",
+            TaskKind::Ocr => "ocr",
         }
     }
 

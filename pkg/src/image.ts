@@ -1,6 +1,7 @@
 // Images as pages have them, and their pixels. The browser decodes them; resizing is the engine's.
 
 import { describe, SmallFirstError } from "./errors.js";
+import { HEAD_BYTES, type Size, statedSize } from "./image-size.js";
 
 /** Whatever shows an image. A video gives the frame that it shows now. */
 export type Picture =
@@ -70,6 +71,9 @@ export async function pixelsOf(input: ImageBitmap | ImageData | Blob | Uint8Arra
   let bitmap: ImageBitmap;
   if (input instanceof Blob || input instanceof Uint8Array) {
     const file = input instanceof Blob ? input : new Blob([input as BlobPart]);
+    // Pixels that are too many are not made at all where the file says how many there are.
+    const stated = statedSize(await head(file));
+    if (stated) check(stated);
     try {
       bitmap = await createImageBitmap(file, AS_IT_IS);
     } catch (thrown) {
@@ -78,11 +82,7 @@ export async function pixelsOf(input: ImageBitmap | ImageData | Blob | Uint8Arra
   } else bitmap = input;
   try {
     const { width, height } = bitmap;
-    if (width * height > MAX_PIXELS)
-      throw new SmallFirstError(
-        "input_too_long",
-        `the image has ${width} x ${height} pixels; the most are ${MAX_PIXELS}`,
-      );
+    check(bitmap);
     const canvas = new OffscreenCanvas(width, height);
     const context = canvas.getContext("2d", { willReadFrequently: true });
     if (!context) throw new SmallFirstError("input_kind", `there is no memory for ${width} x ${height} pixels`);
@@ -91,4 +91,20 @@ export async function pixelsOf(input: ImageBitmap | ImageData | Blob | Uint8Arra
   } finally {
     bitmap.close();
   }
+}
+
+/** The beginning of a file. */
+async function head(file: Blob): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+  } catch (thrown) {
+    throw new SmallFirstError("input_kind", `the file could not be read: ${describe(thrown)}`);
+  }
+}
+
+/** Refuses an image of too many pixels. */
+function check({ width, height }: Size): void {
+  if (width * height <= MAX_PIXELS) return;
+  const why = `the image has ${width} x ${height} pixels; the most are ${MAX_PIXELS}`;
+  throw new SmallFirstError("input_too_long", why);
 }

@@ -12,6 +12,8 @@ import type {
   KindOutput,
   LabelScore,
   MaskOutput,
+  ObjectsOutput,
+  OcrOutput,
   Output,
   Pooling,
   QuestionOutput,
@@ -30,7 +32,11 @@ export type PipelineTask =
   | "feature-extraction"
   | "embeddings"
   | "sentence-similarity"
-  | "image-classification";
+  | "image-classification"
+  | "image-feature-extraction"
+  | "object-detection"
+  | "image-to-text"
+  | "ocr";
 
 /** How a pipeline is made. What `createSmallFirst` takes besides the bundle may be given, too. */
 export interface PipelineOptions extends Omit<Options, "bundle" | "folder" | "engine"> {
@@ -113,6 +119,40 @@ export interface TensorLike {
   tolist(): unknown[];
 }
 
+/** Where an object is: in pixels of the image, cut to whole ones, or in parts of its width and height. */
+export interface DetectionBox {
+  xmin: number;
+  ymin: number;
+  xmax: number;
+  ymax: number;
+}
+
+/** An object in an image. */
+export interface Detection {
+  score: number;
+  label: string;
+  box: DetectionBox;
+}
+
+/** Which objects are given, and how. */
+export interface DetectionOptions {
+  /** From which score on an object is given. Default: 0.9. */
+  threshold?: number;
+  /** Whether boxes are in parts of the image's width and height. Default: in pixels. */
+  percentage?: boolean;
+}
+
+/** How vectors of images are made. */
+export interface ImageVectorOptions {
+  /** Whether the model's own vector of the whole image is given, and not those of its parts. */
+  pool?: boolean | null;
+}
+
+/** The text in an image. */
+export interface ImageText {
+  generated_text: string;
+}
+
 /** What every pipeline has. */
 export interface PipelineBase {
   /** The task, by transformers' name. */
@@ -155,6 +195,16 @@ export interface Pipelines {
     (images: ImageInput[], options?: { top_k?: number | null }): Promise<Classification[][]>;
   };
   "feature-extraction": PipelineBase & ((texts: string | string[], options?: VectorOptions) => Promise<TensorLike>);
+  "image-feature-extraction": PipelineBase &
+    ((images: ImageInput | ImageInput[], options?: ImageVectorOptions) => Promise<TensorLike>);
+  "object-detection": PipelineBase & {
+    (image: ImageInput, options?: DetectionOptions): Promise<Detection[]>;
+    (images: ImageInput[], options?: DetectionOptions): Promise<Detection[][]>;
+  };
+  "image-to-text": PipelineBase & {
+    (image: ImageInput): Promise<ImageText[]>;
+    (images: ImageInput[]): Promise<ImageText[][]>;
+  };
 }
 
 /** How labels are held against a text. */
@@ -169,6 +219,7 @@ interface Aliases {
   ner: "token-classification";
   embeddings: "feature-extraction";
   "sentence-similarity": "feature-extraction";
+  ocr: "image-to-text";
 }
 
 /** The pipeline of a task. */
@@ -179,7 +230,8 @@ export type PipelineOf<T extends PipelineTask> = T extends keyof Pipelines
     : never;
 
 /** Any of them. */
-export type AnyPipeline = PipelineBase & ((input: string | string[], ...more: unknown[]) => Promise<unknown>);
+export type AnyPipeline = PipelineBase &
+  ((input: string | string[] | ImageInput | ImageInput[], ...more: unknown[]) => Promise<unknown>);
 
 /**
  * Makes a pipeline of the model in a folder: `config.json`, `tokenizer.json` and ONNX weights, as Hugging Face's tools write
@@ -310,6 +362,33 @@ const PIPELINES = {
     for (const text of list) all.push((await run(text, how)).output as VectorOutput);
     return stacked(all);
   },
+
+  async "image-feature-extraction"(run: Run, images: ImageInput | ImageInput[], { pool }: ImageVectorOptions = {}) {
+    const all: VectorOutput[] = [];
+    for (const image of Array.isArray(images) ? images : [images])
+      all.push((await run(await picture(image), { pool: pool ?? false })).output as VectorOutput);
+    return stacked(all);
+  },
+
+  async "object-detection"(run: Run, images: ImageInput | ImageInput[], options: DetectionOptions = {}) {
+    const { threshold = 0.9, percentage = false } = options;
+    return each(images, async (image) => {
+      const { output } = await run(await picture(image), { threshold });
+      const { objects, width, height } = output as ObjectsOutput;
+      const along = (x: number, length: number): number => (percentage ? x / length : Math.trunc(x));
+      return objects.map(({ score, label, box }): Detection => {
+        const [xmin, xmax] = [along(box.xmin, width), along(box.xmax, width)];
+        return { score, label, box: { xmin, ymin: along(box.ymin, height), xmax, ymax: along(box.ymax, height) } };
+      });
+    });
+  },
+
+  async "image-to-text"(run: Run, images: ImageInput | ImageInput[]) {
+    return each(images, async (image): Promise<ImageText[]> => {
+      const { output } = await run(await picture(image));
+      return [{ generated_text: (output as OcrOutput).text }];
+    });
+  },
 };
 
 /** An image, fetched where an address is given. */
@@ -332,13 +411,14 @@ const POOLING: Record<NonNullable<VectorOptions["pooling"]>, Pooling> = {
   last_token: "last",
 };
 
-/** The vectors of several texts, one behind another. */
+/** The vectors of several texts or images, one behind another. */
 function stacked(all: VectorOutput[]): TensorLike {
   const [first] = all;
-  if (!first) throw new SmallFirstError("empty_input", "there are no texts");
+  if (!first) throw new SmallFirstError("empty_input", "there is nothing to make vectors of");
   const inner = first.dims.slice(1);
   if (all.some(({ dims }) => String(dims.slice(1)) !== String(inner))) {
-    const why = "texts of different numbers of tokens have no common shape without pooling; give them one by one";
+    const why =
+      "these vectors have no common shape: of texts of different lengths, without pooling; give them one by one";
     throw new SmallFirstError("invalid_option", why);
   }
   const { length } = first.data;

@@ -18,6 +18,7 @@ interface Manifest {
     { tiers?: string[]; limits?: { languages?: { task?: string } | null }; extract?: { encoder?: string } | null }
   >;
   heads?: Record<string, unknown>;
+  models?: Record<string, unknown>;
   encoders?: Record<string, unknown>;
   tokenizers?: Record<string, unknown>;
 }
@@ -185,7 +186,7 @@ function filesOf(manifest: Manifest, tasks: string[]): Set<string> {
     seen.add(value);
     for (const [key, inner] of Object.entries(value)) {
       if (typeof inner !== "string") walk(inner, depth + 1);
-      else if (key === "file") files.add(inner);
+      else if (key === "file" || key === "dictionary") files.add(inner);
       else if (key === "encoder") walk(manifest.encoders?.[inner], depth + 1);
       else if (key === "tokenizer") walk(manifest.tokenizers?.[inner], depth + 1);
     }
@@ -194,7 +195,9 @@ function filesOf(manifest: Manifest, tasks: string[]): Set<string> {
   for (const name of tasks) walk(manifest.tasks?.[name]?.extract, 0);
   for (const name of [...tasks, ...languages]) {
     const [first] = (name !== undefined && manifest.tasks?.[name]?.tiers) || [];
-    if (first !== undefined) walk(manifest.heads?.[first], 0);
+    if (first === undefined) continue;
+    walk(manifest.heads?.[first], 0);
+    walk(manifest.models?.[first], 0);
   }
   return files;
 }

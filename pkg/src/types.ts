@@ -3,7 +3,7 @@
 /**
  * The kinds of task that exist.
  */
-export type TaskKind = "classify" | "generate" | "multi-label" | "token-classification" | "question-answering" | "fill-mask" | "feature-extraction" | "zero-shot-classification";
+export type TaskKind = "classify" | "generate" | "multi-label" | "token-classification" | "question-answering" | "fill-mask" | "feature-extraction" | "zero-shot-classification" | "object-detection" | "ocr";
 
 /**
  * What a task reads.
@@ -485,7 +485,7 @@ export type VectorOutput = {
    */
   data: Float32Array | Int8Array | Uint8Array;
   /**
-   * Its lengths: `[1, numbers]`, or `[1, tokens, numbers]` without pooling.
+   * Its lengths: `[1, numbers]`, or `[1, tokens, numbers]` without pooling; of an image's parts, as the model has it.
    */
   dims: Array<number>;
   /**
@@ -495,9 +495,111 @@ export type VectorOutput = {
 };
 
 /**
+ * Where something is in an image, in its pixels.
+ */
+export type BoundingBox = {
+  /**
+   * Its left edge.
+   */
+  xmin: number;
+  /**
+   * Its upper edge.
+   */
+  ymin: number;
+  /**
+   * Its right edge.
+   */
+  xmax: number;
+  /**
+   * Its lower edge.
+   */
+  ymax: number;
+};
+
+/**
+ * An object in an image.
+ */
+export type FoundObject = {
+  /**
+   * What it is.
+   */
+  label: string;
+  /**
+   * How likely it is that, 0 to 1.
+   */
+  score: number;
+  /**
+   * Where it is.
+   */
+  box: BoundingBox;
+};
+
+/**
+ * The objects in an image.
+ */
+export type ObjectsOutput = {
+  /**
+   * They, the surest first; none where nothing is found.
+   */
+  objects: Array<FoundObject>;
+  /**
+   * How wide the image is, in pixels.
+   */
+  width: number;
+  /**
+   * How high it is.
+   */
+  height: number;
+};
+
+/**
+ * A line of text, or the part of one between wide gaps.
+ */
+export type TextLine = {
+  /**
+   * What it says.
+   */
+  text: string;
+  /**
+   * The mean of its letters' probabilities, 0 to 1.
+   */
+  score: number;
+  /**
+   * The upright rectangle around it.
+   */
+  box: BoundingBox;
+  /**
+   * Its corners, x and y, from where its text begins above, clockwise.
+   */
+  quad: [[number, number], [number, number], [number, number], [number, number]];
+};
+
+/**
+ * The text in an image.
+ */
+export type OcrOutput = {
+  /**
+   * All of it: what is side by side with a space between, and a row below another on a line of its own.
+   */
+  text: string;
+  /**
+   * Its lines, in the order in which they are read; none where there is no text.
+   */
+  lines: Array<TextLine>;
+  /**
+   * How wide the image is, in pixels.
+   */
+  width: number;
+  /**
+   * How high it is.
+   */
+  height: number;
+};
+
+/**
  * What comes out, by kind.
  */
-export type KindOutput = Output | LabelsOutput | TokensOutput | QuestionOutput | MaskOutput | VectorOutput;
+export type KindOutput = Output | LabelsOutput | TokensOutput | QuestionOutput | MaskOutput | VectorOutput | ObjectsOutput | OcrOutput;
 
 /**
  * The numbers that weights are kept in, as transformers.js names them.

@@ -116,7 +116,7 @@ export type RuntimeRunOptions = {
    */
   excessRisk?: number;
   /**
-   * How many labels `output.scores` lists. Default: 5.
+   * How many labels `output.scores` lists. Default: 5. Of objects, how many are given: all that are found.
    */
   topK?: number;
   /**
@@ -149,13 +149,17 @@ export type RuntimeRunOptions = {
    */
   aggregation?: Aggregation;
   /**
-   * Several labels: from which probability on a label holds. Default: 0.5.
+   * Several labels, objects, lines of text: from which probability on one is given. Default: 0.5.
    */
   threshold?: number;
   /**
    * Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or `"none"`.
    */
   pooling?: Pooling;
+  /**
+   * Feature extraction of an image: whether the model's own vector of the whole image is given. Default: the vectors of its parts.
+   */
+  pool?: boolean;
   /**
    * Feature extraction: whether vectors get length 1. Default: as the model's folder says.
    */
@@ -387,7 +391,7 @@ export type OnDrift = "report" | "stop";
  */
 export const OPTION_NAMES = {
   runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "auditShare", "onDrift", "remote", "learn", "manifestSha256", "maxBundleBytes", "folder"],
-  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "pooling", "normalize", "precision", "maxAnswerTokens"],
+  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "pooling", "pool", "normalize", "precision", "maxAnswerTokens"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],
   endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price", "profile"],

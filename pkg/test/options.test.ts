@@ -169,7 +169,7 @@ for (const [what, [options, message]] of Object.entries(WRONG)) {
 
 const RUN_KEYS =
   "mode, risk, excessRisk, topK, labels, instruction, candidateLabels, hypothesisTemplate, multiLabel, aggregation, threshold, " +
-  "pooling, normalize, precision, maxAnswerTokens, signal";
+  "pooling, pool, normalize, precision, maxAnswerTokens, signal";
 const TEXT_KEYS = "mode, instruction, variables, history, signal";
 
 const WRONG_CALLS: Record<string, [call: () => unknown, message: string]> = {

@@ -94,7 +94,7 @@ test("the files that are requested for a task are those that the engine says it 
   const root = new URL("../../../../", import.meta.url);
   const read = (path: string): unknown => JSON.parse(readFileSync(new URL(path, root), "utf8"));
   const cases = read("tests/fixtures/task-files.json") as { manifest: unknown; files: Record<string, string[]> }[];
-  assert.equal(cases.length, 2);
+  assert.equal(cases.length, 3);
   for (const { manifest, files } of cases) {
     const requested = site(t, typeof manifest === "string" ? read(manifest) : manifest);
     for (const [task, needed] of Object.entries(files)) {

@@ -102,7 +102,6 @@ fn image(value: &JsValue) -> Result<Option<crate::task::Pixels>> {
         return Ok(None);
     };
     let (width, height) = (width as u32, height as u32);
-    let wrong = |why: &dyn std::fmt::Display| Error::new(Code::InputKind, why.to_string());
     if u64::from(width) * u64::from(height) > smallfirst_image::MAX_PIXELS {
         return Err(Error::new(
             Code::InputTooLong,
@@ -113,7 +112,7 @@ fn image(value: &JsValue) -> Result<Option<crate::task::Pixels>> {
         ));
     }
     let pixels = crate::task::Pixels::new(width, height, data.to_vec());
-    pixels.map(Some).map_err(|why| wrong(&why))
+    Ok(Some(pixels?))
 }
 
 /// A value as a plain JavaScript object, with `null` for what is absent.

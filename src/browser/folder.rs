@@ -94,7 +94,10 @@ pub(super) async fn open(
         }
     }
     let asked = folder::asked(&descriptions, wanted.task.as_deref())?;
-    let weights = place.weights(wanted.dtype).await?;
+    let weights = match folder::weights(&descriptions)? {
+        Some(stated) => stated,
+        None => place.weights(wanted.dtype).await?,
+    };
     let name = place.base.trim_end_matches('/');
     let name = name.rsplit('/').next().unwrap_or_default();
     let manifest = folder::manifest(name, &descriptions, &weights, asked)?;

@@ -5,6 +5,7 @@
 //! for it.
 
 mod config;
+mod sight;
 mod tasks;
 mod weights;
 
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+pub use sight::usual_detector;
 pub use tasks::Asked;
 pub use weights::Dtype;
 
@@ -19,6 +21,7 @@ use super::manifest::{
     FORMAT, FORMAT_VERSION, Features, FileEntry, Head, Limits, Manifest, ModelOutput, TaskEntry,
     TaskModel, Tokenizer, TokenizerKind,
 };
+use super::sight::Ocr;
 use super::{Bundle, MAX_FILE_BYTES};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, TaskKind};
@@ -49,7 +52,7 @@ pub const UNKNOWN_SHA256: &str = "0000000000000000000000000000000000000000000000
 const MAX_TEXT_BYTES: u64 = 1 << 20;
 
 /// The most bytes that an image's pixels may take.
-const MAX_IMAGE_BYTES: u64 = 4 * smallfirst_image::MAX_PIXELS;
+pub const MAX_IMAGE_BYTES: u64 = 4 * smallfirst_image::MAX_PIXELS;
 
 /// What is wanted of a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -104,10 +107,12 @@ pub fn manifest(
         models: BTreeMap::new(),
         tasks: BTreeMap::new(),
     };
-    let files: &[&str] = match asked.of_images {
-        true => &[weights],
-        false => &[weights, TOKENIZER],
+    let sight = sight::parts(&config, asked)?;
+    let mut files = match asked.of_images {
+        true => vec![weights],
+        false => vec![weights, TOKENIZER],
     };
+    files.extend(sight.ocr.iter().flat_map(Ocr::files));
     for path in files {
         let entry = FileEntry {
             bytes: MAX_FILE_BYTES,
@@ -116,11 +121,11 @@ pub fn manifest(
             prepared_from: None,
             weights: None,
         };
-        manifest.files.insert((*path).to_owned(), entry);
+        manifest.files.insert(path.to_owned(), entry);
     }
     let features = match asked.of_images {
         true => Features::Image {
-            processor: config.image_processor()?,
+            processor: sight::processor(&config, asked)?,
         },
         false => {
             let tokenizer = Tokenizer {
@@ -138,9 +143,10 @@ pub fn manifest(
     };
     let max_tokens = config.max_tokens().filter(|_| !asked.of_images);
     let labels = match asked.kind {
-        TaskKind::FeatureExtraction | TaskKind::FillMask | TaskKind::QuestionAnswering => {
-            Vec::new()
-        }
+        TaskKind::FeatureExtraction
+        | TaskKind::FillMask
+        | TaskKind::QuestionAnswering
+        | TaskKind::Ocr => Vec::new(),
         _ => config.labels()?,
     };
     let tier = asked.task.to_owned();
@@ -172,6 +178,8 @@ pub fn manifest(
                 TaskKind::FillMask => Some(config.mask()?),
                 _ => None,
             },
+            boxes: sight.boxes,
+            ocr: sight.ocr,
         };
         manifest.models.insert(tier.clone(), model);
     }
@@ -211,6 +219,14 @@ pub fn manifest(
 /// As [`manifest`].
 pub fn asked(descriptions: &Descriptions, wanted: Option<&str>) -> Result<Asked> {
     tasks::asked(&Config::of(descriptions)?, wanted)
+}
+
+/// The path of the model's weights, where the folder's own files name it: where they are not looked for under the usual names.
+///
+/// # Errors
+/// As [`manifest`].
+pub fn weights(descriptions: &Descriptions) -> Result<Option<String>> {
+    sight::weights(&Config::of(descriptions)?)
 }
 
 /// A manifest of these types, checked as a file's is.

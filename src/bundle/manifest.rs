@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::correctness::Correctness;
 use super::guarantee::{Guarantee, Reference};
 use super::platt::Platt;
+use super::sight::Ocr;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{InputKind, Label, Pooling, TaskKind};
 
@@ -315,6 +316,14 @@ pub struct TaskModel {
     /// What makes a calibrated confidence of what the model states; absent where nobody calibrated it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platt: Option<Platt>,
+    /// How its outputs are boxes, for object detection, as `Boxes` of `src/task/kind/detection.rs` has it: `{"queries": "softmax"}` or
+    /// `"sigmoid"` (DETR and its kin), `{"listed": {"parts": false}}`, `{"rows": {"parts": false}}`, or
+    /// `{"grid": {"axes": "numbersFirst", "corners": "middle", "iou": 0.7}}` (raw exports of YOLO).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boxes: Option<serde_json::Value>,
+    /// How it finds lines of text, and the second model, which reads them: for the kind `ocr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ocr: Option<Ocr>,
 }
 
 /// A model whose output is added to a head's.

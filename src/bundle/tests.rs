@@ -450,6 +450,7 @@ fn the_committed_files_of_tasks_are_fresh() {
     let cases = [
         (json!("models/manifest.json"), models),
         (sample(), sample()),
+        (sight::tests::sample(), sight::tests::sample()),
     ];
     let cases = cases.map(|(said, manifest)| {
         let bundle = parse(&manifest).unwrap();
@@ -462,7 +463,7 @@ fn the_committed_files_of_tasks_are_fresh() {
         });
         json!({"manifest": said, "files": files.collect::<serde_json::Map<_, _>>()})
     });
-    let [models, sample] = &cases;
+    let [models, sample, sight] = &cases;
     assert_eq!(
         models["files"]["summarise"],
         json!(["static-text/encoder.sfm", "static-text/tokenizer.json"])
@@ -478,6 +479,7 @@ fn the_committed_files_of_tasks_are_fresh() {
             "t/tokenizer.json"
         ])
     );
+    assert_eq!(sight["files"]["ocr"], json!(["f.onnx", "r.onnx", "r.txt"]));
     let fresh = serde_json::to_string_pretty(&cases).unwrap() + "\n";
     crate::fresh::check("tests/fixtures/task-files.json", &fresh);
 }

@@ -38,12 +38,14 @@ pub fn typescript(bundle: &Bundle) -> String {
 }
 
 /// The package's types that a task may need.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 10] = [
     "Entity",
+    "FoundObject",
     "GivenLabel",
     "Input",
     "LabelsOutput",
     "MaskOutput",
+    "OcrOutput",
     "Output",
     "QuestionOutput",
     "VectorOutput",
@@ -90,6 +92,10 @@ fn output(task: &TaskEntry) -> String {
             )
         }
         TaskKind::QuestionAnswering => "QuestionOutput".to_owned(),
+        TaskKind::ObjectDetection => {
+            format!("{{ objects: (FoundObject & {{ label: {} }})[] }}", labels())
+        }
+        TaskKind::Ocr => "OcrOutput".to_owned(),
         TaskKind::FillMask => "MaskOutput".to_owned(),
         TaskKind::FeatureExtraction => "VectorOutput".to_owned(),
         // Its labels are the call's.

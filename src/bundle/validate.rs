@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-#[cfg(feature = "onnx")]
-use super::TaskModel;
 use super::{Correctness, Features, FileEntry, Head, Manifest, OodMethod, Tagger, TaskEntry};
+#[cfg(feature = "onnx")]
+use super::{TaskModel, sight};
 use crate::error::{Code, Error, Result};
 #[cfg(feature = "onnx")]
 use crate::task::kind::losses;
@@ -315,9 +315,14 @@ fn model(manifest: &Manifest, name: &str, model: &TaskModel) -> Result<()> {
     let what = format!("model \"{name}\"");
     listed(manifest, &what, &model.file)?;
     features(manifest, &what, &model.features)?;
-    if !matches!(model.features, Features::Tokens { .. }) {
-        return Err(invalid(format!("{what} must read tokens")));
+    if !matches!(
+        model.features,
+        Features::Tokens { .. } | Features::Image { .. }
+    ) {
+        return Err(invalid(format!("{what} must read tokens or images")));
     }
+    let listed = |path: &str| manifest.files.contains_key(path);
+    sight::check_model(model, listed).map_err(|why| invalid(format!("{what}: {why}")))?;
     if model.max_tokens == Some(0) {
         return Err(invalid(format!("{what}: maxTokens must be at least 1")));
     }
@@ -350,6 +355,9 @@ fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
         TaskKind::TokenClassification | TaskKind::ZeroShotClassification => {
             (&[InputKind::Text][..], 2)
         }
+        TaskKind::FeatureExtraction => (&[InputKind::Text, InputKind::Image][..], 0),
+        TaskKind::ObjectDetection => (&[InputKind::Image][..], 1),
+        TaskKind::Ocr => (&[InputKind::Image][..], 0),
         _ => (&[InputKind::Text][..], 0),
     };
     if !input.contains(&task.input) {
@@ -367,7 +375,8 @@ fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
             task.labels.len()
         )));
     }
-    if distinct.len() != task.labels.len() {
+    // Detectors have numbers that nothing is behind, all of one name.
+    if distinct.len() != task.labels.len() && task.kind != TaskKind::ObjectDetection {
         return Err(invalid(format!("{what}: labels must be distinct")));
     }
     if task.tiers.is_empty() {
@@ -390,7 +399,8 @@ fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
         .iter()
         .find(|t| !manifest.models.contains_key(*t))
     {
-        None => Ok(()),
+        None => sight::check_task(task, &manifest.models)
+            .map_err(|why| invalid(format!("{what}: {why}"))),
         Some(unknown) => Err(invalid(format!(
             "{what} names the model \"{unknown}\", which does not exist"
         ))),

@@ -83,6 +83,14 @@ impl Session {
         &self.outputs
     }
 
+    /// What an ONNX file says about itself under a name.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        match &self.runs {
+            Runs::AsItIs(model) => model.metadata(name),
+            Runs::Prepared(_) => None,
+        }
+    }
+
     /// From now on, an output of a run is an input of the next one where that is not given.
     ///
     /// # Errors

@@ -93,8 +93,7 @@ impl Reader {
                 .ok_or_else(|| too_short("the file begins with nothing but white space")),
             #[cfg(feature = "onnx")]
             (Reader::Image(processor), Input::Image(pixels)) => {
-                let processed = processor.process(pixels);
-                let processed = processed.map_err(|why| of_image(&why))?;
+                let processed = processor.process(pixels)?;
                 let values = match processed.data {
                     smallfirst_image::Data::F32(values) => values,
                     smallfirst_image::Data::U8(values) => {
@@ -109,20 +108,6 @@ impl Reader {
             )),
         }
     }
-}
-
-/// What was wrong with an image.
-#[cfg(feature = "onnx")]
-fn of_image(why: &smallfirst_image::Fault) -> Error {
-    use smallfirst_image::Fault;
-    let code = match why {
-        Fault::Empty => Code::EmptyInput,
-        Fault::TooLarge { .. } => Code::InputTooLong,
-        Fault::Config(_) => Code::BundleInvalid,
-        Fault::Output(_) => Code::ModelOutput,
-        _ => Code::InputKind,
-    };
-    Error::new(code, why.to_string())
 }
 
 /// Holds a text's tokens against a limit.

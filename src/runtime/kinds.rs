@@ -1,6 +1,8 @@
 //! The path of a call whose task gives something else than one label or a text: its models on this device, cheapest first, and a
 //! remote where that is not enough and can give the same output.
 
+use std::cell::Cell;
+
 use serde_json::Value;
 
 use super::Runtime;
@@ -12,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::remote::{Host, JsonForm, Question, Reply, ResponseFormat, Trace};
 use crate::route::{self, Facts, Mode, Obstacle, Plan, Verdict};
 use crate::task::kind::{Form, KindOptions, KindOutput, Made, is_for_remotes, perform};
-use crate::task::{Answer, AskedRisk, Attempt, Input, Outcome, RanOn, Reason};
+use crate::task::{Answer, AskedRisk, Attempt, Input, InputKind, Outcome, RanOn, Reason};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -81,9 +83,39 @@ impl<S: Source> Runtime<S> {
         if let Some((_, error)) = limit_violation(path.entry, call.input) {
             return Err(error);
         }
-        let model = self.models.task_model(&self.bundle, name).await?;
-        let (entry, asked) = (path.entry, &mut model.asked());
-        perform(entry.kind, &entry.labels, call.input, &call.options, asked)
+        self.of_model(path.entry, name, call, || ()).await
+    }
+
+    /// What one model gives. `ready` hears when it is loaded.
+    async fn of_model(
+        &self,
+        entry: &TaskEntry,
+        name: &str,
+        call: &KindCall<'_>,
+        ready: impl FnOnce(),
+    ) -> Result<Made> {
+        let (labels, options) = (&entry.labels, &call.options);
+        match (entry.input, call.input) {
+            (InputKind::Image, Input::Image(pixels)) => {
+                let model = self.models.sight(&self.bundle, name).await;
+                ready();
+                model?.see(pixels, labels, options)
+            }
+            (InputKind::Image, other) => Err(Error::new(
+                Code::InputKind,
+                format!(
+                    "the task \"{}\" reads {}, it was given {}",
+                    call.task,
+                    entry.input.as_str(),
+                    other.kind().as_str()
+                ),
+            )),
+            (_, input) => {
+                let model = self.models.task_model(&self.bundle, name).await;
+                ready();
+                perform(entry.kind, labels, input, options, &mut model?.asked())
+            }
+        }
     }
 }
 
@@ -292,20 +324,12 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
     /// What one model gives, and how sure it is: calibrated where it was.
     async fn made(&mut self, name: &str) -> Result<(KindOutput, Option<f64>)> {
         let from = self.host.now_ms();
-        let runtime = self.runtime;
-        let model = runtime.models.task_model(&runtime.bundle, name).await;
-        let loaded = self.host.now_ms();
-        self.progress.timing.load_ms += loaded - from;
-        let model = model?;
-        let (entry, call) = (self.entry, self.call);
-        let made = perform(
-            entry.kind,
-            &entry.labels,
-            call.input,
-            &call.options,
-            &mut model.asked(),
-        );
-        self.progress.timing.infer_ms += self.host.now_ms() - loaded;
+        let (runtime, host) = (self.runtime, self.host);
+        let loaded = Cell::new(from);
+        let ready = || loaded.set(host.now_ms());
+        let made = runtime.of_model(self.entry, name, self.call, ready).await;
+        self.progress.timing.load_ms += loaded.get() - from;
+        self.progress.timing.infer_ms += host.now_ms() - loaded.get();
         let made = made?;
         let platt = runtime.bundle.manifest().models.get(name);
         let platt = platt.and_then(|model| model.platt);

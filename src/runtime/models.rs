@@ -1,5 +1,8 @@
 //! The loaded parts of a bundle: tokenizers, vocabularies, encoders and heads.
 
+#[cfg(feature = "onnx")]
+mod sight;
+
 use std::sync::Arc;
 
 use futures_util::future::{try_join, try_join4};
@@ -8,6 +11,8 @@ use super::encoder::LoadedEncoder;
 use super::features::Reader;
 use super::head::{Feed, LoadedHead};
 use super::once_map::OnceMap;
+#[cfg(feature = "onnx")]
+use super::sight::LoadedSight;
 use super::tagger::LoadedTagger;
 #[cfg(feature = "onnx")]
 use super::task_model::LoadedTaskModel;
@@ -31,6 +36,8 @@ pub(super) struct Models<S> {
     taggers: OnceMap<LoadedTagger>,
     #[cfg(feature = "onnx")]
     task_models: OnceMap<LoadedTaskModel>,
+    #[cfg(feature = "onnx")]
+    sights: OnceMap<LoadedSight>,
 }
 
 impl<S: Source> Models<S> {
@@ -43,6 +50,8 @@ impl<S: Source> Models<S> {
             taggers: OnceMap::new(),
             #[cfg(feature = "onnx")]
             task_models: OnceMap::new(),
+            #[cfg(feature = "onnx")]
+            sights: OnceMap::new(),
         }
     }
 
@@ -52,7 +61,7 @@ impl<S: Source> Models<S> {
 
     pub(super) fn is_loaded(&self, head: &str) -> bool {
         #[cfg(feature = "onnx")]
-        if self.task_models.has(head) {
+        if self.task_models.has(head) || self.sights.has(head) {
             return true;
         }
         self.heads.has(head)

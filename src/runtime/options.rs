@@ -115,7 +115,7 @@ pub struct RunOptions {
     /// Overrides the instance's risk for this call, by one against the remote.
     #[serde(default, deserialize_with = "risk::optional")]
     pub excess_risk: Option<f64>,
-    /// How many labels `output.scores` lists. Default: 5.
+    /// How many labels `output.scores` lists. Default: 5. Of objects, how many are given: all that are found.
     pub top_k: Option<u32>,
     /// For a task the bundle does not have: the labels the remote may choose from.
     pub labels: Option<Vec<String>>,
@@ -136,12 +136,15 @@ pub struct RunOptions {
     /// Token classification: how tokens become entities. Default: `"simple"`, tokens side by side of the same label.
     #[cfg(feature = "onnx")]
     pub aggregation: Option<Aggregation>,
-    /// Several labels: from which probability on a label holds. Default: 0.5.
+    /// Several labels, objects, lines of text: from which probability on one is given. Default: 0.5.
     #[cfg(feature = "onnx")]
     pub threshold: Option<f64>,
     /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or `"none"`.
     #[cfg(feature = "onnx")]
     pub pooling: Option<Pooling>,
+    /// Feature extraction of an image: whether the model's own vector of the whole image is given. Default: the vectors of its parts.
+    #[cfg(feature = "onnx")]
+    pub pool: Option<bool>,
     /// Feature extraction: whether vectors get length 1. Default: as the model's folder says.
     #[cfg(feature = "onnx")]
     pub normalize: Option<bool>,
@@ -184,6 +187,7 @@ impl RunOptions {
                 aggregation: self.aggregation,
                 threshold: self.threshold,
                 pooling: self.pooling,
+                pool: self.pool,
                 normalize: self.normalize,
                 precision: self.precision,
                 max_answer_tokens: self.max_answer_tokens,

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::outputs::values;
 use crate::bundle::TaskModel;
 use crate::engine::Session;
 use crate::engine::tensors::{Data, Length, Tensor, Type};
@@ -218,21 +219,7 @@ impl Forward for Asked<'_> {
             .collect::<Result<_>>()?;
         let mut session = model.session.lock().unwrap_or_else(PoisonError::into_inner);
         let outputs = session.run(feeds)?;
-        let named = session.outputs().iter().zip(outputs);
-        named
-            .map(|(port, tensor)| {
-                let numbers = tensor.floats().map_err(|why| model.failed(&why.0))?;
-                if let Some(at) = numbers.iter().position(|v| !v.is_finite()) {
-                    let why = format!("value {at} of {} is {}", port.name, numbers[at]);
-                    return Err(model.failed(&why));
-                }
-                Ok(Values {
-                    name: port.name.clone(),
-                    shape: tensor.shape.clone(),
-                    numbers: numbers.into_owned(),
-                })
-            })
-            .collect()
+        values(&model.name, session.outputs(), outputs)
     }
 
     fn pooling(&self) -> Option<Pooling> {

@@ -787,4 +787,5 @@ mod leaving;
 mod names;
 mod remote_audits;
 mod remote_worth;
+mod sight;
 mod watching;

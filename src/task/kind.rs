@@ -1,46 +1,48 @@
 //! The kinds of task beside choosing one label: what each gives, and how it is made of a model's numbers. A kind is one file (or
-//! folder) of this folder; it asks the model by [`Forward`] alone, so that it is tested without one.
+//! folder) of this folder; it asks the model by [`Forward`] alone, or by [`Sees`] where it reads images, so that it is tested
+//! without one.
 //!
 //! To add a kind: a file here with its output and a function from `&mut dyn Forward` to that output and its confidence; a variant of
-//! [`TaskKind`], of [`KindOutput`] and of [`perform`]. For answers of remotes: a schema, rules and a reader in the same file, and a
-//! line in each function of [`Form`]. For certificates: a [`Truth`], and what an output costs beside it. No other kind changes.
+//! [`TaskKind`], of [`KindOutput`] and of [`perform`] (of [`see`] for images). For answers of remotes: a schema, rules and a reader in
+//! the same file, and a line in each function of [`Form`]. For certificates: a [`Truth`], and what an output costs beside it. No other
+//! kind changes.
 
 mod answering;
+mod detection;
 mod entities;
 mod form;
 mod forward;
+mod image_vectors;
 mod labels;
 mod mask;
 mod numbers;
+mod ocr;
 mod options;
 mod output;
 mod schema;
+mod sees;
+mod sight;
 mod truth;
 mod vectors;
 mod zero_shot;
 
 pub use answering::{FoundAnswer, QuestionOutput};
+pub use detection::{BoundingBox, Boxes, FoundObject, ObjectsOutput};
 pub use entities::{Aggregation, Entity, Span, TokensOutput};
 pub use form::{Form, is_for_remotes};
 pub use forward::{Forward, Place, Tokens, Values};
 pub use labels::{GivenLabel, LabelsOutput};
 pub use mask::{Filling, MaskOutput};
+pub use ocr::{OcrOutput, Reading, TextLine};
 pub use options::KindOptions;
-pub use output::KindOutput;
+pub use output::{KindOutput, Made};
+pub use sees::Sees;
+pub use sight::{Sight, see};
 pub use truth::{Agreement, Truth, loss, losses};
 pub use vectors::{Precision, VectorOutput, Vectors};
 
 use super::{Input, Label, TaskKind};
 use crate::error::{Code, Error, Result};
-
-/// An output, and how sure it is.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Made {
-    /// The output.
-    pub output: KindOutput,
-    /// The model's own probability that it is right, where it states one. Nothing has calibrated it.
-    pub confidence: Option<f64>,
-}
 
 /// Has a model do a task of some kind.
 ///
@@ -65,6 +67,12 @@ pub fn perform(
             "hypothesisTemplate",
             "multiLabel",
         ],
+        TaskKind::ObjectDetection | TaskKind::Ocr => {
+            return Err(Error::new(
+                Code::InputKind,
+                format!("{} reads images alone", kind.as_str()),
+            ));
+        }
         TaskKind::Classify | TaskKind::Generate => {
             return Err(Error::new(
                 Code::Internal,
@@ -130,7 +138,9 @@ pub fn perform(
             let sure = output.best.score;
             made(KindOutput::Question(output), sure)
         }
-        TaskKind::Classify | TaskKind::Generate => return Err(wrong()),
+        TaskKind::ObjectDetection | TaskKind::Ocr | TaskKind::Classify | TaskKind::Generate => {
+            return Err(wrong());
+        }
     })
 }
 

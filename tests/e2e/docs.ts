@@ -98,6 +98,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/proxy/frameworks.spec.ts": (block) => isAboutProxies(block),
   // Runs what the page of folders says.
   "tests/e2e/folder.spec.ts": (block) => isFolderScript(block),
+  // Opens a folder of this configuration.
+  "tests/e2e/sight.spec.ts": (block) => isFolderConfig(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs examples in a browser.
@@ -135,6 +137,11 @@ export function isModelScript({ file, language }: Block): boolean {
 /** A part of a page's script that has a folder without a manifest. */
 export function isFolderScript({ file, language }: Block): boolean {
   return file === "docs/pipeline.md" && language === "ts";
+}
+
+/** The configuration of a folder without a manifest. */
+export function isFolderConfig({ file, language }: Block): boolean {
+  return file === "docs/pipeline.md" && language === "json";
 }
 
 /** The configuration of a bundler: a module whose default is an object. Delegated there is none. */

@@ -31,7 +31,8 @@ interface Run {
 }
 type Runs = Record<string, Run>;
 
-const KINDS = ["text-classification", "token-classification", "fill-mask", "feature-extraction"];
+const OF_IMAGES = ["image-classification", "image-feature-extraction", "object-detection"];
+const KINDS = ["text-classification", "token-classification", "fill-mask", "feature-extraction", ...OF_IMAGES];
 
 let own = "";
 test.beforeAll(() => {
@@ -59,12 +60,15 @@ async function results(page: Page, { folder, task, dtype, options, cases }: Run)
     },
     [folder, task, dtype] as const,
   );
-  const inputs = cases.map(({ input }) => input);
+  const inputs = cases.map(({ input }): [string, string] => [
+    input,
+    OF_IMAGES.includes(task) ? `/inputs/${input}` : input,
+  ]);
   const found = await page.evaluate(
     async ([inputs, options]) => {
       const all: Run["cases"] = [];
-      for (const input of inputs) {
-        const output = await window.run(input, options).catch((thrown: unknown) => thrown as Package.SmallFirstError);
+      for (const [input, given] of inputs) {
+        const output = await window.run(given, options).catch((thrown: unknown) => thrown as Package.SmallFirstError);
         if (output instanceof Error)
           all.push({ input, error: `${(output as { code?: string }).code}: ${output.message}` });
         // Typed arrays would come over as objects.
@@ -110,6 +114,7 @@ test.describe("all that was composed", () => {
     const folders = resolve(root, given!);
     expect(existsSync(join(folders, "expected.json")), "cargo xtask conformance --pipelines was run").toBe(true);
     await ready(page, harness, folders);
+    harness.folders.set("/inputs/", `${folders}-inputs`);
     const expected = JSON.parse(readFileSync(join(folders, "expected.json"), "utf8")) as Runs;
     const found: Runs = {};
     for (const [name, run] of Object.entries(expected)) {

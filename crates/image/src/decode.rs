@@ -39,6 +39,7 @@ pub fn decode(file: &[u8]) -> Result<Pixels> {
 fn told(why: ImageError) -> Fault {
     Fault::File(match why {
         ImageError::Unsupported(why) => format!("the file is no image that is read here: {why}"),
-        why => format!("the image cannot be read: {why}"),
+        // Some of its errors are several lines.
+        why => format!("the image cannot be read: {}", why.to_string().trim_end()),
     })
 }

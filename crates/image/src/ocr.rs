@@ -17,5 +17,5 @@ mod warp;
 
 pub use detector::{Detector, TextBox};
 pub use dictionary::{Dictionary, Line};
-pub use line::line_input;
-pub use order::reading_order;
+pub use line::{LINE_HEIGHT, line_input};
+pub use order::{reading_order, reading_rows};

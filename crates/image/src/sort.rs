@@ -11,6 +11,7 @@ pub(crate) fn sorted<T: Copy>(items: &[T], by: impl Fn(&T, &T) -> Ordering) -> V
 #[inline(never)]
 fn order(n: usize, by: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| by(a, b));
+    // Of those that do not keep the order of equal ones, the code is half as long.
+    order.sort_unstable_by(|&a, &b| by(a, b).then(a.cmp(&b)));
     order
 }

@@ -44,6 +44,7 @@ pub struct Port {
 pub struct Model {
     inputs: Vec<Port>,
     outputs: Vec<Port>,
+    metadata: Vec<(String, String)>,
     graph: Graph,
 }
 
@@ -96,6 +97,11 @@ impl Model {
                     })
                 })
                 .collect::<Result<_>>()?,
+            metadata: proto
+                .metadata_props
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.value.clone()))
+                .collect(),
             graph,
         })
     }
@@ -114,6 +120,12 @@ impl Model {
     /// The outputs, in the order in which [`Model::run`] gives them.
     pub fn outputs(&self) -> &[Port] {
         &self.outputs
+    }
+
+    /// What the file says about itself under a name, the first time that it says so.
+    pub fn metadata(&self, name: &str) -> Option<&str> {
+        let found = self.metadata.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
     }
 
     /// Runs the model on one tensor for each input and gives one for each output.

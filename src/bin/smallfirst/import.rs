@@ -46,6 +46,12 @@ pub struct ImportArgs {
     /// byte-windows=<begin>,<end>,<block>,<padding>
     #[arg(long)]
     features: Option<String>,
+    /// The model is a detector of lines of text as PaddleOCR exports them, and this is the model that reads a line
+    #[arg(long, conflicts_with_all = ["encoder", "features", "labels", "add_tier"])]
+    pub recogniser: Option<PathBuf>,
+    /// The characters that the recogniser knows, one on each line; where absent, its own metadata has them
+    #[arg(long, requires = "recogniser")]
+    pub dictionary: Option<PathBuf>,
     /// Add the model as a further tier of a task that the bundle has
     #[arg(long)]
     add_tier: bool,
@@ -65,7 +71,7 @@ pub struct ImportArgs {
     #[arg(long)]
     pub license: String,
     #[command(flatten)]
-    words: TaskArgs,
+    pub words: TaskArgs,
 }
 
 impl ImportArgs {

@@ -2,16 +2,17 @@
 //! labels are called.
 
 use anyhow::{Context, Result, bail};
-use smallfirst::bundle::Tiers;
 use smallfirst::bundle::folder::{
-    DESCRIPTIONS, Descriptions, Dtype, MAX_DESCRIPTION_BYTES, asked, description, manifest,
+    DESCRIPTIONS, Descriptions, Dtype, MAX_DESCRIPTION_BYTES, asked, description, manifest, weights,
 };
+use smallfirst::bundle::{Recogniser, Tiers};
 use smallfirst::engine::Model;
 use smallfirst::task::TaskKind;
 
 use crate::draft::BundleDraft;
 use crate::folder::{check_name, open, read, read_most};
 use crate::import::ImportArgs;
+use crate::recogniser::read_recogniser;
 
 /// Brings a folder's model into a bundle, under transformers' name of its task.
 pub fn import(args: &ImportArgs) -> Result<()> {
@@ -27,7 +28,10 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     }
     let asked =
         asked(&descriptions, args.task.as_deref()).with_context(|| folder.display().to_string())?;
-    let paths = Dtype::paths(args.dtype);
+    let paths = match weights(&descriptions)? {
+        Some(stated) => vec![stated],
+        None => Dtype::paths(args.dtype),
+    };
     let Some(weights) = paths.iter().find(|path| folder.join(path).exists()) else {
         bail!("{} has none of {}", folder.display(), paths.join(", "));
     };
@@ -63,6 +67,18 @@ pub fn import(args: &ImportArgs) -> Result<()> {
             draft.write(&moved(text), &bytes)?;
         }
     }
+    let mut models = made.models;
+    for model in models.values_mut() {
+        if let Some(ocr) = &mut model.ocr {
+            let at = |path: &str| folder.join(path);
+            let dictionary = ocr.recogniser.dictionary.as_deref().map(at);
+            let reader = read_recogniser(&at(&ocr.recogniser.file), dictionary.as_deref())?;
+            ocr.recogniser = Recogniser {
+                height: ocr.recogniser.height,
+                ..reader.put(&mut draft, task, &args.license)?
+            };
+        }
+    }
     // In this bundle names are the task's.
     let all = &mut draft.manifest;
     for mut tokenizer in made.tokenizers.into_values() {
@@ -74,7 +90,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         head.features = head.features.map(|features| features.with_tokenizer(task));
         all.heads.insert(name, head);
     }
-    for (name, mut model) in made.models {
+    for (name, mut model) in models {
         model.file = moved(&model.file);
         model.features = model.features.with_tokenizer(task);
         all.models.insert(name, model);

@@ -15,6 +15,7 @@ mod folder;
 mod http;
 mod import;
 mod import_folder;
+mod import_ocr;
 mod inspect;
 mod kind_rows;
 mod onnxruntime;
@@ -22,6 +23,7 @@ mod out_of_fold;
 mod pack;
 mod prepare;
 mod profile;
+mod recogniser;
 mod remote_answers;
 mod rows;
 mod run;
@@ -100,6 +102,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Split(args) => split::split(&args),
         Command::Train(args) => train::train(&args),
+        Command::Import(args) if args.recogniser.is_some() => import_ocr::import(&args),
         Command::Import(args) if args.model.is_dir() => import_folder::import(&args),
         Command::Import(args) => import::import(&args),
         Command::AddEncoder(args) => add_encoder::add_encoder(&args),

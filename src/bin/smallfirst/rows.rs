@@ -125,7 +125,8 @@ pub fn with_input<T>(row: &Row, kind: InputKind, then: impl FnOnce(Input<'_>) ->
             let bytes = fs::read(&path)
                 .with_context(|| format!("line {}: {} cannot be read", row.line, row.text))?;
             if kind == InputKind::Image {
-                let pixels = smallfirst_image::decode(&bytes);
+                // With its code, for whoever goes on with other rows.
+                let pixels = smallfirst_image::decode(&bytes).map_err(smallfirst::Error::from);
                 let pixels = pixels.with_context(|| format!("line {}: {}", row.line, row.text))?;
                 return Ok(then(Input::Image(&pixels)));
             }

@@ -51,6 +51,12 @@ pub struct RunArgs {
     /// For zero-shot classification: the labels to choose from
     #[arg(long, value_delimiter = ',')]
     candidate_labels: Option<Vec<String>>,
+    /// For several labels, objects and lines of text: from which probability on one is given
+    #[arg(long)]
+    threshold: Option<f64>,
+    /// For vectors of images: the model's own vector of the whole image
+    #[arg(long)]
+    pool: bool,
 }
 
 /// What `run` prints for a row: the answer, or the error.
@@ -86,6 +92,18 @@ fn as_remote(
     let without = lines.iter().filter(|line| line.label.is_none()).count();
     eprintln!("{} rows answered, {without} not", lines.len() - without);
     Ok(lines)
+}
+
+/// An image that cannot be read is the error of its row; a file that is not there ends the command.
+fn row_error<T>(result: Result<smallfirst::Result<T>>) -> Result<smallfirst::Result<T>> {
+    result.or_else(|error| {
+        let found = error.downcast_ref::<smallfirst::Error>();
+        let code = found.map(smallfirst::Error::code);
+        match code {
+            Some(code) => Ok(Err(smallfirst::Error::new(code, format!("{error:#}")))),
+            None => Err(error),
+        }
+    })
 }
 
 /// Answers every row.
@@ -128,6 +146,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
                 risk: args.risk,
                 options: KindOptions {
                     candidate_labels: args.candidate_labels.clone(),
+                    threshold: args.threshold,
+                    pool: args.pool.then_some(true),
                     ..KindOptions::default()
                 },
             };
@@ -136,8 +156,8 @@ pub fn run(args: &RunArgs) -> Result<()> {
     };
     for row in &rows {
         let printed = match entry.kind.has_models() {
-            true => of_kind(row)?.map(|answer| Printed::Kind(Box::new(answer))),
-            false => answer(row)?.map(|answer| Printed::Answer(Box::new(answer))),
+            true => row_error(of_kind(row))?.map(|answer| Printed::Kind(Box::new(answer))),
+            false => row_error(answer(row))?.map(|answer| Printed::Answer(Box::new(answer))),
         };
         let printed = printed.unwrap_or_else(|error| Printed::Error {
             code: error.code(),

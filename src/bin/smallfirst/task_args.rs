@@ -34,6 +34,11 @@ pub struct TaskArgs {
 }
 
 impl TaskArgs {
+    /// The instruction, where one is given.
+    pub fn instruction(&self) -> Option<&str> {
+        self.instruction.as_deref()
+    }
+
     pub fn limits(&self) -> Limits {
         Limits {
             min_bytes: self.min_bytes,

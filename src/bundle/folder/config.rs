@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use smallfirst_image::ImageProcessor;
+use smallfirst_image::{CLASSES, ImageProcessor};
 
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{Label, Pooling};
@@ -171,6 +171,33 @@ impl<'d> Config<'d> {
             };
             modules.iter().any(normalizes)
         })
+    }
+
+    /// What names the models of text in images.
+    pub(super) fn ocr(&self) -> Option<&'d Value> {
+        self.config.get("ocr")
+    }
+
+    /// Whether the folder has a processor of images, and no tokenizer.
+    pub(super) fn is_of_images(&self) -> bool {
+        let said = self.other("preprocessor_config.json");
+        let names = ["image_processor_type", "feature_extractor_type"].map(|key| &said[key]);
+        let family = |class: &str| {
+            let class = class.strip_suffix("Fast").unwrap_or(class);
+            let class = class.strip_suffix("FeatureExtractor").unwrap_or(class);
+            class
+                .strip_suffix("ImageProcessor")
+                .unwrap_or(class)
+                .to_owned()
+        };
+        let known = |name: &str| CLASSES.iter().any(|class| family(class) == family(name));
+        let of_images = names.iter().any(|name| name.as_str().is_some_and(known));
+        of_images && !self.all.contains_key("tokenizer_config.json")
+    }
+
+    /// Whether the folder says how an image becomes a tensor.
+    pub(super) fn has_processor(&self) -> bool {
+        self.all.contains_key("preprocessor_config.json")
     }
 
     /// How an image becomes a tensor, as a manifest has it.

@@ -26,7 +26,7 @@ struct Known {
     instruction: &'static str,
 }
 
-const KNOWN: [Known; 7] = [
+const KNOWN: [Known; 10] = [
     Known {
         task: "text-classification",
         aliases: &["sentiment-analysis"],
@@ -71,6 +71,28 @@ const KNOWN: [Known; 7] = [
         instruction: "Choose the label of the image.",
     },
     Known {
+        task: "object-detection",
+        aliases: &[],
+        kind: TaskKind::ObjectDetection,
+        classes: &["ForObjectDetection"],
+        instruction: "Find the objects in the image.",
+    },
+    Known {
+        task: "image-to-text",
+        aliases: &["ocr"],
+        kind: TaskKind::Ocr,
+        // No class of transformers' is of two models: `ocr` in config.json names them.
+        classes: &[],
+        instruction: "Read the text in the image.",
+    },
+    Known {
+        task: "image-feature-extraction",
+        aliases: &[],
+        kind: TaskKind::FeatureExtraction,
+        classes: &["Model"],
+        instruction: "Make a vector of the image.",
+    },
+    Known {
         task: "feature-extraction",
         aliases: &["embeddings", "sentence-similarity"],
         kind: TaskKind::FeatureExtraction,
@@ -89,7 +111,14 @@ pub(super) fn asked(config: &Config, wanted: Option<&str>) -> Result<Asked> {
     }
     let class = config.class();
     let of_class = |known: &&Known| {
-        class.is_some_and(|class| known.classes.iter().any(|end| class.ends_with(end)))
+        let named =
+            || class.is_some_and(|class| known.classes.iter().any(|end| class.ends_with(end)));
+        match known.task {
+            "image-to-text" => config.ocr().is_some(),
+            // Classes that end in Model are for whatever there is a processor of.
+            "image-feature-extraction" => config.is_of_images() && named(),
+            _ => named(),
+        }
     };
     let known = match wanted {
         Some(wanted) => {
@@ -133,7 +162,7 @@ pub(super) fn asked(config: &Config, wanted: Option<&str>) -> Result<Asked> {
     };
     let several = known.kind == TaskKind::Classify && config.has_several_labels()?;
     Ok(Asked {
-        of_images: known.task.starts_with("image-"),
+        of_images: known.task.starts_with("image-") || known.kind == TaskKind::ObjectDetection,
         task: known.task,
         kind: match several {
             true => TaskKind::MultiLabel,

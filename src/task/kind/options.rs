@@ -29,12 +29,15 @@ pub struct KindOptions {
     /// Token classification: how tokens become entities. Default: simple.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<Aggregation>,
-    /// Several labels: from which probability on a label is given. Default: 0.5.
+    /// Several labels, objects, lines of text: from which probability on one is given. Default: 0.5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooling: Option<Pooling>,
+    /// Feature extraction of an image: the model's own vector of the whole image, and not those of its parts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<bool>,
     /// Feature extraction: whether vectors get length 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub normalize: Option<bool>,
@@ -74,6 +77,7 @@ impl KindOptions {
             ("aggregation", self.aggregation.is_some()),
             ("threshold", self.threshold.is_some()),
             ("pooling", self.pooling.is_some()),
+            ("pool", self.pool.is_some()),
             ("normalize", self.normalize.is_some()),
             ("precision", self.precision.is_some()),
             ("maxAnswerTokens", self.max_answer_tokens.is_some()),

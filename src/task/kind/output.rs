@@ -3,9 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::answering::QuestionOutput;
+use super::detection::ObjectsOutput;
 use super::entities::TokensOutput;
 use super::labels::LabelsOutput;
 use super::mask::MaskOutput;
+use super::ocr::OcrOutput;
 use super::vectors::VectorOutput;
 use crate::task::Output;
 
@@ -26,4 +28,17 @@ pub enum KindOutput {
     Mask(MaskOutput),
     /// Vectors.
     Vectors(VectorOutput),
+    /// Objects in an image.
+    Objects(ObjectsOutput),
+    /// Text in an image.
+    Read(OcrOutput),
+}
+
+/// An output, and how sure it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Made {
+    /// The output.
+    pub output: KindOutput,
+    /// The model's own probability that it is right, where it states one. Nothing has calibrated it.
+    pub confidence: Option<f64>,
 }

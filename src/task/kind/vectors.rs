@@ -1,4 +1,4 @@
-//! Vectors of a text (feature extraction, sentence similarity).
+//! Vectors of a text (feature extraction, sentence similarity), and what they have in common with those of an image.
 
 use serde::{Deserialize, Serialize};
 
@@ -39,7 +39,7 @@ pub struct VectorOutput {
     /// The numbers, row by row: in the page a `Float32Array`, `Int8Array` or `Uint8Array`.
     #[cfg_attr(test, ts(type = "Float32Array | Int8Array | Uint8Array"))]
     pub data: Vectors,
-    /// Its lengths: `[1, numbers]`, or `[1, tokens, numbers]` without pooling.
+    /// Its lengths: `[1, numbers]`, or `[1, tokens, numbers]` without pooling; of an image's parts, as the model has it.
     pub dims: Vec<u32>,
     /// How the numbers are kept.
     pub precision: Precision,
@@ -101,7 +101,7 @@ pub(super) fn perform(text: &str, wanted: Wanted, model: &mut dyn Forward) -> Re
 }
 
 /// How many vectors there are, and their numbers.
-fn pooled(
+pub(super) fn pooled(
     model: &str,
     values: &Values,
     tokens: usize,
@@ -143,7 +143,7 @@ fn pooled(
     })
 }
 
-fn normalize(vector: &mut [f32]) {
+pub(super) fn normalize(vector: &mut [f32]) {
     let norm = vector
         .iter()
         .map(|v| f64::from(*v).powi(2))
@@ -153,7 +153,11 @@ fn normalize(vector: &mut [f32]) {
     vector.iter_mut().for_each(|v| *v /= norm);
 }
 
-fn kept(numbers: Vec<f32>, width: usize, precision: Precision) -> Result<(Vectors, usize)> {
+pub(super) fn kept(
+    numbers: Vec<f32>,
+    width: usize,
+    precision: Precision,
+) -> Result<(Vectors, usize)> {
     let bits = || {
         if !width.is_multiple_of(8) {
             return Err(Error::new(

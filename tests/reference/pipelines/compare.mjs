@@ -56,10 +56,15 @@ function entities(wanted, found, text) {
 /** Boxes, the likeliest first. */
 function boxes(wanted, found, tie) {
   if (wanted.length !== found.length) return { label: false, score: 0, why: `${found.length} of ${wanted.length} boxes` };
-  const same = scores(wanted, found, "label", tie);
+  // One after another: several have the same label. Boxes change their places where their scores are near.
+  const off = (a, b) => Math.abs(a.score - b.score);
+  const odd = wanted.findIndex((each, at) => each.label !== found[at].label && off(each, found[at]) > tie);
+  if (odd >= 0) return { label: false, score: 0, why: `${wanted[odd].label} is ${found[odd].label}` };
+  const score = Math.max(0, ...wanted.map((each, at) => off(each, found[at])));
   const sides = ["xmin", "ymin", "xmax", "ymax"];
-  const off = wanted.findIndex(({ box }, at) => sides.some((side) => Math.abs(box[side] - found[at].box[side]) > 2));
-  return { ...same, span: off < 0, why: same.why ?? (off < 0 ? undefined : `box ${off} is elsewhere`) };
+  const near = (a, b) => a.label === b.label && sides.every((side) => Math.abs(a.box[side] - b.box[side]) <= 2);
+  const lost = wanted.findIndex((each) => !found.some((other) => near(each, other) && off(each, other) <= tie));
+  return { label: true, score, span: lost < 0, why: lost < 0 ? undefined : `box ${lost} is elsewhere` };
 }
 
 /** Numbers. Bits differ in whole. */

@@ -4,8 +4,8 @@
 //
 // Nothing is fetched. --fixture writes a few cases of the folders that are made of the repository's own files alone.
 
-import { readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { RawImage, env, pipeline } from "@huggingface/transformers";
 import { root, samples } from "./inputs.mjs";
@@ -27,11 +27,26 @@ const FIXTURE_CASES = 12;
 const FIXTURE_NUMBERS = 32;
 
 /** An input as the pipeline takes it, and what is known of it. */
-async function given(task, input) {
-  if (task.startsWith("audio")) return { input: samples(path(inputs, task, input)) };
-  if (!task.startsWith("image") && task !== "object-detection") return { input };
-  const picture = await RawImage.read(path(inputs, task, input));
-  return { input: picture, size: [picture.width, picture.height] };
+async function given(name, task, input) {
+  if (task.startsWith("audio")) return { read: samples(path(inputs, task, input)) };
+  if (!task.startsWith("image") && task !== "object-detection") return { read: input };
+  const square = await squared(name, task, input);
+  const read = await RawImage.read(path(inputs, task, square));
+  return { read, input: square, size: [read.width, read.height] };
+}
+
+/** A picture as a square that the folder's processor does not resize: no two programs resize alike. */
+async function squared(name, task, input) {
+  const said = JSON.parse(readFileSync(join(folders, name, "preprocessor_config.json"), "utf8"));
+  const edge = said.size.shortest_edge ?? said.size.height;
+  const square = join("squares", String(edge), `${input.replaceAll("/", "__")}.png`);
+  const to = join(inputs, square);
+  if (!existsSync(to)) {
+    mkdirSync(dirname(to), { recursive: true });
+    const picture = await RawImage.read(path(inputs, task, input));
+    await (await picture.rgb().resize(edge, edge)).save(to);
+  }
+  return square;
 }
 
 /** An output without what JSON cannot hold. */
@@ -50,7 +65,7 @@ for (const { name, task, dtype } of listed) {
   for (const [variant, options, all] of RUNS[name](inputs)) {
     const cases = [];
     for (const input of all) {
-      const { input: read, ...more } = await given(task, input);
+      const { read, ...more } = await given(name, task, input);
       cases.push({ input, ...more, output: plain(await run(read, options)) });
     }
     found[key(task, name, variant)] = { folder: name, task, dtype, options, cases };

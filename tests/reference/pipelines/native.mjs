@@ -1,21 +1,28 @@
 // What the command line gives on the same folders:
 //
-//   node native.mjs SMALLFIRST FOLDERS EXPECTED.json BUNDLES OUT.json [--only PART]
+//   node native.mjs SMALLFIRST FOLDERS EXPECTED.json BUNDLES OUT.json [--only PART] [--inputs DIR]
 //
 // Each folder is imported into a bundle of its own. A folder that is refused has no cases, and `refused` says why. The command line
-// takes no options of a kind, so of several variants the one is run that a folder's task has by itself.
+// takes few options of a kind, so of several variants the one is run that a folder's task has by itself.
 
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { root } from "./inputs.mjs";
+import { path } from "./runs.mjs";
 
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string", default: "" } } });
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string", default: "" }, inputs: { type: "string" } },
+});
 const [program, folders, from, bundles, out] = positionals.map((given) => resolve(given));
 const expected = JSON.parse(readFileSync(from, "utf8"));
 const { folders: listed } = JSON.parse(readFileSync(join(root, "tests/reference/folders.json"), "utf8"));
-const BY_ITSELF = ["all", "simple", "mean", "five"];
+const BY_ITSELF = ["all", "simple", "mean", "five", "found", "pooled"];
+const inputs = resolve(values.inputs ?? `${folders}-inputs`);
+/** Tasks whose inputs are files of images. */
+const OF_IMAGES = ["image-classification", "image-feature-extraction", "object-detection"];
 
 /** The command line's answer as the pipeline gives it. */
 const CONVERTED = {
@@ -27,6 +34,9 @@ const CONVERTED = {
   "fill-mask": ({ masks: [first] }) =>
     first.map(({ score, token, text, sequence }) => ({ score, token, token_str: text, sequence })),
   "feature-extraction": ({ data, dims, precision }) => ({ type: precision, dims, data }),
+  "image-feature-extraction": ({ data, dims, precision }) => ({ type: precision, dims, data }),
+  "image-classification": ({ scores }) => scores,
+  "object-detection": ({ objects }) => objects,
 };
 
 const call = (...given) =>
@@ -57,9 +67,12 @@ for (const [key, { folder, task, dtype, options, cases }] of Object.entries(expe
   results[key] = run;
   try {
     const rows = join(bundles, `${folder}.jsonl`);
-    writeFileSync(rows, cases.map(({ input }) => `${JSON.stringify({ input })}\n`).join(""));
+    const given = (input) => (OF_IMAGES.includes(task) ? path(inputs, task, input) : input);
+    writeFileSync(rows, cases.map(({ input }) => `${JSON.stringify({ input: given(input) })}\n`).join(""));
     const at = bundle(listed.find(({ name }) => name === folder));
     const several = ["text-classification"].includes(task) ? ["--all-scores"] : [];
+    if (options.threshold !== undefined) several.push("--threshold", String(options.threshold));
+    if (options.pool) several.push("--pool");
     const lines = call("run", at, "--task", task, "--data", rows, ...several).trim().split("\n");
     run.cases = lines.map((line, at) => {
       const { output, code, message } = JSON.parse(line);

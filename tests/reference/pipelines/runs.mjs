@@ -43,7 +43,10 @@ const HARSH = [
 export const key = (task, folder, variant) => `${task}/${folder}/${variant}`;
 
 /** Where an input of a kind with files is. */
-export const path = (inputs, task, input) => join(inputs, task.startsWith("audio") ? "sounds" : "pictures", input);
+export const path = (inputs, task, input) => {
+  if (input.startsWith("squares/")) return join(inputs, input);
+  return join(inputs, task.startsWith("audio") ? "sounds" : "pictures", input);
+};
 
 /** A number of which six digits are kept. */
 export const six = (number) => Number(number.toPrecision(6));

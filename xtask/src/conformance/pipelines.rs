@@ -151,7 +151,7 @@ fn page(table: &[Value], results: &Value) -> Result<String> {
         file is pinned by its hash; what was written here for a folder is in its NOTICE), runs transformers.js in Node on at least 100\n\
         inputs of each, imports each folder with the command line, compares, and writes this page. Labels, their order and their scores\n\
         are to be the same: scores within the tolerance of `folders.json`, 1e-3 for floats. None of this is in the default bundle.\n\
-        Pictures and sounds are what transformers.js was run on; the command line does not take such folders.\n\n\
+        Sounds are what transformers.js was run on; the command line does not take such folders.\n\n\
         In Chromium: `SMALLFIRST_FOLDERS=target/folders cargo xtask test --only e2e -- pipeline.spec.ts`.\n\n\
         | folder | task | what it is | package | licence | MB | cases | labels equal | largest difference | |\n\
         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n",

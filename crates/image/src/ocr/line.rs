@@ -5,27 +5,29 @@ use crate::pixels::Pixels;
 use crate::processor::{Channels, ImageProcessor, Pad, PadTo, Processed, Resize, Size, Target};
 use crate::resample::Filter;
 
-/// The height of the input, and the width that it has at least.
-const HEIGHT: u32 = 48;
+/// The height of the input of PP-OCR's models since the third version; before, it was 32.
+pub const LINE_HEIGHT: u32 = 48;
+
+/// The width that the input has at least.
 const LEAST: u32 = 320;
 /// The most, as in PaddleOCR: longer lines are squeezed.
 const MOST: u32 = 3200;
 
-/// Makes the input of the model that reads a line: 48 high, as wide as its proportions are and at least 320, the rest zeros; blue, green
-/// and red from -1 to 1.
+/// Makes the input of the model that reads a line: of this height ([`LINE_HEIGHT`] mostly), as wide as its proportions are and at least
+/// 320, the rest zeros; blue, green and red from -1 to 1.
 ///
 /// # Errors
 /// As [`ImageProcessor::process`].
-pub fn line_input(pixels: &Pixels) -> Result<Processed> {
+pub fn line_input(pixels: &Pixels, height: u32) -> Result<Processed> {
     let ratio = f64::from(pixels.width()) / f64::from(pixels.height());
-    let width = f64::from(HEIGHT) * ratio;
+    let width = f64::from(height) * ratio;
     let whole = (width as u32).clamp(LEAST, MOST);
     let size = Size {
-        height: HEIGHT,
+        height,
         width: (width.ceil() as u32).min(whole),
     };
     let to = PadTo::Size(Size {
-        height: HEIGHT,
+        height,
         width: whole,
     });
     let processor = ImageProcessor {

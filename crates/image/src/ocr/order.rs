@@ -3,9 +3,14 @@
 use super::TextBox;
 use crate::sort::sorted;
 
-/// The order in which boxes are read: rows from the top, in each row from the left. A box is of a row when its middle is no farther
-/// from that of the row's first box than half of the lower one's height. For scripts that are written from the left, in one column.
+/// The order in which boxes are read, row by row: [`reading_rows`] one after another.
 pub fn reading_order(boxes: &[TextBox]) -> Vec<usize> {
+    reading_rows(boxes).into_iter().flatten().collect()
+}
+
+/// The rows in which boxes are read: from the top, in each row from the left. A box is of a row when its middle is no farther
+/// from that of the row's first box than half of the lower one's height. For scripts that are written from the left, in one column.
+pub fn reading_rows(boxes: &[TextBox]) -> Vec<Vec<usize>> {
     let ends = |i: usize, axis: usize| {
         let places = boxes[i].corners.iter().map(|corner| corner[axis]);
         places.fold((f32::INFINITY, f32::NEG_INFINITY), |(low, high), x| {
@@ -32,8 +37,7 @@ pub fn reading_order(boxes: &[TextBox]) -> Vec<usize> {
             _ => rows.push(((middle, height), vec![i])),
         }
     }
-    let sorted = rows
-        .into_iter()
-        .flat_map(|(_, members)| sorted(&members, |a, b| left(a).total_cmp(&left(b))));
-    sorted.collect()
+    let by_left =
+        |(_, members): (_, Vec<usize>)| sorted(&members, |a, b| left(a).total_cmp(&left(b)));
+    rows.into_iter().map(by_left).collect()
 }

@@ -10,7 +10,7 @@ use smallfirst_onnx::{Model, Tensor};
 
 use super::{fixture, json, png};
 use crate::detect::Rect;
-use crate::ocr::{Detector, Dictionary, Line, TextBox, line_input, reading_order};
+use crate::ocr::{Detector, Dictionary, LINE_HEIGHT, Line, TextBox, line_input, reading_order};
 use crate::pixels::Pixels;
 use crate::processor::{Data, Processed};
 use crate::score::character_error_rate;
@@ -69,7 +69,7 @@ impl Reader {
             .unwrap();
         let order = reading_order(&boxes);
         let lines = order.into_iter().map(|i| {
-            let input = line_input(&boxes[i].cut(pixels).unwrap()).unwrap();
+            let input = line_input(&boxes[i].cut(pixels).unwrap(), LINE_HEIGHT).unwrap();
             let steps = run(&self.reads, input);
             (
                 boxes[i],

@@ -1,7 +1,9 @@
 //! The parts by themselves.
 
 use crate::fault::Fault;
-use crate::ocr::{Detector, Dictionary, TextBox, line_input, reading_order};
+use crate::ocr::{
+    Detector, Dictionary, LINE_HEIGHT, TextBox, line_input, reading_order, reading_rows,
+};
 use crate::pixels::Pixels;
 use crate::processor::{Data, Geometry, Size};
 use crate::tests::gradient;
@@ -158,6 +160,7 @@ fn lines_are_read_by_rows() {
         upright(0.0, 0.0, 40.0, 20.0),
     ];
     assert_eq!(reading_order(&boxes), [3, 1, 2, 0]);
+    assert_eq!(reading_rows(&boxes), [[3, 1], [2, 0]]);
     assert!(reading_order(&[]).is_empty());
 }
 
@@ -212,7 +215,7 @@ fn a_box_in_perspective_keeps_its_corners() {
 
 #[test]
 fn a_lines_input_is_of_one_height() {
-    let made = line_input(&gradient(96, 24)).unwrap();
+    let made = line_input(&gradient(96, 24), LINE_HEIGHT).unwrap();
     assert_eq!(made.shape, [1, 3, 48, 320]);
     let Data::F32(values) = made.data else {
         panic!()
@@ -220,12 +223,20 @@ fn a_lines_input_is_of_one_height() {
     assert!(values[192..320].iter().all(|&x| x == 0.0));
     assert!(values[..192].iter().all(|&x| (-1.0..=1.0).contains(&x)));
     assert_eq!(
-        line_input(&gradient(400, 20)).unwrap().shape,
+        line_input(&gradient(400, 20), LINE_HEIGHT).unwrap().shape,
         [1, 3, 48, 960]
+    );
+    // The second version's models are lower.
+    assert_eq!(
+        line_input(&gradient(400, 20), 32).unwrap().shape,
+        [1, 3, 32, 640]
     );
     // Very long lines are squeezed.
     let long = Pixels::new(100_000, 2, vec![9; 800_000]).unwrap();
-    assert_eq!(line_input(&long).unwrap().shape, [1, 3, 48, 3200]);
+    assert_eq!(
+        line_input(&long, LINE_HEIGHT).unwrap().shape,
+        [1, 3, 48, 3200]
+    );
 }
 
 #[test]
