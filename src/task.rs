@@ -6,6 +6,8 @@ mod guarantee;
 #[cfg(feature = "onnx")]
 pub mod kind;
 pub(crate) mod risk;
+#[cfg(feature = "onnx")]
+mod table;
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "onnx")]
@@ -15,6 +17,8 @@ pub use crate::attempt::{Attempt, Doubt, Outcome, RanOn};
 pub use answer::{Answer, Audit, Learned, Reason, Sent, TextOutput, Timing, Usage};
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 pub use guarantee::{AnswerGuarantee, AskedRisk, GuaranteeKind};
+#[cfg(feature = "onnx")]
+pub use table::{Cell, MAX_CELLS, Table};
 
 /// The kinds of task that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +42,10 @@ pub enum TaskKind {
     FeatureExtraction,
     /// One of the labels that a call names.
     ZeroShotClassification,
+    /// Where somebody speaks in a sound.
+    VoiceActivityDetection,
+    /// One number, or several.
+    Regression,
 }
 
 impl TaskKind {
@@ -52,6 +60,8 @@ impl TaskKind {
             TaskKind::FillMask => "fill-mask",
             TaskKind::FeatureExtraction => "feature-extraction",
             TaskKind::ZeroShotClassification => "zero-shot-classification",
+            TaskKind::VoiceActivityDetection => "voice-activity-detection",
+            TaskKind::Regression => "regression",
         }
     }
 
@@ -93,6 +103,10 @@ pub enum InputKind {
     Pair,
     /// An image.
     Image,
+    /// A sound.
+    Sound,
+    /// A row of a table: numbers and categories by name.
+    Table,
 }
 
 impl InputKind {
@@ -103,12 +117,14 @@ impl InputKind {
             InputKind::Bytes => "bytes",
             InputKind::Pair => "two texts",
             InputKind::Image => "an image",
+            InputKind::Sound => "a sound",
+            InputKind::Table => "a row of a table",
         }
     }
 }
 
 /// One input of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Input<'a> {
     /// Text.
     Text(&'a str),
@@ -124,6 +140,17 @@ pub enum Input<'a> {
     /// The pixels of an image.
     #[cfg(feature = "onnx")]
     Image(&'a Pixels),
+    /// A sound of one channel.
+    #[cfg(feature = "onnx")]
+    Sound {
+        /// Its samples. Full scale is -1 to 1.
+        samples: &'a [f32],
+        /// Samples a second.
+        rate: u32,
+    },
+    /// A row of a table.
+    #[cfg(feature = "onnx")]
+    Table(&'a Table),
 }
 
 impl Input<'_> {
@@ -135,10 +162,15 @@ impl Input<'_> {
             Input::Pair { .. } => InputKind::Pair,
             #[cfg(feature = "onnx")]
             Input::Image(_) => InputKind::Image,
+            #[cfg(feature = "onnx")]
+            Input::Sound { .. } => InputKind::Sound,
+            #[cfg(feature = "onnx")]
+            Input::Table(_) => InputKind::Table,
         }
     }
 
-    /// Its length in bytes: of the UTF-8 form for texts, four a pixel for images.
+    /// Its length in bytes: of the UTF-8 form for texts, four a pixel for images and a sample for sounds, of a table its names and
+    /// values.
     pub fn len(&self) -> usize {
         match self {
             Input::Text(text) => text.len(),
@@ -146,6 +178,10 @@ impl Input<'_> {
             Input::Pair { text, second } => text.len() + second.len(),
             #[cfg(feature = "onnx")]
             Input::Image(pixels) => pixels.rgba().len(),
+            #[cfg(feature = "onnx")]
+            Input::Sound { samples, .. } => size_of_val(*samples),
+            #[cfg(feature = "onnx")]
+            Input::Table(table) => table.bytes(),
         }
     }
 
