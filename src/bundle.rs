@@ -34,9 +34,9 @@ pub use manifest::{
     TaskModel, Tokenizer, TokenizerKind,
 };
 pub use source::{Progress, ProgressStatus, Source};
+pub use validate::{MAX_FILE_BYTES, check_path};
 #[cfg(feature = "onnx")]
 pub(crate) use validate::{image as image_processor, sound as sound_processor};
-pub use validate::{MAX_FILE_BYTES, check_path};
 pub use verify::{verify, verify_hash};
 
 use crate::error::{Code, Error, Result};

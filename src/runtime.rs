@@ -12,21 +12,31 @@ mod head;
 mod kinds;
 mod language;
 mod limits;
+#[cfg(feature = "onnx")]
+mod listening;
 mod local;
 mod models;
 mod monitors;
 mod names;
 mod neighbours;
+#[cfg(feature = "onnx")]
+mod numeric;
 mod once_map;
 pub mod options;
 mod path;
 mod progress;
 mod remote_worth;
 mod scoring;
+#[cfg(feature = "onnx")]
+mod sound_model;
+#[cfg(feature = "onnx")]
+mod table_model;
 mod tagger;
 #[cfg(feature = "onnx")]
 mod task_model;
 mod unanswered;
+#[cfg(feature = "onnx")]
+mod voice_model;
 mod watching;
 
 use std::future::Future;
@@ -35,6 +45,8 @@ pub use generate::TextCall;
 pub use head::Scored;
 #[cfg(feature = "onnx")]
 pub use kinds::KindCall;
+#[cfg(feature = "onnx")]
+pub use listening::Listening;
 pub use monitors::{Monitors, OnDrift};
 pub use path::Call;
 pub use scoring::TierScores;
@@ -300,7 +312,7 @@ impl<S: Source> Runtime<S> {
     {
         for model in self.bundle.heads_of(entry, tiers) {
             between().await?;
-            self.models.task_model(&self.bundle, model).await?;
+            self.models.load_ahead(&self.bundle, model).await?;
         }
         Ok(())
     }

@@ -7,6 +7,8 @@ mod guarantee;
 pub mod kind;
 pub(crate) mod risk;
 #[cfg(feature = "onnx")]
+pub(crate) mod sound;
+#[cfg(feature = "onnx")]
 mod table;
 
 use serde::{Deserialize, Serialize};

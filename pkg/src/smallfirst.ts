@@ -6,6 +6,8 @@ import type {
   PreloadOptions,
   RunOptions,
   SmallFirst,
+  SoundStream,
+  StreamOptions,
   TextAnswer,
   TextStream,
 } from "./api.js";
@@ -15,6 +17,7 @@ import { fromWire, SmallFirstError } from "./errors.js";
 import { WorkerPool } from "./worker-pool.js";
 import { anyInput, transfers, wireInput, wireItem } from "./input.js";
 import { Ledger } from "./ledger.js";
+import { heard } from "./listening.js";
 import {
   checkOptions,
   checkSignalOnly,
@@ -32,7 +35,7 @@ import type { WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
-import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, TaskInfo, UsageReport } from "./types.js";
+import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, SpeechEvent, TaskInfo, UsageReport } from "./types.js";
 
 /**
  * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models
@@ -152,6 +155,14 @@ class Instance implements SmallFirst {
       }
     };
     return new Pieces(start, () => stop.abort());
+  }
+
+  stream(task: string, sound: SoundStream, options: StreamOptions = {}): AsyncIterableIterator<SpeechEvent> {
+    this.#connection.assertOpen();
+    const { sampleRate, signal, ...others } = options;
+    const engine = engineRunOptions("stream", others);
+    const ask: Parameters<typeof heard>[0] = (...asked) => this.#connection.call(asked[0], asked[1], asked[2]);
+    return heard(ask, checkTask(task), sound, engine, sampleRate, signal);
   }
 
   async usage(): Promise<UsageReport> {

@@ -362,7 +362,9 @@ fn model(manifest: &Manifest, name: &str, model: &TaskModel) -> Result<()> {
         Features::Tokens { .. } | Features::Sound { .. } | Features::Table { .. }
     );
     if !reads {
-        return Err(invalid(format!("{what} must read tokens, sounds or tables")));
+        return Err(invalid(format!(
+            "{what} must read tokens, sounds or tables"
+        )));
     }
     if model.max_tokens == Some(0) {
         return Err(invalid(format!("{what}: maxTokens must be at least 1")));
@@ -389,10 +391,7 @@ fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
     }
     let (input, least) = match task.kind {
         TaskKind::QuestionAnswering => (&[InputKind::Pair][..], 0),
-        TaskKind::MultiLabel => (
-            &[InputKind::Text, InputKind::Pair, InputKind::Sound][..],
-            1,
-        ),
+        TaskKind::MultiLabel => (&[InputKind::Text, InputKind::Pair, InputKind::Sound][..], 1),
         TaskKind::VoiceActivityDetection => (&[InputKind::Sound][..], 0),
         TaskKind::Regression => (&[InputKind::Table][..], 0),
         TaskKind::TokenClassification | TaskKind::ZeroShotClassification => {

@@ -2,13 +2,14 @@
 
 use super::Runtime;
 use super::limits::{limit_violation, reason_of};
+use super::numeric::LoadedNumeric;
 use super::progress::Progress;
 use crate::bundle::{Source, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::remote::Host;
 use crate::route::{Facts, Mode};
-use crate::task::kind::{KindOptions, KindOutput, Made, perform};
-use crate::task::{Answer, Attempt, Input, Outcome, RanOn, Reason};
+use crate::task::kind::{KindOptions, KindOutput, Made, Numeric, perform, perform_numeric};
+use crate::task::{Answer, Attempt, Input, InputKind, Outcome, RanOn, Reason};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -90,6 +91,11 @@ impl<S: Source> Runtime<S> {
         progress: &mut Progress,
         host: &impl Host,
     ) -> Result<Made> {
+        if matches!(entry.input, InputKind::Sound | InputKind::Table) {
+            return self
+                .made_of_numbers(entry, name, call, progress, host)
+                .await;
+        }
         let from = host.now_ms();
         let model = self.models.task_model(&self.bundle, name).await;
         let loaded = host.now_ms();
@@ -105,12 +111,38 @@ impl<S: Source> Runtime<S> {
         progress.timing.infer_ms += host.now_ms() - loaded;
         made
     }
+
+    /// The same of a model that reads sounds or tables.
+    async fn made_of_numbers(
+        &self,
+        entry: &TaskEntry,
+        name: &str,
+        call: &KindCall<'_>,
+        progress: &mut Progress,
+        host: &impl Host,
+    ) -> Result<Made> {
+        let from = host.now_ms();
+        let model = self.models.numeric(&self.bundle, name).await;
+        let loaded = host.now_ms();
+        progress.timing.load_ms += loaded - from;
+        let of = |model: Numeric<'_>| {
+            let options = &call.options;
+            perform_numeric(entry.kind, &entry.labels, call.input, options, model)
+        };
+        let made = match &*model? {
+            LoadedNumeric::Sound(model) => of(Numeric::Runs(&mut model.asked())),
+            LoadedNumeric::Table(model) => of(Numeric::Runs(&mut model.asked())),
+            LoadedNumeric::Voice(model) => of(Numeric::Hears(&mut model.asked())),
+        };
+        progress.timing.infer_ms += host.now_ms() - loaded;
+        made
+    }
 }
 
 fn of_the_caller(error: &Error) -> bool {
     matches!(
         error.code(),
-        Code::InvalidOption | Code::InputKind | Code::InvalidText
+        Code::InvalidOption | Code::InputKind | Code::InvalidText | Code::EmptyInput
     ) || matches!(
         reason_of(error),
         Reason::InputTooShort | Reason::InputTooLong

@@ -10,7 +10,10 @@ mod forward;
 mod labels;
 mod mask;
 mod numbers;
+mod numeric;
+mod regression;
 mod vectors;
+mod voice;
 mod zero_shot;
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +23,10 @@ pub use entities::{Aggregation, Entity, TokensOutput};
 pub use forward::{Forward, Place, Tokens, Values};
 pub use labels::LabelsOutput;
 pub use mask::{Filling, MaskOutput};
+pub use numeric::{Hears, Numeric, Runs, perform_numeric};
+pub use regression::RegressionOutput;
 pub use vectors::{Precision, VectorOutput, Vectors};
+pub use voice::{SpeechEvent, VoiceOutput, VoiceSegment, VoiceStream};
 
 use super::{Input, Label, Output, TaskKind};
 use crate::error::{Code, Error, Result};
@@ -38,8 +44,18 @@ pub struct KindOptions {
     pub multi_label: Option<bool>,
     /// Token classification: how tokens become entities. Default: simple.
     pub aggregation: Option<Aggregation>,
-    /// Several labels: from which probability on a label is given. Default: 0.5.
+    /// Several labels, and voices: from which probability on a label is given, or a window is speech. Default: 0.5.
     pub threshold: Option<f64>,
+    /// Voices: below which probability speech ends. Default: 0.15 below the threshold.
+    pub neg_threshold: Option<f64>,
+    /// Voices: what is not longer is no segment, in milliseconds. Default: 250.
+    pub min_speech_duration_ms: Option<u32>,
+    /// Voices: how long a pause must be to end a segment, in milliseconds. Default: 100.
+    pub min_silence_duration_ms: Option<u32>,
+    /// Voices: what is added to both ends of a segment, in milliseconds. Default: 30.
+    pub speech_pad_ms: Option<u32>,
+    /// Voices: longer speech is cut, in seconds. Default: none is.
+    pub max_speech_duration_s: Option<f64>,
     /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or not at all.
     pub pooling: Option<super::Pooling>,
     /// Feature extraction: whether vectors get length 1.
@@ -60,6 +76,14 @@ impl KindOptions {
             ("multiLabel", self.multi_label.is_some()),
             ("aggregation", self.aggregation.is_some()),
             ("threshold", self.threshold.is_some()),
+            ("negThreshold", self.neg_threshold.is_some()),
+            ("minSpeechDurationMs", self.min_speech_duration_ms.is_some()),
+            (
+                "minSilenceDurationMs",
+                self.min_silence_duration_ms.is_some(),
+            ),
+            ("speechPadMs", self.speech_pad_ms.is_some()),
+            ("maxSpeechDurationS", self.max_speech_duration_s.is_some()),
             ("pooling", self.pooling.is_some()),
             ("normalize", self.normalize.is_some()),
             ("precision", self.precision.is_some()),
@@ -111,6 +135,10 @@ pub enum KindOutput {
     Mask(MaskOutput),
     /// Vectors.
     Vectors(VectorOutput),
+    /// Where somebody speaks.
+    Voice(VoiceOutput),
+    /// Numbers.
+    Regression(RegressionOutput),
 }
 
 /// An output, and how sure it is.
@@ -145,6 +173,8 @@ pub fn perform(
             "hypothesisTemplate",
             "multiLabel",
         ],
+        // [`perform_numeric`] does these.
+        TaskKind::VoiceActivityDetection | TaskKind::Regression => &[],
         TaskKind::Classify | TaskKind::Generate => {
             return Err(Error::new(
                 Code::Internal,
@@ -210,7 +240,10 @@ pub fn perform(
             let sure = output.best.score;
             made(KindOutput::Question(output), Some(sure))
         }
-        TaskKind::Classify | TaskKind::Generate => return Err(wrong()),
+        TaskKind::VoiceActivityDetection
+        | TaskKind::Regression
+        | TaskKind::Classify
+        | TaskKind::Generate => return Err(wrong()),
     })
 }
 

@@ -15,6 +15,7 @@ mod folder;
 mod http;
 mod import;
 mod import_folder;
+mod import_table;
 mod inspect;
 mod onnxruntime;
 mod out_of_fold;
@@ -97,6 +98,7 @@ fn main() -> ExitCode {
         Command::Split(args) => split::split(&args),
         Command::Train(args) => train::train(&args),
         Command::Import(args) if args.model.is_dir() => import_folder::import(&args),
+        Command::Import(args) if args.table.is_some() => import_table::import(&args),
         Command::Import(args) => import::import(&args),
         Command::AddEncoder(args) => add_encoder::add_encoder(&args),
         Command::AddText(args) => add_text::add_text(&args),

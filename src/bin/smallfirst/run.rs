@@ -51,6 +51,9 @@ pub struct RunArgs {
     /// For zero-shot classification: the labels to choose from
     #[arg(long, value_delimiter = ',')]
     candidate_labels: Option<Vec<String>>,
+    /// For several labels and for voices: from which probability on a label holds, or a window is speech
+    #[arg(long)]
+    threshold: Option<f64>,
 }
 
 /// What `run` prints for a row: the answer, or the error.
@@ -98,6 +101,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
     let entry = runtime.bundle().task(&task)?;
     let kind = entry.input;
+    args.columns.read_for(runtime.bundle(), &task)?;
     let mut rows = args.columns.read(&args.data)?;
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     let answer = |row: &Row| {
@@ -127,6 +131,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
                 mode: None,
                 options: KindOptions {
                     candidate_labels: args.candidate_labels.clone(),
+                    threshold: args.threshold,
                     ..KindOptions::default()
                 },
             };

@@ -147,9 +147,8 @@ mod tests {
             fault.contains("\"town\" is \"Rome\", which is none of Oslo, Bergen"),
             "{fault}"
         );
-        let filled = column(
-            json!({ "categories": ["Oslo", "Bergen"], "unknown": -1, "missing": "Oslo" }),
-        );
+        let filled =
+            column(json!({ "categories": ["Oslo", "Bergen"], "unknown": -1, "missing": "Oslo" }));
         assert_eq!(of(&filled, json!("Rome"), true), Ok("-1".into()));
         assert_eq!(of(&filled, Value::Null, true), Ok("0".into()));
         assert_eq!(of(&filled, Value::Null, false), Ok("Oslo".into()));
@@ -167,18 +166,27 @@ mod tests {
         }
         let number = column(json!({ "kind": "number" }));
         let fault = of(&number, json!("5"), false).unwrap_err();
-        assert!(fault.contains("must be a number, and is the string \"5\""), "{fault}");
+        assert!(
+            fault.contains("must be a number, and is the string \"5\""),
+            "{fault}"
+        );
         let nan = column(json!({ "kind": "number", "missing": "nan" }));
         assert_eq!(of(&nan, Value::Null, false), Ok("NaN".into()));
         let missing = any.given(&Table::default(), false).unwrap_err();
-        assert!(missing.to_string().contains("\"town\" is missing"), "{missing}");
+        assert!(
+            missing.to_string().contains("\"town\" is missing"),
+            "{missing}"
+        );
     }
 
     #[test]
     fn columns_that_say_two_things_are_refused() {
         for (more, word) in [
             (json!({ "name": "" }), "no name"),
-            (json!({ "kind": "number", "categories": ["a"] }), "no categories"),
+            (
+                json!({ "kind": "number", "categories": ["a"] }),
+                "no categories",
+            ),
             (json!({ "kind": "number", "missing": "none" }), "\"nan\""),
             (json!({ "unknown": "a" }), "`unknown`"),
             (json!({ "categories": [] }), "no categories"),

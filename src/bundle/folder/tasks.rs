@@ -9,6 +9,8 @@ use crate::task::TaskKind;
 pub struct Asked {
     /// Whether it reads images.
     pub(super) of_images: bool,
+    /// Whether it reads sounds.
+    pub(super) of_sounds: bool,
     /// Its name, as transformers has it.
     pub task: &'static str,
     /// Its kind.
@@ -26,7 +28,13 @@ struct Known {
     instruction: &'static str,
 }
 
-const KNOWN: [Known; 7] = [
+impl Known {
+    fn of_sounds(&self) -> bool {
+        self.task.starts_with("audio-") || self.kind == TaskKind::VoiceActivityDetection
+    }
+}
+
+const KNOWN: [Known; 9] = [
     Known {
         task: "text-classification",
         aliases: &["sentiment-analysis"],
@@ -71,6 +79,21 @@ const KNOWN: [Known; 7] = [
         instruction: "Choose the label of the image.",
     },
     Known {
+        task: "audio-classification",
+        aliases: &[],
+        kind: TaskKind::Classify,
+        classes: &["ForAudioClassification", "ForSequenceClassification"],
+        instruction: "Choose the label of the sound.",
+    },
+    Known {
+        task: "voice-activity-detection",
+        aliases: &[],
+        kind: TaskKind::VoiceActivityDetection,
+        // Of no class that transformers has: the caller says that it is one.
+        classes: &[],
+        instruction: "Tell where somebody speaks in the sound.",
+    },
+    Known {
         task: "feature-extraction",
         aliases: &["embeddings", "sentence-similarity"],
         kind: TaskKind::FeatureExtraction,
@@ -88,8 +111,10 @@ pub(super) fn asked(config: &Config, wanted: Option<&str>) -> Result<Asked> {
         ));
     }
     let class = config.class();
+    // Classes are called alike for texts and for sounds; what makes a tensor tells them apart.
     let of_class = |known: &&Known| {
-        class.is_some_and(|class| known.classes.iter().any(|end| class.ends_with(end)))
+        known.of_sounds() == config.reads_sounds()
+            && class.is_some_and(|class| known.classes.iter().any(|end| class.ends_with(end)))
     };
     let known = match wanted {
         Some(wanted) => {
@@ -134,6 +159,7 @@ pub(super) fn asked(config: &Config, wanted: Option<&str>) -> Result<Asked> {
     let several = known.kind == TaskKind::Classify && config.has_several_labels()?;
     Ok(Asked {
         of_images: known.task.starts_with("image-"),
+        of_sounds: known.of_sounds(),
         task: known.task,
         kind: match several {
             true => TaskKind::MultiLabel,
