@@ -20,7 +20,7 @@ pub use answer::{Answer, Audit, Learned, Reason, Sent, TextOutput, Timing, Usage
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 pub use guarantee::{AnswerGuarantee, AskedRisk, GuaranteeKind};
 #[cfg(feature = "onnx")]
-pub use table::{Cell, MAX_CELLS, Table};
+pub use table::{Cell, MAX_CELLS, Table, not_a_cell};
 
 /// The kinds of task that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

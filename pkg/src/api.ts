@@ -60,18 +60,12 @@ export type Input =
 export type SoundStream = MediaStream | ReadableStream<Float32Array> | AsyncIterable<Float32Array>;
 
 /** How a sound that goes on is heard. */
-export interface StreamOptions
-  extends Given<
-    Pick<
-      RuntimeRunOptions,
-      | "threshold"
-      | "negThreshold"
-      | "minSpeechDurationMs"
-      | "minSilenceDurationMs"
-      | "speechPadMs"
-      | "maxSpeechDurationS"
-    >
-  > {
+export interface StreamOptions extends Given<
+  Pick<
+    RuntimeRunOptions,
+    "threshold" | "negThreshold" | "minSpeechDurationMs" | "minSilenceDurationMs" | "speechPadMs" | "maxSpeechDurationS"
+  >
+> {
   /** Samples a second. A MediaStream says its own. */
   sampleRate?: number | undefined;
   /** Ends the listening: the iteration rejects with the signal's reason. */

@@ -12,7 +12,11 @@ export type {
   RemoteReply,
   RemoteRequest,
   RunOptions,
+  Samples,
   SmallFirst,
+  SoundStream,
+  StreamOptions,
+  TableRow,
   TextAnswer,
   TextStream,
 } from "./api.js";

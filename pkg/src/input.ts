@@ -66,7 +66,13 @@ export function transfers(inputs: WireInput[]): Transferable[] {
 }
 
 /** What the engine takes. */
-export type EngineInput = string | Uint8Array | PixelData | { text: string; second: string } | Sound | { row: TableRow };
+export type EngineInput =
+  | string
+  | Uint8Array
+  | PixelData
+  | { text: string; second: string }
+  | Sound
+  | { row: TableRow };
 
 /** In the worker: an input as the engine takes it, for a task that reads `kind`. */
 export async function engineInput(input: WireInput, kind?: InputKind): Promise<EngineInput> {

@@ -193,10 +193,7 @@ export interface Pipelines {
   "voice-activity-detection": PipelineBase & {
     (sound: AudioInput, options?: VoiceOptions): Promise<VoiceOutput>;
     /** What is told of a sound while it goes on. */
-    stream(
-      sound: SoundStream,
-      options?: VoiceOptions & { signal?: AbortSignal },
-    ): AsyncIterableIterator<SpeechEvent>;
+    stream(sound: SoundStream, options?: VoiceOptions & { signal?: AbortSignal }): AsyncIterableIterator<SpeechEvent>;
   };
   "feature-extraction": PipelineBase & ((texts: string | string[], options?: VectorOptions) => Promise<TensorLike>);
 }

@@ -342,7 +342,7 @@ function listener(engine: Runtime): Listener {
   if ("listen" in engine) return engine as Runtime & Listener;
   throw fromWire({
     code: "needs_onnx",
-    message: "sounds are heard by the other engine: leave `engine` out, or set it to \"onnx\"",
+    message: 'sounds are heard by the other engine: leave `engine` out, or set it to "onnx"',
     attempts: [],
   });
 }

@@ -35,7 +35,17 @@ import type { WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
-import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, SpeechEvent, TaskInfo, UsageReport } from "./types.js";
+import type {
+  Answer,
+  Card,
+  Drift,
+  EgressReport,
+  LearnedExample,
+  LearnedTask,
+  SpeechEvent,
+  TaskInfo,
+  UsageReport,
+} from "./types.js";
 
 /**
  * Starts a worker, fetches a bundle's manifest and resolves once the bundle can be asked. Models

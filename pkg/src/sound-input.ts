@@ -30,7 +30,7 @@ export function wireSound(input: unknown): Sound | undefined {
 /** A row of a table, ready to be sent: a copy. Undefined where the input is none. */
 export function wireRow(input: unknown): { row: TableRow } | undefined {
   const { row } = (input ?? {}) as { row?: unknown };
-  return typeof row === "object" && row !== null && !Array.isArray(row) ? { row: { ...row } as TableRow } : undefined;
+  return typeof row === "object" && row !== null && !Array.isArray(row) ? { row: { ...row } } : undefined;
 }
 
 /** Whether it is samples. By tag and not by `instanceof`, which says no to what comes from another frame. */

@@ -3,12 +3,12 @@
 /**
  * The kinds of task that exist.
  */
-export type TaskKind = "classify" | "generate" | "multi-label" | "token-classification" | "question-answering" | "fill-mask" | "feature-extraction" | "zero-shot-classification";
+export type TaskKind = "classify" | "generate" | "multi-label" | "token-classification" | "question-answering" | "fill-mask" | "feature-extraction" | "zero-shot-classification" | "voice-activity-detection" | "regression";
 
 /**
  * What a task reads.
  */
-export type InputKind = "text" | "bytes" | "pair" | "image";
+export type InputKind = "text" | "bytes" | "pair" | "image" | "sound" | "table";
 
 /**
  * Who may answer, and who is asked first.
@@ -472,7 +472,11 @@ export type VectorOutput = {
 /**
  * What comes out, by kind.
  */
-export type KindOutput = Output | LabelsOutput | TokensOutput | QuestionOutput | MaskOutput | VectorOutput;
+export type VoiceSegment = { start: number; end: number; score: number };
+export type VoiceOutput = { segments: Array<VoiceSegment> };
+export type SpeechEvent = { "kind": "speech-start", time: number } | { "kind": "speech-end", time: number } | { "kind": "segment" } & VoiceSegment;
+export type RegressionOutput = { value: number; values: Array<number> };
+export type KindOutput = Output | LabelsOutput | TokensOutput | QuestionOutput | MaskOutput | VectorOutput | VoiceOutput | RegressionOutput;
 
 /**
  * The numbers that weights are kept in, as transformers.js names them.

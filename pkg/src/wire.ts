@@ -152,6 +152,11 @@ export type RuntimeRunOptions = {
    * Several labels: from which probability on a label holds. Default: 0.5.
    */
   threshold?: number;
+  negThreshold?: number;
+  minSpeechDurationMs?: number;
+  minSilenceDurationMs?: number;
+  speechPadMs?: number;
+  maxSpeechDurationS?: number;
   /**
    * Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or `"none"`.
    */
@@ -387,7 +392,7 @@ export type OnDrift = "report" | "stop";
  */
 export const OPTION_NAMES = {
   runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "auditShare", "onDrift", "remote", "learn", "manifestSha256", "maxBundleBytes", "folder"],
-  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "pooling", "normalize", "precision", "maxAnswerTokens"],
+  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "negThreshold", "minSpeechDurationMs", "minSilenceDurationMs", "speechPadMs", "maxSpeechDurationS", "pooling", "normalize", "precision", "maxAnswerTokens"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],
   endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price", "profile"],

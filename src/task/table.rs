@@ -100,8 +100,8 @@ impl Table {
     }
 }
 
-/// That a column has what no cell is.
-pub(crate) fn not_a_cell(column: &str, what: &str) -> Error {
+/// That a column has what no cell is, for whoever reads rows of another form.
+pub fn not_a_cell(column: &str, what: &str) -> Error {
     Error::new(
         Code::InputKind,
         format!(

@@ -34,6 +34,9 @@ impl Known {
     }
 }
 
+/// What a class of texts is called, and one of sounds.
+const OF_EITHER: &str = "ForSequenceClassification";
+
 const KNOWN: [Known; 9] = [
     Known {
         task: "text-classification",
@@ -111,10 +114,13 @@ pub(super) fn asked(config: &Config, wanted: Option<&str>) -> Result<Asked> {
         ));
     }
     let class = config.class();
-    // Classes are called alike for texts and for sounds; what makes a tensor tells them apart.
+    // One class is called alike for texts and for sounds; what makes a tensor tells them apart.
     let of_class = |known: &&Known| {
-        known.of_sounds() == config.reads_sounds()
-            && class.is_some_and(|class| known.classes.iter().any(|end| class.ends_with(end)))
+        let fits = |end: &&str| {
+            let either = *end == OF_EITHER && known.of_sounds() != config.reads_sounds();
+            class.is_some_and(|class| class.ends_with(end)) && !either
+        };
+        known.classes.iter().any(|end| fits(&end))
     };
     let known = match wanted {
         Some(wanted) => {
