@@ -116,11 +116,11 @@ pub(super) fn asked(config: &Config, wanted: Option<&str>) -> Result<Asked> {
     let class = config.class();
     // One class is called alike for texts and for sounds; what makes a tensor tells them apart.
     let of_class = |known: &&Known| {
-        let fits = |end: &&str| {
-            let either = *end == OF_EITHER && known.of_sounds() != config.reads_sounds();
+        let fits = |end: &str| {
+            let either = end == OF_EITHER && known.of_sounds() != config.reads_sounds();
             class.is_some_and(|class| class.ends_with(end)) && !either
         };
-        known.classes.iter().any(|end| fits(&end))
+        known.classes.iter().any(|end| fits(end))
     };
     let known = match wanted {
         Some(wanted) => {
