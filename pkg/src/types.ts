@@ -470,12 +470,63 @@ export type VectorOutput = {
 };
 
 /**
+ * A stretch of speech.
+ */
+export type VoiceSegment = {
+  /**
+   * Where it begins, in seconds.
+   */
+  start: number;
+  /**
+   * Where it ends.
+   */
+  end: number;
+  /**
+   * The mean probability of its windows, 0 to 1, without what was added to its ends.
+   */
+  score: number;
+};
+
+/**
+ * Where somebody speaks.
+ */
+export type VoiceOutput = {
+  /**
+   * In the order of the sound. None where nobody speaks.
+   */
+  segments: Array<VoiceSegment>;
+};
+
+/**
+ * What is told of a sound while it goes on.
+ */
+export type SpeechEvent = { "kind": "speech-start", 
+/**
+ * When, in seconds from the first sample.
+ */
+time: number, } | { "kind": "speech-end", 
+/**
+ * When.
+ */
+time: number, } | { "kind": "segment" } & VoiceSegment;
+
+/**
+ * The numbers of an input.
+ */
+export type RegressionOutput = {
+  /**
+   * The first one, which mostly is the only one.
+   */
+  value: number;
+  /**
+   * All, in the model's order.
+   */
+  values: Array<number>;
+};
+
+/**
  * What comes out, by kind.
  */
-export type VoiceSegment = { start: number; end: number; score: number };
-export type VoiceOutput = { segments: Array<VoiceSegment> };
-export type SpeechEvent = { "kind": "speech-start", time: number } | { "kind": "speech-end", time: number } | { "kind": "segment" } & VoiceSegment;
-export type RegressionOutput = { value: number; values: Array<number> };
 export type KindOutput = Output | LabelsOutput | TokensOutput | QuestionOutput | MaskOutput | VectorOutput | VoiceOutput | RegressionOutput;
 
 /**

@@ -149,13 +149,28 @@ export type RuntimeRunOptions = {
    */
   aggregation?: Aggregation;
   /**
-   * Several labels: from which probability on a label holds. Default: 0.5.
+   * Several labels: from which probability on a label holds; voices: from which on a window is speech. Default: 0.5.
    */
   threshold?: number;
+  /**
+   * Voices: below which probability speech ends. Default: 0.15 below `threshold`.
+   */
   negThreshold?: number;
+  /**
+   * Voices: what is not longer is no segment, in milliseconds. Default: 250.
+   */
   minSpeechDurationMs?: number;
+  /**
+   * Voices: how long a pause must be to end a segment, in milliseconds. Default: 100.
+   */
   minSilenceDurationMs?: number;
+  /**
+   * Voices: what is added to both ends of a segment, in milliseconds. Default: 30.
+   */
   speechPadMs?: number;
+  /**
+   * Voices: longer speech is cut, at its longest pause, in seconds. Default: none is.
+   */
   maxSpeechDurationS?: number;
   /**
    * Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or `"none"`.

@@ -2,12 +2,12 @@
 //! labels are called.
 
 use anyhow::{Context, Result, bail};
-use smallfirst::bundle::Tiers;
 use smallfirst::bundle::folder::{
     DESCRIPTIONS, Descriptions, Dtype, MAX_DESCRIPTION_BYTES, asked, description, manifest,
 };
+use smallfirst::bundle::{ModelOutput, Tiers};
 use smallfirst::engine::Model;
-use smallfirst::task::TaskKind;
+use smallfirst::task::{InputKind, TaskKind};
 
 use crate::draft::BundleDraft;
 use crate::folder::{check_name, open, read, read_most};
@@ -72,11 +72,20 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     for (name, mut head) in made.heads {
         head.file = moved(&head.file);
         head.features = head.features.map(|features| features.with_tokenizer(task));
+        if args.probabilities {
+            head.output = ModelOutput::Probabilities;
+        }
         all.heads.insert(name, head);
     }
     for (name, mut model) in made.models {
         model.file = moved(&model.file);
         model.features = model.features.with_tokenizer(task);
+        if args.probabilities {
+            if model.features.input() != InputKind::Sound {
+                bail!("--probabilities is for models of one label, and for labels of sounds");
+            }
+            model.output = ModelOutput::Probabilities;
+        }
         all.models.insert(name, model);
     }
     all.tasks.extend(made.tasks);
