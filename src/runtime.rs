@@ -20,7 +20,11 @@ mod monitors;
 mod names;
 mod neighbours;
 #[cfg(feature = "onnx")]
+mod numbers;
+#[cfg(feature = "onnx")]
 mod numeric;
+#[cfg(feature = "onnx")]
+mod numeric_models;
 mod once_map;
 pub mod options;
 mod path;

@@ -11,6 +11,9 @@ import type { RuntimeRunOptions } from "./wire.js";
 /** Asks the worker. */
 type Ask = (request: Request, transfer: Transferable[], signal?: AbortSignal) => Promise<unknown>;
 
+/** How often it is looked whether a live sound is over, in milliseconds. */
+const WATCH_MS = 250;
+
 /** Each sound has a number of its own, whichever worker hears it. */
 let sounds = 0;
 
@@ -81,7 +84,13 @@ async function live(stream: MediaStream, signal: AbortSignal | undefined): Promi
         wake();
       }),
   });
+  // Tracks that the page itself stops tell nobody.
+  const tracks = stream.getAudioTracks();
+  const watch = setInterval(() => {
+    if (tracks.every((track) => track.readyState === "ended")) listening.stop();
+  }, WATCH_MS);
   const ended = listening.done.finally(() => {
+    clearInterval(watch);
     over = true;
     wake();
   });

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::Runtime;
-use super::numeric::{LoadedNumeric, unfit};
+use super::numbers::unfit;
+use super::numeric::LoadedNumeric;
 use super::voice_model::LoadedVoice;
 use crate::bundle::Source;
 use crate::error::{Code, Error, Result};

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use smallfirst_sound::{Prepared, Sound};
 
-use super::numeric::{floats, unfit, values};
+use super::numbers::{floats, unfit, values};
 use crate::bundle::ModelOutput;
 use crate::engine::Session;
 use crate::engine::tensors::Type;

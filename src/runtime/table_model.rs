@@ -2,13 +2,10 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::head::{Feed, LoadedHead};
-use super::models::Models;
-use super::numeric::{failed, unfit, values};
-use crate::bundle::{Bundle, Column, ColumnKind, Given, Head, Source};
-use crate::calibrate::OodScorer;
+use super::numbers::{failed, unfit, values};
+use crate::bundle::{Column, ColumnKind, Given};
+use crate::engine::Session;
 use crate::engine::tensors::{Data, Length, Port, Tensor, Type};
-use crate::engine::{Element, Session, Shape};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::kind::{Runs, Values};
 use crate::task::{Input, Table};
@@ -182,32 +179,6 @@ fn fed(name: &str, port: &Port, columns: &[Column]) -> Result<Fed> {
         }
     }
     Ok(Fed { ty, columns: own })
-}
-
-impl<S: Source> Models<S> {
-    /// The head of a model that reads tables. It is a whole model, so nothing but it is loaded.
-    pub(super) async fn table_head(
-        &self,
-        bundle: &Bundle,
-        entry: &Head,
-        columns: &[Column],
-    ) -> Result<LoadedHead> {
-        let file = self.model_file(bundle, &entry.file).await?;
-        let row = (Element::F32, Shape::Row(columns.len()));
-        let ood = match &entry.ood {
-            None => None,
-            Some(ood) => Some((OodScorer::load(ood.method, None, row)?, ood.cut)),
-        };
-        Ok(LoadedHead {
-            feed: Feed::Table(LoadedTable::load(&entry.file, file, columns)?),
-            model: None,
-            output: entry.output,
-            temperature: entry.temperature,
-            correctness: entry.correctness.clone(),
-            addend: None,
-            ood,
-        })
-    }
 }
 
 /// A loaded model, as a kind of task asks it.

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use smallfirst_sound::{SoundProcessor, VoiceState};
 
-use super::numeric::{failed, floats, unfit};
+use super::numbers::{failed, floats, unfit};
 use crate::engine::Session;
 use crate::engine::tensors::{Length, Port, Tensor, Type, count};
 use crate::error::{Code, Result, excerpt};

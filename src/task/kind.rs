@@ -12,6 +12,7 @@ mod mask;
 mod numbers;
 mod numeric;
 mod regression;
+mod runs;
 mod vectors;
 mod voice;
 mod zero_shot;
@@ -23,8 +24,9 @@ pub use entities::{Aggregation, Entity, TokensOutput};
 pub use forward::{Forward, Place, Tokens, Values};
 pub use labels::LabelsOutput;
 pub use mask::{Filling, MaskOutput};
-pub use numeric::{Hears, Numeric, Runs, perform_numeric};
+pub use numeric::{Numeric, perform_numeric};
 pub use regression::RegressionOutput;
+pub use runs::{Hears, Runs};
 pub use vectors::{Precision, VectorOutput, Vectors};
 pub use voice::{SpeechEvent, VoiceOutput, VoiceSegment, VoiceStream};
 

@@ -283,7 +283,7 @@ test("what is no sound, or no row, is told by a code, and the instance goes on",
       streamedNaN: await told(streamed([broken], { sampling_rate: 16_000 })),
       after: await told(detect({ samples, sampleRate: 16_000 })),
     };
-    const ai = await window.smallfirst.createSmallFirst({ bundle: "/tables/homes/" });
+    const ai = await window.smallfirst.createSmallFirst({ bundle: "/tables/homes/", engine: "onnx" });
     const row = (row: object): Promise<string> =>
       ai.run("price", { row: row as Package.TableRow }).then(
         (answer) => answer.output.label,

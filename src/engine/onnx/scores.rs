@@ -95,7 +95,7 @@ pub fn keep_scores_alone(name: &str, onnx: &[u8], wanted: Option<&str>) -> Resul
 pub fn labels(name: &str, onnx: &[u8]) -> Result<Option<Vec<String>>> {
     let graph = decode(name, onnx)?.graph.unwrap_or_default();
     let attributes = graph.node.iter().flat_map(|node| &node.attribute);
-    let labels = attributes.filter_map(|attribute| match attribute.name.as_str() {
+    let mut labels = attributes.filter_map(|attribute| match attribute.name.as_str() {
         "classlabels_strings" if !attribute.strings.is_empty() => {
             let labels = attribute.strings.iter();
             Some(
@@ -110,7 +110,7 @@ pub fn labels(name: &str, onnx: &[u8]) -> Result<Option<Vec<String>>> {
         _ => None,
     });
     // Of several classifiers the last one is the whole.
-    Ok(labels.last())
+    Ok(labels.next_back())
 }
 
 fn cut(

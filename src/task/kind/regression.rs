@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::forward::named;
-use super::numeric::{Runs, row};
+use super::runs::{Runs, row};
 use crate::error::Result;
 use crate::task::Input;
 

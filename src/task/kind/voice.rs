@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use smallfirst_sound::{Fault, Resampler, Segment, VoiceDetector, VoiceEvent, VoiceOptions};
 
 use super::KindOptions;
-use super::numeric::Hears;
+use super::runs::Hears;
 use crate::error::{Code, Error, Result};
 use crate::task::sound::of_sound;
 

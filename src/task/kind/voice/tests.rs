@@ -1,7 +1,7 @@
 use smallfirst_sound::VoiceState;
 
-use super::super::numeric::{Numeric, Runs};
-use super::super::{KindOutput, Made, Values, perform, perform_numeric};
+use super::super::runs::Runs;
+use super::super::{KindOutput, Made, Numeric, Values, perform, perform_numeric};
 use super::*;
 use crate::task::{Input, TaskKind};
 
