@@ -13,11 +13,15 @@ mod folder;
 mod host;
 #[cfg(feature = "onnx")]
 mod kinds;
+#[cfg(feature = "onnx")]
+mod listening;
 mod model;
 mod runtime;
 mod scope;
 #[cfg(feature = "onnx")]
 mod session;
+#[cfg(feature = "onnx")]
+mod sound;
 mod source;
 mod store;
 

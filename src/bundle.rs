@@ -4,6 +4,7 @@
 //! `src/bundle/manifest.schema.json`). The manifest is small and read at once; everything else is
 //! fetched when a task first needs it and is held against the manifest's size and SHA-256.
 
+mod columns;
 mod correctness;
 mod design_effects;
 #[cfg(feature = "onnx")]
@@ -23,6 +24,9 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+#[cfg(feature = "onnx")]
+pub(crate) use columns::Given;
+pub use columns::{Column, ColumnKind, Fill};
 pub use correctness::{Correctness, CorrectnessFeature, CorrectnessTerm, LabelTerm, OutOfFold};
 pub use design_effects::DesignEffects;
 pub use guarantee::{
@@ -42,9 +46,9 @@ pub(crate) use sight::{boxes, detector};
 pub use source::{Progress, ProgressStatus, Source};
 #[cfg(feature = "cli")]
 pub use typescript::typescript;
-#[cfg(feature = "onnx")]
-pub(crate) use validate::image as image_processor;
 pub use validate::{MAX_FILE_BYTES, check_path};
+#[cfg(feature = "onnx")]
+pub(crate) use validate::{image as image_processor, sound as sound_processor};
 pub use verify::{verify, verify_hash};
 
 use crate::error::{Code, Error, Result};
@@ -271,7 +275,10 @@ impl Bundle {
                 tokenizer.map(|tokenizer| tokenizer.file.as_str())
             }
             Features::Ngrams { file } | Features::HashedCharacters { file } => Some(file),
-            Features::ByteWindows { .. } | Features::Image { .. } => None,
+            Features::ByteWindows { .. }
+            | Features::Image { .. }
+            | Features::Sound { .. }
+            | Features::Table { .. } => None,
         }
     }
 

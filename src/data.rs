@@ -4,6 +4,7 @@
 pub mod archive;
 mod duplicates;
 mod read;
+mod read_table;
 mod rows;
 mod shuffle;
 mod split;
@@ -11,6 +12,7 @@ mod table;
 
 pub use duplicates::{Fingerprints, Overlap};
 pub use read::{read, read_within};
+pub use read_table::read_table;
 pub use rows::Rows;
 #[cfg(feature = "cli")]
 pub(crate) use shuffle::shuffle;

@@ -270,7 +270,7 @@ impl Engine {
     /// Prepares it where that is possible, and takes it as it is where not.
     #[cfg(feature = "prepare")]
     fn load_onnx(name: &str, file: Vec<u8>, row: Option<(Element, Shape)>) -> Result<Engine> {
-        let row = row.filter(|(_, shape)| *shape != Shape::Planes);
+        let row = row.filter(|(_, shape)| !matches!(shape, Shape::Planes | Shape::Axes(_)));
         match onnx::prepare(name, &file, row, None)? {
             Ok(file) => Engine::load(name, file.bytes, row),
             Err(_) => graph::GraphModel::read(name, file)

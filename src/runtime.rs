@@ -12,11 +12,19 @@ mod head;
 mod kinds;
 mod language;
 mod limits;
+#[cfg(feature = "onnx")]
+mod listening;
 mod local;
 mod models;
 mod monitors;
 mod names;
 mod neighbours;
+#[cfg(feature = "onnx")]
+mod numbers;
+#[cfg(feature = "onnx")]
+mod numeric;
+#[cfg(feature = "onnx")]
+mod numeric_models;
 mod once_map;
 pub mod options;
 #[cfg(feature = "onnx")]
@@ -27,10 +35,16 @@ mod remote_worth;
 mod scoring;
 #[cfg(feature = "onnx")]
 mod sight;
+#[cfg(feature = "onnx")]
+mod sound_model;
+#[cfg(feature = "onnx")]
+mod table_model;
 mod tagger;
 #[cfg(feature = "onnx")]
 mod task_model;
 mod unanswered;
+#[cfg(feature = "onnx")]
+mod voice_model;
 mod watching;
 
 use std::future::Future;
@@ -39,6 +53,8 @@ pub use generate::TextCall;
 pub use head::Scored;
 #[cfg(feature = "onnx")]
 pub use kinds::KindCall;
+#[cfg(feature = "onnx")]
+pub use listening::Listening;
 pub use monitors::{Monitors, OnDrift};
 pub use path::Call;
 pub use scoring::TierScores;
@@ -50,8 +66,6 @@ use crate::monitor::AUDIT_SHARE;
 use crate::neighbours::{LearnOptions, LearnedExample, LearnedTask, Learner};
 use crate::remote::{EgressReport, Host, Remote, RemoteOptions, UsageReport};
 use crate::route::Mode;
-#[cfg(feature = "onnx")]
-use crate::task::InputKind;
 use crate::task::{AskedRisk, GuaranteeKind, Sent};
 
 use models::Models;
@@ -306,10 +320,7 @@ impl<S: Source> Runtime<S> {
     {
         for model in self.bundle.heads_of(entry, tiers) {
             between().await?;
-            match entry.input {
-                InputKind::Image => drop(self.models.sight(&self.bundle, model).await?),
-                _ => drop(self.models.task_model(&self.bundle, model).await?),
-            }
+            self.models.load_ahead(&self.bundle, model).await?;
         }
         Ok(())
     }

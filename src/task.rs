@@ -7,6 +7,10 @@ mod guarantee;
 pub mod kind;
 mod loss;
 pub(crate) mod risk;
+#[cfg(feature = "onnx")]
+pub(crate) mod sound;
+#[cfg(feature = "onnx")]
+mod table;
 
 use serde::{Deserialize, Serialize};
 #[cfg(feature = "onnx")]
@@ -19,6 +23,8 @@ pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 pub(crate) use classify::{Reply as Choice, json_of, unknown_label};
 pub use guarantee::{AnswerGuarantee, AskedRisk, GuaranteeKind};
 pub use loss::Loss;
+#[cfg(feature = "onnx")]
+pub use table::{Cell, MAX_CELLS, Table, not_a_cell};
 
 /// The kinds of task that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +52,10 @@ pub enum TaskKind {
     ObjectDetection,
     /// Text in an image, and where it is.
     Ocr,
+    /// Where somebody speaks in a sound.
+    VoiceActivityDetection,
+    /// One number, or several.
+    Regression,
 }
 
 impl TaskKind {
@@ -62,6 +72,8 @@ impl TaskKind {
             TaskKind::ZeroShotClassification => "zero-shot-classification",
             TaskKind::ObjectDetection => "object-detection",
             TaskKind::Ocr => "ocr",
+            TaskKind::VoiceActivityDetection => "voice-activity-detection",
+            TaskKind::Regression => "regression",
         }
     }
 
@@ -103,6 +115,10 @@ pub enum InputKind {
     Pair,
     /// An image.
     Image,
+    /// A sound.
+    Sound,
+    /// A row of a table: numbers and categories by name.
+    Table,
 }
 
 impl InputKind {
@@ -113,12 +129,14 @@ impl InputKind {
             InputKind::Bytes => "bytes",
             InputKind::Pair => "two texts",
             InputKind::Image => "an image",
+            InputKind::Sound => "a sound",
+            InputKind::Table => "a row of a table",
         }
     }
 }
 
 /// One input of a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Input<'a> {
     /// Text.
     Text(&'a str),
@@ -134,6 +152,17 @@ pub enum Input<'a> {
     /// The pixels of an image.
     #[cfg(feature = "onnx")]
     Image(&'a Pixels),
+    /// A sound of one channel.
+    #[cfg(feature = "onnx")]
+    Sound {
+        /// Its samples. Full scale is -1 to 1.
+        samples: &'a [f32],
+        /// Samples a second.
+        rate: u32,
+    },
+    /// A row of a table.
+    #[cfg(feature = "onnx")]
+    Table(&'a Table),
 }
 
 impl Input<'_> {
@@ -145,10 +174,15 @@ impl Input<'_> {
             Input::Pair { .. } => InputKind::Pair,
             #[cfg(feature = "onnx")]
             Input::Image(_) => InputKind::Image,
+            #[cfg(feature = "onnx")]
+            Input::Sound { .. } => InputKind::Sound,
+            #[cfg(feature = "onnx")]
+            Input::Table(_) => InputKind::Table,
         }
     }
 
-    /// Its length in bytes: of the UTF-8 form for texts, four a pixel for images.
+    /// Its length in bytes: of the UTF-8 form for texts, four a pixel for images and a sample for sounds, of a table its names and
+    /// values.
     pub fn len(&self) -> usize {
         match self {
             Input::Text(text) => text.len(),
@@ -156,6 +190,10 @@ impl Input<'_> {
             Input::Pair { text, second } => text.len() + second.len(),
             #[cfg(feature = "onnx")]
             Input::Image(pixels) => pixels.rgba().len(),
+            #[cfg(feature = "onnx")]
+            Input::Sound { samples, .. } => size_of_val(*samples),
+            #[cfg(feature = "onnx")]
+            Input::Table(table) => table.bytes(),
         }
     }
 

@@ -17,6 +17,7 @@ import type {
   Progress,
   ProviderKind,
   RedactOptions,
+  SpeechEvent,
   TaskInfo,
   TextOutput,
   UsageReport,
@@ -31,13 +32,17 @@ import type {
   RuntimeTextOptions,
 } from "./wire.js";
 import type { Picture } from "./image.js";
+import type { Sound } from "./sound.js";
+import type { Samples, TableRow } from "./sound-input.js";
 
 export type { ConsentRequest, Message } from "./types.js";
 export type { RemoteReply } from "./wire.js";
+export type { Samples, TableRow } from "./sound-input.js";
 
 /**
  * What a task can be asked about. Bytes are copied; the caller's array stays usable. Some tasks read two texts, some an
- * image: what shows one, or a file of it.
+ * image: what shows one, or a file of it. Some read a sound, as samples with their rate; `readSound` of `smallfirst/sound` makes these
+ * of files. Some read a row of a table.
  */
 export type Input =
   | string
@@ -46,7 +51,27 @@ export type Input =
   | Blob
   | Picture
   | { text: string; textPair: string }
-  | { question: string; context: string };
+  | { question: string; context: string }
+  | AudioBuffer
+  | Sound
+  | Samples
+  | { row: TableRow };
+
+/** A sound that goes on: a microphone's stream, or samples of one channel as they come, which need the option `sampleRate`. */
+export type SoundStream = MediaStream | ReadableStream<Float32Array> | AsyncIterable<Float32Array>;
+
+/** How a sound that goes on is heard. */
+export interface StreamOptions extends Given<
+  Pick<
+    RuntimeRunOptions,
+    "threshold" | "negThreshold" | "minSpeechDurationMs" | "minSilenceDurationMs" | "speechPadMs" | "maxSpeechDurationS"
+  >
+> {
+  /** Samples a second. A MediaStream says its own. */
+  sampleRate?: number | undefined;
+  /** Ends the listening: the iteration rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
 
 /** What a bundle's tasks take and give, by name. `smallfirst types` writes them for a bundle, with labels as literals. */
 export type TaskTypes = Record<string, { input: Input; output: unknown }>;
@@ -261,6 +286,14 @@ export interface SmallFirst<T extends TaskTypes = AnyTasks> {
    * @throws SmallFirstError - nothing at once: the stream, and its answer, reject.
    */
   generate(task: string, input: string, options?: GenerateOptions): TextStream;
+  /**
+   * Tells where somebody speaks in a sound that goes on, while it does: a task of the kind `voice-activity-detection`. Iterate over it.
+   * Speech that begins or ends is told at once, and each segment as soon as nothing can change it: all of them are what `run` gives of
+   * the whole sound. Whoever stops reading ends the listening.
+   *
+   * @throws SmallFirstError - nothing at once: the iteration rejects.
+   */
+  stream(task: string, sound: SoundStream, options?: StreamOptions): AsyncIterableIterator<SpeechEvent>;
   /** What was spent on remotes, in all tabs, and what local and kept answers saved. */
   usage(): Promise<UsageReport>;
   /** Everything that left the device since the instance was made, what is under way included. */

@@ -13,8 +13,12 @@ export type {
   RemoteReply,
   RemoteRequest,
   RunOptions,
+  Samples,
   SmallFirst,
   TaskTypes,
+  SoundStream,
+  StreamOptions,
+  TableRow,
   TextAnswer,
   TextStream,
 } from "./api.js";

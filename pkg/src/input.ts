@@ -1,6 +1,8 @@
 import { describe, SmallFirstError, toWire } from "./errors.js";
 import { isPicture, pixelsOf, type PixelData, wirePicture } from "./image.js";
 import type { WireInput } from "./protocol.js";
+import type { Sound } from "./sound.js";
+import { type TableRow, wireRow, wireSound } from "./sound-input.js";
 import type { InputKind } from "./types.js";
 
 /** Above this many bytes only the ends of a Blob are read. */
@@ -28,12 +30,14 @@ export function wireInput(input: unknown): WireInput {
     default:
       break;
   }
+  const numbers = wireSound(input) ?? wireRow(input);
+  if (numbers) return numbers;
   const { text, textPair, question, context } = (input ?? {}) as Record<string, unknown>;
   const [first, second] = question === undefined ? [text, textPair] : [question, context];
   if (typeof first === "string" && typeof second === "string") return { text: first, second };
   throw new SmallFirstError(
     "input_kind",
-    "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair } or { question, context }",
+    "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair }, { question, context }, a sound ({ samples, sampleRate }) or { row }",
   );
 }
 
@@ -55,19 +59,31 @@ export async function wireItem(input: unknown): Promise<WireInput> {
 export function transfers(inputs: WireInput[]): Transferable[] {
   return inputs.flatMap((input): Transferable[] => {
     if (input instanceof Uint8Array) return [input.buffer];
+    if (typeof input === "object" && "channels" in input) return input.channels.map((channel) => channel.buffer);
     // An ImageData is copied: the page keeps its own.
     return typeof input === "object" && "close" in input ? [input] : [];
   });
 }
 
 /** What the engine takes. */
-export type EngineInput = string | Uint8Array | PixelData | { text: string; second: string };
+export type EngineInput =
+  | string
+  | Uint8Array
+  | PixelData
+  | { text: string; second: string }
+  | Sound
+  | { row: TableRow };
 
 /** In the worker: an input as the engine takes it, for a task that reads `kind`. */
 export async function engineInput(input: WireInput, kind?: InputKind): Promise<EngineInput> {
   if (typeof input === "string") return input;
   if ("error" in input) throw Object.assign(new Error(input.error.message), input.error);
-  if ("second" in input) return input;
+  if ("second" in input || "channels" in input || "row" in input) return input;
+  if (kind === "sound")
+    throw new SmallFirstError(
+      "input_kind",
+      "the task reads a sound: give samples with their rate, which `readSound` of smallfirst/sound makes of a file",
+    );
   if (kind === "image" || "width" in input) return pixelsOf(input);
   if (input instanceof Uint8Array) return input;
   try {

@@ -1,9 +1,11 @@
 // `smallfirst/pipeline`: the call that transformers.js has, for the models of a folder as Hugging Face's tools write it.
 
-import type { Input, Options, RunOptions, SmallFirst } from "./api.js";
+import type { Input, Options, RunOptions, SmallFirst, SoundStream, StreamOptions } from "./api.js";
 import { SmallFirstError } from "./errors.js";
 import type { Picture } from "./image.js";
 import { createSmallFirst } from "./smallfirst.js";
+import type { Sound, SoundInput } from "./sound.js";
+import { isSamples, mixed, type Samples, wireSound } from "./sound-input.js";
 import type {
   Aggregation,
   Answer,
@@ -11,13 +13,17 @@ import type {
   Entity,
   KindOutput,
   LabelScore,
+  LabelsOutput,
   MaskOutput,
   ObjectsOutput,
   OcrOutput,
   Output,
   Pooling,
   QuestionOutput,
+  SpeechEvent,
   VectorOutput,
+  VoiceOutput,
+  VoiceSegment,
 } from "./types.js";
 
 /** The tasks that a folder's model may be for, by transformers' names. */
@@ -36,7 +42,9 @@ export type PipelineTask =
   | "image-feature-extraction"
   | "object-detection"
   | "image-to-text"
-  | "ocr";
+  | "ocr"
+  | "audio-classification"
+  | "voice-activity-detection";
 
 /** How a pipeline is made. What `createSmallFirst` takes besides the bundle may be given, too. */
 export interface PipelineOptions extends Omit<Options, "bundle" | "folder" | "engine"> {
@@ -171,6 +179,30 @@ export interface PipelineBase {
 /** What shows an image, a file of one, or its address. */
 export type ImageInput = Picture | Blob | Uint8Array | string | URL;
 
+/** A sound as pages have it, a file of one, or its address. */
+export type AudioInput = SoundInput | Sound | Samples | string | URL;
+
+/** At what rate samples are: for a `Float32Array`, which does not say it. */
+export interface SoundRate {
+  sampling_rate?: number;
+}
+
+/** How probabilities become segments: names and defaults are those of silero's Python. */
+export interface VoiceOptions extends SoundRate {
+  /** From which probability on a window is speech. Default: 0.5. */
+  threshold?: number;
+  /** Below which speech ends. Default: 0.15 below `threshold`. */
+  neg_threshold?: number;
+  /** What is not longer is no segment. Default: 250. */
+  min_speech_duration_ms?: number;
+  /** How long a pause must be to end a segment. Default: 100. */
+  min_silence_duration_ms?: number;
+  /** What is added to both ends of a segment. Default: 30. */
+  speech_pad_ms?: number;
+  /** Longer speech is cut, at its longest pause. Default: none is. */
+  max_speech_duration_s?: number;
+}
+
 /** A text, or several. */
 type Texts<One, Many, O> = {
   (text: string, options?: O): Promise<One>;
@@ -193,6 +225,15 @@ export interface Pipelines {
   "image-classification": PipelineBase & {
     (image: ImageInput, options?: { top_k?: number | null }): Promise<Classification[]>;
     (images: ImageInput[], options?: { top_k?: number | null }): Promise<Classification[][]>;
+  };
+  "audio-classification": PipelineBase & {
+    (sound: AudioInput, options?: SoundRate & { top_k?: number | null }): Promise<Classification[]>;
+    (sounds: AudioInput[], options?: SoundRate & { top_k?: number | null }): Promise<Classification[][]>;
+  };
+  "voice-activity-detection": PipelineBase & {
+    (sound: AudioInput, options?: VoiceOptions): Promise<VoiceOutput>;
+    /** What is told of a sound while it goes on. */
+    stream(sound: SoundStream, options?: VoiceOptions & { signal?: AbortSignal }): AsyncIterableIterator<SpeechEvent>;
   };
   "feature-extraction": PipelineBase & ((texts: string | string[], options?: VectorOptions) => Promise<TensorLike>);
   "image-feature-extraction": PipelineBase &
@@ -265,11 +306,20 @@ export async function pipeline(
     throw new SmallFirstError("model_invalid", `${String(model)} is a bundle with a manifest; use createSmallFirst`);
   }
   const run = (input: Input, given?: RunOptions): Promise<Answer<Output | KindOutput>> => ai.run(info.id, input, given);
-  const call = (...given: never[]): Promise<unknown> => (made as Caller)(run, ...given);
-  return Object.assign(call, { task: info.id, instance: ai, run, dispose: async () => ai.dispose() });
+  const hear = (sound: SoundStream, given?: StreamOptions): AsyncIterableIterator<SpeechEvent> =>
+    ai.stream(info.id, sound, given);
+  const asked: Run = Object.assign((...given: Parameters<typeof run>) => run(...given), { hear });
+  const call = (...given: never[]): Promise<unknown> => (made as Caller)(asked, ...given);
+  const whole = Object.assign(call, { task: info.id, instance: ai, run, dispose: async () => ai.dispose() });
+  if (info.kind !== "voice-activity-detection") return whole;
+  const stream = (sound: SoundStream, { signal, ...given }: VoiceOptions & { signal?: AbortSignal } = {}) =>
+    hear(sound, { ...voiceOptions(given), sampleRate: given.sampling_rate, signal });
+  return Object.assign(whole, { stream });
 }
 
-type Run = (input: Input, options?: RunOptions) => Promise<Answer<Output | KindOutput>>;
+type Run = ((input: Input, options?: RunOptions) => Promise<Answer<Output | KindOutput>>) & {
+  hear: (sound: SoundStream, options?: StreamOptions) => AsyncIterableIterator<SpeechEvent>;
+};
 type Caller = (run: Run, ...given: never[]) => Promise<unknown>;
 
 /** One output for each text, or the output of one. */
@@ -301,6 +351,37 @@ const PIPELINES = {
       const { output } = await run(await picture(image), { topK: top_k ?? ALL });
       return (output as Output).scores;
     });
+  },
+
+  async "audio-classification"(
+    run: Run,
+    sounds: AudioInput | AudioInput[],
+    options: SoundRate & { top_k?: number | null } = {},
+  ) {
+    const { top_k = 5 } = options;
+    return each(sounds, async (input) => {
+      const { output } = await run(await sound(input, options), { topK: top_k ?? ALL });
+      return (output as Output | LabelsOutput).scores;
+    });
+  },
+
+  async "voice-activity-detection"(run: Run, input: AudioInput, options: VoiceOptions = {}): Promise<VoiceOutput> {
+    const { rate, channels } = await sound(input, options);
+    const given = voiceOptions(options);
+    if ((channels[0]?.length ?? 0) <= WHOLE_SAMPLES)
+      return (await run({ rate, channels }, given)).output as VoiceOutput;
+    // A long sound is heard in pieces, so that it need not be in the engine's memory.
+    const samples = mixed(channels);
+    async function* pieces(): AsyncGenerator<Float32Array> {
+      for (let at = 0; at < samples.length; at += PIECE_SAMPLES) yield samples.subarray(at, at + PIECE_SAMPLES);
+    }
+    const segments: VoiceSegment[] = [];
+    for await (const event of run.hear(pieces(), { ...given, sampleRate: rate })) {
+      if (event.kind !== "segment") continue;
+      const { start, end, score } = event;
+      segments.push({ start, end, score });
+    }
+    return { segments };
   },
 
   async "token-classification"(run: Run, texts: string | string[], options: TokenOptions = {}) {
@@ -397,6 +478,33 @@ async function picture(image: ImageInput): Promise<Input> {
   const response = await fetch(image);
   if (response.ok) return response.blob();
   throw new SmallFirstError("input_kind", `there is no image at ${String(image)}: the server said ${response.status}`);
+}
+
+/** Sounds of so many samples are given to the engine as a whole, and longer ones in pieces. */
+const WHOLE_SAMPLES = 1 << 23;
+const PIECE_SAMPLES = 1 << 19;
+
+/** A sound, fetched where an address is given, and decoded where it is a file. */
+async function sound(input: AudioInput, { sampling_rate }: SoundRate): Promise<Sound> {
+  const made = isSamples(input) ? undefined : wireSound(input);
+  if (made) return made;
+  const { readSound } = await import("./sound.js");
+  if (typeof input !== "string" && !(input instanceof URL))
+    return readSound(input as SoundInput, { sampleRate: sampling_rate });
+  const response = await fetch(input);
+  if (response.ok) return readSound(await response.blob());
+  throw new SmallFirstError("input_kind", `there is no sound at ${String(input)}: the server said ${response.status}`);
+}
+
+function voiceOptions(options: VoiceOptions): RunOptions {
+  return {
+    threshold: options.threshold,
+    negThreshold: options.neg_threshold,
+    minSpeechDurationMs: options.min_speech_duration_ms,
+    minSilenceDurationMs: options.min_silence_duration_ms,
+    speechPadMs: options.speech_pad_ms,
+    maxSpeechDurationS: options.max_speech_duration_s,
+  };
 }
 
 /** As many as there are. */

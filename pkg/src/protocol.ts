@@ -1,6 +1,8 @@
 // What the page and its worker say to each other.
 
 import type { WireError } from "./errors.js";
+import type { Sound } from "./sound.js";
+import type { TableRow } from "./sound-input.js";
 import type { Answer, ConsentRequest, Drift, Progress, Sent } from "./types.js";
 import type { Adopted, RuntimeOptions, RuntimeRunOptions, RuntimeTextOptions } from "./wire.js";
 
@@ -32,6 +34,8 @@ export type WireInput =
   | ImageBitmap
   | ImageData
   | { text: string; second: string }
+  | Sound
+  | { row: TableRow }
   | { error: WireError };
 
 /** In place of an input that another worker answered: what the first one is to know of it. */
@@ -79,6 +83,10 @@ export type Request =
   | { type: "run"; task: string; input: WireInput; options: RuntimeRunOptions }
   | { type: "runBatch"; task: string; inputs: (WireInput | Delegated)[]; options: RuntimeRunOptions }
   | { type: "generate"; task: string; input: WireInput; options: RuntimeTextOptions }
+  /** A sound that goes on, by its number; its pieces, of which null is the end; nothing more of it. */
+  | { type: "listen"; number: number; task: string; rate: number; options: RuntimeRunOptions }
+  | { type: "hear"; number: number; samples: Float32Array | null }
+  | { type: "hush"; number: number }
   | { type: "tasks" }
   | { type: "card"; task: string }
   | { type: "drift"; task: string }

@@ -21,6 +21,7 @@ import { Files, Strings } from "./store.js";
 import { hasRelaxedSimd } from "./support.js";
 import type initEngine from "./wasm/prepared.js";
 import type { InputKind } from "./types.js";
+import type { Listener } from "./wasm/onnx.js";
 import type { Runtime, RuntimeHooks } from "./wasm/prepared.js";
 import type { Adoption, Consent, RuntimeRunOptions } from "./wire.js";
 
@@ -168,6 +169,12 @@ async function perform(id: number, request: Request, signal: AbortSignal): Promi
       return engine.generate(request.task, await engineInput(request.input), request.options, signal, (text) =>
         deliver(id, text),
       );
+    case "listen":
+      return listener(engine).listen(request.number, request.task, request.rate, request.options);
+    case "hear":
+      return listener(engine).hear(request.number, request.samples);
+    case "hush":
+      return listener(engine).hush(request.number);
     case "usage":
       return engine.usage(signal);
     case "clearAnswerCache":
@@ -330,9 +337,20 @@ async function runBatch(
   return items;
 }
 
+/** The engine, if it is the one that hears sounds. */
+function listener(engine: Runtime): Listener {
+  if ("listen" in engine) return engine as Runtime & Listener;
+  throw fromWire({
+    code: "needs_onnx",
+    message: 'sounds are heard by the other engine: leave `engine` out, or set it to "onnx"',
+    attempts: [],
+  });
+}
+
 /** An input as the engine takes it: a file is an image where the task reads images. */
 function inputOf(engine: Runtime, task: string, input: WireInput): Promise<EngineInput> {
-  if (typeof input === "string" || "error" in input || "second" in input) return engineInput(input);
+  if (typeof input === "string" || "error" in input || "second" in input || "channels" in input || "row" in input)
+    return engineInput(input);
   reads ??= new Map(engine.tasks().map(({ id, input: kind }) => [id, kind]));
   return engineInput(input, reads.get(task));
 }

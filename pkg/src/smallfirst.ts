@@ -8,6 +8,8 @@ import type {
   RunOptions,
   SmallFirst,
   TaskTypes,
+  SoundStream,
+  StreamOptions,
   TextAnswer,
   TextStream,
 } from "./api.js";
@@ -17,6 +19,7 @@ import { fromWire, SmallFirstError } from "./errors.js";
 import { WorkerPool } from "./worker-pool.js";
 import { anyInput, transfers, wireInput, wireItem } from "./input.js";
 import { Ledger } from "./ledger.js";
+import { heard } from "./listening.js";
 import {
   checkOptions,
   checkSignalOnly,
@@ -42,6 +45,7 @@ import type {
   LearnedExample,
   LearnedTask,
   Output,
+  SpeechEvent,
   TaskInfo,
   UsageReport,
 } from "./types.js";
@@ -166,6 +170,14 @@ class Instance implements SmallFirst {
       }
     };
     return new Pieces(start, () => stop.abort());
+  }
+
+  stream(task: string, sound: SoundStream, options: StreamOptions = {}): AsyncIterableIterator<SpeechEvent> {
+    this.#connection.assertOpen();
+    const { sampleRate, signal, ...others } = options;
+    const engine = engineRunOptions("stream", others);
+    const ask: Parameters<typeof heard>[0] = (...asked) => this.#connection.call(asked[0], asked[1], asked[2]);
+    return heard(ask, checkTask(task), sound, engine, sampleRate, signal);
   }
 
   async usage(): Promise<UsageReport> {

@@ -3,12 +3,12 @@
 /**
  * The kinds of task that exist.
  */
-export type TaskKind = "classify" | "generate" | "multi-label" | "token-classification" | "question-answering" | "fill-mask" | "feature-extraction" | "zero-shot-classification" | "object-detection" | "ocr";
+export type TaskKind = "classify" | "generate" | "multi-label" | "token-classification" | "question-answering" | "fill-mask" | "feature-extraction" | "zero-shot-classification" | "object-detection" | "ocr" | "voice-activity-detection" | "regression";
 
 /**
  * What a task reads.
  */
-export type InputKind = "text" | "bytes" | "pair" | "image";
+export type InputKind = "text" | "bytes" | "pair" | "image" | "sound" | "table";
 
 /**
  * Who may answer, and who is asked first.
@@ -597,9 +597,64 @@ export type OcrOutput = {
 };
 
 /**
+ * A stretch of speech.
+ */
+export type VoiceSegment = {
+  /**
+   * Where it begins, in seconds.
+   */
+  start: number;
+  /**
+   * Where it ends.
+   */
+  end: number;
+  /**
+   * The mean probability of its windows, 0 to 1, without what was added to its ends.
+   */
+  score: number;
+};
+
+/**
+ * Where somebody speaks.
+ */
+export type VoiceOutput = {
+  /**
+   * In the order of the sound. None where nobody speaks.
+   */
+  segments: Array<VoiceSegment>;
+};
+
+/**
+ * What is told of a sound while it goes on.
+ */
+export type SpeechEvent = { "kind": "speech-start", 
+/**
+ * When, in seconds from the first sample.
+ */
+time: number, } | { "kind": "speech-end", 
+/**
+ * When.
+ */
+time: number, } | { "kind": "segment" } & VoiceSegment;
+
+/**
+ * The numbers of an input.
+ */
+export type RegressionOutput = {
+  /**
+   * The first one, which mostly is the only one.
+   */
+  value: number;
+  /**
+   * All, in the model's order.
+   */
+  values: Array<number>;
+};
+
+/**
  * What comes out, by kind.
  */
-export type KindOutput = Output | LabelsOutput | TokensOutput | QuestionOutput | MaskOutput | VectorOutput | ObjectsOutput | OcrOutput;
+export type KindOutput = Output | LabelsOutput | TokensOutput | QuestionOutput | MaskOutput | VectorOutput | VoiceOutput | RegressionOutput | ObjectsOutput | OcrOutput;
 
 /**
  * The numbers that weights are kept in, as transformers.js names them.

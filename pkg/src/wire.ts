@@ -149,9 +149,30 @@ export type RuntimeRunOptions = {
    */
   aggregation?: Aggregation;
   /**
-   * Several labels, objects, lines of text: from which probability on one is given. Default: 0.5.
+   * Several labels, objects, lines of text: from which probability on one is given; voices: from which on a window is speech.
+   * Default: 0.5.
    */
   threshold?: number;
+  /**
+   * Voices: below which probability speech ends. Default: 0.15 below `threshold`.
+   */
+  negThreshold?: number;
+  /**
+   * Voices: what is not longer is no segment, in milliseconds. Default: 250.
+   */
+  minSpeechDurationMs?: number;
+  /**
+   * Voices: how long a pause must be to end a segment, in milliseconds. Default: 100.
+   */
+  minSilenceDurationMs?: number;
+  /**
+   * Voices: what is added to both ends of a segment, in milliseconds. Default: 30.
+   */
+  speechPadMs?: number;
+  /**
+   * Voices: longer speech is cut, at its longest pause, in seconds. Default: none is.
+   */
+  maxSpeechDurationS?: number;
   /**
    * Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or `"none"`.
    */
@@ -391,7 +412,7 @@ export type OnDrift = "report" | "stop";
  */
 export const OPTION_NAMES = {
   runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "auditShare", "onDrift", "remote", "learn", "manifestSha256", "maxBundleBytes", "folder"],
-  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "pooling", "pool", "normalize", "precision", "maxAnswerTokens"],
+  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "negThreshold", "minSpeechDurationMs", "minSilenceDurationMs", "speechPadMs", "maxSpeechDurationS", "pooling", "pool", "normalize", "precision", "maxAnswerTokens"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],
   endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price", "profile"],

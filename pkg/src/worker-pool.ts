@@ -237,5 +237,6 @@ function bytes(input: WireInput): number {
   if (input instanceof Uint8Array) return input.length;
   if ("width" in input) return 4 * input.width * input.height;
   if ("second" in input) return bytes(input.text) + bytes(input.second);
-  return "error" in input ? 0 : input.size;
+  // No remote is asked about sounds and tables.
+  return "size" in input ? input.size : 0;
 }

@@ -6,7 +6,7 @@ import { engineInput, transfers, wireInput, wireItem } from "../src/input.js";
 import { refused } from "./fakes.js";
 
 const REFUSAL =
-  "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair } or { question, context }";
+  "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair }, { question, context }, a sound ({ samples, sampleRate }) or { row }";
 
 test("texts and Blobs go as they are", () => {
   const blob = new Blob(["abc"]);

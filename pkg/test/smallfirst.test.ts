@@ -104,7 +104,7 @@ test("what is wrong with a call is refused before anything is sent", async (t) =
     [
       ai.run("spam", 5 as unknown as string),
       "input_kind",
-      "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair } or { question, context }",
+      "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair }, { question, context }, a sound ({ samples, sampleRate }) or { row }",
     ],
     [ai.runBatch("spam", "abc"), "input_kind", "runBatch takes a list of inputs; run takes one"],
     [ai.runBatch("spam", 5 as unknown as string[]), "input_kind", "runBatch takes a list of inputs; run takes one"],
@@ -151,7 +151,7 @@ test("a batch takes any list, and gives an item an input with errors that are er
   assert.deepEqual([given.code, given.message], ["empty_input", "it is empty"]);
   await ai.runBatch("spam", [5 as unknown as string]);
   const none =
-    "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair } or { question, context }";
+    "the input must be a string, a Uint8Array, an ArrayBuffer, a Blob, an image, { text, textPair }, { question, context }, a sound ({ samples, sampleRate }) or { row }";
   assert.deepEqual(
     made[0]!.requests("runBatch").map(({ inputs }) => inputs),
     [["a", ""], [{ error: { code: "input_kind", message: none, attempts: [] } }]],

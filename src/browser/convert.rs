@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wasm_bindgen::{JsCast, JsValue};
 
+#[cfg(feature = "onnx")]
+use super::sound;
 use crate::error::{Code, Error, Result};
 use crate::runtime::options;
 use crate::task::Input;
@@ -23,6 +25,13 @@ pub(super) enum OwnedInput {
     },
     #[cfg(feature = "onnx")]
     Image(crate::task::Pixels),
+    #[cfg(feature = "onnx")]
+    Sound {
+        samples: Vec<f32>,
+        rate: u32,
+    },
+    #[cfg(feature = "onnx")]
+    Table(crate::task::Table),
 }
 
 impl OwnedInput {
@@ -34,6 +43,13 @@ impl OwnedInput {
             OwnedInput::Pair { text, second } => Input::Pair { text, second },
             #[cfg(feature = "onnx")]
             OwnedInput::Image(pixels) => Input::Image(pixels),
+            #[cfg(feature = "onnx")]
+            OwnedInput::Sound { samples, rate } => Input::Sound {
+                samples,
+                rate: *rate,
+            },
+            #[cfg(feature = "onnx")]
+            OwnedInput::Table(table) => Input::Table(table),
         }
     }
 }
@@ -86,9 +102,17 @@ pub(super) fn input(value: &JsValue) -> Result<OwnedInput> {
     if let Some(pixels) = image(value)? {
         return Ok(OwnedInput::Image(pixels));
     }
+    #[cfg(feature = "onnx")]
+    if let Some((samples, rate)) = sound::sound(value)? {
+        return Ok(OwnedInput::Sound { samples, rate });
+    }
+    #[cfg(feature = "onnx")]
+    if let Some(table) = sound::table(value)? {
+        return Ok(OwnedInput::Table(table));
+    }
     Err(Error::new(
         Code::InputKind,
-        "the input must be a string, a Uint8Array, two texts, or an image's pixels",
+        "the input must be a string, a Uint8Array, two texts, an image's pixels, a sound's samples, or a row of a table",
     ))
 }
 

@@ -19,7 +19,9 @@ use crate::runtime::{Adopted, Adoption, AuditOutcome, Monitors, Runtime};
 /// A bundle, ready to be asked.
 #[wasm_bindgen(js_name = Runtime)]
 pub struct WasmRuntime {
-    runtime: Runtime<WebSource>,
+    pub(super) runtime: Runtime<WebSource>,
+    #[cfg(feature = "onnx")]
+    pub(super) sounds: std::cell::RefCell<super::sound::Sounds>,
     hooks: Hooks,
     memory: Memory,
     drift: Option<Function>,
@@ -332,6 +334,8 @@ impl WasmRuntime {
                 sent: function(hooks, "sent"),
                 update: function(hooks, "update"),
             },
+            #[cfg(feature = "onnx")]
+            sounds: std::cell::RefCell::default(),
             memory: Memory::default(),
             drift: hook(hooks, "drift").dyn_into().ok(),
         })

@@ -54,6 +54,12 @@ const MAX_TEXT_BYTES: u64 = 1 << 20;
 /// The most bytes that an image's pixels may take.
 pub const MAX_IMAGE_BYTES: u64 = 4 * smallfirst_image::MAX_PIXELS;
 
+/// The most bytes that a sound's samples may take: ten minutes at 48 kHz. A model reads it whole, or the beginning of it.
+const MAX_SOUND_BYTES: u64 = 4 * 48_000 * 600;
+
+/// The same where it is heard window by window: four hours.
+const MAX_HEARD_BYTES: u64 = 4 * 48_000 * smallfirst_sound::MAX_SECONDS;
+
 /// What is wanted of a folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
@@ -108,7 +114,7 @@ pub fn manifest(
         tasks: BTreeMap::new(),
     };
     let sight = sight::parts(&config, asked)?;
-    let mut files = match asked.of_images {
+    let mut files = match asked.of_images || asked.of_sounds {
         true => vec![weights],
         false => vec![weights, TOKENIZER],
     };
@@ -123,9 +129,13 @@ pub fn manifest(
         };
         manifest.files.insert(path.to_owned(), entry);
     }
+    let hears = asked.kind == TaskKind::VoiceActivityDetection;
     let features = match asked.of_images {
         true => Features::Image {
             processor: sight::processor(&config, asked)?,
+        },
+        false if asked.of_sounds => Features::Sound {
+            processor: config.sound_processor(hears)?,
         },
         false => {
             let tokenizer = Tokenizer {
@@ -141,12 +151,14 @@ pub fn manifest(
             }
         }
     };
-    let max_tokens = config.max_tokens().filter(|_| !asked.of_images);
+    let of_texts = !asked.of_images && !asked.of_sounds;
+    let max_tokens = config.max_tokens().filter(|_| of_texts);
     let labels = match asked.kind {
         TaskKind::FeatureExtraction
         | TaskKind::FillMask
         | TaskKind::QuestionAnswering
-        | TaskKind::Ocr => Vec::new(),
+        | TaskKind::Ocr
+        | TaskKind::VoiceActivityDetection => Vec::new(),
         _ => config.labels()?,
     };
     let tier = asked.task.to_owned();
@@ -180,6 +192,7 @@ pub fn manifest(
             },
             boxes: sight.boxes,
             ocr: sight.ocr,
+            output: ModelOutput::Logits,
         };
         manifest.models.insert(tier.clone(), model);
     }
@@ -187,6 +200,7 @@ pub fn manifest(
         kind: asked.kind,
         input: match asked.kind {
             _ if asked.of_images => InputKind::Image,
+            _ if asked.of_sounds => InputKind::Sound,
             TaskKind::QuestionAnswering => InputKind::Pair,
             _ => InputKind::Text,
         },
@@ -197,6 +211,8 @@ pub fn manifest(
             min_bytes: 1,
             max_bytes: match asked.of_images {
                 true => MAX_IMAGE_BYTES,
+                false if hears => MAX_HEARD_BYTES,
+                false if asked.of_sounds => MAX_SOUND_BYTES,
                 false => MAX_TEXT_BYTES,
             },
             max_tokens,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::columns::Column;
 use super::correctness::Correctness;
 use super::guarantee::{Guarantee, Reference};
 use super::platt::Platt;
@@ -178,6 +179,16 @@ pub enum Features {
         /// Resizing, cropping and scaling, as `ImageProcessor` of `crates/image` has it.
         processor: serde_json::Value,
     },
+    /// The samples of a sound at the model's rate, `f32 [1, samples]`, or a spectrogram of them, `f32 [1, …, …]`. Reads sounds.
+    Sound {
+        /// Rate, spectrogram and scaling, as `SoundProcessor` of `crates/sound` has it.
+        processor: serde_json::Value,
+    },
+    /// Columns of a row, each in the model's input that has its name, `[1, 1]`, or several in one, `[1, columns]`. Reads tables.
+    Table {
+        /// The columns that the model reads. A row may have others beside them.
+        columns: Vec<Column>,
+    },
 }
 
 fn is_zero(number: &u32) -> bool {
@@ -204,6 +215,8 @@ impl Features {
             | Features::HashedCharacters { .. } => InputKind::Text,
             Features::ByteWindows { .. } => InputKind::Bytes,
             Features::Image { .. } => InputKind::Image,
+            Features::Sound { .. } => InputKind::Sound,
+            Features::Table { .. } => InputKind::Table,
         }
     }
 }
@@ -249,12 +262,13 @@ pub struct Tagger {
 }
 
 /// What a head's numbers are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ModelOutput {
     /// Unnormalised log-probabilities.
+    #[default]
     Logits,
     /// Probabilities that sum to one.
     Probabilities,
@@ -324,6 +338,13 @@ pub struct TaskModel {
     /// How it finds lines of text, and the second model, which reads them: for the kind `ocr`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ocr: Option<Ocr>,
+    /// What the numbers for labels are, of a model that reads sounds. Default: logits.
+    #[serde(default, skip_serializing_if = "is_logits")]
+    pub output: ModelOutput,
+}
+
+fn is_logits(output: &ModelOutput) -> bool {
+    *output == ModelOutput::Logits
 }
 
 /// A model whose output is added to a head's.

@@ -38,7 +38,7 @@ pub fn typescript(bundle: &Bundle) -> String {
 }
 
 /// The package's types that a task may need.
-const NAMES: [&str; 10] = [
+const NAMES: [&str; 14] = [
     "Entity",
     "FoundObject",
     "GivenLabel",
@@ -48,7 +48,11 @@ const NAMES: [&str; 10] = [
     "OcrOutput",
     "Output",
     "QuestionOutput",
+    "RegressionOutput",
+    "Samples",
+    "TableRow",
     "VectorOutput",
+    "VoiceOutput",
 ];
 
 /// Whether a type is named: as a word of its own, outside of quotes.
@@ -70,6 +74,8 @@ fn input(kind: InputKind) -> &'static str {
             "{ text: string; textPair: string } | { question: string; context: string }"
         }
         InputKind::Image => "Input",
+        InputKind::Sound => "Samples | Blob",
+        InputKind::Table => "TableRow",
     }
 }
 
@@ -96,6 +102,8 @@ fn output(task: &TaskEntry) -> String {
             format!("{{ objects: (FoundObject & {{ label: {} }})[] }}", labels())
         }
         TaskKind::Ocr => "OcrOutput".to_owned(),
+        TaskKind::VoiceActivityDetection => "VoiceOutput".to_owned(),
+        TaskKind::Regression => "RegressionOutput".to_owned(),
         TaskKind::FillMask => "MaskOutput".to_owned(),
         TaskKind::FeatureExtraction => "VectorOutput".to_owned(),
         // Its labels are the call's.

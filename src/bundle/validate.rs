@@ -215,9 +215,17 @@ fn features(manifest: &Manifest, what: &str, features: &Features) -> Result<()> 
         Features::Image { processor } => {
             image(processor).map_err(|why| invalid(format!("{what}: {why}")))?;
         }
+        #[cfg(feature = "onnx")]
+        Features::Sound { processor } => {
+            sound(processor).map_err(|why| invalid(format!("{what}: {why}")))?;
+        }
+        #[cfg(feature = "onnx")]
+        Features::Table { columns } => {
+            table(columns).map_err(|why| invalid(format!("{what}: {why}")))?;
+        }
         // This build does not run such models, and says so when one is asked.
         #[cfg(not(feature = "onnx"))]
-        Features::Image { .. } => {}
+        Features::Image { .. } | Features::Sound { .. } | Features::Table { .. } => {}
         &Features::ByteWindows {
             begin_bytes,
             end_bytes,
@@ -247,6 +255,42 @@ pub(crate) fn image(
         Ok(()) => Ok(processor),
         Err(why) => Err(format!("processor: {why}")),
     }
+}
+
+/// How a sound becomes a tensor.
+///
+/// # Errors
+/// What is wrong, in words.
+#[cfg(feature = "onnx")]
+pub(crate) fn sound(
+    processor: &serde_json::Value,
+) -> std::result::Result<(smallfirst_sound::SoundProcessor, smallfirst_sound::Prepared), String> {
+    use serde::Deserialize;
+    let processor = smallfirst_sound::SoundProcessor::deserialize(processor);
+    let processor = processor.map_err(|why| format!("processor: {why}"))?;
+    match processor.prepare() {
+        Ok(prepared) => Ok((processor, prepared)),
+        Err(why) => Err(format!("processor: {why}")),
+    }
+}
+
+#[cfg(feature = "onnx")]
+fn table(columns: &[super::Column]) -> std::result::Result<(), String> {
+    if columns.is_empty() || columns.len() > MAX_WIDTH as usize {
+        return Err(format!(
+            "a model of tables reads 1 to {MAX_WIDTH} columns, and there are {}",
+            columns.len()
+        ));
+    }
+    let mut names = HashSet::new();
+    for column in columns {
+        column.check()?;
+        if !names.insert(column.name.as_str()) {
+            let name = crate::error::excerpt(&column.name, 60);
+            return Err(format!("the column \"{name}\" is there twice"));
+        }
+    }
+    Ok(())
 }
 
 /// The fewest tokens that a tagger must read at once: names at the end of one part are read again in the next.
@@ -315,11 +359,17 @@ fn model(manifest: &Manifest, name: &str, model: &TaskModel) -> Result<()> {
     let what = format!("model \"{name}\"");
     listed(manifest, &what, &model.file)?;
     features(manifest, &what, &model.features)?;
-    if !matches!(
+    let reads = matches!(
         model.features,
-        Features::Tokens { .. } | Features::Image { .. }
-    ) {
-        return Err(invalid(format!("{what} must read tokens or images")));
+        Features::Tokens { .. }
+            | Features::Image { .. }
+            | Features::Sound { .. }
+            | Features::Table { .. }
+    );
+    if !reads {
+        return Err(invalid(format!(
+            "{what} must read tokens, images, sounds or tables"
+        )));
     }
     let listed = |path: &str| manifest.files.contains_key(path);
     sight::check_model(model, listed).map_err(|why| invalid(format!("{what}: {why}")))?;
@@ -351,7 +401,9 @@ fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
     }
     let (input, least) = match task.kind {
         TaskKind::QuestionAnswering => (&[InputKind::Pair][..], 0),
-        TaskKind::MultiLabel => (&[InputKind::Text, InputKind::Pair][..], 1),
+        TaskKind::MultiLabel => (&[InputKind::Text, InputKind::Pair, InputKind::Sound][..], 1),
+        TaskKind::VoiceActivityDetection => (&[InputKind::Sound][..], 0),
+        TaskKind::Regression => (&[InputKind::Table][..], 0),
         TaskKind::TokenClassification | TaskKind::ZeroShotClassification => {
             (&[InputKind::Text][..], 2)
         }
@@ -394,17 +446,25 @@ fn of_a_model(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {
             )));
         }
     }
-    match task
-        .tiers
-        .iter()
-        .find(|t| !manifest.models.contains_key(*t))
-    {
-        None => sight::check_task(task, &manifest.models)
-            .map_err(|why| invalid(format!("{what}: {why}"))),
-        Some(unknown) => Err(invalid(format!(
-            "{what} names the model \"{unknown}\", which does not exist"
-        ))),
+    for tier in &task.tiers {
+        let Some(model) = manifest.models.get(tier) else {
+            return Err(invalid(format!(
+                "{what} names the model \"{tier}\", which does not exist"
+            )));
+        };
+        // Two texts become tokens as one does.
+        let read = match task.input {
+            InputKind::Pair => InputKind::Text,
+            input => input,
+        };
+        if model.features.input() != read {
+            return Err(invalid(format!(
+                "{what} reads {}, its model \"{tier}\" does not",
+                task.input.as_str()
+            )));
+        }
     }
+    sight::check_task(task, &manifest.models).map_err(|why| invalid(format!("{what}: {why}")))
 }
 
 fn generation(manifest: &Manifest, what: &str, task: &TaskEntry) -> Result<()> {

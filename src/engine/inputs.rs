@@ -61,6 +61,10 @@ pub(super) fn takes(input: &InputSpec, element: Element, shape: Shape) -> bool {
     if shape == Shape::Planes {
         return kind && input.dims.len() == 4;
     }
+    #[cfg(feature = "onnx")]
+    if let Shape::Axes(axes) = shape {
+        return kind && input.dims.len() == axes;
+    }
     let [batch, len] = &input.dims[..] else {
         return false;
     };

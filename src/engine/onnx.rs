@@ -143,7 +143,7 @@ impl Source {
                                 Shape::Row(n) => Length::Known(n),
                                 Shape::AnyRow => Length::Named("N".into()),
                                 // `prepare` is told no row then.
-                                Shape::Planes => Length::Named("N".into()),
+                                Shape::Planes | Shape::Axes(_) => Length::Named("N".into()),
                             },
                         ],
                     )

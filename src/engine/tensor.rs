@@ -25,6 +25,9 @@ pub enum Shape {
     /// Of images: `[1, …]`, as the tensor itself says.
     #[cfg(feature = "onnx")]
     Planes,
+    /// Of sounds: `[1, …]` with so many axes, as the tensor itself says.
+    #[cfg(feature = "onnx")]
+    Axes(usize),
 }
 
 impl Shape {
@@ -34,7 +37,7 @@ impl Shape {
             Shape::Row(n) => len == n,
             Shape::AnyRow => len > 0,
             #[cfg(feature = "onnx")]
-            Shape::Planes => len > 0,
+            Shape::Planes | Shape::Axes(_) => len > 0,
         }
     }
 }
@@ -48,7 +51,7 @@ pub enum Tensor {
     I32(Vec<i32>),
     /// 64-bit integers.
     I64(Vec<i64>),
-    /// 32-bit floats of an image, and the length of each axis.
+    /// 32-bit floats of an image or a sound, and the length of each axis.
     #[cfg(feature = "onnx")]
     Planes(Vec<usize>, Vec<f32>),
 }

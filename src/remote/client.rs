@@ -170,7 +170,7 @@ impl Remote {
             InputKind::Text | InputKind::Pair => bytes,
             InputKind::Bytes => bytes.min(512) * 3,
             // No remote is asked about one.
-            InputKind::Image => return,
+            InputKind::Image | InputKind::Sound | InputKind::Table => return,
         };
         if self.accounts.saved(endpoint, bytes, text) {
             let _ = self.usage(host).await;

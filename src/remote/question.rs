@@ -165,7 +165,7 @@ pub(super) fn shown(input: Input) -> String {
         Input::Pair { text, second } => format!("{text}\n\n{second}"),
         // `Path::remote` asks nobody about one.
         #[cfg(feature = "onnx")]
-        Input::Image(_) => String::new(),
+        Input::Image(_) | Input::Sound { .. } | Input::Table(_) => String::new(),
         Input::Bytes(bytes) => {
             use std::fmt::Write;
             let part = &bytes[..bytes.len().min(SHOWN_BYTES)];

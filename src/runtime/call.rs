@@ -173,10 +173,11 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         if self.host.aborted() {
             return Err(Error::aborted());
         }
-        if self.call.input.kind() == InputKind::Image {
+        let kind = self.call.input.kind();
+        if matches!(kind, InputKind::Image | InputKind::Sound | InputKind::Table) {
             return Err(Error::new(
                 Code::RemoteNotConfigured,
-                "remotes are not asked about images",
+                format!("remotes are not asked about {}", kind.as_str()),
             ));
         }
         let (instruction, labels) = self.question();

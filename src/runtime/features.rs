@@ -5,6 +5,8 @@ use std::sync::Arc;
 #[cfg(feature = "onnx")]
 use smallfirst_image::ImageProcessor;
 
+#[cfg(feature = "onnx")]
+use super::sound_model::SoundReader;
 use crate::bundle::Limits;
 use crate::bytes::Windows;
 use crate::engine::{Element, Shape, Tensor};
@@ -29,6 +31,9 @@ pub(super) enum Reader {
     Windows(Windows),
     #[cfg(feature = "onnx")]
     Image(ImageProcessor),
+    /// Of sounds, with how many axes the tensor has.
+    #[cfg(feature = "onnx")]
+    Sound(SoundReader, usize),
 }
 
 impl Reader {
@@ -40,6 +45,8 @@ impl Reader {
             Reader::Windows(windows) => (Element::I32, Shape::Row(windows.width())),
             #[cfg(feature = "onnx")]
             Reader::Image(_) => (Element::F32, Shape::Planes),
+            #[cfg(feature = "onnx")]
+            Reader::Sound(_, axes) => (Element::F32, Shape::Axes(*axes)),
         }
     }
 
@@ -101,6 +108,11 @@ impl Reader {
                     }
                 };
                 Ok(Tensor::Planes(processed.shape, values))
+            }
+            #[cfg(feature = "onnx")]
+            (Reader::Sound(reader, _), Input::Sound { samples, rate }) => {
+                let (shape, numbers) = reader.tensor(samples, rate)?;
+                Ok(Tensor::Planes(shape, numbers))
             }
             (_, input) => Err(Error::new(
                 Code::InputKind,

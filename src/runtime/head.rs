@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::encoder::LoadedEncoder;
 use super::features::Reader;
+#[cfg(feature = "onnx")]
+use super::table_model::LoadedTable;
 use crate::bundle::{Correctness, Limits, ModelOutput};
 use crate::calibrate::{self, Calibrated, InputSize, OodScorer};
 use crate::engine::{Model, Tensor};
@@ -14,12 +16,16 @@ use crate::task::Input;
 pub(super) enum Feed {
     Encoder(Arc<LoadedEncoder>),
     Reader(Reader),
+    /// A whole model, which gives the scores itself.
+    #[cfg(feature = "onnx")]
+    Table(LoadedTable),
 }
 
 /// A head that can be run.
 pub(super) struct LoadedHead {
     pub(super) feed: Feed,
-    pub(super) model: Model,
+    /// None where the feed is a whole model.
+    pub(super) model: Option<Model>,
     pub(super) output: ModelOutput,
     pub(super) temperature: f64,
     pub(super) correctness: Option<Correctness>,
@@ -54,14 +60,15 @@ impl LoadedHead {
     /// [`Code::InputTooShort`] or [`Code::InputTooLong`] when the input is not for this model,
     /// otherwise what failed.
     pub(super) fn run(&self, input: Input, limits: &Limits) -> Result<Scored> {
-        let (tensor, vector) = match &self.feed {
-            Feed::Reader(reader) => (reader.tensor(input, limits)?, None),
+        let (values, vector) = match &self.feed {
+            Feed::Reader(reader) => (self.values(reader.tensor(input, limits)?)?, None),
             Feed::Encoder(encoder) => {
                 let vector = encoder.run(input, limits)?;
-                (Tensor::F32(vector.clone()), Some(vector))
+                (self.values(Tensor::F32(vector.clone()))?, Some(vector))
             }
+            #[cfg(feature = "onnx")]
+            Feed::Table(table) => (table.scores(input)?, None),
         };
-        let values = self.model.run(tensor)?;
         if values.is_empty() {
             return Err(Error::new(Code::ModelOutput, "the head gave no values"));
         }
@@ -101,5 +108,12 @@ impl LoadedHead {
             vector,
             ood,
         })
+    }
+
+    fn values(&self, tensor: Tensor) -> Result<Vec<f32>> {
+        match &self.model {
+            Some(model) => model.run(tensor),
+            None => Err(Error::new(Code::Internal, "the head has no model")),
+        }
     }
 }

@@ -7,13 +7,16 @@ use serde_json::Value;
 
 use super::Runtime;
 use super::limits::{limit_violation, reason_of};
+use super::numeric::LoadedNumeric;
 use super::progress::{Progress, origin};
 use super::unanswered::neither;
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
 use crate::remote::{Host, JsonForm, Question, Reply, ResponseFormat, Trace};
 use crate::route::{self, Facts, Mode, Obstacle, Plan, Verdict};
-use crate::task::kind::{Form, KindOptions, KindOutput, Made, is_for_remotes, perform};
+use crate::task::kind::{
+    Form, KindOptions, KindOutput, Made, Numeric, is_for_remotes, perform, perform_numeric,
+};
 use crate::task::{Answer, AskedRisk, Attempt, Input, InputKind, Outcome, RanOn, Reason};
 
 /// What is asked.
@@ -110,6 +113,16 @@ impl<S: Source> Runtime<S> {
                     other.kind().as_str()
                 ),
             )),
+            (InputKind::Sound | InputKind::Table, input) => {
+                let model = self.models.numeric(&self.bundle, name).await;
+                ready();
+                let of = |model| perform_numeric(entry.kind, labels, input, options, model);
+                match &*model? {
+                    LoadedNumeric::Sound(model) => of(Numeric::Runs(&mut model.asked())),
+                    LoadedNumeric::Table(model) => of(Numeric::Runs(&mut model.asked())),
+                    LoadedNumeric::Voice(model) => of(Numeric::Hears(&mut model.asked())),
+                }
+            }
             (_, input) => {
                 let model = self.models.task_model(&self.bundle, name).await;
                 ready();
@@ -454,7 +467,7 @@ fn calibrated(entry: &TaskEntry, call: &KindCall<'_>) -> bool {
 fn of_the_caller(error: &Error) -> bool {
     matches!(
         error.code(),
-        Code::InvalidOption | Code::InputKind | Code::InvalidText
+        Code::InvalidOption | Code::InputKind | Code::InvalidText | Code::EmptyInput
     )
 }
 

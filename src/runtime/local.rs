@@ -84,6 +84,8 @@ impl<S: Source, H: Host> Path<'_, S, H> {
                         }
                     }
                 }
+                // What the caller did wrong is no model's fault, and nobody else reads it either.
+                Err(error) if error.code() == Code::InputKind => return Err(error),
                 Err(error) => {
                     // An input that a tier does not take was not taken in calibration either.
                     self.skipped |=

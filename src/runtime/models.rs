@@ -10,17 +10,21 @@ use futures_util::future::{try_join, try_join4};
 use super::encoder::LoadedEncoder;
 use super::features::Reader;
 use super::head::{Feed, LoadedHead};
+#[cfg(feature = "onnx")]
+use super::numeric::LoadedNumeric;
 use super::once_map::OnceMap;
 #[cfg(feature = "onnx")]
 use super::sight::LoadedSight;
+#[cfg(feature = "onnx")]
+use super::sound_model::SoundReader;
 use super::tagger::LoadedTagger;
 #[cfg(feature = "onnx")]
 use super::task_model::LoadedTaskModel;
 #[cfg(feature = "onnx")]
 use crate::bundle::folder::UNKNOWN_SHA256;
-#[cfg(feature = "onnx")]
-use crate::bundle::image_processor;
 use crate::bundle::{Bundle, Features, Source, Tagger, TokenizerKind};
+#[cfg(feature = "onnx")]
+use crate::bundle::{image_processor, sound_processor};
 use crate::bytes::Windows;
 use crate::calibrate::OodScorer;
 use crate::engine::{Element, Model, Shape};
@@ -38,6 +42,8 @@ pub(super) struct Models<S> {
     task_models: OnceMap<LoadedTaskModel>,
     #[cfg(feature = "onnx")]
     sights: OnceMap<LoadedSight>,
+    #[cfg(feature = "onnx")]
+    pub(super) numeric_models: OnceMap<LoadedNumeric>,
 }
 
 impl<S: Source> Models<S> {
@@ -52,6 +58,8 @@ impl<S: Source> Models<S> {
             task_models: OnceMap::new(),
             #[cfg(feature = "onnx")]
             sights: OnceMap::new(),
+            #[cfg(feature = "onnx")]
+            numeric_models: OnceMap::new(),
         }
     }
 
@@ -61,7 +69,7 @@ impl<S: Source> Models<S> {
 
     pub(super) fn is_loaded(&self, head: &str) -> bool {
         #[cfg(feature = "onnx")]
-        if self.task_models.has(head) || self.sights.has(head) {
+        if self.task_models.has(head) || self.sights.has(head) || self.numeric_models.has(head) {
             return true;
         }
         self.heads.has(head)
@@ -76,6 +84,10 @@ impl<S: Source> Models<S> {
             .ok_or_else(|| missing("head", name))?;
         // All parts at once: while one is on its way, another can be made.
         let make = async || {
+            #[cfg(feature = "onnx")]
+            if let Some(Features::Table { columns }) = &entry.features {
+                return self.table_head(bundle, entry, columns).await;
+            }
             let feed = async {
                 match (&entry.encoder, &entry.features) {
                     (Some(encoder), _) => Ok(Feed::Encoder(self.encoder(bundle, encoder).await?)),
@@ -107,6 +119,8 @@ impl<S: Source> Models<S> {
             let (element, shape) = match &feed {
                 Feed::Encoder(encoder) => (Element::F32, Shape::Row(encoder.dimension)),
                 Feed::Reader(reader) => reader.tensor_type(),
+                #[cfg(feature = "onnx")]
+                Feed::Table(_) => return Err(missing("reader of tables", name)),
             };
             let ood = match &entry.ood {
                 None => None,
@@ -118,7 +132,7 @@ impl<S: Source> Models<S> {
             };
             Ok(LoadedHead {
                 feed,
-                model: Model::load(&entry.file, file, element, shape)?,
+                model: Some(Model::load(&entry.file, file, element, shape)?),
                 output: entry.output,
                 temperature: entry.temperature,
                 correctness: entry.correctness.clone(),
@@ -230,11 +244,24 @@ impl<S: Source> Models<S> {
                 let processor = image_processor(processor);
                 Reader::Image(processor.map_err(|why| Error::new(Code::BundleInvalid, why))?)
             }
+            #[cfg(feature = "onnx")]
+            Features::Sound { processor } => {
+                let (processor, prepared) = sound_processor(processor)
+                    .map_err(|why| Error::new(Code::BundleInvalid, why))?;
+                let rank = match processor {
+                    smallfirst_sound::SoundProcessor::Samples { .. } => 2,
+                    _ => 3,
+                };
+                Reader::Sound(SoundReader::new(prepared), rank)
+            }
+            // Its head is a whole model.
+            #[cfg(feature = "onnx")]
+            Features::Table { .. } => return Err(missing("head of columns", "table")),
             #[cfg(not(feature = "onnx"))]
-            Features::Image { .. } => {
+            Features::Image { .. } | Features::Sound { .. } | Features::Table { .. } => {
                 return Err(Error::new(
                     Code::NeedsOnnx,
-                    "models of images run in the other engine: leave `engine` out, or set it to \"onnx\"",
+                    "models of images, sounds and tables run in the other engine: leave `engine` out, or set it to \"onnx\"",
                 ));
             }
             &Features::ByteWindows {
@@ -272,7 +299,7 @@ impl<S: Source> Models<S> {
 
     /// A model's file, with the weights that it has in files beside it.
     #[cfg(feature = "onnx")]
-    async fn model_file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {
+    pub(super) async fn model_file(&self, bundle: &Bundle, path: &str) -> Result<Vec<u8>> {
         let file = self.file(bundle, path).await?;
         let names = Model::beside(path, &file)?;
         if names.is_empty() {
@@ -316,7 +343,7 @@ impl<S: Source> Models<S> {
 }
 
 /// Validation makes sure of every reference; this is what is said should that ever fail.
-fn missing(what: &str, name: &str) -> Error {
+pub(super) fn missing(what: &str, name: &str) -> Error {
     Error::new(
         Code::Internal,
         format!("the {what} \"{name}\" passed validation and is missing"),

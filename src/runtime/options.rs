@@ -136,9 +136,25 @@ pub struct RunOptions {
     /// Token classification: how tokens become entities. Default: `"simple"`, tokens side by side of the same label.
     #[cfg(feature = "onnx")]
     pub aggregation: Option<Aggregation>,
-    /// Several labels, objects, lines of text: from which probability on one is given. Default: 0.5.
+    /// Several labels, objects, lines of text: from which probability on one is given; voices: from which on a window is speech.
+    /// Default: 0.5.
     #[cfg(feature = "onnx")]
     pub threshold: Option<f64>,
+    /// Voices: below which probability speech ends. Default: 0.15 below `threshold`.
+    #[cfg(feature = "onnx")]
+    pub neg_threshold: Option<f64>,
+    /// Voices: what is not longer is no segment, in milliseconds. Default: 250.
+    #[cfg(feature = "onnx")]
+    pub min_speech_duration_ms: Option<u32>,
+    /// Voices: how long a pause must be to end a segment, in milliseconds. Default: 100.
+    #[cfg(feature = "onnx")]
+    pub min_silence_duration_ms: Option<u32>,
+    /// Voices: what is added to both ends of a segment, in milliseconds. Default: 30.
+    #[cfg(feature = "onnx")]
+    pub speech_pad_ms: Option<u32>,
+    /// Voices: longer speech is cut, at its longest pause, in seconds. Default: none is.
+    #[cfg(feature = "onnx")]
+    pub max_speech_duration_s: Option<f64>,
     /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or `"none"`.
     #[cfg(feature = "onnx")]
     pub pooling: Option<Pooling>,
@@ -179,20 +195,31 @@ impl RunOptions {
             input,
             mode: self.mode,
             risk: self.risk,
-            options: KindOptions {
-                top_k: self.top_k,
-                candidate_labels: self.candidate_labels,
-                hypothesis_template: self.hypothesis_template,
-                multi_label: self.multi_label,
-                aggregation: self.aggregation,
-                threshold: self.threshold,
-                pooling: self.pooling,
-                pool: self.pool,
-                normalize: self.normalize,
-                precision: self.precision,
-                max_answer_tokens: self.max_answer_tokens,
-            },
+            options: self.kind_options(),
         })
+    }
+
+    /// What a kind is told.
+    #[cfg(feature = "onnx")]
+    pub fn kind_options(self) -> KindOptions {
+        KindOptions {
+            top_k: self.top_k,
+            candidate_labels: self.candidate_labels,
+            hypothesis_template: self.hypothesis_template,
+            multi_label: self.multi_label,
+            aggregation: self.aggregation,
+            threshold: self.threshold,
+            neg_threshold: self.neg_threshold,
+            min_speech_duration_ms: self.min_speech_duration_ms,
+            min_silence_duration_ms: self.min_silence_duration_ms,
+            speech_pad_ms: self.speech_pad_ms,
+            max_speech_duration_s: self.max_speech_duration_s,
+            pooling: self.pooling,
+            pool: self.pool,
+            normalize: self.normalize,
+            precision: self.precision,
+            max_answer_tokens: self.max_answer_tokens,
+        }
     }
 
     /// The call that is made so.

@@ -16,14 +16,18 @@ mod image_vectors;
 mod labels;
 mod mask;
 mod numbers;
+mod numeric;
 mod ocr;
 mod options;
 mod output;
+mod regression;
+mod runs;
 mod schema;
 mod sees;
 mod sight;
 mod truth;
 mod vectors;
+mod voice;
 mod zero_shot;
 
 pub use answering::{FoundAnswer, QuestionOutput};
@@ -33,13 +37,19 @@ pub use form::{Form, is_for_remotes};
 pub use forward::{Forward, Place, Tokens, Values};
 pub use labels::{GivenLabel, LabelsOutput};
 pub use mask::{Filling, MaskOutput};
+pub use numeric::{Numeric, perform_numeric};
 pub use ocr::{OcrOutput, Reading, TextLine};
 pub use options::KindOptions;
 pub use output::{KindOutput, Made};
+pub use regression::RegressionOutput;
+pub use runs::{Hears, Runs};
 pub use sees::Sees;
 pub use sight::{Sight, see};
 pub use truth::{Agreement, Truth, loss, losses};
 pub use vectors::{Precision, VectorOutput, Vectors};
+pub use voice::{SpeechEvent, VoiceOutput, VoiceSegment, VoiceStream};
+
+use output::made;
 
 use super::{Input, Label, TaskKind};
 use crate::error::{Code, Error, Result};
@@ -67,10 +77,13 @@ pub fn perform(
             "hypothesisTemplate",
             "multiLabel",
         ],
-        TaskKind::ObjectDetection | TaskKind::Ocr => {
+        TaskKind::ObjectDetection
+        | TaskKind::Ocr
+        | TaskKind::VoiceActivityDetection
+        | TaskKind::Regression => {
             return Err(Error::new(
                 Code::InputKind,
-                format!("{} reads images alone", kind.as_str()),
+                format!("{} does not read texts", kind.as_str()),
             ));
         }
         TaskKind::Classify | TaskKind::Generate => {
@@ -138,14 +151,9 @@ pub fn perform(
             let sure = output.best.score;
             made(KindOutput::Question(output), sure)
         }
-        TaskKind::ObjectDetection | TaskKind::Ocr | TaskKind::Classify | TaskKind::Generate => {
-            return Err(wrong());
-        }
+        // The first match refused all others.
+        _ => return Err(wrong()),
     })
-}
-
-fn made(output: KindOutput, confidence: Option<f64>) -> Made {
-    Made { output, confidence }
 }
 
 #[cfg(test)]

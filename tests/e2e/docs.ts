@@ -100,6 +100,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/folder.spec.ts": (block) => isFolderScript(block),
   // Opens a folder of this configuration.
   "tests/e2e/sight.spec.ts": (block) => isFolderConfig(block),
+  // Runs what the pages of sounds and of tables say.
+  "tests/e2e/sound.spec.ts": (block) => isNumbersScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs examples in a browser.
@@ -125,6 +127,7 @@ export function isScript(block: Block): boolean {
     !isType(block) &&
     !isAboutProxies(block) &&
     !isModelScript(block) &&
+    !isNumbersScript(block) &&
     !isFolderScript(block)
   );
 }
@@ -132,6 +135,11 @@ export function isScript(block: Block): boolean {
 /** A part of a page's script that has a model without a bundle. */
 export function isModelScript({ file, language }: Block): boolean {
   return file === "docs/model.md" && language === "ts";
+}
+
+/** A part of a page's script that has a sound, or a row of a table. */
+export function isNumbersScript({ file, language }: Block): boolean {
+  return ["docs/sound.md", "docs/tables.md"].includes(file) && language === "ts";
 }
 
 /** A part of a page's script that has a folder without a manifest. */

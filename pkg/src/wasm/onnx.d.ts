@@ -2,8 +2,18 @@
 
 import type { Ports } from "../model-protocol.js";
 import type { Feed, Tensor } from "../model.js";
+import type { SpeechEvent } from "../types.js";
+import type { RuntimeRunOptions } from "../wire.js";
 
 export { Runtime, default } from "./prepared.js";
+
+/** What its `Runtime` has beside that. */
+export interface Listener {
+  /** Begins to listen to a sound, by a number that is the caller's. */
+  listen(number: number, task: string, rate: number, options: RuntimeRunOptions): Promise<void>;
+  hear(number: number, piece: Float32Array | null): SpeechEvent[];
+  hush(number: number): void;
+}
 
 export class ModelFile {
   constructor(name: string, file: Uint8Array);

@@ -71,6 +71,7 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
         }
     };
     pollster::block_on(runtime.preload(Some(&[task.to_owned()]), Tiers::All, || async { Ok(()) }))?;
+    args.columns.read_for(runtime.bundle(), task)?;
     let mut rows = args.columns.read(&args.data)?;
     // Data may hold rows without a label for other uses.
     let all = rows.len();

@@ -9,7 +9,7 @@ use clap::Args;
 use smallfirst::bundle::folder::Dtype;
 use smallfirst::bundle::{Features, Head, ModelOutput, Tiers};
 use smallfirst::data::archive;
-use smallfirst::engine::onnx::scores::{Contents, contents, keep_scores};
+use smallfirst::engine::onnx::scores::{Contents, Value, contents, keep_scores};
 use smallfirst::task::InputKind;
 use smallfirst::text::NgramTable;
 
@@ -52,21 +52,27 @@ pub struct ImportArgs {
     /// The characters that the recogniser knows, one on each line; where absent, its own metadata has them
     #[arg(long, requires = "recogniser")]
     pub dictionary: Option<PathBuf>,
+    /// The model reads rows of a table: a JSON file of its columns, or without one a column for each input of the model
+    #[arg(long, num_args = 0..=1, value_name = "COLUMNS", conflicts_with_all = ["encoder", "features", "add_tier"])]
+    pub table: Option<Option<PathBuf>>,
+    /// The model gives numbers, and no label
+    #[arg(long, requires = "table")]
+    pub regression: bool,
     /// Add the model as a further tier of a task that the bundle has
     #[arg(long)]
     add_tier: bool,
     /// The output that holds the scores, where it cannot be told
     #[arg(long)]
-    output: Option<String>,
+    pub output: Option<String>,
     /// The scores are logits; by default this is told by the operator that makes them
     #[arg(long, conflicts_with = "probabilities")]
-    logits: bool,
+    pub logits: bool,
     /// The scores are probabilities
     #[arg(long)]
-    probabilities: bool,
+    pub probabilities: bool,
     /// A confidence stated by the model's authors, for calls without a risk while nothing is certified
     #[arg(long)]
-    threshold: Option<f64>,
+    pub threshold: Option<f64>,
     /// The licence of the model, as an SPDX expression
     #[arg(long)]
     pub license: String,
@@ -76,7 +82,7 @@ pub struct ImportArgs {
 
 impl ImportArgs {
     /// The task of a single file, which nothing but the caller can name.
-    fn task(&self) -> Result<&str> {
+    pub fn task(&self) -> Result<&str> {
         let task = self.task.as_deref();
         task.context("--task is missing: an ONNX file does not say what it is for")
     }
@@ -119,18 +125,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
             labels.len()
         );
     }
-    let output = match (args.logits, args.probabilities, cut.output.made_by.as_str()) {
-        (true, ..) => ModelOutput::Logits,
-        (_, true, _) => ModelOutput::Probabilities,
-        (
-            _,
-            _,
-            "Softmax" | "Sigmoid" | "LinearClassifier" | "TreeEnsembleClassifier" | "Normalizer",
-        ) => ModelOutput::Probabilities,
-        // The exporter names its last value after what it holds.
-        _ if cut.output.name.contains("prob") => ModelOutput::Probabilities,
-        _ => ModelOutput::Logits,
-    };
+    let output = scores(args, &cut.output);
     let mut draft = BundleDraft::open_or_new(&args.out)?;
     if args.add_tier {
         tiers::check(&draft, task, labels.iter().map(|l| l.id.as_str()))?;
@@ -191,8 +186,24 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     Ok(())
 }
 
+/// What the scores of an output are.
+pub fn scores(args: &ImportArgs, output: &Value) -> ModelOutput {
+    match (args.logits, args.probabilities, output.made_by.as_str()) {
+        (true, ..) => ModelOutput::Logits,
+        (_, true, _) => ModelOutput::Probabilities,
+        (
+            _,
+            _,
+            "Softmax" | "Sigmoid" | "LinearClassifier" | "TreeEnsembleClassifier" | "Normalizer",
+        ) => ModelOutput::Probabilities,
+        // The exporter names its last value after what it holds.
+        _ if output.name.contains("prob") => ModelOutput::Probabilities,
+        _ => ModelOutput::Logits,
+    }
+}
+
 /// The ONNX file, out of its archive where it is in one.
-fn model(path: &Path) -> Result<(String, Vec<u8>)> {
+pub fn model(path: &Path) -> Result<(String, Vec<u8>)> {
     let name = path.display().to_string();
     if !(name.ends_with(".tar.gz") || name.ends_with(".tgz")) {
         return Ok((name, read_model(path)?));

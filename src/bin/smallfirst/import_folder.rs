@@ -5,9 +5,9 @@ use anyhow::{Context, Result, bail};
 use smallfirst::bundle::folder::{
     DESCRIPTIONS, Descriptions, Dtype, MAX_DESCRIPTION_BYTES, asked, description, manifest, weights,
 };
-use smallfirst::bundle::{Recogniser, Tiers};
+use smallfirst::bundle::{ModelOutput, Recogniser, Tiers};
 use smallfirst::engine::Model;
-use smallfirst::task::TaskKind;
+use smallfirst::task::{InputKind, TaskKind};
 
 use crate::draft::BundleDraft;
 use crate::folder::{check_name, open, read, read_most};
@@ -88,11 +88,20 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     for (name, mut head) in made.heads {
         head.file = moved(&head.file);
         head.features = head.features.map(|features| features.with_tokenizer(task));
+        if args.probabilities {
+            head.output = ModelOutput::Probabilities;
+        }
         all.heads.insert(name, head);
     }
     for (name, mut model) in models {
         model.file = moved(&model.file);
         model.features = model.features.with_tokenizer(task);
+        if args.probabilities {
+            if model.features.input() != InputKind::Sound {
+                bail!("--probabilities is for models of one label, and for labels of sounds");
+            }
+            model.output = ModelOutput::Probabilities;
+        }
         all.models.insert(name, model);
     }
     all.tasks.extend(made.tasks);

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use smallfirst::bundle::folder::{MAX_IMAGE_BYTES, usual_detector};
-use smallfirst::bundle::{Features, Ocr, TaskModel, Tiers};
+use smallfirst::bundle::{Features, ModelOutput, Ocr, TaskModel, Tiers};
 use smallfirst::task::{InputKind, TaskKind};
 
 use crate::draft::BundleDraft;
@@ -28,6 +28,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     let detector = format!("{task}/detector.onnx");
     draft.put(&detector, &read_model(&args.model)?, &args.license)?;
     let model = TaskModel {
+        output: ModelOutput::Logits,
         platt: None,
         file: detector,
         features: Features::Image {

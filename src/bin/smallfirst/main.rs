@@ -16,6 +16,7 @@ mod http;
 mod import;
 mod import_folder;
 mod import_ocr;
+mod import_table;
 mod inspect;
 mod kind_rows;
 mod onnxruntime;
@@ -104,6 +105,7 @@ fn main() -> ExitCode {
         Command::Train(args) => train::train(&args),
         Command::Import(args) if args.recogniser.is_some() => import_ocr::import(&args),
         Command::Import(args) if args.model.is_dir() => import_folder::import(&args),
+        Command::Import(args) if args.table.is_some() => import_table::import(&args),
         Command::Import(args) => import::import(&args),
         Command::AddEncoder(args) => add_encoder::add_encoder(&args),
         Command::AddText(args) => add_text::add_text(&args),

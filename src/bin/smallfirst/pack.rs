@@ -270,7 +270,15 @@ fn made_from(entry: FileEntry, file: &[u8]) -> FileEntry {
     }
 }
 
-/// Every model of a bundle, with the row that it reads.
+/// Whether a head's model runs node by node, as its file has it, because what it reads is no row.
+fn runs_as_it_is(features: &Features) -> bool {
+    matches!(
+        features,
+        Features::Image { .. } | Features::Sound { .. } | Features::Table { .. }
+    )
+}
+
+/// Every model of a bundle that may be prepared, with the row that it reads.
 fn models(folder: &Path, bundle: &Bundle) -> Result<BTreeMap<String, (Element, Shape)>> {
     let manifest = bundle.manifest();
     let mut found = BTreeMap::new();
@@ -302,7 +310,8 @@ fn models(folder: &Path, bundle: &Bundle) -> Result<BTreeMap<String, (Element, S
     for encoder in manifest.encoders.values() {
         add(&encoder.file, widths(&encoder.features)?);
     }
-    for head in manifest.heads.values() {
+    let heads = manifest.heads.values();
+    for head in heads.filter(|head| !head.features.as_ref().is_some_and(runs_as_it_is)) {
         let encoder = head
             .encoder
             .as_ref()

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use smallfirst::bundle::{Bundle, Column, Features};
 use smallfirst::data::{self, Columns, Fingerprints, Row, Rows};
-use smallfirst::task::{Input, InputKind, Label, TaskKind};
+use smallfirst::task::{Input, InputKind, Label, Table, TaskKind};
 
 use crate::folder::read_most;
 
@@ -29,6 +30,9 @@ pub struct ColumnArgs {
     /// Go on without the rows that cannot be read; without this, one of them is an error
     #[arg(long)]
     skip_bad_rows: bool,
+    /// The columns that the task's first tier reads, of a task that reads rows of a table.
+    #[arg(skip)]
+    table: OnceLock<Vec<Column>>,
 }
 
 impl ColumnArgs {
@@ -39,6 +43,18 @@ impl ColumnArgs {
         let mut rows = columns.read(path)?;
         rows.iter_mut().for_each(|row| row.label = None);
         Ok(rows)
+    }
+
+    /// From now on, files are read for this task: of a task that reads rows of a table, the model's columns are the input.
+    pub fn read_for(&self, bundle: &Bundle, task: &str) -> Result<()> {
+        let manifest = bundle.manifest();
+        let tier = bundle.task(task)?.tiers.first();
+        let head = tier.and_then(|tier| manifest.heads.get(tier)?.features.as_ref());
+        let model = tier.and_then(|tier| manifest.models.get(tier).map(|model| &model.features));
+        if let Some(Features::Table { columns }) = head.or(model) {
+            self.table.get_or_init(|| columns.clone());
+        }
+        Ok(())
     }
 
     /// The rows of a .jsonl, .csv, .tsv or .parquet file.
@@ -74,7 +90,11 @@ impl ColumnArgs {
             label: self.label.clone(),
             slice: self.slice.clone(),
         };
-        Ok(data::read(&path.display().to_string(), &bytes, &columns)?)
+        let name = path.display().to_string();
+        Ok(match self.table.get() {
+            Some(model) => data::read_table(&name, &bytes, model, &columns)?,
+            None => data::read(&name, &bytes, &columns)?,
+        })
     }
 
     /// Says how many rows were read, and how many were not. All commands get their rows through this.
@@ -120,6 +140,12 @@ pub fn with_input<T>(row: &Row, kind: InputKind, then: impl FnOnce(Input<'_>) ->
             let (text, second) = (&pair.text, &pair.text_pair);
             Ok(then(Input::Pair { text, second }))
         }
+        InputKind::Table => {
+            let found = serde_json::from_str(&row.text)
+                .with_context(|| format!("line {}: a row of a table is a JSON object", row.line))?;
+            let table = Table::of_json(found).with_context(|| format!("line {}", row.line))?;
+            Ok(then(Input::Table(&table)))
+        }
         kind => {
             let path = PathBuf::from(&row.text);
             let bytes = fs::read(&path)
@@ -129,6 +155,12 @@ pub fn with_input<T>(row: &Row, kind: InputKind, then: impl FnOnce(Input<'_>) ->
                 let pixels = smallfirst_image::decode(&bytes).map_err(smallfirst::Error::from);
                 let pixels = pixels.with_context(|| format!("line {}: {}", row.line, row.text))?;
                 return Ok(then(Input::Image(&pixels)));
+            }
+            if kind == InputKind::Sound {
+                let sound = smallfirst_sound::decode(bytes);
+                let sound = sound.with_context(|| format!("line {}: {}", row.line, row.text))?;
+                let (samples, rate) = (&sound.mixed()[..], sound.rate());
+                return Ok(then(Input::Sound { samples, rate }));
             }
             Ok(then(Input::Bytes(&bytes)))
         }

@@ -51,7 +51,7 @@ pub struct RunArgs {
     /// For zero-shot classification: the labels to choose from
     #[arg(long, value_delimiter = ',')]
     candidate_labels: Option<Vec<String>>,
-    /// For several labels, objects and lines of text: from which probability on one is given
+    /// For several labels, objects, lines of text and voices: from which probability on one is given, or a window is speech
     #[arg(long)]
     threshold: Option<f64>,
     /// For vectors of images: the model's own vector of the whole image
@@ -116,6 +116,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
     let task = the_task(runtime.bundle(), args.task.as_deref())?;
     let entry = runtime.bundle().task(&task)?;
     let kind = entry.input;
+    args.columns.read_for(runtime.bundle(), &task)?;
     let mut rows = args.columns.read_kind(&args.data, entry.kind)?;
     rows.truncate(args.limit.unwrap_or(usize::MAX));
     let answer = |row: &Row| {

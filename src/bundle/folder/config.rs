@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use smallfirst_image::{CLASSES, ImageProcessor};
+use smallfirst_sound::SoundProcessor;
 
 use crate::error::{Code, Error, Result, excerpt};
 use crate::task::{Label, Pooling};
@@ -212,6 +213,38 @@ impl<'d> Config<'d> {
             let why = format!("preprocessor_config.json: {why}");
             Error::new(Code::ModelInvalid, why)
         })?;
+        serde_json::to_value(&processor).map_err(|why| {
+            let why = format!("preprocessor_config.json was not written anew: {why}");
+            Error::new(Code::Internal, why)
+        })
+    }
+
+    /// Whether sounds are made tensors of.
+    pub(super) fn reads_sounds(&self) -> bool {
+        !self.other("preprocessor_config.json")["sampling_rate"].is_null()
+    }
+
+    /// How a sound becomes a tensor, as a manifest has it. Where nobody says, a voice detector hears samples at 16 kHz.
+    pub(super) fn sound_processor(&self, hears: bool) -> Result<Value> {
+        let wrong = |why: &dyn std::fmt::Display| {
+            let why = format!("preprocessor_config.json: {why}");
+            Error::new(Code::ModelInvalid, why)
+        };
+        let processor = match self.all.get("preprocessor_config.json") {
+            Some(said) => {
+                SoundProcessor::from_config(&said.to_string()).map_err(|why| wrong(&why))?
+            }
+            None if hears => SoundProcessor::Samples {
+                rate: 16_000,
+                normalise: false,
+            },
+            None => {
+                return Err(Error::new(
+                    Code::ModelInvalid,
+                    "there is no preprocessor_config.json, which says how a sound becomes a tensor",
+                ));
+            }
+        };
         serde_json::to_value(&processor).map_err(|why| {
             let why = format!("preprocessor_config.json was not written anew: {why}");
             Error::new(Code::Internal, why)

@@ -9,6 +9,8 @@ use crate::task::TaskKind;
 pub struct Asked {
     /// Whether it reads images.
     pub(super) of_images: bool,
+    /// Whether it reads sounds.
+    pub(super) of_sounds: bool,
     /// Its name, as transformers has it.
     pub task: &'static str,
     /// Its kind.
@@ -26,7 +28,16 @@ struct Known {
     instruction: &'static str,
 }
 
-const KNOWN: [Known; 10] = [
+impl Known {
+    fn of_sounds(&self) -> bool {
+        self.task.starts_with("audio-") || self.kind == TaskKind::VoiceActivityDetection
+    }
+}
+
+/// What a class of texts is called, and one of sounds.
+const OF_EITHER: &str = "ForSequenceClassification";
+
+const KNOWN: [Known; 12] = [
     Known {
         task: "text-classification",
         aliases: &["sentiment-analysis"],
@@ -93,6 +104,21 @@ const KNOWN: [Known; 10] = [
         instruction: "Make a vector of the image.",
     },
     Known {
+        task: "audio-classification",
+        aliases: &[],
+        kind: TaskKind::Classify,
+        classes: &["ForAudioClassification", "ForSequenceClassification"],
+        instruction: "Choose the label of the sound.",
+    },
+    Known {
+        task: "voice-activity-detection",
+        aliases: &[],
+        kind: TaskKind::VoiceActivityDetection,
+        // Of no class that transformers has: the caller says that it is one.
+        classes: &[],
+        instruction: "Tell where somebody speaks in the sound.",
+    },
+    Known {
         task: "feature-extraction",
         aliases: &["embeddings", "sentence-similarity"],
         kind: TaskKind::FeatureExtraction,
@@ -110,9 +136,13 @@ pub(super) fn asked(config: &Config, wanted: Option<&str>) -> Result<Asked> {
         ));
     }
     let class = config.class();
+    // One class is called alike for texts and for sounds; what makes a tensor tells them apart.
     let of_class = |known: &&Known| {
-        let named =
-            || class.is_some_and(|class| known.classes.iter().any(|end| class.ends_with(end)));
+        let fits = |end: &str| {
+            let either = end == OF_EITHER && known.of_sounds() != config.reads_sounds();
+            class.is_some_and(|class| class.ends_with(end)) && !either
+        };
+        let named = || known.classes.iter().any(|end| fits(end));
         match known.task {
             "image-to-text" => config.ocr().is_some(),
             // Classes that end in Model are for whatever there is a processor of.
@@ -163,6 +193,7 @@ pub(super) fn asked(config: &Config, wanted: Option<&str>) -> Result<Asked> {
     let several = known.kind == TaskKind::Classify && config.has_several_labels()?;
     Ok(Asked {
         of_images: known.task.starts_with("image-") || known.kind == TaskKind::ObjectDetection,
+        of_sounds: known.of_sounds(),
         task: known.task,
         kind: match several {
             true => TaskKind::MultiLabel,

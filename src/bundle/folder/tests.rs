@@ -150,3 +150,77 @@ fn lengths_are_the_least_that_anybody_states() {
     assert_eq!(of(bert, json!({ "model_max_length": 256 })), Some(256));
     assert_eq!(of(json!({}), json!({})), None);
 }
+
+#[test]
+fn a_class_of_two_kinds_is_for_sounds_where_a_rate_says_so() {
+    let config =
+        |class: &str| json!({ "architectures": [class], "id2label": { "0": "rain", "1": "wind" } });
+    let waveform = json!({
+        "feature_extractor_type": "Wav2Vec2FeatureExtractor", "feature_size": 1, "sampling_rate": 16000,
+        "do_normalize": true
+    });
+    let spectrogram = json!({
+        "feature_extractor_type": "ASTFeatureExtractor", "feature_size": 1, "sampling_rate": 16000,
+        "num_mel_bins": 128, "max_length": 1024, "mean": -4.27, "std": 4.57
+    });
+    let whisper =
+        json!({ "feature_extractor_type": "WhisperFeatureExtractor", "sampling_rate": 16000 });
+    for (class, processor) in [
+        ("Wav2Vec2ForSequenceClassification", &waveform),
+        ("ASTForAudioClassification", &spectrogram),
+        ("WhisperForAudioClassification", &whisper),
+    ] {
+        let others = [("preprocessor_config.json", processor.clone())];
+        let manifest = made(&folder(config(class), &others), None).unwrap();
+        let task = &manifest.tasks["audio-classification"];
+        assert_eq!(
+            (task.kind, task.input),
+            (TaskKind::Classify, InputKind::Sound)
+        );
+        assert!(manifest.tokenizers.is_empty());
+        let features = manifest.heads["audio-classification"].features.as_ref();
+        assert!(matches!(features, Some(Features::Sound { .. })), "{class}");
+    }
+    let mut several = config("Wav2Vec2ForSequenceClassification");
+    several["problem_type"] = json!("multi_label_classification");
+    let others = [("preprocessor_config.json", waveform.clone())];
+    let manifest = made(&folder(several, &others), None).unwrap();
+    let task = &manifest.tasks["audio-classification"];
+    assert_eq!(
+        (task.kind, task.input),
+        (TaskKind::MultiLabel, InputKind::Sound)
+    );
+    // The same class without a rate reads texts.
+    let manifest = made(&folder(config("BertForSequenceClassification"), &[]), None).unwrap();
+    assert!(manifest.tasks.contains_key("text-classification"));
+    let fault = made(
+        &folder(config("ASTForAudioClassification"), &[]),
+        Some("audio-classification"),
+    );
+    let fault = fault.unwrap_err().to_string();
+    assert!(fault.contains("preprocessor_config.json"), "{fault}");
+    let mut odd = spectrogram;
+    odd["hop"] = json!(3);
+    let others = [("preprocessor_config.json", odd)];
+    let fault = made(&folder(config("ASTForAudioClassification"), &others), None).unwrap_err();
+    assert!(fault.to_string().contains("`hop` is not known"), "{fault}");
+}
+
+#[test]
+fn a_voice_detector_is_one_by_name() {
+    let custom = || folder(json!({ "model_type": "custom" }), &[]);
+    let manifest = made(&custom(), Some("voice-activity-detection")).unwrap();
+    let task = &manifest.tasks["voice-activity-detection"];
+    assert_eq!(
+        (task.kind, task.input),
+        (TaskKind::VoiceActivityDetection, InputKind::Sound)
+    );
+    assert!(task.labels.is_empty() && task.limits.max_bytes > 1 << 30);
+    assert_eq!(
+        made(&custom(), None).unwrap_err().code(),
+        Code::ModelInvalid
+    );
+    let bert = folder(json!({ "architectures": ["BertModel"] }), &[]);
+    let fault = made(&bert, Some("voice-activity-detection")).unwrap_err();
+    assert_eq!(fault.code(), Code::InvalidOption);
+}

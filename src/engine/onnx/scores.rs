@@ -74,6 +74,51 @@ pub fn contents(name: &str, onnx: &[u8]) -> Result<Contents> {
 /// # Errors
 /// [`Code::ModelInvalid`] when no output can be taken, with those there are.
 pub fn keep_scores(name: &str, onnx: &[u8], wanted: Option<&str>) -> Result<Cut> {
+    cut(name, onnx, wanted, |graph| {
+        plain_scalers(graph);
+        number_labels(graph);
+    })
+}
+
+/// The same of a model that runs as it is: but for what is cut off, its nodes stay what they are.
+///
+/// # Errors
+/// As [`keep_scores`].
+pub fn keep_scores_alone(name: &str, onnx: &[u8], wanted: Option<&str>) -> Result<Cut> {
+    cut(name, onnx, wanted, |_| {})
+}
+
+/// The labels that a classifier in the file has, where there is one that names them.
+///
+/// # Errors
+/// As [`contents`].
+pub fn labels(name: &str, onnx: &[u8]) -> Result<Option<Vec<String>>> {
+    let graph = decode(name, onnx)?.graph.unwrap_or_default();
+    let attributes = graph.node.iter().flat_map(|node| &node.attribute);
+    let mut labels = attributes.filter_map(|attribute| match attribute.name.as_str() {
+        "classlabels_strings" if !attribute.strings.is_empty() => {
+            let labels = attribute.strings.iter();
+            Some(
+                labels
+                    .map(|label| String::from_utf8_lossy(label).into_owned())
+                    .collect(),
+            )
+        }
+        "classlabels_ints" | "classlabels_int64s" if !attribute.ints.is_empty() => {
+            Some(attribute.ints.iter().map(ToString::to_string).collect())
+        }
+        _ => None,
+    });
+    // Of several classifiers the last one is the whole.
+    Ok(labels.next_back())
+}
+
+fn cut(
+    name: &str,
+    onnx: &[u8],
+    wanted: Option<&str>,
+    rewrite: impl FnOnce(&mut GraphProto),
+) -> Result<Cut> {
     let mut model = decode(name, onnx)?;
     let mut graph = model.graph.take().unwrap_or_default();
     let outputs: Vec<Value> = graph.output.iter().map(|v| value(&graph, v)).collect();
@@ -110,8 +155,7 @@ pub fn keep_scores(name: &str, onnx: &[u8], wanted: Option<&str>) -> Result<Cut>
         output.made_by = maker(&graph, &output.name);
         output.is_float = true;
     }
-    plain_scalers(&mut graph);
-    number_labels(&mut graph);
+    rewrite(&mut graph);
     graph.output.retain(|v| v.name == output.name);
     if graph.output.is_empty() {
         graph.output.push(ValueInfoProto {

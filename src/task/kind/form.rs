@@ -80,7 +80,7 @@ impl<'a> Form<'a> {
                 format!("Question: {text}\n\nText: {second}")
             }
             Input::Pair { text, second } => format!("{text}\n\n{second}"),
-            Input::Bytes(_) | Input::Image(_) => String::new(),
+            _ => String::new(),
         }
     }
 

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::forward::{Forward, misshapen, named};
+use super::forward::{Forward, Values, misshapen, named};
 use super::numbers::{f1, largest, sigmoid};
 use super::schema::{lines, object_of};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::task::{Label, LabelScore, json_of, unknown_label};
 
 /// From which probability on a label is given, where nobody says.
@@ -45,13 +45,43 @@ pub(super) fn perform(
 ) -> Result<(LabelsOutput, f64)> {
     let tokens = model.tokens(text, second, false)?;
     let values = model.run(&tokens)?;
-    let logits = named(model.name(), &values, &["logits"])?;
-    if logits.numbers.len() != labels.len() {
+    let given = Given {
+        model: model.name(),
+        values: named(model.name(), &values, &["logits"])?,
+        probabilities: false,
+    };
+    of_values(&given, labels, threshold, top)
+}
+
+/// The numbers of a model, one for each label.
+pub(super) struct Given<'v> {
+    pub(super) model: &'v str,
+    pub(super) values: &'v Values,
+    /// Whether they are probabilities already.
+    pub(super) probabilities: bool,
+}
+
+/// The labels that hold by a model's numbers, and how likely all of that is right.
+pub(super) fn of_values(
+    given: &Given<'_>,
+    labels: &[Label],
+    threshold: Option<f64>,
+    top: Option<usize>,
+) -> Result<(LabelsOutput, f64)> {
+    let numbers = &given.values.numbers;
+    if numbers.len() != labels.len() {
         let wanted = format!("one value for each of {} labels", labels.len());
-        return Err(misshapen(model.name(), logits, &wanted));
+        return Err(misshapen(given.model, given.values, &wanted));
     }
-    let logits = logits.numbers.iter().map(|&v| f64::from(v));
-    let probabilities: Vec<f64> = logits.map(sigmoid).collect();
+    let numbers = numbers.iter().map(|&v| f64::from(v));
+    let probabilities: Vec<f64> = match given.probabilities {
+        false => numbers.map(sigmoid).collect(),
+        true => numbers.collect(),
+    };
+    if let Some(none) = probabilities.iter().find(|p| !(0.0..=1.0).contains(*p)) {
+        let why = format!("{} gave {none}, which is no probability", given.model);
+        return Err(Error::new(Code::ModelOutput, why));
+    }
     let threshold = threshold.unwrap_or(THRESHOLD);
     let most = top.unwrap_or(labels.len());
     let order = largest(&probabilities, labels.len());

@@ -29,9 +29,25 @@ pub struct KindOptions {
     /// Token classification: how tokens become entities. Default: simple.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<Aggregation>,
-    /// Several labels, objects, lines of text: from which probability on one is given. Default: 0.5.
+    /// Several labels, objects, lines of text: from which probability on one is given; voices: from which on a window is speech.
+    /// Default: 0.5.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
+    /// Voices: below which probability speech ends. Default: 0.15 below the threshold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub neg_threshold: Option<f64>,
+    /// Voices: what is not longer is no segment, in milliseconds. Default: 250.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_speech_duration_ms: Option<u32>,
+    /// Voices: how long a pause must be to end a segment, in milliseconds. Default: 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_silence_duration_ms: Option<u32>,
+    /// Voices: what is added to both ends of a segment, in milliseconds. Default: 30.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub speech_pad_ms: Option<u32>,
+    /// Voices: longer speech is cut, in seconds. Default: none is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_speech_duration_s: Option<f64>,
     /// Feature extraction: how the vectors of a text's tokens become one. Default: as the model's folder says, or not at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pooling: Option<Pooling>,
@@ -76,6 +92,14 @@ impl KindOptions {
             ("multiLabel", self.multi_label.is_some()),
             ("aggregation", self.aggregation.is_some()),
             ("threshold", self.threshold.is_some()),
+            ("negThreshold", self.neg_threshold.is_some()),
+            ("minSpeechDurationMs", self.min_speech_duration_ms.is_some()),
+            (
+                "minSilenceDurationMs",
+                self.min_silence_duration_ms.is_some(),
+            ),
+            ("speechPadMs", self.speech_pad_ms.is_some()),
+            ("maxSpeechDurationS", self.max_speech_duration_s.is_some()),
             ("pooling", self.pooling.is_some()),
             ("pool", self.pool.is_some()),
             ("normalize", self.normalize.is_some()),

@@ -8,7 +8,9 @@ use super::entities::TokensOutput;
 use super::labels::LabelsOutput;
 use super::mask::MaskOutput;
 use super::ocr::OcrOutput;
+use super::regression::RegressionOutput;
 use super::vectors::VectorOutput;
+use super::voice::VoiceOutput;
 use crate::task::Output;
 
 /// What comes out, by kind.
@@ -28,6 +30,10 @@ pub enum KindOutput {
     Mask(MaskOutput),
     /// Vectors.
     Vectors(VectorOutput),
+    /// Where somebody speaks.
+    Voice(VoiceOutput),
+    /// Numbers.
+    Regression(RegressionOutput),
     /// Objects in an image.
     Objects(ObjectsOutput),
     /// Text in an image.
@@ -41,4 +47,9 @@ pub struct Made {
     pub output: KindOutput,
     /// The model's own probability that it is right, where it states one. Nothing has calibrated it.
     pub confidence: Option<f64>,
+}
+
+/// What was made.
+pub(super) fn made(output: KindOutput, confidence: Option<f64>) -> Made {
+    Made { output, confidence }
 }

@@ -74,7 +74,12 @@ impl VoiceDetector {
         Ok(told)
     }
 
-    /// The segments so far. The last of them may be speech that still goes on.
+    /// Takes out the segments that nothing can change any more, so that what is kept does not grow with the sound.
+    pub fn settled(&mut self) -> Vec<Segment> {
+        self.segmenter.settled()
+    }
+
+    /// The segments so far that were not taken out. The last of them may be speech that still goes on.
     pub fn segments(&self) -> Vec<Segment> {
         self.segmenter.segments(self.heard)
     }

@@ -44,6 +44,8 @@ pub struct Segmenter {
     /// The longest pause within it, from its first window to the one that was speech again.
     pause: Option<(Mark, Mark)>,
     found: Vec<(Mark, Mark)>,
+    /// How much is added to the start of the first of those found.
+    before: u64,
 }
 
 impl Segmenter {
@@ -52,8 +54,10 @@ impl Segmenter {
     /// # Errors
     /// [`crate::Fault::Option`] with the name of what is unusable.
     pub fn new(options: &VoiceOptions) -> Result<Segmenter> {
+        let limits = options.limits()?;
         Ok(Segmenter {
-            limits: options.limits()?,
+            before: limits.pad,
+            limits,
             here: Mark { at: 0, sum: 0.0 },
             start: None,
             quiet: None,
@@ -120,7 +124,30 @@ impl Segmenter {
         next.is_none()
     }
 
-    /// The segments of a sound of `len` samples: with what is added to their ends, which never overlap.
+    /// Takes out the segments that nothing can change any more, whatever follows: those before the last, and that one as well
+    /// where the next cannot be near. What is kept is then of a bounded size, however long the sound is.
+    pub fn settled(&mut self) -> Vec<Segment> {
+        let mut settled = Vec::new();
+        while let Some(&(from, to)) = self.found.first() {
+            // Where the next one begins, or may.
+            let next = match (self.found.get(1), self.start) {
+                (Some((next, _)), _) => next.at,
+                (None, Some(start)) => start.at,
+                (None, None) => self.here.at,
+            };
+            let known = self.found.len() > 1;
+            let (after, before) = between(next - to.at, self.limits.pad);
+            if !known && next - to.at < 2 * self.limits.pad {
+                break;
+            }
+            settled.push(self.segment((from, to), self.before, after, u64::MAX));
+            self.before = before;
+            self.found.remove(0);
+        }
+        settled
+    }
+
+    /// The segments of a sound of `len` samples that were not taken out: with what is added to their ends, which never overlap.
     pub fn segments(&self, len: u64) -> Vec<Segment> {
         let mut found = self.found.clone();
         let mut last = self.here;
@@ -130,34 +157,35 @@ impl Segmenter {
         {
             found.push((start, last));
         }
-        let Limits { pad, window, .. } = self.limits;
-        let mut segments: Vec<Segment> = found
-            .iter()
-            .map(|(from, to)| {
-                let windows = (to.at - from.at).div_ceil(window);
-                Segment {
-                    start: from.at,
-                    end: to.at,
-                    probability: ((to.sum - from.sum) / windows as f64) as f32,
-                }
-            })
-            .collect();
-        if let Some(first) = segments.first_mut() {
-            first.start = first.start.saturating_sub(pad);
-        }
-        for at in 1..segments.len() {
-            // Two that are near share what lies between them.
-            let between = segments[at].start - segments[at - 1].end;
-            let (after, before) = match between < 2 * pad {
-                true => (between / 2, between / 2),
-                false => (pad, pad),
+        let mut before = self.before;
+        let mut segments = Vec::with_capacity(found.len());
+        for (at, &(from, to)) in found.iter().enumerate() {
+            let next = found.get(at + 1);
+            let (after, next) = match next {
+                // Two that are near share what lies between them.
+                Some((next, _)) => between(next.at - to.at, self.limits.pad),
+                None => (self.limits.pad, 0),
             };
-            segments[at - 1].end = (segments[at - 1].end + after).min(len);
-            segments[at].start -= before;
-        }
-        if let Some(last) = segments.last_mut() {
-            last.end = (last.end + pad).min(len);
+            segments.push(self.segment((from, to), before, after, len));
+            before = next;
         }
         segments
+    }
+
+    fn segment(&self, (from, to): (Mark, Mark), before: u64, after: u64, len: u64) -> Segment {
+        let windows = (to.at - from.at).div_ceil(self.limits.window);
+        Segment {
+            start: from.at.saturating_sub(before),
+            end: (to.at + after).min(len),
+            probability: ((to.sum - from.sum) / windows as f64) as f32,
+        }
+    }
+}
+
+/// What is added to the end of a segment and to the start of the next one, of so many samples between them.
+fn between(samples: u64, pad: u64) -> (u64, u64) {
+    match samples < 2 * pad {
+        true => (samples / 2, samples / 2),
+        false => (pad, pad),
     }
 }

@@ -60,6 +60,18 @@ fn walk(seed: u64, count: usize) -> Vec<f32> {
     (0..count).map(|_| next()).collect()
 }
 
+/// The segments of a case where each is taken out as soon as nothing can change it.
+fn settled_on_the_way(options: &VoiceOptions, case: &Case) -> Vec<Segment> {
+    let mut segmenter = Segmenter::new(options).unwrap();
+    let mut settled = Vec::new();
+    for probability in walk(case.seed, 300) {
+        segmenter.push(probability);
+        settled.extend(segmenter.settled());
+    }
+    settled.extend(segmenter.segments(case.length));
+    settled
+}
+
 #[test]
 fn segments_and_events_are_those_of_silero_s_python() {
     let cases = std::fs::read_to_string(fixture("machine.json")).unwrap();
@@ -71,7 +83,7 @@ fn segments_and_events_are_those_of_silero_s_python() {
         // The live iterator of Python has a lower threshold of its own, 0.15 below.
         let below = VoiceOptions {
             neg_threshold: Some((options.threshold - 0.15).max(0.0)),
-            ..options
+            ..options.clone()
         };
         let mut events = VoiceEvents::new(&below).unwrap();
         let mut told = Vec::new();
@@ -80,6 +92,7 @@ fn segments_and_events_are_those_of_silero_s_python() {
             told.extend(events.push(probability));
         }
         let found = segmenter.segments(case.length);
+        assert_eq!(settled_on_the_way(&options, &case), found);
         let found: Vec<(u64, u64)> = found.iter().map(|s| (s.start, s.end)).collect();
         assert_eq!(found, case.segments, "seed {}", case.seed);
         let expected = case.events.iter();

@@ -73,6 +73,7 @@ pub(super) fn rows(
     runtime: &Runtime<Folder>,
     task: &str,
 ) -> Result<(Tuning, Vec<Row>, Option<RemoteRight>)> {
+    args.columns.read_for(runtime.bundle(), task)?;
     let data = args.columns.read_labelled(&args.data)?;
     if let Some(tuning) = out_of_fold(args, draft, runtime, task)? {
         return Ok((tuning, data, None));
