@@ -1,5 +1,5 @@
-//! What a folder says of models of images beside their processors: how a detector's outputs are boxes, and which two models find and
-//! read text.
+//! What a folder says of models of images beside their processors: how a detector's outputs are boxes, and which two models find
+//! and read text.
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -33,8 +33,8 @@ pub(super) fn parts(config: &Config, asked: Asked) -> Result<Parts> {
     })
 }
 
-/// How a class's outputs are boxes. One query of these is of one object, or of nothing; of the others each label has a probability of
-/// its own.
+/// How a class's outputs are boxes. One query of these is of one object, or of nothing; of the others each label has a probability
+/// of its own.
 const SOFTMAX: [&str; 3] = ["Detr", "TableTransformer", "Yolos"];
 const SIGMOID: [&str; 6] = [
     "ConditionalDetr",
