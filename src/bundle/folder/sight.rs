@@ -1,6 +1,7 @@
-//! What a folder says of models of images beside their processors: how a detector's outputs are boxes, and which two models find and
-//! read text.
+//! What a folder says of models of images beside their processors: how a detector's outputs are boxes, and which two models find
+//! and read text.
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use smallfirst_image::ocr::Detector;
 
@@ -32,8 +33,8 @@ pub(super) fn parts(config: &Config, asked: Asked) -> Result<Parts> {
     })
 }
 
-/// How a class's outputs are boxes. One query of these is of one object, or of nothing; of the others each label has a probability of
-/// its own.
+/// How a class's outputs are boxes. One query of these is of one object, or of nothing; of the others each label has a probability
+/// of its own.
 const SOFTMAX: [&str; 3] = ["Detr", "TableTransformer", "Yolos"];
 const SIGMOID: [&str; 6] = [
     "ConditionalDetr",
@@ -80,8 +81,7 @@ fn said(config: &Config) -> Result<(String, Ocr)> {
             "names no detector: the path of the model that finds lines of text",
         ));
     };
-    // As a manifest is read, so that there is one code for both.
-    let ocr = serde_json::to_vec(&said).and_then(|json| serde_json::from_slice::<Ocr>(&json));
+    let ocr = Ocr::deserialize(Value::Object(said));
     let ocr =
         ocr.map_err(|why| wrong(&format!("is not read: {}", excerpt(&why.to_string(), 200))))?;
     for path in ocr.files().chain([detector.as_str()]) {

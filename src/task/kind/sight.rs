@@ -13,7 +13,6 @@ use crate::error::{Code, Error, Result};
 use crate::task::{Label, Pooling, TaskKind};
 
 /// The models of a task that reads images, and how they are used.
-#[allow(missing_debug_implementations, reason = "models have none")]
 pub enum Sight<'m> {
     /// One whose outputs are boxes around objects.
     Objects {

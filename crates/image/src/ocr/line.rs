@@ -13,8 +13,8 @@ const LEAST: u32 = 320;
 /// The most, as in PaddleOCR: longer lines are squeezed.
 const MOST: u32 = 3200;
 
-/// Makes the input of the model that reads a line: of this height ([`LINE_HEIGHT`] mostly), as wide as its proportions are and at least
-/// 320, the rest zeros; blue, green and red from -1 to 1.
+/// Makes the input of the model that reads a line: of this height ([`LINE_HEIGHT`] mostly), as wide as its proportions are and at
+/// least 320, the rest zeros; blue, green and red from -1 to 1.
 ///
 /// # Errors
 /// As [`ImageProcessor::process`].
