@@ -326,7 +326,9 @@ impl Source for WebSource {
         let bytes = match self.download(path, entry, made, false).await {
             // A stale or damaged copy in the HTTP cache looks like this: ask the server itself, once.
             Err(e) if matches!(e.code(), Code::HashMismatch | Code::FileSize) => {
-                self.download(path, entry, None, true).await?
+                // Each request that was made ahead is handed out once; what is no server's is read again.
+                let again = self.ahead.take(&url).await.ok().flatten();
+                self.download(path, entry, again, true).await?
             }
             other => other?,
         };
