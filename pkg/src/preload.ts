@@ -37,6 +37,7 @@ export class Preload {
   readonly #files: Files | undefined;
   readonly #watched: boolean;
   readonly #waiting = new Map<string, Promise<Response | undefined>>();
+  readonly #fetch: typeof fetch;
   /** Kept once it is known which files there are to fetch. */
   readonly #planned: Promise<void>;
 
@@ -44,11 +45,18 @@ export class Preload {
    * Begins to fetch the manifest, and then those of the files of `tasks` that are not kept in `files`. Whether the page hears
    * of their progress: `watched`.
    */
-  constructor(options: RuntimeOptions, tasks: string[], files: Files | undefined, watched: boolean) {
+  constructor(
+    options: RuntimeOptions,
+    tasks: string[],
+    files: Files | undefined,
+    watched: boolean,
+    get: typeof fetch = fetch,
+  ) {
     this.#options = options;
     this.#files = files;
     this.#watched = watched;
-    const response = answered(options.bundle, { cache: "no-cache", redirect: "follow" });
+    this.#fetch = get;
+    const response = answered(get, options.bundle, { cache: "no-cache", redirect: "follow" });
     if (tasks.length === 0) {
       this.#wait(options.bundle, response);
       this.#planned = Promise.resolve();
@@ -110,7 +118,7 @@ export class Preload {
     const found =
       key === undefined ? undefined : await store?.then((cache) => cache?.match(key)).catch(() => undefined);
     if (found) return undefined;
-    const response = await answered(url, {});
+    const response = await answered(this.#fetch, url, {});
     if (!response.body) return response;
     const { status } = response;
     // The browser takes a body in while this thread is busy, but tells nothing until it has all of it.
@@ -126,11 +134,11 @@ export class Preload {
 }
 
 /** The response to a request, which must begin in time: there are servers that accept a connection and never answer. */
-async function answered(url: string, init: RequestInit): Promise<Response> {
+async function answered(get: typeof fetch, url: string, init: RequestInit): Promise<Response> {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${SERVER_MS / 1000} s`)), SERVER_MS);
   try {
-    return await fetch(url, { ...init, signal: controller.signal });
+    return await get(url, { ...init, signal: controller.signal });
   } finally {
     clearTimeout(timer);
   }

@@ -16,6 +16,8 @@ import { WorkerPool } from "./worker-pool.js";
 import { anyInput, transfers, wireInput, wireItem } from "./input.js";
 import { Ledger } from "./ledger.js";
 import {
+  type Absolute,
+  absolute,
   checkOptions,
   checkSignalOnly,
   drifting,
@@ -28,7 +30,7 @@ import {
   which,
   workers,
 } from "./options.js";
-import type { WireItem } from "./protocol.js";
+import type { EngineName, WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
@@ -42,19 +44,36 @@ import type { Answer, Card, Drift, EgressReport, LearnedExample, LearnedTask, Ta
  * with the bundle: `bundle_unreachable`, `not_a_bundle`, `bundle_version`, `bundle_invalid`,
  * `hash_mismatch`. When aborted, the signal's reason.
  */
-export async function createSmallFirst(options: Options): Promise<SmallFirst> {
+export function createSmallFirst(options: Options): Promise<SmallFirst> {
+  return create(options, PAGE);
+}
+
+/** Where instances are made. */
+export interface Place {
+  /** Makes an option's address absolute. */
+  absolute: Absolute;
+  /** Makes what answers where the caller gives no function for it; undefined for a page's own worker. */
+  spawn: ((engine: EngineName) => Worker) | undefined;
+}
+
+const PAGE: Place = { absolute, spawn: undefined };
+
+/** Makes an instance in a place. */
+export async function create(options: Options, place: Place): Promise<SmallFirst> {
   checkOptions(options);
   const remotes = new Remotes(options.remote, options.privacy);
-  const engine = engineOptions(options, remotes);
-  const wasm = modules(options);
+  const engine = engineOptions(options, remotes, place.absolute);
+  const wasm = modules(options, place.absolute);
   const preload = preloaded(options.preload);
-  const count = workers(options.workers);
   const { signal, onProgress, worker } = options;
+  const inProcess = worker === undefined && place.spawn !== undefined;
+  const count = workers(options.workers, inProcess);
   const { notify: onDrift } = drifting(options.onDrift);
   signal?.throwIfAborted();
   await abortable(requireSimd(), signal);
   const setup: Setup = {
-    spawn: worker,
+    spawn: worker ?? place.spawn,
+    inProcess,
     engine: which(options.engine),
     start: {
       type: "start",

@@ -38,7 +38,7 @@ struct Args {
 enum Command {
     /// Build the wasm module, the npm package and the demo site
     Build,
-    /// Pack what was built as npm publishes it, smallfirst and smallfirst-models, and print where they are
+    /// Pack what `build` made as npm publishes it, smallfirst and smallfirst-models, and print where it is
     Dist,
     /// Build the command line as it is handed on, and print where it is
     Cli,
@@ -111,7 +111,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Build => build(),
-        Command::Dist => build().and_then(|()| dist::dist()).map(|packed| {
+        Command::Dist => dist::dist().map(|packed| {
             for file in packed {
                 println!("{}", file.display());
             }
