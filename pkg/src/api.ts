@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { SmallFirstError } from "./errors.js";
+import type { Events } from "./events.js";
 import type {
   Answer,
   AnswerCache,
@@ -290,6 +291,12 @@ export interface SmallFirst {
    * the same `storage`, until the task is calibrated anew.
    */
   drift(task: string): Promise<Drift[]>;
+  /**
+   * Calls a function when something happens, in this instance: an `answer`, an `escalation` to a remote, a `failure`, an
+   * `egress` (a request, before it leaves), a `drift`. Gives a function that ends this. What listeners get is theirs to look at and
+   * not to change.
+   */
+  on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void;
   /** Ends the workers. What is under way, and every later call, rejects with the code `disposed`. */
   dispose(): void;
   /** The same, for `using`. There only in browsers that know `Symbol.dispose`. */

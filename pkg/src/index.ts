@@ -17,5 +17,6 @@ export type {
   TextStream,
 } from "./api.js";
 export { type ErrorCode, SmallFirstError } from "./errors.js";
+export type { AnswerEvent, CallName, Events, FailureEvent } from "./events.js";
 export { createSmallFirst } from "./smallfirst.js";
 export type * from "./types.js";

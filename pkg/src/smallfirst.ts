@@ -14,6 +14,8 @@ import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
 import { WorkerPool } from "./worker-pool.js";
 import { anyInput, transfers, wireInput, wireItem } from "./input.js";
+import { type CallName, EVENTS, type Events, Listeners } from "./events.js";
+import { invalid } from "./check.js";
 import { Ledger } from "./ledger.js";
 import {
   type Absolute,
@@ -68,7 +70,13 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
   const { signal, onProgress, worker } = options;
   const inProcess = worker === undefined && place.spawn !== undefined;
   const count = workers(options.workers, inProcess);
-  const { notify: onDrift } = drifting(options.onDrift);
+  const { notify } = drifting(options.onDrift);
+  const listeners = new Listeners();
+  const onDrift = (drift: Drift): void => {
+    listeners.tell("drift", drift);
+    // If it throws, the page's own error reporting shows it, and nothing here is affected.
+    notify?.(drift);
+  };
   signal?.throwIfAborted();
   await abortable(requireSimd(), signal);
   const setup: Setup = {
@@ -86,12 +94,15 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
         consent: remotes.haveConsent,
         page: remotes.havePage,
         progress: onProgress !== undefined,
-        drift: onDrift !== undefined,
+        // Somebody may listen later.
+        drift: true,
       },
       legacy: undefined,
     },
     remotes,
-    ledger: new Ledger(),
+    ledger: new Ledger((sent) => {
+      if (listeners.has("egress")) listeners.tell("egress", structuredClone(sent));
+    }),
     repeats: true,
     onProgress,
     onDrift,
@@ -103,7 +114,7 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
     connection.close();
     throw thrown;
   }
-  return new Instance(connection, new WorkerPool(connection, setup, count - 1), setup.ledger);
+  return new Instance(connection, new WorkerPool(connection, setup, count - 1), setup.ledger, listeners);
 }
 
 class Instance implements SmallFirst {
@@ -111,14 +122,16 @@ class Instance implements SmallFirst {
   readonly #connection: Connection;
   readonly #helpers: WorkerPool;
   readonly #ledger: Ledger;
+  readonly #listeners: Listeners;
   // Defined below, and only where the symbols exist.
   declare [Symbol.dispose]: () => void;
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
-  constructor(connection: Connection, helpers: WorkerPool, ledger: Ledger) {
+  constructor(connection: Connection, helpers: WorkerPool, ledger: Ledger, listeners: Listeners) {
     this.#connection = connection;
     this.#helpers = helpers;
     this.#ledger = ledger;
+    this.#listeners = listeners;
     const define = (symbol: symbol | undefined, value: () => unknown): void => {
       if (symbol) Object.defineProperty(this, symbol, { value });
     };
@@ -134,7 +147,11 @@ class Instance implements SmallFirst {
     // What needs no time takes none: bytes are copied before this returns.
     const wire = made instanceof Promise ? await made : made;
     const request = { type: "run", task: checkTask(task), input: wire, options: engine } as const;
-    return (await this.#connection.call(request, transfers([wire]), options.signal)) as Answer;
+    return this.#told(
+      "run",
+      task,
+      this.#connection.call(request, transfers([wire]), options.signal) as Promise<Answer>,
+    );
   }
 
   async runBatch(task: string, inputs: Iterable<Input>, options: RunOptions = {}): Promise<BatchItem[]> {
@@ -150,7 +167,11 @@ class Instance implements SmallFirst {
     const batch = { type: "runBatch", task: checkTask(task), inputs: wire, options: engine } as const;
     const shared = await this.#helpers.share(batch, options.signal);
     const items = shared ?? ((await this.#connection.call(batch, transfers(wire), options.signal)) as WireItem[]);
-    return items.map((item) => (item.ok ? item : { ok: false, error: fromWire(item.error) }));
+    return items.map((item) => {
+      if (item.ok) this.#answered("runBatch", task, item.answer);
+      else this.#failed("runBatch", task, fromWire(item.error));
+      return item.ok ? item : { ok: false, error: fromWire(item.error) };
+    });
   }
 
   generate(task: string, input: string, options: GenerateOptions = {}): TextStream {
@@ -165,7 +186,8 @@ class Instance implements SmallFirst {
       signal?.addEventListener("abort", abort, { once: true });
       const request = { type: "generate", task: checkTask(task), input: wireInput(input), options: engine } as const;
       try {
-        return (await this.#connection.call(request, [], stop.signal, take)) as TextAnswer;
+        const answer = this.#connection.call(request, [], stop.signal, take) as Promise<TextAnswer>;
+        return await this.#told("generate", task, answer);
       } finally {
         signal?.removeEventListener("abort", abort);
       }
@@ -238,6 +260,35 @@ class Instance implements SmallFirst {
 
   async drift(task: string): Promise<Drift[]> {
     return (await this.#connection.call({ type: "drift", task: checkTask(task) }, [], undefined)) as Drift[];
+  }
+
+  on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void {
+    if (!EVENTS.includes(type)) throw invalid(`on: there is no event "${type}"; the events are ${EVENTS.join(", ")}`);
+    if (typeof listener !== "function") throw invalid("on: the listener must be a function");
+    return this.#listeners.add(type, listener);
+  }
+
+  /** What a call comes to, of which the listeners are told. */
+  async #told<T extends Answer | TextAnswer>(call: CallName, task: string, work: Promise<T>): Promise<T> {
+    try {
+      const answer = await work;
+      this.#answered(call, task, answer);
+      return answer;
+    } catch (thrown) {
+      this.#failed(call, task, thrown);
+      throw thrown;
+    }
+  }
+
+  #answered(call: CallName, task: string, answer: Answer | TextAnswer): void {
+    this.#listeners.tell("answer", { task, call, answer });
+    if (answer.ranOn === "remote" || answer.attempts.some(({ on }) => on === "remote"))
+      this.#listeners.tell("escalation", { task, call, answer });
+  }
+
+  #failed(call: CallName, task: string, thrown: unknown): void {
+    // An abort rejects with the caller's own reason.
+    if (thrown instanceof SmallFirstError) this.#listeners.tell("failure", { task, call, error: thrown });
   }
 
   dispose(): void {

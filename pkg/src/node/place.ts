@@ -36,7 +36,8 @@ export const NODE: Place = {
   },
 };
 
-const AROUND: Omit<Surroundings, "post"> = {
+/** What an engine has around it here. */
+export const AROUND: Omit<Surroundings, "post"> = {
   strings,
   // The disk has them already.
   files: () => undefined,
