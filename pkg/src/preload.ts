@@ -22,6 +22,9 @@ interface Manifest {
   tokenizers?: Record<string, unknown>;
 }
 
+/** Gets what is at an address, as `fetch` does. */
+export type Get = (address: string, init: RequestInit) => Promise<Response>;
+
 /** The most bytes of a file that the browser takes in whole, beside the worker. */
 const SMALL = 16 * 1024 * 1024;
 /** How long a server may take to begin its answer, in milliseconds; as in src/browser/fetch.rs. */
@@ -37,7 +40,7 @@ export class Preload {
   readonly #files: Files | undefined;
   readonly #watched: boolean;
   readonly #waiting = new Map<string, Promise<Response | undefined>>();
-  readonly #fetch: typeof fetch;
+  readonly #fetch: Get;
   /** Kept once it is known which files there are to fetch. */
   readonly #planned: Promise<void>;
 
@@ -45,13 +48,7 @@ export class Preload {
    * Begins to fetch the manifest, and then those of the files of `tasks` that are not kept in `files`. Whether the page hears
    * of their progress: `watched`.
    */
-  constructor(
-    options: RuntimeOptions,
-    tasks: string[],
-    files: Files | undefined,
-    watched: boolean,
-    get: typeof fetch = fetch,
-  ) {
+  constructor(options: RuntimeOptions, tasks: string[], files: Files | undefined, watched: boolean, get: Get = fetch) {
     this.#options = options;
     this.#files = files;
     this.#watched = watched;
@@ -134,7 +131,7 @@ export class Preload {
 }
 
 /** The response to a request, which must begin in time: there are servers that accept a connection and never answer. */
-async function answered(get: typeof fetch, url: string, init: RequestInit): Promise<Response> {
+async function answered(get: Get, url: string, init: RequestInit): Promise<Response> {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${SERVER_MS / 1000} s`)), SERVER_MS);
   try {

@@ -3,7 +3,7 @@
 import { fromWire, describe, toWire } from "./errors.js";
 import { type EngineInput, engineInput } from "./input.js";
 import { Holder } from "./life.js";
-import { Preload } from "./preload.js";
+import { type Get, Preload } from "./preload.js";
 import type {
   Delegated,
   EngineName,
@@ -275,7 +275,7 @@ export class Server {
     // Before the WebAssembly is there, and beside it.
     const { options, storage, legacy } = request;
     const files = storage.files ? around.files(storage.name, options.bundle) : undefined;
-    const get: typeof fetch = (input, init) => around.resource?.(String(input)) ?? fetch(input, init);
+    const get: Get = (address, init) => around.resource?.(address) ?? fetch(address, init);
     const preload = new Preload(options, request.preload, files, request.hooks.progress, get);
     try {
       const address = await moduleOf(build, request.wasm);

@@ -123,7 +123,6 @@ test("an unmounted component's call ends, and the provider's instance with the p
 test("a text comes piece by piece, and what the provider cannot make is told", async (t) => {
   const { h, hooks, main, root, act, until, bundle } = await page(t);
   let call;
-  let next;
   function Summary() {
     call = hooks.useGenerate("mood", { instruction: "Say something kind." });
     return h("output", null, call.status === "failed" ? call.error.code : call.text);
@@ -134,7 +133,7 @@ test("a text comes piece by piece, and what the provider cannot make is told", a
       async *[Symbol.asyncIterator]() {
         for (const piece of ["one", " two"]) {
           yield piece;
-          await new Promise((resolve) => (next = resolve));
+          await new Promise((resolve) => setTimeout(resolve, 300));
         }
       },
       answer: Promise.resolve(answer),
@@ -147,10 +146,8 @@ test("a text comes piece by piece, and what the provider cannot make is told", a
   });
   await until(() => main.textContent === "one");
   assert.equal(call.status, "running");
-  next();
   await until(() => main.textContent === "one two");
-  next();
-  assert.equal(await given, answer);
+  await act(async () => assert.equal(await given, answer));
   const options = { bundle: `${bundle}nowhere/` };
   await act(() => root.render(h(hooks.SmallFirstProvider, { key: "other", options }, h(Summary))));
   await act(async () => {
