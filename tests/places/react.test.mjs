@@ -148,12 +148,14 @@ test("a text comes piece by piece, and what the provider cannot make is told", a
   assert.equal(call.status, "running");
   await until(() => main.textContent === "one two");
   await act(async () => assert.equal(await given, answer));
-  const options = { bundle: `${bundle}nowhere/` };
+  const options = { bundle, storage: "two words" };
   await act(() => root.render(h(hooks.SmallFirstProvider, { key: "other", options }, h(Summary))));
+  let failed;
   await act(async () => {
-    await call.run("hello").catch(() => {});
+    failed = call.run("hello").catch(({ code }) => code);
   });
-  await until(() => main.textContent === "not_a_bundle");
+  await until(() => main.textContent === "invalid_option");
+  assert.equal(await failed, "invalid_option");
   await act(() => root.unmount());
 });
 
