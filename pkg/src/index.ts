@@ -18,5 +18,7 @@ export type {
 } from "./api.js";
 export { type ErrorCode, SmallFirstError } from "./errors.js";
 export type { AnswerEvent, CallName, Events, FailureEvent } from "./events.js";
+export type { AsFetchOptions } from "./as-fetch.js";
+export type { CertifiedOptions } from "./certified.js";
 export { createSmallFirst } from "./smallfirst.js";
 export type * from "./types.js";

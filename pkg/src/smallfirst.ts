@@ -9,6 +9,7 @@ import type {
   TextAnswer,
   TextStream,
 } from "./api.js";
+import { asFetch, type AsFetchOptions } from "./as-fetch.js";
 import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
@@ -266,6 +267,10 @@ class Instance implements SmallFirst {
     if (!EVENTS.includes(type)) throw invalid(`on: there is no event "${type}"; the events are ${EVENTS.join(", ")}`);
     if (typeof listener !== "function") throw invalid("on: the listener must be a function");
     return this.#listeners.add(type, listener);
+  }
+
+  asFetch(options?: AsFetchOptions): typeof fetch {
+    return asFetch(this, options);
   }
 
   /** What a call comes to, of which the listeners are told. */
