@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { addEngine } from "../src/cli/engine.js";
 import { kindOf, modelsFolder, start } from "../src/cli/init.js";
 import { addModels, fits, installedModels } from "../src/cli/models.js";
 import { type Manifest, readManifest, subset } from "../src/cli/subset.js";
@@ -170,6 +171,24 @@ test("versions belong together as semantic versioning says", () => {
     ["0.1.0", "1.1.0", false],
   ] as const)
     assert.equal(fits(one, other), together, `${one} and ${other}`);
+});
+
+test("the workers are copied with all that they import, and with the notices of others' work", (t) => {
+  const [from, to] = [folder(t), join(folder(t), "out")];
+  write(
+    join(from, "worker.js"),
+    `import { a } from "./a.js";\nimport init, {\n  B,\n} from "./wasm/b.js";\na(new URL("./wasm/b.wasm", import.meta.url));\n`,
+  );
+  write(join(from, "worker-onnx.js"), `import "./a.js";\n`);
+  write(join(from, "a.js"), `export { c } from './deep/c.js';\n// import "./not.js"\n`);
+  for (const file of ["deep/c.js", "wasm/b.js", "wasm/b.wasm", "THIRD-PARTY.txt", "index.js"])
+    write(join(from, file), "");
+  const copied = ["THIRD-PARTY.txt", "a.js", "deep/c.js", "wasm/b.js", "wasm/b.wasm", "worker-onnx.js", "worker.js"];
+  assert.deepEqual(addEngine(from, to), copied);
+  for (const file of copied) assert.ok(existsSync(join(to, file)), file);
+  assert.ok(!existsSync(join(to, "index.js")));
+  rmSync(join(from, "deep/c.js"));
+  assert.throws(() => addEngine(from, to), /c\.js is missing: install the package anew/);
 });
 
 test("an app is started once, in the way of its bundler, and a file of its own is left alone", (t) => {

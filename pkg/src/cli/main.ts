@@ -2,7 +2,9 @@
 // What the package does for a project at its command line: `npx smallfirst …`.
 
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { addEngine } from "./engine.js";
 import { KINDS, type Kind, kindOf, modelsFolder, start } from "./init.js";
 import { type Added, addModels, installedModels } from "./models.js";
 
@@ -10,6 +12,8 @@ const HELP = `Usage: smallfirst COMMAND [options]
 
   add-models [FOLDER]   copies models into a folder that your site serves, and writes their manifest
                         FOLDER is public/models where none is named
+  add-engine [FOLDER]   copies the workers and the WebAssembly, for bundlers that do not find them by themselves
+                        FOLDER is public/smallfirst where none is named
   init                  does this where the app's bundler wants it, and writes the file that an app starts from
 
   --tasks LIST          only these tasks, such as language,spam, and what they need; default: all
@@ -52,6 +56,20 @@ function run(args: string[]): void {
       console.log(`\n  import { createSmallFirst } from "smallfirst";\n`);
       console.log(`  const ai = await createSmallFirst({ bundle: ${JSON.stringify(address(folder))} });`);
       console.log(`  const answer = await ai.run(${JSON.stringify(tasks?.[0] ?? added.tasks[0])}, input);`);
+      return;
+    }
+    case "add-engine": {
+      const [folder = "public/smallfirst", ...more] = rest;
+      if (more.length > 0 || tasks || values.from !== undefined || values.for !== undefined)
+        throw new Usage("add-engine takes one folder, and no options");
+      const files = addEngine(fileURLToPath(new URL("..", import.meta.url)), folder);
+      console.log(`copied ${files.length} files to ${folder}\n`);
+      console.log("  const ai = await createSmallFirst({");
+      console.log(`    bundle: "/models/",`);
+      console.log(`    worker: (engine) => new Worker(`);
+      const place = address(folder);
+      console.log(`      engine === "onnx" ? "${place}worker-onnx.js" : "${place}worker.js", { type: "module" }),`);
+      console.log("  });");
       return;
     }
     case "init": {
