@@ -100,6 +100,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/folder.spec.ts": (block) => isFolderScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
+  // Runs what the pages of places say.
+  "tests/places/docs.test.mjs": (block) => isOfPlaces(block),
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
@@ -108,6 +110,7 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
     (isShell(block) &&
       block.file !== "docs/guide.md" &&
       !isAboutProxies(block) &&
+      !isOfPlaces(block) &&
       !block.file.startsWith("examples/")) ||
     isType(block),
 };
@@ -123,8 +126,14 @@ export function isScript(block: Block): boolean {
     !isType(block) &&
     !isAboutProxies(block) &&
     !isModelScript(block) &&
-    !isFolderScript(block)
+    !isFolderScript(block) &&
+    !isOfPlaces(block)
   );
+}
+
+/** About places besides a page: how models and the engine get there, and what runs there. */
+function isOfPlaces({ file }: Block): boolean {
+  return file === "docs/places.md" || file === "pkg/models/README.md";
 }
 
 /** A part of a page's script that has a model without a bundle. */

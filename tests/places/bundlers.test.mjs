@@ -9,7 +9,13 @@ import { test } from "node:test";
 import { chromium } from "playwright-core";
 import { here, project, run } from "./project.mjs";
 
-const TYPES = { ".html": "text/html", ".js": "text/javascript", ".mjs": "text/javascript", ".wasm": "application/wasm", ".json": "application/json" };
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
 const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src data:";
 const TRUSTED = "; require-trusted-types-for 'script'; trusted-types smallfirst";
 
@@ -18,7 +24,8 @@ async function serve(t, folder, policy) {
   const server = createServer((request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://a").pathname));
     const file = join(folder, path.slice("/app".length).replace(/\/$/, "/index.html"));
-    if (!path.startsWith("/app/") || !existsSync(file) || !statSync(file).isFile()) return response.writeHead(404).end();
+    if (!path.startsWith("/app/") || !existsSync(file) || !statSync(file).isFile())
+      return response.writeHead(404).end();
     response.writeHead(200, {
       "content-type": TYPES[extname(file)] ?? "application/octet-stream",
       ...(extname(file) === ".html" ? { "content-security-policy": policy } : {}),
@@ -32,7 +39,10 @@ async function serve(t, folder, policy) {
 
 /** What a page shows once it has answered, and what it complains about. */
 async function shown(t, address) {
-  const browser = await chromium.launch({ executablePath: process.env.CHROME ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROME ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
   t.after(() => browser.close());
   const page = await browser.newPage();
   const complaints = [];
@@ -63,7 +73,15 @@ try {
 /** A project with the models of one task in the folder that is deployed, and the bundlers linked. */
 async function app(t, ...linked) {
   const folder = project(t, linked);
-  await run(folder, process.execPath, "node_modules/smallfirst/dist/cli/main.js", "add-models", "out/models", "--tasks", "language");
+  await run(
+    folder,
+    process.execPath,
+    "node_modules/smallfirst/dist/cli/main.js",
+    "add-models",
+    "out/models",
+    "--tasks",
+    "language",
+  );
   writeFileSync(join(folder, "main.js"), main());
   writeFileSync(join(folder, "out/index.html"), PAGE);
   return folder;
@@ -86,7 +104,9 @@ test("webpack finds the workers and the WebAssembly by itself", async (t) => {
     experiments: { topLevelAwait: true },
     performance: false,
   });
-  const stats = await new Promise((resolve, reject) => compiler.run((error, done) => (error ? reject(error) : resolve(done))));
+  const stats = await new Promise((resolve, reject) =>
+    compiler.run((error, done) => (error ? reject(error) : resolve(done))),
+  );
   await new Promise((resolve) => compiler.close(resolve));
   assert.deepEqual(stats.toJson({ all: false, errors: true, warnings: true }), { errors: [], warnings: [] });
   await answers(t, folder);
@@ -138,14 +158,27 @@ test("Rollup: the workers are files of the site", async (t) => {
   await answers(t, folder, POLICY);
 });
 
-test("Parcel finds the workers and the WebAssembly, once it reads what a package exports", async (t) => {
-  const folder = await app(t);
+test("Parcel: the workers are files of the site, once it reads what a package exports", async (t) => {
+  const folder = await withEngine(t);
   const about = { name: "app", private: true, "@parcel/resolver-default": { packageExports: true } };
   writeFileSync(join(folder, "package.json"), JSON.stringify(about));
   writeFileSync(join(folder, "index.html"), PAGE);
   const parcel = join(here, "node_modules/.bin/parcel");
   const config = join(here, "node_modules/@parcel/config-default/index.json");
-  await run(folder, parcel, "build", "index.html", "--dist-dir", "out", "--public-url", "./", "--no-cache", "--no-source-maps", "--config", config);
+  await run(
+    folder,
+    parcel,
+    "build",
+    "index.html",
+    "--dist-dir",
+    "out",
+    "--public-url",
+    "./",
+    "--no-cache",
+    "--no-source-maps",
+    "--config",
+    config,
+  );
   // Parcel writes an import map into the page, which a policy has to allow.
   await answers(t, folder, POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'"));
 });

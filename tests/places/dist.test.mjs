@@ -17,7 +17,14 @@ function manifestOf(folder) {
 test("npm installs both tarballs in an empty folder, and the command copies a task that then answers", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), "smallfirst-dist-"));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const install = ["install", "--offline", "--no-audit", "--no-fund", tarball("smallfirst"), tarball("smallfirst-models")];
+  const install = [
+    "install",
+    "--offline",
+    "--no-audit",
+    "--no-fund",
+    tarball("smallfirst"),
+    tarball("smallfirst-models"),
+  ];
   await run(folder, "npm", ...install);
   // As the page of the package says it.
   const page = readFileSync(join(root, "pkg/models/README.md"), "utf8");
@@ -71,7 +78,10 @@ test("the command says what is wrong, and ends with another code where it was ty
   const { version } = about;
   writeFileSync(path, JSON.stringify({ ...about, version: "0.9.0" }));
   const { stderr } = await smallfirst("add-models");
-  assert.match(stderr, new RegExp(`smallfirst-models 0\\.9\\.0 does not belong to smallfirst ${version.replaceAll(".", "\\.")}`));
+  assert.match(
+    stderr,
+    new RegExp(`smallfirst-models 0\\.9\\.0 does not belong to smallfirst ${version.replaceAll(".", "\\.")}`),
+  );
 });
 
 test("publint has nothing to say of the packages", async (t) => {

@@ -37,7 +37,14 @@ async function upstream(t) {
     seen.push({ path: request.url, body: JSON.parse(body) });
     const message = { role: "assistant", content: `{"label":"ham"}` };
     response.setHeader("content-type", "application/json");
-    response.end(JSON.stringify({ id: "1", object: "chat.completion", model: "m", choices: [{ index: 0, message, finish_reason: "stop" }] }));
+    response.end(
+      JSON.stringify({
+        id: "1",
+        object: "chat.completion",
+        model: "m",
+        choices: [{ index: 0, message, finish_reason: "stop" }],
+      }),
+    );
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   t.after(() => server.close());
@@ -75,7 +82,9 @@ test("OpenAI's client: one line more, and what is certified is answered here", a
   assert.deepEqual(seen, []);
   // The same, piece by piece.
   let text = "";
-  const stream = await client.chat.completions.create(question(SPAM, { stream: true, stream_options: { include_usage: true } }));
+  const stream = await client.chat.completions.create(
+    question(SPAM, { stream: true, stream_options: { include_usage: true } }),
+  );
   let last;
   for await (const chunk of stream) {
     text += chunk.choices[0]?.delta.content ?? "";
@@ -104,13 +113,21 @@ test("whatever is another question than the task's is passed on, word for word",
     question(SPAM, format({ name: "mood", schema })),
     question(SPAM, format({ name: "spam", schema: labels("spam", "ham", "unsure") })),
     question(SPAM, format({ name: "spam", schema: labels("spam") })),
-    question(SPAM, format({ name: "spam", schema: { ...schema, properties: { ...schema.properties, why: { type: "string" } } } })),
+    question(
+      SPAM,
+      format({ name: "spam", schema: { ...schema, properties: { ...schema.properties, why: { type: "string" } } } }),
+    ),
     question(SPAM, { response_format: { type: "json_object" } }),
     question(SPAM, { n: 2 }),
     question(SPAM, { logprobs: true }),
     question(SPAM, { tools: [{ type: "function", function: { name: "f", parameters: {} } }] }),
-    question(SPAM, { messages: [...said, { role: "assistant", content: "ham" }, { role: "user", content: "Really?" }] }),
-    question([{ type: "text", text: SPAM }, { type: "image_url", image_url: { url: "data:image/png;base64," } }]),
+    question(SPAM, {
+      messages: [...said, { role: "assistant", content: "ham" }, { role: "user", content: "Really?" }],
+    }),
+    question([
+      { type: "text", text: SPAM },
+      { type: "image_url", image_url: { url: "data:image/png;base64," } },
+    ]),
   ];
   for (const request of requests) await client.chat.completions.create(request);
   assert.deepEqual(
@@ -185,9 +202,17 @@ test("the AI SDK's language models: an object of a task's choice is answered her
   assert.equal(remote.output, "ham");
   assert.equal(llm.doGenerateCalls.length, 1);
   // Another choice, and a plain text.
-  await generateText({ model: wrapped, prompt: SPAM, output: Output.choice({ name: "spam", options: ["spam", "ham", "both"] }) });
+  await generateText({
+    model: wrapped,
+    prompt: SPAM,
+    output: Output.choice({ name: "spam", options: ["spam", "ham", "both"] }),
+  });
   await generateText({ model: wrapped, prompt: SPAM });
-  const schema = jsonSchema({ type: "object", properties: { kind: { type: "string", enum: ["spam", "ham"] } }, required: ["kind"] });
+  const schema = jsonSchema({
+    type: "object",
+    properties: { kind: { type: "string", enum: ["spam", "ham"] } },
+    required: ["kind"],
+  });
   const object = await generateText({ model: wrapped, prompt: SPAM, output: Output.object({ name: "spam", schema }) });
   assert.deepEqual(object.output, { kind: "spam" });
   assert.equal(llm.doGenerateCalls.length, 3);
@@ -206,8 +231,10 @@ test("the AI SDK's decisions: a choice of a task's labels, with calibrated proba
   assert.deepEqual([about.ranOn, about.reason, about.guaranteed], ["local", "confident", true]);
   // Without a remote and without a task, it says that it does not answer.
   const unknown = { mood: { type: "choice", criteria: { good: null, bad: null } } };
-  const refused = await decide({ model: decisionModel(ai), state: [{ type: "text", text: SPAM }], questions: unknown }).catch(
-    (error) => error,
-  );
+  const refused = await decide({
+    model: decisionModel(ai),
+    state: [{ type: "text", text: SPAM }],
+    questions: unknown,
+  }).catch((error) => error);
   assert.match(`${refused.name ?? JSON.stringify(refused.answers)}`, /efus/);
 });

@@ -26,14 +26,18 @@ async function page(t) {
   for (const [name, value] of Object.entries(globals)) {
     const before = Object.getOwnPropertyDescriptor(globalThis, name);
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
-    t.after(() => (before ? Object.defineProperty(globalThis, name, before) : Reflect.deleteProperty(globalThis, name)));
+    t.after(() =>
+      before ? Object.defineProperty(globalThis, name, before) : Reflect.deleteProperty(globalThis, name),
+    );
   }
   t.after(() => dom.window.close());
   const of = (name) => import(pathToFileURL(createRequire(join(folder, "package.json")).resolve(name)).href);
   const React = (await of("react")).default;
   const { createRoot } = (await of("react-dom/client")).default;
   const hooks = await import(pathToFileURL(join(folder, "node_modules/smallfirst/dist/react.js")).href);
-  const { createSmallFirst } = await import(pathToFileURL(join(folder, "node_modules/smallfirst/dist/node/index.js")).href);
+  const { createSmallFirst } = await import(
+    pathToFileURL(join(folder, "node_modules/smallfirst/dist/node/index.js")).href
+  );
   const main = dom.window.document.querySelector("main");
   const root = createRoot(main);
   const bundle = join(folder, "node_modules/smallfirst-models/");

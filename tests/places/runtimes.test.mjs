@@ -80,7 +80,9 @@ for (const [task, file] of TASKS) {
       const ours = lines(await run(folder, ...command, "answers.mjs", task, "rows.json"));
       const tolerance = task === "sentiment" ? TOLERANCE_INT8 : TOLERANCE;
       const { answered, largest } = compare(ours, native, some, tolerance);
-      t.diagnostic(`${name}: ${answered} of ${count} answers equal, the others refused alike, scores within ${largest.toExponential(1)}`);
+      t.diagnostic(
+        `${name}: ${answered} of ${count} answers equal, the others refused alike, scores within ${largest.toExponential(1)}`,
+      );
       assert.ok(answered > count / 2);
     }
   });
