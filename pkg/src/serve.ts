@@ -20,6 +20,7 @@ import type {
 } from "./protocol.js";
 import { Files, Strings } from "./store.js";
 import { hasRelaxedSimd } from "./support.js";
+import { assertSameVersion } from "./version.js";
 import type initEngine from "./wasm/prepared.js";
 import type { InputKind } from "./types.js";
 import type { Runtime, RuntimeHooks } from "./wasm/prepared.js";
@@ -271,6 +272,7 @@ export class Server {
   }
 
   async #start(request: Extract<Request, { type: "start" }>): Promise<void> {
+    assertSameVersion(request.version);
     const [build, around] = [this.#build, this.#around];
     // Before the WebAssembly is there, and beside it.
     const { options, storage, legacy } = request;

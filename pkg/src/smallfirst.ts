@@ -10,6 +10,7 @@ import type {
   TextStream,
 } from "./api.js";
 import { asFetch, type AsFetchOptions } from "./as-fetch.js";
+import { assertOnlyVersion, VERSION } from "./version.js";
 import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
@@ -78,6 +79,8 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
     // If it throws, the page's own error reporting shows it, and nothing here is affected.
     notify?.(drift);
   };
+  // What a process keeps in memory, each copy of the package keeps for itself.
+  if (!inProcess) assertOnlyVersion(storage(options).name);
   signal?.throwIfAborted();
   await abortable(requireSimd(), signal);
   const setup: Setup = {
@@ -86,6 +89,7 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
     engine: which(options.engine),
     start: {
       type: "start",
+      version: VERSION,
       options: engine,
       storage: storage(options),
       wasm,

@@ -7,6 +7,7 @@ import type { Setup } from "../src/connection.js";
 import { SmallFirstError, toWire } from "../src/errors.js";
 import { Ledger } from "../src/ledger.js";
 import type { EngineName, FromWorker, Request, ToWorker } from "../src/protocol.js";
+import { VERSION } from "../src/version.js";
 import { Remotes } from "../src/remotes.js";
 import type { Answer } from "../src/types.js";
 import type { RuntimeOptions } from "../src/wire.js";
@@ -153,6 +154,7 @@ export function setup(spawn: (engine: EngineName) => Worker, options: Partial<Ru
     engine: undefined,
     start: {
       type: "start",
+      version: VERSION,
       options: { bundle: "https://site.example/models/manifest.json", ...options },
       storage: { name: "smallfirst", files: true },
       wasm: undefined,

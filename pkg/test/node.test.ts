@@ -9,10 +9,12 @@ import { AROUND, NODE } from "../src/node/place.js";
 import type { FromWorker, Request } from "../src/protocol.js";
 import type { Build, Surroundings } from "../src/serve.js";
 import type { Runtime } from "../src/wasm/prepared.js";
+import { VERSION } from "../src/version.js";
 import { answer, refused, settle, until } from "./fakes.js";
 
 const START: Request = {
   type: "start",
+  version: VERSION,
   options: { bundle: "file:///models/manifest.json" },
   storage: { name: "smallfirst", files: true },
   wasm: undefined,

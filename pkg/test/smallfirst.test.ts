@@ -5,6 +5,7 @@ import { SmallFirstError } from "../src/errors.js";
 import type { Request } from "../src/protocol.js";
 import { createSmallFirst } from "../src/smallfirst.js";
 import type { Answer, Drift } from "../src/types.js";
+import { VERSION } from "../src/version.js";
 import { type FakeWorker, answer, never, settle, stub, until, workers } from "./fakes.js";
 
 const BUNDLE = "https://site.example/models/";
@@ -34,6 +35,7 @@ test("an instance is there once its worker has started, with what it was told", 
   assert.deepEqual(made[0]!.requests("start"), [
     {
       type: "start",
+      version: VERSION,
       options: { bundle: `${BUNDLE}manifest.json`, remote: { endpoints: [], privacy: {} } },
       storage: { name: "my-app", files: false },
       wasm: `${BUNDLE}wasm/`,
