@@ -1,5 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { SmallFirstError } from "./errors.js";
+import type { Events } from "./events.js";
+import type { AsFetchOptions } from "./as-fetch.js";
 import type {
   Answer,
   AnswerCache,
@@ -336,6 +338,17 @@ export interface SmallFirst<T extends TaskTypes = AnyTasks> {
    * the same `storage`, until the task is calibrated anew.
    */
   drift(task: string): Promise<Drift[]>;
+  /**
+   * Calls a function when something happens, in this instance: an `answer`, an `escalation` to a remote, a `failure`, an
+   * `egress` (a request, before it leaves), a `drift`. Gives a function that ends this. What listeners get is theirs to look at and
+   * not to change.
+   */
+  on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void;
+  /**
+   * A `fetch` for a client of the chat completions API. A request with a JSON schema of one choice, whose name is a task's and whose
+   * options are the task's labels, is answered on this device where that is guaranteed. All else is passed on as it is.
+   */
+  asFetch(options?: AsFetchOptions): typeof fetch;
   /** Ends the workers. What is under way, and every later call, rejects with the code `disposed`. */
   dispose(): void;
   /** The same, for `using`. There only in browsers that know `Symbol.dispose`. */

@@ -20,6 +20,8 @@ import type { Drift, Progress } from "./types.js";
 /** What a connection needs to start a worker, at first and again after one died. */
 export interface Setup {
   spawn: ((engine: EngineName) => Worker) | undefined;
+  /** Whether it runs in this thread, where it cannot get lost unseen. */
+  inProcess: boolean;
   /** The engine that is wanted; undefined leaves it to the bundle. */
   engine: EngineName | undefined;
   start: Extract<Request, { type: "start" }>;
@@ -260,11 +262,13 @@ export class Connection {
     });
     this.#worker = worker;
     this.#life?.end();
-    this.#life = new Life(
-      worker,
-      () => this.#pending.size > 0,
-      (why) => this.#died(worker, why),
-    );
+    if (!this.#setup.inProcess) {
+      this.#life = new Life(
+        worker,
+        () => this.#pending.size > 0,
+        (why) => this.#died(worker, why),
+      );
+    }
     const id = ++this.#lastId;
     const request = { ...this.#setup.start, legacy: this.#legacy() };
     const started = new Promise((resolve, reject) => {

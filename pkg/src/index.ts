@@ -23,5 +23,8 @@ export type {
   TextStream,
 } from "./api.js";
 export { type ErrorCode, SmallFirstError } from "./errors.js";
+export type { AnswerEvent, CallName, Events, FailureEvent } from "./events.js";
+export type { AsFetchOptions } from "./as-fetch.js";
+export type { CertifiedOptions } from "./certified.js";
 export { createSmallFirst } from "./smallfirst.js";
 export type * from "./types.js";

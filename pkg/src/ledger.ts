@@ -8,10 +8,16 @@ const LISTED_CHARACTERS = 4 * 1024 * 1024;
 
 /** Writes down what leaves the device. */
 export class Ledger {
+  readonly #told: (sent: Sent) => void;
   #requests = 0;
   #bytes = 0;
   #sent: Sent[] = [];
   #characters = 0;
+
+  /** Tells `told` of each request. */
+  constructor(told: (sent: Sent) => void = () => {}) {
+    this.#told = told;
+  }
 
   /** Writes down one request. A worker waits for it before it sends it, so nothing leaves unwritten. */
   write(sent: Sent): void {
@@ -23,6 +29,7 @@ export class Ledger {
     while (this.#sent.length > LISTED || (this.#sent.length > 1 && this.#characters > LISTED_CHARACTERS)) {
       this.#characters -= this.#sent.shift()!.body.length;
     }
+    this.#told(sent);
   }
 
   /** What was written down, as a copy. */

@@ -108,7 +108,7 @@ export class Holder {
 
   /** It ends. */
   end(): void {
-    if (--this.#work > 0) return;
+    if (--this.#work > 0 || !this.#held) return;
     this.#timer = setTimeout(() => {
       this.#held = false;
       this.#release?.();

@@ -33,16 +33,16 @@ export function checkOptions(options: Options): void {
 }
 
 /** Checks the options of `createSmallFirst` and gives the engine's. */
-export function engineOptions(options: Options, remotes: Remotes): RuntimeOptions {
+export function engineOptions(options: Options, remotes: Remotes, whole: Absolute = absolute): RuntimeOptions {
   checkFunction("onProgress", options.onProgress);
   checkFunction("worker", options.worker);
   const { learn, onDrift, ...given } = picked(options, OPTION_NAMES.runtime);
   const { action } = drifting(onDrift);
   // `privacy` is the page's here; what the engine is told of it comes with the endpoints.
-  const remote = { ...picked(options, OPTION_NAMES.remote), ...remotes.engine(absolute) };
+  const remote = { ...picked(options, OPTION_NAMES.remote), ...remotes.engine(whole) };
   const learned = learn === undefined || learn === false ? {} : { learn: learn === true ? {} : learn };
   const drift = action === undefined ? {} : { onDrift: action };
-  return { ...given, ...learned, ...drift, bundle: manifestUrl(options.bundle), remote } as RuntimeOptions;
+  return { ...given, ...learned, ...drift, bundle: manifestUrl(options.bundle, whole), remote } as RuntimeOptions;
 }
 
 /** Checks what a drift does, and who is told of it. */
@@ -74,17 +74,17 @@ export function which(engine: Options["engine"]): EngineName | undefined {
 }
 
 /** Checks where the WebAssembly is said to be. */
-export function modules({ wasm, engine }: Options): Modules | undefined {
+export function modules({ wasm, engine }: Options, whole: Absolute = absolute): Modules | undefined {
   if (wasm === undefined) return undefined;
   const both = typeof wasm === "object" && wasm !== null && "baseline" in wasm ? wasm : undefined;
   const one = which(engine) !== undefined;
   if (both === undefined) {
-    const { href } = absolute("wasm", wasm as string | URL);
+    const { href } = whole("wasm", wasm as string | URL);
     if (one || href.endsWith("/")) return href;
   } else if (one) {
     return {
-      baseline: absolute("wasm.baseline", both.baseline).href,
-      relaxed: absolute("wasm.relaxed", both.relaxed).href,
+      baseline: whole("wasm.baseline", both.baseline).href,
+      relaxed: whole("wasm.relaxed", both.relaxed).href,
     };
   }
   throw invalid(
@@ -104,10 +104,14 @@ const MOST_WORKERS = 16;
 /** And where the caller leaves it to us: each has its own copy of the models. */
 const MOST_AUTO = 4;
 
-/** Checks how many workers are wanted. */
-export function workers(count: Options["workers"]): number {
-  if (count === undefined) return 1;
+/** Checks how many workers are wanted. Where the engine runs in the thread that asks, more than one would gain nothing. */
+export function workers(count: Options["workers"], inProcess = false): number {
+  if (count === undefined || (count === "auto" && inProcess)) return 1;
   if (count === "auto") return Math.max(1, Math.min(globalThis.navigator?.hardwareConcurrency || 1, MOST_AUTO));
+  if (inProcess && Number.isInteger(count) && count > 1)
+    throw invalid(
+      `workers is ${count}, and here the engine runs in the thread that asks: leave it out, or set it to 1`,
+    );
   if (Number.isInteger(count) && count >= 1 && count <= MOST_WORKERS) return count;
   throw invalid(`workers must be a whole number from 1 to ${MOST_WORKERS}, or "auto", not ${String(count)}`);
 }
@@ -129,8 +133,11 @@ export function checkSignalOnly(what: string, options: { signal?: AbortSignal | 
   check(what, options, ["signal"]);
 }
 
-/** An address relative to the page, absolute. */
-export function absolute(name: string, address: string | URL): URL {
+/** Makes an address absolute that an option has. */
+export type Absolute = (name: string, address: string | URL) => URL;
+
+/** An address relative to the page, or to `base`, absolute. */
+export function absolute(name: string, address: string | URL, base?: string): URL {
   // `undefined` would be the address of a folder of that name. Not `instanceof`, which says no to a URL of another frame.
   if (typeof address !== "string" && Object.prototype.toString.call(address) !== "[object URL]") {
     throw invalid(
@@ -139,14 +146,14 @@ export function absolute(name: string, address: string | URL): URL {
   }
   try {
     // In a worker there is no document; in neither, only absolute addresses work.
-    return new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+    return new URL(address, base ?? globalThis.document?.baseURI ?? globalThis.location?.href);
   } catch {
     throw invalid(`${name} is not an address: ${String(address)}`);
   }
 }
 
-function manifestUrl(bundle: string | URL): string {
-  const url = absolute("bundle", bundle);
+function manifestUrl(bundle: string | URL, whole: Absolute): string {
+  const url = whole("bundle", bundle);
   if (!url.pathname.endsWith(".json")) url.pathname = `${url.pathname.replace(/\/$/, "")}/manifest.json`;
   return url.href;
 }

@@ -23,6 +23,9 @@ interface Manifest {
   tokenizers?: Record<string, unknown>;
 }
 
+/** Gets what is at an address, as `fetch` does. */
+export type Get = (address: string, init: RequestInit) => Promise<Response>;
+
 /** The most bytes of a file that the browser takes in whole, beside the worker. */
 const SMALL = 16 * 1024 * 1024;
 /** How long a server may take to begin its answer, in milliseconds; as in src/browser/fetch.rs. */
@@ -38,6 +41,7 @@ export class Preload {
   readonly #files: Files | undefined;
   readonly #watched: boolean;
   readonly #waiting = new Map<string, Promise<Response | undefined>>();
+  readonly #fetch: Get;
   /** Kept once it is known which files there are to fetch. */
   readonly #planned: Promise<void>;
 
@@ -45,11 +49,12 @@ export class Preload {
    * Begins to fetch the manifest, and then those of the files of `tasks` that are not kept in `files`. Whether the page hears
    * of their progress: `watched`.
    */
-  constructor(options: RuntimeOptions, tasks: string[], files: Files | undefined, watched: boolean) {
+  constructor(options: RuntimeOptions, tasks: string[], files: Files | undefined, watched: boolean, get: Get = fetch) {
     this.#options = options;
     this.#files = files;
     this.#watched = watched;
-    const response = answered(options.bundle, { cache: "no-cache", redirect: "follow" });
+    this.#fetch = get;
+    const response = answered(get, options.bundle, { cache: "no-cache", redirect: "follow" });
     if (tasks.length === 0) {
       this.#wait(options.bundle, response);
       this.#planned = Promise.resolve();
@@ -111,7 +116,7 @@ export class Preload {
     const found =
       key === undefined ? undefined : await store?.then((cache) => cache?.match(key)).catch(() => undefined);
     if (found) return undefined;
-    const response = await answered(url, {});
+    const response = await answered(this.#fetch, url, {});
     if (!response.body) return response;
     const { status } = response;
     // The browser takes a body in while this thread is busy, but tells nothing until it has all of it.
@@ -127,11 +132,11 @@ export class Preload {
 }
 
 /** The response to a request, which must begin in time: there are servers that accept a connection and never answer. */
-async function answered(url: string, init: RequestInit): Promise<Response> {
+async function answered(get: Get, url: string, init: RequestInit): Promise<Response> {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(new Error(`no answer within ${SERVER_MS / 1000} s`)), SERVER_MS);
   try {
-    return await fetch(url, { ...init, signal: controller.signal });
+    return await get(url, { ...init, signal: controller.signal });
   } finally {
     clearTimeout(timer);
   }

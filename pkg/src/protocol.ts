@@ -72,6 +72,8 @@ export type EngineName = "prepared" | "onnx";
 export type Request =
   | {
       type: "start";
+      /** The page's version of the package; workers of a script that is copied or cached may be of another. */
+      version: string;
       options: RuntimeOptions;
       storage: Storage;
       wasm: Modules | undefined;

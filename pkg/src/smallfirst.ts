@@ -13,14 +13,20 @@ import type {
   TextAnswer,
   TextStream,
 } from "./api.js";
+import { asFetch, type AsFetchOptions } from "./as-fetch.js";
+import { assertOnlyVersion, VERSION } from "./version.js";
 import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
 import { fromWire, SmallFirstError } from "./errors.js";
 import { WorkerPool } from "./worker-pool.js";
 import { anyInput, transfers, wireInput, wireItem } from "./input.js";
+import { type CallName, EVENTS, type Events, Listeners } from "./events.js";
+import { invalid } from "./check.js";
 import { Ledger } from "./ledger.js";
 import { heard } from "./listening.js";
 import {
+  type Absolute,
+  absolute,
   checkOptions,
   checkSignalOnly,
   drifting,
@@ -33,7 +39,7 @@ import {
   which,
   workers,
 } from "./options.js";
-import type { WireItem } from "./protocol.js";
+import type { EngineName, WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
 import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
@@ -59,21 +65,48 @@ import type {
  * `hash_mismatch`. When aborted, the signal's reason.
  */
 export async function createSmallFirst<T extends TaskTypes = AnyTasks>(options: Options): Promise<SmallFirst<T>> {
+  // What a task takes is checked in the engine; the types are the caller's word for what the bundle has.
+  return (await create(options, PAGE)) as unknown as SmallFirst<T>;
+}
+
+/** Where instances are made. */
+export interface Place {
+  /** Makes an option's address absolute. */
+  absolute: Absolute;
+  /** Makes what answers where the caller gives no function for it; undefined for a page's own worker. */
+  spawn: ((engine: EngineName) => Worker) | undefined;
+}
+
+const PAGE: Place = { absolute, spawn: undefined };
+
+/** Makes an instance in a place. */
+export async function create(options: Options, place: Place): Promise<SmallFirst> {
   checkOptions(options);
   const remotes = new Remotes(options.remote, options.privacy);
-  const engine = engineOptions(options, remotes);
-  const wasm = modules(options);
+  const engine = engineOptions(options, remotes, place.absolute);
+  const wasm = modules(options, place.absolute);
   const preload = preloaded(options.preload);
-  const count = workers(options.workers);
   const { signal, onProgress, worker } = options;
-  const { notify: onDrift } = drifting(options.onDrift);
+  const inProcess = worker === undefined && place.spawn !== undefined;
+  const count = workers(options.workers, inProcess);
+  const { notify } = drifting(options.onDrift);
+  const listeners = new Listeners();
+  const onDrift = (drift: Drift): void => {
+    listeners.tell("drift", drift);
+    // If it throws, the page's own error reporting shows it, and nothing here is affected.
+    notify?.(drift);
+  };
+  // What a process keeps in memory, each copy of the package keeps for itself.
+  if (!inProcess) assertOnlyVersion(storage(options).name);
   signal?.throwIfAborted();
   await abortable(requireSimd(), signal);
   const setup: Setup = {
-    spawn: worker,
+    spawn: worker ?? place.spawn,
+    inProcess,
     engine: which(options.engine),
     start: {
       type: "start",
+      version: VERSION,
       options: engine,
       storage: storage(options),
       wasm,
@@ -83,12 +116,15 @@ export async function createSmallFirst<T extends TaskTypes = AnyTasks>(options: 
         consent: remotes.haveConsent,
         page: remotes.havePage,
         progress: onProgress !== undefined,
-        drift: onDrift !== undefined,
+        // Somebody may listen later.
+        drift: true,
       },
       legacy: undefined,
     },
     remotes,
-    ledger: new Ledger(),
+    ledger: new Ledger((sent) => {
+      if (listeners.has("egress")) listeners.tell("egress", structuredClone(sent));
+    }),
     repeats: true,
     onProgress,
     onDrift,
@@ -100,9 +136,7 @@ export async function createSmallFirst<T extends TaskTypes = AnyTasks>(options: 
     connection.close();
     throw thrown;
   }
-  const instance: SmallFirst = new Instance(connection, new WorkerPool(connection, setup, count - 1), setup.ledger);
-  // What a task takes is checked in the engine; the types are the caller's word for what the bundle has.
-  return instance as unknown as SmallFirst<T>;
+  return new Instance(connection, new WorkerPool(connection, setup, count - 1), setup.ledger, listeners);
 }
 
 class Instance implements SmallFirst {
@@ -110,14 +144,16 @@ class Instance implements SmallFirst {
   readonly #connection: Connection;
   readonly #helpers: WorkerPool;
   readonly #ledger: Ledger;
+  readonly #listeners: Listeners;
   // Defined below, and only where the symbols exist.
   declare [Symbol.dispose]: () => void;
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
-  constructor(connection: Connection, helpers: WorkerPool, ledger: Ledger) {
+  constructor(connection: Connection, helpers: WorkerPool, ledger: Ledger, listeners: Listeners) {
     this.#connection = connection;
     this.#helpers = helpers;
     this.#ledger = ledger;
+    this.#listeners = listeners;
     const define = (symbol: symbol | undefined, value: () => unknown): void => {
       if (symbol) Object.defineProperty(this, symbol, { value });
     };
@@ -133,7 +169,11 @@ class Instance implements SmallFirst {
     // What needs no time takes none: bytes are copied before this returns.
     const wire = made instanceof Promise ? await made : made;
     const request = { type: "run", task: checkTask(task), input: wire, options: engine } as const;
-    return (await this.#connection.call(request, transfers([wire]), options.signal)) as Answer;
+    return this.#told(
+      "run",
+      task,
+      this.#connection.call(request, transfers([wire]), options.signal) as Promise<Answer>,
+    );
   }
 
   async runBatch(task: string, inputs: Iterable<Input>, options: RunOptions = {}): Promise<BatchItem[]> {
@@ -149,7 +189,11 @@ class Instance implements SmallFirst {
     const batch = { type: "runBatch", task: checkTask(task), inputs: wire, options: engine } as const;
     const shared = await this.#helpers.share(batch, options.signal);
     const items = shared ?? ((await this.#connection.call(batch, transfers(wire), options.signal)) as WireItem[]);
-    return items.map((item) => (item.ok ? item : { ok: false, error: fromWire(item.error) }));
+    return items.map((item) => {
+      if (item.ok) this.#answered("runBatch", task, item.answer);
+      else this.#failed("runBatch", task, fromWire(item.error));
+      return item.ok ? item : { ok: false, error: fromWire(item.error) };
+    });
   }
 
   generate(task: string, input: string, options: GenerateOptions = {}): TextStream {
@@ -164,7 +208,8 @@ class Instance implements SmallFirst {
       signal?.addEventListener("abort", abort, { once: true });
       const request = { type: "generate", task: checkTask(task), input: wireInput(input), options: engine } as const;
       try {
-        return (await this.#connection.call(request, [], stop.signal, take)) as TextAnswer;
+        const answer = this.#connection.call(request, [], stop.signal, take) as Promise<TextAnswer>;
+        return await this.#told("generate", task, answer);
       } finally {
         signal?.removeEventListener("abort", abort);
       }
@@ -247,6 +292,39 @@ class Instance implements SmallFirst {
 
   async drift(task: string): Promise<Drift[]> {
     return (await this.#connection.call({ type: "drift", task: checkTask(task) }, [], undefined)) as Drift[];
+  }
+
+  on<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): () => void {
+    if (!EVENTS.includes(type)) throw invalid(`on: there is no event "${type}"; the events are ${EVENTS.join(", ")}`);
+    if (typeof listener !== "function") throw invalid("on: the listener must be a function");
+    return this.#listeners.add(type, listener);
+  }
+
+  asFetch(options?: AsFetchOptions): typeof fetch {
+    return asFetch(this, options);
+  }
+
+  /** What a call comes to, of which the listeners are told. */
+  async #told<T extends Answer | TextAnswer>(call: CallName, task: string, work: Promise<T>): Promise<T> {
+    try {
+      const answer = await work;
+      this.#answered(call, task, answer);
+      return answer;
+    } catch (thrown) {
+      this.#failed(call, task, thrown);
+      throw thrown;
+    }
+  }
+
+  #answered(call: CallName, task: string, answer: Answer | TextAnswer): void {
+    this.#listeners.tell("answer", { task, call, answer });
+    if (answer.ranOn === "remote" || answer.attempts.some(({ on }) => on === "remote"))
+      this.#listeners.tell("escalation", { task, call, answer });
+  }
+
+  #failed(call: CallName, task: string, thrown: unknown): void {
+    // An abort rejects with the caller's own reason.
+    if (thrown instanceof SmallFirstError) this.#listeners.tell("failure", { task, call, error: thrown });
   }
 
   dispose(): void {

@@ -93,10 +93,11 @@ export class WorkerPool {
   }
 
   #helper(manifestSha256: string): Setup {
-    const { spawn, start } = this.#setup;
+    const { spawn, inProcess, start } = this.#setup;
     const { remote: _remote, learn: _learn, ...options } = start.options;
     return {
       spawn,
+      inProcess,
       engine: this.#first.engine,
       start: {
         ...start,

@@ -7,6 +7,7 @@ import type { Setup } from "../src/connection.js";
 import { SmallFirstError, toWire } from "../src/errors.js";
 import { Ledger } from "../src/ledger.js";
 import type { EngineName, FromWorker, Request, ToWorker } from "../src/protocol.js";
+import { VERSION } from "../src/version.js";
 import { Remotes } from "../src/remotes.js";
 import type { Answer } from "../src/types.js";
 import type { RuntimeOptions } from "../src/wire.js";
@@ -149,9 +150,11 @@ export function never(): Promise<never> {
 export function setup(spawn: (engine: EngineName) => Worker, options: Partial<RuntimeOptions> = {}): Setup {
   return {
     spawn,
+    inProcess: false,
     engine: undefined,
     start: {
       type: "start",
+      version: VERSION,
       options: { bundle: "https://site.example/models/manifest.json", ...options },
       storage: { name: "smallfirst", files: true },
       wasm: undefined,

@@ -4,6 +4,7 @@ import { SmallFirstError } from "../src/errors.js";
 import type { Delegated, FromWorker, Modules, Monitors, Request, ToWorker } from "../src/protocol.js";
 import { hasRelaxedSimd } from "../src/support.js";
 import type { Runtime, RuntimeHooks } from "../src/wasm/prepared.js";
+import { VERSION } from "../src/version.js";
 import { answer, isSettled, never, settle, stub, until } from "./fakes.js";
 
 let copies = 0;
@@ -17,6 +18,7 @@ type Start = Extract<Request, { type: "start" }>;
 
 const START: Start = {
   type: "start",
+  version: VERSION,
   options: { bundle: "https://site.example/models/manifest.json" },
   storage: { name: "smallfirst", files: true },
   wasm: undefined,
@@ -108,6 +110,14 @@ test("a worker answers once it was started, and not before", async (t) => {
   assert.deepEqual(created[0]!.options, START.options);
   assert.deepEqual(await ask(RUN), answer("spam"));
   assert.deepEqual(asked, [["spam", "Buy now", { topK: 1 }]]);
+});
+
+test("a worker of another version than the page's does not start", async (t) => {
+  const { ask, created } = await worker(t);
+  const { failed } = (await ask({ ...START, version: "9.9.9" })) as { failed: { code: string; message: string } };
+  assert.equal(failed.code, "worker_failed");
+  assert.match(failed.message, /smallfirst 9\.9\.9, and its worker of /);
+  assert.deepEqual(created, []);
 });
 
 test("the engine gets the functions that the page has, and the caches where files are kept", async (t) => {

@@ -4,7 +4,8 @@ import type { Options, SmallFirst } from "../src/api.js";
 import { SmallFirstError } from "../src/errors.js";
 import type { Request } from "../src/protocol.js";
 import { createSmallFirst } from "../src/smallfirst.js";
-import type { Answer } from "../src/types.js";
+import type { Answer, Drift } from "../src/types.js";
+import { VERSION } from "../src/version.js";
 import { type FakeWorker, answer, never, settle, stub, until, workers } from "./fakes.js";
 
 const BUNDLE = "https://site.example/models/";
@@ -34,6 +35,7 @@ test("an instance is there once its worker has started, with what it was told", 
   assert.deepEqual(made[0]!.requests("start"), [
     {
       type: "start",
+      version: VERSION,
       options: { bundle: `${BUNDLE}manifest.json`, remote: { endpoints: [], privacy: {} } },
       storage: { name: "my-app", files: false },
       wasm: `${BUNDLE}wasm/`,
@@ -199,7 +201,8 @@ test("an outcome is reported of an answer that was drawn, and of any other it is
 });
 
 test("a drift may be reported, stop the guarantee, or both", async (t) => {
-  const notify = (): void => {};
+  let notified = 0;
+  const notify = (): void => void notified++;
   for (const [onDrift, action, told] of [
     [undefined, undefined, false],
     ["report", "report", false],
@@ -209,9 +212,13 @@ test("a drift may be reported, stop the guarantee, or both", async (t) => {
     [{ notify }, undefined, true],
     [{}, undefined, false],
   ] as const) {
-    const { made } = await instance(t, undefined, { onDrift });
-    const { options, hooks } = made[0]!.requests("start")[0]!;
-    assert.deepEqual([options.onDrift, hooks.drift], [action, told]);
+    notified = 0;
+    const { ai, made } = await instance(t, undefined, { onDrift });
+    let heard = 0;
+    ai.on("drift", () => heard++);
+    made[0]!.say({ type: "drift", event: { task: "spam" } as Drift });
+    const { options } = made[0]!.requests("start")[0]!;
+    assert.deepEqual([options.onDrift, notified, heard], [action, told ? 1 : 0, 1]);
   }
 });
 

@@ -7,6 +7,7 @@ import { WorkerPool } from "../src/worker-pool.js";
 import type { Delegated, Request, Sharing, WireInput, WireItem } from "../src/protocol.js";
 import type { Adoption, RuntimeOptions, RuntimeRunOptions } from "../src/wire.js";
 import type { Answer } from "../src/types.js";
+import { VERSION } from "../src/version.js";
 import { type FakeWorker, answer, never, settle, setup, until, workers } from "./fakes.js";
 
 type Told = WireInput | Delegated;
@@ -167,6 +168,7 @@ test("helpers know the bundle by its hash, and neither remotes nor examples nor 
     assert.deepEqual(helper.requests("start"), [
       {
         type: "start",
+        version: VERSION,
         options: { bundle, risk: 0.1, mode: "prefer-local", manifestSha256: "m1" },
         storage: { name: "smallfirst", files: true },
         wasm: undefined,

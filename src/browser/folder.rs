@@ -4,10 +4,9 @@ use wasm_bindgen::JsValue;
 use web_sys::{RequestInit, Response};
 
 use super::convert;
-use super::fetch;
 #[cfg(feature = "onnx")]
-use super::fetch::BodyError;
-use super::source::WebSource;
+use super::fetch::{self, BodyError};
+use super::source::{Ahead, WebSource};
 use crate::bundle::Bundle;
 #[cfg(feature = "onnx")]
 use crate::bundle::folder::{self, Descriptions, Dtype};
@@ -20,9 +19,10 @@ pub(super) async fn open(
     options: &RuntimeOptions,
     _: u64,
     _: JsValue,
+    ahead: Ahead,
     error: Error,
 ) -> Result<(Bundle, WebSource)> {
-    let place = Place::of(&options.bundle);
+    let place = Place::of(&options.bundle, ahead);
     match place.get("config.json", "GET").await {
         Ok(Some(_)) => Err(Error::new(
             Code::NeedsOnnx,
@@ -39,13 +39,14 @@ pub(super) async fn open(
 struct Place {
     base: String,
     query: String,
+    ahead: Ahead,
 }
 
 impl Place {
     /// Of the manifest that there is none of.
-    fn of(manifest: &str) -> Place {
+    fn of(manifest: &str, ahead: Ahead) -> Place {
         let (base, query) = WebSource::place(manifest);
-        Place { base, query }
+        Place { base, query, ahead }
     }
 
     /// The response for a file of the folder; nothing where there is none. Servers of apps answer with the app's page instead.
@@ -53,7 +54,7 @@ impl Place {
         let url = format!("{}{path}{}", self.base, self.query);
         let init = RequestInit::new();
         init.set_method(method);
-        let response = fetch::fetch_within(fetch::SERVER_MS, &url, &init).await;
+        let response = self.ahead.get(&url, &init).await;
         let response = response.map_err(|thrown| {
             Error::new(
                 Code::BundleUnreachable,
@@ -75,9 +76,10 @@ pub(super) async fn open(
     options: &RuntimeOptions,
     max_bytes: u64,
     listener: JsValue,
+    ahead: Ahead,
     error: Error,
 ) -> Result<(Bundle, WebSource)> {
-    let place = Place::of(&options.bundle);
+    let place = Place::of(&options.bundle, ahead);
     let wanted = options.folder.clone().unwrap_or_default();
     let Some(config) = place.read(folder::DESCRIPTIONS[0]).await? else {
         return Err(error);
@@ -102,10 +104,10 @@ pub(super) async fn open(
     let name = name.rsplit('/').next().unwrap_or_default();
     let manifest = folder::manifest(name, &descriptions, &weights, asked)?;
     let bundle = folder::bundle(&manifest)?;
-    let Place { base, query } = place;
+    let Place { base, query, ahead } = place;
     Ok((
         bundle,
-        WebSource::unlisted(base, query, max_bytes, listener).await,
+        WebSource::unlisted(base, query, max_bytes, listener, ahead).await,
     ))
 }
 

@@ -10,7 +10,7 @@ use super::folder;
 use super::host::{Hooks, Memory, PageHost};
 #[cfg(feature = "onnx")]
 use super::kinds;
-use super::source::WebSource;
+use super::source::{Ahead, WebSource};
 use crate::bundle::{Bundle, Tiers};
 use crate::error::{Code, Error, Result};
 use crate::runtime::options::{GenerateOptions, RunOptions, RuntimeOptions};
@@ -293,13 +293,14 @@ impl WasmRuntime {
     async fn open(options: JsValue, hooks: &JsValue) -> Result<WasmRuntime> {
         let options: RuntimeOptions = convert::options(options, "createSmallFirst")?;
         let max_bytes = options.max_bundle_bytes()?;
+        let ahead = Ahead::new(function(hooks, "fetch"));
         let opened = WebSource::open(
             &options.bundle,
             options.manifest_sha256.as_deref(),
             max_bytes,
             hook(hooks, "files"),
             hook(hooks, "progress"),
-            function(hooks, "fetch"),
+            ahead.clone(),
         )
         .await;
         let (bundle, source) = match opened {
@@ -309,7 +310,7 @@ impl WasmRuntime {
                     return Err(error);
                 }
                 // A folder as Hugging Face's tools write it has no manifest.
-                folder::open(&options, max_bytes, hook(hooks, "progress"), error).await?
+                folder::open(&options, max_bytes, hook(hooks, "progress"), ahead, error).await?
             }
             opened => opened?,
         };

@@ -1,13 +1,21 @@
 //! The global scope: a worker's, or a window's, which has the same functions.
 
 use js_sys::Promise;
+use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::WorkerGlobalScope;
 
+#[wasm_bindgen]
+extern "C" {
+    /// The global object. `js_sys::global` would take a `window` first, and in Node tests put one of jsdom there, without `fetch`.
+    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
+    static GLOBAL_THIS: JsValue;
+}
+
 /// The global object, seen as a worker's. Only members that a window has too are used.
 pub(super) fn scope() -> WorkerGlobalScope {
-    js_sys::global().unchecked_into()
+    GLOBAL_THIS.with(|global| global.clone().unchecked_into())
 }
 
 /// Waits some milliseconds, or until it is dropped.

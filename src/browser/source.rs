@@ -42,17 +42,37 @@ const SLOWEST: f64 = 32.0;
 const WITH_COPY_MS: f64 = 4000.0;
 
 /// Gives the response to a request that the worker made before there was an engine.
-struct Ahead(Option<Function>);
+#[derive(Clone)]
+pub(super) struct Ahead(Option<Function>);
 
 impl Ahead {
+    /// `fetch(url)` gives a response or nothing, or a promise of it.
+    pub(super) fn new(fetch: Option<Function>) -> Self {
+        Ahead(fetch)
+    }
+
     /// The response to a request for `url`, if one was made ahead. The error is what was thrown.
-    async fn take(&self, url: &str) -> std::result::Result<Option<Response>, JsValue> {
+    pub(super) async fn take(&self, url: &str) -> std::result::Result<Option<Response>, JsValue> {
         let Some(ahead) = &self.0 else {
             return Ok(None);
         };
         let made = ahead.call1(&JsValue::UNDEFINED, &JsValue::from_str(url))?;
         let made = JsFuture::from(Promise::resolve(&made)).await?;
         Ok(made.dyn_into().ok())
+    }
+}
+
+impl Ahead {
+    /// The response to a request that was made ahead, or else to one that is made now.
+    pub(super) async fn get(
+        &self,
+        url: &str,
+        init: &RequestInit,
+    ) -> std::result::Result<Response, JsValue> {
+        match fetch::within(fetch::SERVER_MS, self.take(url)).await? {
+            Some(response) => Ok(response),
+            None => fetch::fetch_within(fetch::SERVER_MS, url, init).await,
+        }
     }
 }
 
@@ -68,9 +88,8 @@ impl WebSource {
         max_bytes: u64,
         files: JsValue,
         listener: JsValue,
-        ahead: Option<Function>,
+        ahead: Ahead,
     ) -> Result<(Bundle, Self)> {
-        let ahead = Ahead(ahead);
         let store = Store::open(files).await;
         let manifest_key = store.manifest_key(url);
         let fetched = manifest_or_copy(url, &ahead, &store, &manifest_key).await;
@@ -130,13 +149,14 @@ impl WebSource {
         query: String,
         most: u64,
         listener: JsValue,
+        ahead: Ahead,
     ) -> Self {
         WebSource {
             base,
             query,
             store: Store::open(JsValue::UNDEFINED).await,
             listener,
-            ahead: Ahead(None),
+            ahead,
             unlisted: Some(most),
         }
     }
@@ -146,9 +166,8 @@ impl WebSource {
     async fn fetch_unlisted(&self, path: &str, most: u64) -> Result<Vec<u8>> {
         let url = format!("{}{path}{}", self.base, self.query);
         let unreachable = |why: String| unreachable(&url, &why);
-        let response = fetch::fetch_within(fetch::SERVER_MS, &url, &RequestInit::new())
-            .await
-            .map_err(|thrown| unreachable(convert::describe(&thrown)))?;
+        let response = self.ahead.get(&url, &RequestInit::new()).await;
+        let response = response.map_err(|thrown| unreachable(convert::describe(&thrown)))?;
         if response.status() != 200 {
             return Err(Error::new(
                 Code::FileMissing,
@@ -326,7 +345,9 @@ impl Source for WebSource {
         let bytes = match self.download(path, entry, made, false).await {
             // A stale or damaged copy in the HTTP cache looks like this: ask the server itself, once.
             Err(e) if matches!(e.code(), Code::HashMismatch | Code::FileSize) => {
-                self.download(path, entry, None, true).await?
+                // Each request that was made ahead is handed out once; what is no server's is read again.
+                let again = self.ahead.take(&url).await.ok().flatten();
+                self.download(path, entry, again, true).await?
             }
             other => other?,
         };
@@ -386,15 +407,8 @@ async fn fetch_manifest(url: &str, ahead: &Ahead) -> Result<Vec<u8>> {
     let init = RequestInit::new();
     init.set_cache(RequestCache::NoCache);
     init.set_redirect(RequestRedirect::Follow);
-    let response = async {
-        match fetch::within(fetch::SERVER_MS, ahead.take(url)).await? {
-            Some(response) => Ok(response),
-            None => fetch::fetch_within(fetch::SERVER_MS, url, &init).await,
-        }
-    };
-    let response = response
-        .await
-        .map_err(|thrown: JsValue| unreachable(convert::describe(&thrown)))?;
+    let response = ahead.get(url, &init).await;
+    let response = response.map_err(|thrown| unreachable(convert::describe(&thrown)))?;
     let ty = response.headers().get("content-type").ok().flatten();
     match response.status() {
         // Servers of apps give the app's page for what is not there.

@@ -180,7 +180,8 @@ test("every command in a sentence is one", () => {
           for (const flag of flags) expect(help, where).toContain(flag);
         }
       } else if (typed[0] === "npx") {
-        expect(run("npx", ["--no-install", ...typed.slice(1)], installed()), where).toContain("--upstream");
+        const help = run("npx", ["--no-install", typed[1]!, "--help"], installed());
+        expect(help, where).toContain(typed[1] === "smallfirst" ? typed[2]! : "--upstream");
       } else {
         const [kind, name = ""] = typed.slice(2);
         const test = [`tests/${name}.rs`, `tests/${name}/main.rs`];
@@ -413,6 +414,11 @@ test("the page on support names the versions that are set, and the features that
   expect(row("Bun, Deno, workerd")).toBe(versions("tests/e2e/proxy/package.json", ["bun", "deno", "workerd"]));
   expect(row("Next, Express, Hono")).toBe(versions("tests/e2e/proxy/package.json", ["next", "express", "hono"]));
   expect(row("Vite")).toBe(versions("www/package.json", ["vite"]));
+  const [bundlers, react, llms] = row("webpack").split("; ");
+  const places = "tests/places/package.json";
+  expect(bundlers).toBe(versions(places, ["webpack", "esbuild", "rollup", "parcel"]));
+  expect(react).toBe(versions(places, ["react"]));
+  expect(llms?.replace(" and ", ", ")).toBe(versions(places, ["ai", "openai"]));
 
   // The oldest browser has every feature.
   const features = table("docs/support.md", /^\| feature \| for \| Chrome/);

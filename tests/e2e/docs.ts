@@ -104,6 +104,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/sound.spec.ts": (block) => isNumbersScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
+  // Runs what the pages of places say.
+  "tests/places/docs.test.mjs": (block) => isOfPlaces(block),
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
@@ -112,6 +114,7 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
     (isShell(block) &&
       block.file !== "docs/guide.md" &&
       !isAboutProxies(block) &&
+      !isOfPlaces(block) &&
       !block.file.startsWith("examples/")) ||
     isType(block),
 };
@@ -128,8 +131,14 @@ export function isScript(block: Block): boolean {
     !isAboutProxies(block) &&
     !isModelScript(block) &&
     !isNumbersScript(block) &&
-    !isFolderScript(block)
+    !isFolderScript(block) &&
+    !isOfPlaces(block)
   );
+}
+
+/** About places besides a page: how models and the engine get there, and what runs there. */
+function isOfPlaces({ file }: Block): boolean {
+  return file === "docs/places.md" || file === "pkg/models/README.md";
 }
 
 /** A part of a page's script that has a model without a bundle. */

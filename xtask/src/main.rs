@@ -1,7 +1,8 @@
-//! `cargo xtask build | cli | demo | test | bench | fuzz | models | sizes`: everything a developer or CI runs.
+//! `cargo xtask build | dist | cli | demo | test | bench | fuzz | models | sizes`: everything a developer or CI runs.
 
 mod bench;
 mod conformance;
+mod dist;
 mod fuzz;
 mod llm;
 mod models;
@@ -37,6 +38,8 @@ struct Args {
 enum Command {
     /// Build the wasm module, the npm package and the demo site
     Build,
+    /// Pack what `build` made as npm publishes it, smallfirst and smallfirst-models, and print where it is
+    Dist,
     /// Build the command line as it is handed on, and print where it is
     Cli,
     /// Build everything and serve the demo, with a small LLM as its remote
@@ -108,6 +111,11 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Args::parse().command {
         Command::Build => build(),
+        Command::Dist => dist::dist().map(|packed| {
+            for file in packed {
+                println!("{}", file.display());
+            }
+        }),
         Command::Cli => package::build_cli().and_then(|file| {
             paths::check(std::slice::from_ref(&file))?;
             println!("{}", file.display());

@@ -11,7 +11,7 @@ use clap::ValueEnum;
 use crate::run::{cargo, command, run, spoken};
 use crate::tools::{self, WASM_TARGET, npm_ci, npm_run};
 use crate::wasm::{self, SETS};
-use crate::{build, conformance, llm, models, package, policy, root, sizes};
+use crate::{build, conformance, dist, llm, models, package, policy, root, sizes};
 
 /// The parts of the test suite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -116,7 +116,7 @@ fn lint(_: &[String]) -> Result<()> {
 
 /// The linter reads types, so what they come from has to be there.
 fn lint_typescript() -> Result<()> {
-    for folder in ["pkg", "www", "tests/e2e", "tests/e2e/proxy"] {
+    for folder in ["pkg", "www", "tests/e2e", "tests/e2e/proxy", "tests/places"] {
         npm_ci(folder)?;
     }
     npm_run("pkg", "lint")
@@ -212,12 +212,29 @@ fn end_to_end(rest: &[String]) -> Result<()> {
         "--bin",
         "smallfirst",
     ]))?;
+    // Whoever names a file wants that one.
+    if rest.is_empty() {
+        places()?;
+    }
     run(command("npx")
         .args(["--no-install", "playwright", "test"])
         .args(rest)
         .current_dir(root().join("tests/e2e"))
         .env("CHROME", chromium.browser)
         .env("SMALLFIRST_LLM_PYTHON", python)
+        .env("SMALLFIRST_DATA", data()?)
+        .env("SMALLFIRST_BIN", root().join("target/debug/smallfirst")))
+}
+
+/// The packages as npm has them, in the runtimes, bundlers and frameworks that web people have.
+fn places() -> Result<()> {
+    dist::dist()?;
+    npm_ci("tests/places")?;
+    run(command("npm")
+        .args(["test", "--silent"])
+        .current_dir(root().join("tests/places"))
+        .env("CHROME", tools::chromium()?.browser)
+        .env("SMALLFIRST_DIST", root().join(dist::FOLDER))
         .env("SMALLFIRST_DATA", data()?)
         .env("SMALLFIRST_BIN", root().join("target/debug/smallfirst")))
 }

@@ -78,4 +78,6 @@ export class Runtime {
   free(): void;
 }
 
-export default function init(input?: { module_or_path: string | URL }): Promise<unknown>;
+export default function init(input?: {
+  module_or_path: string | URL | BufferSource | WebAssembly.Module;
+}): Promise<unknown>;

@@ -110,7 +110,7 @@ fn each_rule_is_told_by_its_field() {
         (
             "/models/ocr/features",
             json!({ "kind": "byte-windows", "beginBytes": 1, "endBytes": 1, "blockBytes": 1, "padding": 0 }),
-            "tokens or images",
+            "must read tokens, images",
         ),
         (
             "/models/ocr/features/processor",

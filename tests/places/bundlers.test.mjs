@@ -1,0 +1,184 @@
+// The package in pages that were built with several bundlers, as their pages in docs/places/ say it, in Chromium, on a sub-path, under a
+// strict Content-Security-Policy with Trusted Types.
+
+import assert from "node:assert/strict";
+import { createReadStream, existsSync, statSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { test } from "node:test";
+import { chromium } from "playwright-core";
+import { here, project, run } from "./project.mjs";
+
+const TYPES = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+  ".json": "application/json",
+};
+const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src data:";
+const TRUSTED = "; require-trusted-types-for 'script'; trusted-types smallfirst";
+
+/** A server of a folder, under /app/. */
+async function serve(t, folder, policy) {
+  const server = createServer((request, response) => {
+    const path = normalize(decodeURIComponent(new URL(request.url, "http://a").pathname));
+    const file = join(folder, path.slice("/app".length).replace(/\/$/, "/index.html"));
+    if (!path.startsWith("/app/") || !existsSync(file) || !statSync(file).isFile())
+      return response.writeHead(404).end();
+    response.writeHead(200, {
+      "content-type": TYPES[extname(file)] ?? "application/octet-stream",
+      ...(extname(file) === ".html" ? { "content-security-policy": policy } : {}),
+    });
+    createReadStream(file).pipe(response);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  t.after(() => server.close());
+  return `http://127.0.0.1:${server.address().port}/app/`;
+}
+
+/** What a page shows once it has answered, and what it complains about. */
+async function shown(t, address) {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROME ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu"],
+  });
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  const complaints = [];
+  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(address);
+  await page.waitForFunction(() => document.title !== "waits", undefined, { timeout: 60_000 }).catch(() => {});
+  return { title: await page.title(), complaints };
+}
+
+const PAGE = `<!doctype html><html><head><meta charset="utf-8"><title>waits</title><link rel="icon" href="data:,"></head>
+<body><script type="module" src="main.js"></script></body></html>`;
+
+/** What an app does: its own options between the bundle and the call. */
+function main(more = "") {
+  return `import { createSmallFirst } from "smallfirst";
+const options = { bundle: new URL("models/", document.baseURI), mode: "only-local"${more} };
+try {
+  const ai = await createSmallFirst(options);
+  const { output, reason, guaranteed } = await ai.run("language", "Entschuldigen Sie bitte, können Sie mir sagen, wo der Bahnhof ist?");
+  document.title = [output.label, reason, guaranteed].join(" ");
+} catch (error) {
+  document.title = error.code + ": " + error.message;
+}
+`;
+}
+
+/** A project with the models of one task in the folder that is deployed, and the bundlers linked. */
+async function app(t, ...linked) {
+  const folder = project(t, linked);
+  await run(
+    folder,
+    process.execPath,
+    "node_modules/smallfirst/dist/cli/main.js",
+    "add-models",
+    "out/models",
+    "--tasks",
+    "language",
+  );
+  writeFileSync(join(folder, "main.js"), main());
+  writeFileSync(join(folder, "out/index.html"), PAGE);
+  return folder;
+}
+
+async function answers(t, folder, policy = POLICY + TRUSTED) {
+  const { title, complaints } = await shown(t, await serve(t, join(folder, "out"), policy));
+  assert.equal(title, "deu confident true", complaints.join("\n"));
+  assert.deepEqual(complaints, []);
+}
+
+test("webpack finds the workers and the WebAssembly by itself", async (t) => {
+  const folder = await app(t);
+  const { default: webpack } = await import("webpack");
+  const compiler = webpack({
+    mode: "production",
+    context: folder,
+    entry: "./main.js",
+    output: { path: join(folder, "out"), filename: "main.js", publicPath: "auto" },
+    experiments: { topLevelAwait: true },
+    performance: false,
+  });
+  const stats = await new Promise((resolve, reject) =>
+    compiler.run((error, done) => (error ? reject(error) : resolve(done))),
+  );
+  await new Promise((resolve) => compiler.close(resolve));
+  assert.deepEqual(stats.toJson({ all: false, errors: true, warnings: true }), { errors: [], warnings: [] });
+  await answers(t, folder);
+});
+
+/** How an app names the workers that the package's command has copied. */
+const COPIED = `,
+  worker: (engine) => new Worker(
+    new URL(engine === "onnx" ? "smallfirst/worker-onnx.js" : "smallfirst/worker.js", document.baseURI), { type: "module" })`;
+
+/** The same with the workers as files of the site. They are made by the app, so the policy for trusted addresses is the app's. */
+async function withEngine(t) {
+  const folder = await app(t);
+  await run(folder, process.execPath, "node_modules/smallfirst/dist/cli/main.js", "add-engine", "out/smallfirst");
+  writeFileSync(join(folder, "main.js"), main(COPIED));
+  return folder;
+}
+
+test("esbuild: the workers are files of the site", async (t) => {
+  const folder = await withEngine(t);
+  const { build } = await import("esbuild");
+  const { warnings } = await build({
+    absWorkingDir: folder,
+    entryPoints: ["main.js"],
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    outfile: "out/main.js",
+    logLevel: "silent",
+  });
+  assert.deepEqual(warnings, []);
+  await answers(t, folder, POLICY);
+});
+
+test("Rollup: the workers are files of the site", async (t) => {
+  const folder = await withEngine(t);
+  const { rollup } = await import("rollup");
+  const { nodeResolve } = await import("@rollup/plugin-node-resolve");
+  const warnings = [];
+  const bundle = await rollup({
+    input: join(folder, "main.js"),
+    plugins: [nodeResolve({ browser: true })],
+    onwarn: ({ message }) => warnings.push(message),
+  });
+  await bundle.write({ file: join(folder, "out/main.js"), format: "es" });
+  await bundle.close();
+  assert.deepEqual(warnings, []);
+  await answers(t, folder, POLICY);
+});
+
+test("Parcel: the workers are files of the site, once it reads what a package exports", async (t) => {
+  const folder = await withEngine(t);
+  const about = { name: "app", private: true, "@parcel/resolver-default": { packageExports: true } };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(about));
+  writeFileSync(join(folder, "index.html"), PAGE);
+  const parcel = join(here, "node_modules/.bin/parcel");
+  const config = join(here, "node_modules/@parcel/config-default/index.json");
+  await run(
+    folder,
+    parcel,
+    "build",
+    "index.html",
+    "--dist-dir",
+    "out",
+    "--public-url",
+    "./",
+    "--no-cache",
+    "--no-source-maps",
+    "--config",
+    config,
+  );
+  // Parcel writes an import map into the page, which a policy has to allow.
+  await answers(t, folder, POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'"));
+});

@@ -1,0 +1,134 @@
+// The blocks of docs/places.md and of the page of the models, run as they stand.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { build } from "esbuild";
+import { project, root, run } from "./project.mjs";
+
+/** The blocks of a page, by the heading that they stand under and their language. */
+function blocks(file) {
+  const found = [];
+  let heading = "";
+  const text = readFileSync(join(root, file), "utf8");
+  for (const [, title, language, code] of text.matchAll(/^#+ (.*)$|^```(\w+)\n([^]*?)^```$/gm)) {
+    if (title) heading = title;
+    else found.push({ heading, language, code, done: false });
+  }
+  return found;
+}
+
+const PAGES = { places: blocks("docs/places.md"), models: blocks("pkg/models/README.md") };
+
+/** The code of a block, of which there is one. */
+function block(page, heading, language) {
+  const fitting = PAGES[page].filter((one) => one.heading === heading && one.language === language);
+  assert.equal(fitting.length, 1, `${page}: ${heading}, ${language}`);
+  fitting[0].done = true;
+  return fitting[0].code;
+}
+
+/** Runs a module in a project. */
+async function main(folder, code) {
+  writeFileSync(join(folder, "main.mjs"), code);
+  return run(folder, process.execPath, "main.mjs");
+}
+
+const AI = `import { createSmallFirst } from "smallfirst";
+const ai = await createSmallFirst({ bundle: import.meta.resolve("smallfirst-models/manifest.json"), mode: "only-local" });
+const mail = "You have won a free prize! Click here now to claim your cash, this offer expires today.";
+`;
+
+test("the commands of the pages copy what they say", async (t) => {
+  for (const [page, heading] of [
+    ["places", "Models for a site"],
+    ["models", "smallfirst-models"],
+  ]) {
+    const [install, add, ...more] = block(page, heading, "sh").trim().split("\n");
+    assert.deepEqual([install, more], ["npm install smallfirst smallfirst-models", []]);
+    const folder = project(t);
+    const command = add.replace("npx smallfirst", "node node_modules/smallfirst/dist/cli/main.js").split(" ");
+    assert.match(await run(folder, ...command), /^copied \d+ files, .* to public\/models: language, spam\n/);
+  }
+  const folder = project(t);
+  const command = block("places", "Bundlers", "sh")
+    .trim()
+    .replace("npx smallfirst", "node node_modules/smallfirst/dist/cli/main.js");
+  const printed = await run(folder, ...command.split(" "));
+  // What it prints to be pasted is what the page has; the page's formatter breaks lines elsewhere.
+  const tokens = (code) => code.replaceAll(/\s+/g, "").replaceAll(",)", ")");
+  assert.ok(tokens(printed).includes(tokens(block("places", "Bundlers", "js"))), printed);
+});
+
+test("the scripts for Node run", async (t) => {
+  const folder = project(t, ["openai", "ai"]);
+  assert.equal(await main(folder, block("places", "Node, Bun and Deno", "js")), "deu true\n");
+  assert.equal(
+    await main(folder, `${block("models", "smallfirst-models", "js")}console.log((await ai.tasks()).length > 5);`),
+    "true\n",
+  );
+  const client = block("places", "OpenAI's client", "js");
+  const asked = `import OpenAI from "openai";\n${AI}const [apiKey, baseURL] = ["k", "http://127.0.0.1:9/v1"];\n${client}
+const schema = { type: "object", properties: { label: { type: "string", enum: ["ham", "spam"] } }, required: ["label"] };
+const response_format = { type: "json_schema", json_schema: { name: "spam", schema } };
+const said = await client.chat.completions.create({ model: "m", messages: [{ role: "user", content: mail }], response_format });
+console.log(said.model, said.choices[0].message.content);`;
+  assert.equal(await main(folder, asked), `smallfirst/spam {"label":"spam"}\n`);
+  const sdk = block("places", "Vercel's AI SDK", "js");
+  const names = `import { experimental_decide, generateText, Output, wrapLanguageModel } from "ai";\nimport { MockLanguageModelV4 } from "ai/test";\n`;
+  // The model fails when it is asked.
+  assert.equal(await main(folder, `${names}${AI}const model = new MockLanguageModelV4();\n${sdk}`), "spam spam true\n");
+  const happens = block("places", "What happens", "js");
+  const counted = `${AI}const counts = {};
+const instrument = (name) => ({ add: (n) => (counts[name] = (counts[name] ?? 0) + n), record: () => {} });
+const meter = { createCounter: instrument, createHistogram: instrument };
+${happens}
+console.groupCollapsed = console.table = () => {};
+await ai.run("spam", mail);
+console.log(counts["smallfirst.answers"], performance.getEntriesByName("smallfirst spam").length, typeof stop);`;
+  assert.match(await main(folder, counted), /\n1 1 function\n$/);
+});
+
+test("the component renders, on a server too", async (t) => {
+  const folder = project(t, ["react", "react-dom"]);
+  writeFileSync(join(folder, "app.jsx"), block("places", "React", "jsx"));
+  // One React for the page's code, the package and the server's part: the project's.
+  await build({
+    absWorkingDir: folder,
+    stdin: {
+      contents: `import { createElement } from "react";
+        import { renderToString } from "react-dom/server";
+        import { App } from "./app.jsx";
+        export default () => renderToString(createElement(App));`,
+      resolveDir: folder,
+    },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    jsx: "automatic",
+    external: ["smallfirst"],
+    alias: { "smallfirst/react": join(folder, "node_modules/smallfirst/dist/react.js") },
+    outfile: join(folder, "app.cjs"),
+    preserveSymlinks: true,
+    logLevel: "silent",
+  }).then(({ warnings }) => assert.deepEqual(warnings, []));
+  // The package is a module, which a script of the older kind imports.
+  const bundled = readFileSync(join(folder, "app.cjs"), "utf8").replace(
+    /require\("smallfirst"\)/g,
+    `globalThis.smallfirst`,
+  );
+  writeFileSync(join(folder, "app.cjs"), bundled);
+  globalThis.smallfirst = await import(pathToFileURL(join(folder, "node_modules/smallfirst/dist/node/index.js")).href);
+  t.after(() => delete globalThis.smallfirst);
+  const { default: render } = createRequire(join(folder, "package.json"))("./app.cjs");
+  const html = render();
+  assert.match(html, /<textarea name="text"><\/textarea><output>idle<\/output>/);
+});
+
+test("every block of the pages was run", () => {
+  for (const [page, all] of Object.entries(PAGES))
+    for (const { heading, language, done } of all) assert.ok(done, `${page}: ${heading}, ${language}`);
+});

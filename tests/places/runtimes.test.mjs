@@ -1,0 +1,160 @@
+// One engine: what the command line says natively, Node, Deno and Bun say too, without a page or a worker.
+
+import assert from "node:assert/strict";
+import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fails, here, project, root, run } from "./project.mjs";
+
+const SMALLFIRST = process.env.SMALLFIRST_BIN ?? join(root, "target/debug/smallfirst");
+const DATA = process.env.SMALLFIRST_DATA ?? join(root, "target/data");
+const INPUTS = 300;
+/** As in tests/e2e/parity.spec.ts. */
+const TOLERANCE = 1e-3;
+const TOLERANCE_INT8 = 2e-2;
+
+/** The runtimes of the tests of the proxy. */
+const others = join(here, "../e2e/proxy/node_modules/.bin");
+/** Where others than Node ask for all inputs, this takes minutes; their WebAssembly is the same or Node's own. */
+const RUNTIMES = [
+  ["Node", INPUTS, process.execPath],
+  ["Bun", 100, join(others, "bun")],
+  ["Deno", 100, join(others, "deno"), "run", "--allow-read", "--allow-env"],
+];
+
+const TASKS = [
+  ["language", "language.test"],
+  ["file-type", "filetype.sample"],
+  ["spam", "spam.test"],
+  ["sentiment", "sentiment.test"],
+];
+
+function lines(text) {
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
+/** Holds answers against the native ones, and gives how many there are, and how far apart two scores are at most. */
+function compare(ours, native, rows, tolerance) {
+  assert.equal(ours.length, rows.length);
+  let [answered, largest] = [0, 0];
+  for (const [i, answer] of ours.entries()) {
+    const other = native[i];
+    const row = JSON.stringify(rows[i]).slice(0, 200);
+    assert.equal(answer.code, other.code, row);
+    if (answer.code) continue;
+    answered++;
+    assert.equal(answer.output.label, other.output.label, row);
+    const near = answer.attempts.some(
+      ({ confidence, threshold }) =>
+        confidence !== null && threshold !== null && Math.abs(confidence - threshold) < tolerance - TOLERANCE,
+    );
+    if (!near) assert.equal(answer.reason, other.reason, row);
+    const scores = new Map(other.output.scores.map(({ label, score }) => [label, score]));
+    assert.equal(answer.output.scores.length, scores.size);
+    for (const { label, score } of answer.output.scores)
+      largest = Math.max(largest, Math.abs(score - scores.get(label)));
+  }
+  assert.ok(largest < tolerance, `scores differ by ${largest}`);
+  return { answered, largest };
+}
+
+for (const [task, file] of TASKS) {
+  test(`${task}: Node, Bun and Deno agree with the command line on real inputs`, async (t) => {
+    const all = lines(readFileSync(join(DATA, `${file}.jsonl`), "utf8"));
+    const rows = Array.from({ length: INPUTS }, (_, i) => all[i * Math.floor(all.length / INPUTS)]);
+    const folder = project(t);
+    const sample = join(folder, "sample.jsonl");
+    writeFileSync(sample, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+    const column = task === "file-type" ? "path" : "input";
+    const args = ["run", join(root, "models"), "--task", task, "--text", column, "--data", sample, "--all-scores"];
+    const native = lines(await run(folder, SMALLFIRST, ...args));
+    assert.equal(native.length, INPUTS);
+    cpSync(join(here, "fixtures/answers.mjs"), join(folder, "answers.mjs"));
+    for (const [name, count, ...command] of RUNTIMES) {
+      assert.ok(existsSync(command[0]), `${command[0]} is missing: run npm ci in tests/e2e/proxy`);
+      const some = rows.slice(0, count);
+      writeFileSync(join(folder, "rows.json"), JSON.stringify(some));
+      const ours = lines(await run(folder, ...command, "answers.mjs", task, "rows.json"));
+      const tolerance = task === "sentiment" ? TOLERANCE_INT8 : TOLERANCE;
+      const { answered, largest } = compare(ours, native, some, tolerance);
+      t.diagnostic(
+        `${name}: ${answered} of ${count} answers equal, the others refused alike, scores within ${largest.toExponential(1)}`,
+      );
+      assert.ok(answered > count / 2);
+    }
+  });
+}
+
+test("a process ends by itself, and a bundle comes from disk or from a server", async (t) => {
+  const folder = project(t);
+  writeFileSync(
+    join(folder, "main.mjs"),
+    `import { createServer } from "node:http";
+     import { readFile } from "node:fs/promises";
+     import { fileURLToPath } from "node:url";
+     import { createSmallFirst } from "smallfirst";
+     const models = import.meta.resolve("smallfirst-models/manifest.json");
+     const asked = [];
+     const server = createServer(async (request, response) => {
+       asked.push(request.url);
+       response.end(await readFile(new URL("." + request.url, models)));
+     }).listen(0, "127.0.0.1", async () => {
+       const labels = [];
+       const places = ["node_modules/smallfirst-models", fileURLToPath(models), models, \`http://127.0.0.1:\${server.address().port}/\`];
+       for (const bundle of places) {
+         const ai = await createSmallFirst({ bundle, preload: ["language"] });
+         labels.push((await ai.run("language", "Ceci est une phrase assez longue en français.")).output.label);
+         ai.dispose();
+         const late = await ai.run("language", "Bonjour").catch((error) => error.code);
+         labels.push(late);
+       }
+       server.close();
+       console.log(JSON.stringify({ labels, asked: asked.sort() }));
+     });`,
+  );
+  const before = performance.now();
+  const { labels, asked } = JSON.parse(await run(folder, process.execPath, "main.mjs"));
+  assert.deepEqual(labels, Array(4).fill(["fra", "disposed"]).flat());
+  assert.deepEqual(asked, ["/language/head.sfm", "/language/ngrams.sfng", "/manifest.json"]);
+  // Nothing waits for a timer: a worker's lock alone would be kept for two seconds.
+  t.diagnostic(`${Math.round(performance.now() - before)} ms from start to end`);
+});
+
+test("what is not there, not whole or meant for pages is refused with what to do", async (t) => {
+  const folder = project(t);
+  writeFileSync(
+    join(folder, "main.mjs"),
+    `import { writeFile } from "node:fs/promises";
+     import { createSmallFirst, SmallFirstError } from "smallfirst";
+     const bundle = "node_modules/smallfirst-models/";
+     await writeFile(bundle + "language/head.sfm", "damaged");
+     for (const options of [{ bundle: "./nowhere/" }, { bundle, workers: 4 },
+       { bundle, remote: { provider: "openai", baseUrl: "/llm/v1", model: "m" } }])
+       await createSmallFirst(options).catch((error) => console.log(error instanceof SmallFirstError, error.code, error.message));
+     const ai = await createSmallFirst({ bundle });
+     await ai.run("language", "Ceci est une phrase.", { mode: "only-local" }).catch((error) => console.log(JSON.stringify(error.attempts)));
+     const again = await ai.run("file-type", new TextEncoder().encode("#!/bin/sh\\necho it goes on\\n"));
+     console.log(again.output.label);`,
+  );
+  const [nowhere, workers, remote, damaged, on] = (await run(folder, process.execPath, "main.mjs")).trim().split("\n");
+  assert.match(nowhere, /^true not_a_bundle there is no manifest at file:\/\/.*\/nowhere\/manifest\.json/);
+  assert.match(workers, /^true invalid_option workers is 4, .* leave it out, or set it to 1/);
+  assert.match(remote, /^true invalid_option remote\.baseUrl is \/llm\/v1; .* name the server/);
+  assert.match(damaged, /"(file_size|hash_mismatch)"/);
+  assert.equal(on, "shell");
+});
+
+test("the page's own entry does no harm where it is imported without a page", async (t) => {
+  const folder = project(t);
+  writeFileSync(
+    join(folder, "main.mjs"),
+    `import { createSmallFirst } from "./node_modules/smallfirst/dist/index.js";
+     await createSmallFirst({ bundle: "https://site.example/models/" }).catch(({ code, message }) => console.log(code, message));`,
+  );
+  assert.match(await run(folder, process.execPath, "main.mjs"), /^worker_failed .*there are no workers here/);
+  const { stderr } = await fails(folder, process.execPath, "-e", `require("smallfirst/nothing")`);
+  assert.match(stderr, /ERR_PACKAGE_PATH_NOT_EXPORTED/);
+});
