@@ -181,8 +181,8 @@ impl Input<'_> {
         }
     }
 
-    /// Its length in bytes: of the UTF-8 form for texts, four a pixel for images and a sample for sounds, of a table its names and
-    /// values.
+    /// Its length in bytes: of the UTF-8 form for texts, four a pixel for images and a sample for sounds, of a table its names
+    /// and values.
     pub fn len(&self) -> usize {
         match self {
             Input::Text(text) => text.len(),

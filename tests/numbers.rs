@@ -1,9 +1,9 @@
-//! Tasks that read sounds and tables, through the runtime, with real models: silero's voice detectors on recordings beside silero's own
-//! Python, and classical models beside what the libraries themselves answered.
+//! Tasks that read sounds and tables, through the runtime, with real models: silero's voice detectors on recordings beside
+//! silero's own Python, and classical models beside what the libraries themselves answered.
 //!
-//! The models and the recordings are no part of the repository. `cargo xtask conformance` fetches the models into target/files and makes
-//! those of target/classical, `python3 tests/reference/voices.py target/voices` fetches the recordings. Where they are not there, a test
-//! says that it compared nothing.
+//! The models and the recordings are no part of the repository. `cargo xtask conformance` fetches the models into target/files
+//! and makes those of target/classical, `python3 tests/reference/voices.py target/voices` fetches the recordings. Where they are
+//! not there, a test says that it compared nothing.
 #![cfg(not(target_arch = "wasm32"))]
 
 use std::collections::BTreeMap;

@@ -19,7 +19,7 @@ pub struct Column {
     /// The model's input that it goes into, where that has another name. Columns of one input are its numbers, in their order.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<String>,
-    /// The categories that are known. A model that takes numbers is given the place in this list, from 0 on. Absent: any category.
+    /// The categories that are known. A model that takes numbers is given the place in this list, from 0 on. Absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub categories: Option<Vec<String>>,
     /// What stands for a category that is not known; absent where such a row is refused.

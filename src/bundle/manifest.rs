@@ -179,7 +179,7 @@ pub enum Features {
         /// Resizing, cropping and scaling, as `ImageProcessor` of `crates/image` has it.
         processor: serde_json::Value,
     },
-    /// The samples of a sound at the model's rate, `f32 [1, samples]`, or a spectrogram of them, `f32 [1, …, …]`. Reads sounds.
+    /// The samples of a sound at the model's rate, `f32 [1, samples]`, or a spectrogram, `f32 [1, …, …]`. Reads sounds.
     Sound {
         /// Rate, spectrogram and scaling, as `SoundProcessor` of `crates/sound` has it.
         processor: serde_json::Value,

@@ -7,8 +7,9 @@ use super::{Columns, Row, Rows};
 use crate::bundle::{Column, ColumnKind};
 use crate::error::{Code, Error, Result, excerpt};
 
-/// Reads the rows of a file whose inputs are rows of a table, within the default [`Limits`]. A row's text is the JSON object of its
-/// columns. In a file of separated values all values are texts: in a column of numbers they are read as such, and an empty one is null.
+/// Reads the rows of a file whose inputs are rows of a table, within the default [`Limits`]. A row's text is the JSON object of
+/// its columns. In a file of separated values all values are texts: in a column of numbers they are read as such, and an empty
+/// one is null.
 ///
 /// # Errors
 /// As [`super::read`]; [`Code::InvalidData`] when a column is missing from the file.

@@ -1,5 +1,5 @@
-//! Models that hear a sound window by window: silero's, in the forms that there are of them. What differs is how the state is parted,
-//! whether the rate is an input, and whether a window has some of the samples before it in front.
+//! Models that hear a sound window by window: silero's, in the forms that there are of them. What differs is how the state is
+//! parted, whether the rate is an input, and whether a window has some of the samples before it in front.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -78,7 +78,7 @@ impl LoadedVoice {
                 }
                 other => {
                     let why = format!(
-                        "has the input \"{}\" of {}, and a voice detector takes a window, `sr` and its state (`state`, or `h` and `c`)",
+                        "has the input \"{}\" of {}, and a voice detector takes a window, `sr` and `state`, or `h` and `c`",
                         excerpt(other, 60),
                         ty.name()
                     );

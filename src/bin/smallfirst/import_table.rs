@@ -1,5 +1,5 @@
-//! `import` of a model that reads rows of a table, as scikit-learn, XGBoost and LightGBM are exported: with an input for each column, or
-//! one for all columns side by side.
+//! `import` of a model that reads rows of a table, as scikit-learn, XGBoost and LightGBM are exported: with an input for each
+//! column, or one for all columns side by side.
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;

@@ -1,5 +1,5 @@
-//! What kinds of task that read sounds or tables ask of a model. It makes its own tensors of these, so a kind asks for its numbers alone
-//! ([`Runs`]), or for what it hears from window to window ([`Hears`]).
+//! What kinds of task that read sounds or tables ask of a model. It makes its own tensors of these, so a kind asks for its
+//! numbers alone ([`Runs`]), or for what it hears from window to window ([`Hears`]).
 
 use smallfirst_sound::VoiceState;
 

@@ -1,5 +1,5 @@
-//! Where somebody speaks (voice activity detection), in a whole sound or in one that goes on: windows follow each other, and the model
-//! keeps a state from one to the next. How probabilities become segments is `crates/sound`'s, as silero's Python has it.
+//! Where somebody speaks (voice activity detection), in a whole sound or in one that goes on: windows follow each other, and the
+//! model keeps a state from one to the next. How probabilities become segments is `crates/sound`'s, as silero's Python has it.
 
 use serde::{Deserialize, Serialize};
 use smallfirst_sound::{Fault, Resampler, Segment, VoiceDetector, VoiceEvent, VoiceOptions};
@@ -175,8 +175,8 @@ impl VoiceStream {
         Ok((told, confidence(decided)))
     }
 
-    /// The mean over all windows so far of the probability of what was decided of each: that of speech from the threshold on, else
-    /// that of its absence. It is no probability that every segment is right.
+    /// The mean over all windows so far of the probability of what was decided of each: that of speech from the threshold on,
+    /// else that of its absence. It is no probability that every segment is right.
     pub fn confidence(&self) -> f64 {
         confidence(self.decided)
     }
