@@ -107,7 +107,7 @@ function usedBy(manifest: Manifest, wanted: readonly string[]): Used {
     seen.add(value);
     for (const [key, inner] of Object.entries(value)) {
       if (typeof inner !== "string") walk(inner, depth + 1);
-      else if (key === "file") used.files.add(inner);
+      else if (key === "file" || key === "dictionary") used.files.add(inner);
       else if (key === "encoder") follow("encoders", inner, depth);
       else if (key === "tokenizer") follow("tokenizers", inner, depth);
     }
