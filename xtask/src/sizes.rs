@@ -12,7 +12,7 @@ use crate::wasm::{MODULES, Module, Set};
 
 /// The most bytes that a module may have, compressed with brotli, in the two sets of features. A change that takes
 /// more says so here.
-const BUDGETS: [(Set, usize); 2] = [(Set::Prepared, 690_000), (Set::Onnx, 1_200_000)];
+const BUDGETS: [(Set, usize); 2] = [(Set::Prepared, 700_000), (Set::Onnx, 1_250_000)];
 
 /// The sizes of one module.
 struct Sizes {

@@ -39,7 +39,7 @@ impl<'a> Judge<'a> {
         let known = losses(kind);
         let loss = match (wanted, known.first()) {
             (_, None) => bail!(
-                "the task \"{task}\" is of the kind {}, which has no right answer to be held against",
+                "the task \"{task}\" is of the kind {}, whose answers nothing grades yet",
                 kind.as_str()
             ),
             (None, Some(usual)) => *usual,

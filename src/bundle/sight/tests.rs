@@ -123,7 +123,7 @@ fn each_rule_is_told_by_its_field() {
         (
             "/tasks/feature-extraction/input",
             json!("text"),
-            "reads something else",
+            "does not",
         ),
         (
             "/tasks/feature-extraction/tiers",
