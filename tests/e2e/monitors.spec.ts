@@ -44,6 +44,8 @@ async function kept(page: Page, inputs: number): Promise<string> {
       const key = Object.keys(all).find((key) => key.startsWith("monitors/") && key.endsWith("/language"));
       json = key === undefined ? "" : all[key]!;
       if (json === "") return 0;
+      // What was damaged stands there until it is written anew.
+      if (!json.endsWith("}")) return 0;
       const { numbers } = JSON.parse(json) as { numbers: { inputs: number[] } };
       // Counts come first, then how many inputs there were, the most evidence, and five numbers for each 250 inputs.
       return numbers.inputs.at(-5 * Math.ceil(inputs / 250) - 2);

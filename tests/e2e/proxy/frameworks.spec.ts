@@ -372,7 +372,7 @@ test("every block of the page is run, and those of TypeScript and JavaScript are
   const installed = join(folder, "node_modules/smallfirst");
   const bins = (JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as { bin: Record<string, string> })
     .bin;
-  expect(Object.keys(bins)).toEqual(["smallfirst-proxy"]);
+  expect(Object.keys(bins).sort()).toEqual(["smallfirst", "smallfirst-proxy"]);
   expect(readFileSync(join(installed, bins["smallfirst-proxy"]!), "utf8")).toMatch(/^#!\/usr\/bin\/env node\n/);
   const cwd = work();
   blocks.forEach(({ heading, language, code }, at) => {
