@@ -152,7 +152,8 @@ test("Rollup: the workers are files of the site", async (t) => {
     plugins: [nodeResolve({ browser: true })],
     onwarn: ({ message }) => warnings.push(message),
   });
-  await bundle.write({ file: join(folder, "out/main.js"), format: "es" });
+  // What hears sounds is a file of its own, fetched when it is used.
+  await bundle.write({ dir: join(folder, "out"), format: "es" });
   await bundle.close();
   assert.deepEqual(warnings, []);
   await answers(t, folder, POLICY);
