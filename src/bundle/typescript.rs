@@ -62,8 +62,11 @@ fn names(lines: &str, name: &str) -> bool {
     words.any(|word| word == name)
 }
 
+/// A text as a literal, which ends no line, be it in a comment.
 fn literal(text: &str) -> String {
-    quoted(text).unwrap_or_default()
+    let json = quoted(text).unwrap_or_default();
+    json.replace('\u{2028}', "\\u2028")
+        .replace('\u{2029}', "\\u2029")
 }
 
 fn input(kind: InputKind) -> &'static str {
@@ -130,6 +133,11 @@ fn kinds(task: &TaskEntry) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_bundle_calls_itself_stays_in_its_comment() {
+        assert_eq!(literal("a\u{2028}b\nc\"d"), r#""a\u2028b\nc\"d""#);
+    }
 
     /// `pkg/test/default-tasks.ts` is what the default bundle's tasks are. `UPDATE=1 cargo test` rewrites it.
     #[test]

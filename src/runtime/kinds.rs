@@ -17,7 +17,7 @@ use crate::route::{self, Facts, Mode, Obstacle, Plan, Verdict};
 use crate::task::kind::{
     Form, KindOptions, KindOutput, Made, Numeric, is_for_remotes, perform, perform_numeric,
 };
-use crate::task::{Answer, AskedRisk, Attempt, Input, InputKind, Outcome, RanOn, Reason};
+use crate::task::{Answer, AskedRisk, Attempt, Input, InputKind, Outcome, RanOn, Reason, TaskKind};
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -104,15 +104,6 @@ impl<S: Source> Runtime<S> {
                 ready();
                 model?.see(pixels, labels, options)
             }
-            (InputKind::Image, other) => Err(Error::new(
-                Code::InputKind,
-                format!(
-                    "the task \"{}\" reads {}, it was given {}",
-                    call.task,
-                    entry.input.as_str(),
-                    other.kind().as_str()
-                ),
-            )),
             (InputKind::Sound | InputKind::Table, input) => {
                 let model = self.models.numeric(&self.bundle, name).await;
                 ready();
@@ -151,6 +142,20 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
         if call.input.is_empty() {
             let why = "the input is empty; there is nothing to work on";
             return Err(Error::new(Code::EmptyInput, why));
+        }
+        let given = call.input.kind();
+        // Several labels are those of one text or of two.
+        let texts = matches!(given, InputKind::Text | InputKind::Pair);
+        if given != entry.input && !(entry.kind == TaskKind::MultiLabel && texts) {
+            return Err(Error::new(
+                Code::InputKind,
+                format!(
+                    "the task \"{}\" reads {}, it was given {}",
+                    call.task,
+                    entry.input.as_str(),
+                    call.input.kind().as_str()
+                ),
+            ));
         }
         let asked = AskedRisk::of(call.risk, None)?.or(runtime.asked);
         let mut thresholds = runtime.thresholds(entry, asked);

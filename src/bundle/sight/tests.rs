@@ -120,11 +120,7 @@ fn each_rule_is_told_by_its_field() {
         ("/tasks/object-detection/labels", json!([]), "has 0 labels"),
         ("/tasks/ocr/labels", json!([{ "id": "a" }]), "has 1 labels"),
         ("/tasks/ocr/input", json!("text"), "does not read text"),
-        (
-            "/tasks/feature-extraction/input",
-            json!("text"),
-            "does not",
-        ),
+        ("/tasks/feature-extraction/input", json!("text"), "does not"),
         (
             "/tasks/feature-extraction/tiers",
             json!(["ocr"]),

@@ -271,6 +271,25 @@ fn what_only_this_device_gives_is_asked_of_nobody() {
 }
 
 #[test]
+fn what_a_task_does_not_read_is_refused_before_anybody_is_asked() {
+    let world = saying(&json!({"entities": []}));
+    let pair = Input::Pair {
+        text: "Ann",
+        second: "Bo",
+    };
+    for input in [Input::Bytes(b"Ann"), pair] {
+        let odd = KindCall {
+            input,
+            mode: Some(Mode::PreferRemote),
+            ..call("names", "Ann")
+        };
+        let error = world.block_on(usual(Mode::PreferLocal).perform(&odd, &world));
+        assert_eq!(error.unwrap_err().code(), Code::InputKind);
+    }
+    assert!(world.requests.borrow().is_empty());
+}
+
+#[test]
 fn where_the_model_is_missing_the_remote_answers_or_both_are_told() {
     let mut all = files();
     let manifest = manifest(&all, guarantee());
