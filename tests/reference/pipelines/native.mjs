@@ -19,10 +19,20 @@ const { values, positionals } = parseArgs({
 const [program, folders, from, bundles, out] = positionals.map((given) => resolve(given));
 const expected = JSON.parse(readFileSync(from, "utf8"));
 const { folders: listed } = JSON.parse(readFileSync(join(root, "tests/reference/folders.json"), "utf8"));
-const BY_ITSELF = ["all", "simple", "mean", "five", "found", "pooled"];
+const BY_ITSELF = ["all", "simple", "mean", "five", "ten", "found", "pooled"];
 const inputs = resolve(values.inputs ?? `${folders}-inputs`);
-/** Tasks whose inputs are files of images. */
-const OF_IMAGES = ["image-classification", "image-feature-extraction", "object-detection"];
+/** Tasks whose inputs are files. */
+const OF_FILES = ["image-classification", "image-feature-extraction", "object-detection", "audio-classification"];
+
+/**
+ * Several labels hold by themselves, and transformers.js shares one among all labels of a sound, whatever `problem_type` says: the same
+ * logits, by another function.
+ */
+function softmax(scores) {
+  const odds = scores.map(({ score }) => score / (1 - score));
+  const sum = odds.reduce((a, b) => a + b, 0);
+  return scores.map(({ label }, at) => ({ label, score: odds[at] / sum }));
+}
 
 /** The command line's answer as the pipeline gives it. */
 const CONVERTED = {
@@ -37,6 +47,7 @@ const CONVERTED = {
   "image-feature-extraction": ({ data, dims, precision }) => ({ type: precision, dims, data }),
   "image-classification": ({ scores }) => scores,
   "object-detection": ({ objects }) => objects,
+  "audio-classification": ({ labels, scores }, top) => (labels ? softmax(scores) : scores).slice(0, top),
 };
 
 const call = (...given) =>
@@ -67,17 +78,17 @@ for (const [key, { folder, task, dtype, options, cases }] of Object.entries(expe
   results[key] = run;
   try {
     const rows = join(bundles, `${folder}.jsonl`);
-    const given = (input) => (OF_IMAGES.includes(task) ? path(inputs, task, input) : input);
+    const given = (input) => (OF_FILES.includes(task) ? path(inputs, task, input) : input);
     writeFileSync(rows, cases.map(({ input }) => `${JSON.stringify({ input: given(input) })}\n`).join(""));
     const at = bundle(listed.find(({ name }) => name === folder));
-    const several = ["text-classification"].includes(task) ? ["--all-scores"] : [];
+    const several = ["text-classification", "audio-classification"].includes(task) ? ["--all-scores"] : [];
     if (options.threshold !== undefined) several.push("--threshold", String(options.threshold));
     if (options.pool) several.push("--pool");
     const lines = call("run", at, "--task", task, "--data", rows, ...several).trim().split("\n");
     run.cases = lines.map((line, at) => {
       const { output, code, message } = JSON.parse(line);
       const { input } = cases[at];
-      return output ? { input, output: CONVERTED[task](output) } : { input, error: `${code}: ${message}` };
+      return output ? { input, output: CONVERTED[task](output, options.top_k) } : { input, error: `${code}: ${message}` };
     });
     console.log(`${key}: ${run.cases.length} cases`);
   } catch (error) {
