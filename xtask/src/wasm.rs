@@ -122,13 +122,31 @@ pub fn build(sets: &[Set]) -> Result<()> {
     npm_ci("pkg")?;
     let inputs = inputs()?;
     fs::create_dir_all(out())?;
+    // Most of the time goes by while one thread optimises one module, so those of the other instructions are made beside it.
+    let inputs = inputs.as_str();
+    thread::scope(|scope| {
+        let both = [Instructions::Baseline, Instructions::Relaxed];
+        let both =
+            both.map(|instructions| scope.spawn(move || build_all(sets, instructions, inputs)));
+        for built in both {
+            built
+                .join()
+                .map_err(|_| anyhow!("a module could not be built"))??;
+        }
+        Ok::<(), anyhow::Error>(())
+    })?;
+    ship(sets)
+}
+
+/// Builds the modules of these sets that use these instructions.
+fn build_all(sets: &[Set], instructions: Instructions, inputs: &str) -> Result<()> {
+    let modules = MODULES
+        .into_iter()
+        .filter(|module| sets.contains(&module.set) && module.instructions == instructions);
     // cargo is waited for; what comes after it runs beside the next module's cargo.
     thread::scope(|scope| {
         let mut finishing = Vec::new();
-        for module in MODULES
-            .into_iter()
-            .filter(|module| sets.contains(&module.set))
-        {
+        for module in modules {
             let folder = module.folder();
             let stamp = Stamp::new(
                 &folder.join(".stamp"),
@@ -149,9 +167,8 @@ pub fn build(sets: &[Set]) -> Result<()> {
                 .join()
                 .map_err(|_| anyhow!("a module could not be finished"))??;
         }
-        Ok::<(), anyhow::Error>(())
-    })?;
-    ship(sets)
+        Ok(())
+    })
 }
 
 /// Everything the modules are made of, as one hash a line.
@@ -195,7 +212,12 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 /// Compiles a module and gives a copy of what came out.
 fn compile(module: Module) -> Result<PathBuf> {
-    let target = root().join("target").join(WASM_TARGET).join(PROFILE);
+    // Two cargos in one folder would wait for each other.
+    let folder = match module.instructions {
+        Instructions::Baseline => root().join("target"),
+        Instructions::Relaxed => root().join("target/relaxed"),
+    };
+    let target = folder.join(WASM_TARGET).join(PROFILE);
     // All modules have the same name for cargo, which takes the file that is there for the one it would make.
     for file in ["smallfirst.wasm", "deps/smallfirst.wasm"] {
         let _ = fs::remove_file(target.join(file));
@@ -216,6 +238,7 @@ fn compile(module: Module) -> Result<PathBuf> {
         "--crate-type",
         "cdylib",
     ]);
+    cargo.arg("--target-dir").arg(&folder);
     if module.set == Set::Onnx {
         cargo.args(["--features", "onnx"]);
     }
