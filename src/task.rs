@@ -18,9 +18,10 @@ pub use smallfirst_image::Pixels;
 
 pub use crate::attempt::{Attempt, Doubt, Outcome, RanOn};
 pub use answer::{Answer, Audit, Learned, Reason, Sent, TextOutput, Timing, Usage};
+pub(crate) use classify::choice_rules;
 pub use classify::{Label, LabelScore, Output, output_schema, parse_output};
 #[cfg(feature = "onnx")]
-pub(crate) use classify::{Reply as Choice, json_of, unknown_label};
+pub(crate) use classify::{Reply as Choice, json_of, label_lines, unknown_label};
 pub use guarantee::{AnswerGuarantee, AskedRisk, GuaranteeKind};
 pub use loss::Loss;
 #[cfg(feature = "onnx")]

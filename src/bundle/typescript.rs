@@ -4,6 +4,7 @@ use serde_json::to_string as quoted;
 
 use super::Bundle;
 use super::manifest::TaskEntry;
+use crate::task::kind::{OUTSIDE, entity_labels};
 use crate::task::{InputKind, TaskKind};
 
 /// A module with the type `Tasks`, for `createSmallFirst<Tasks>`.
@@ -117,14 +118,12 @@ fn output(task: &TaskEntry) -> String {
 /// The labels of entities: those of tokens without `B-` and `I-`, and with them, as an aggregation of none gives them.
 fn kinds(task: &TaskEntry) -> Vec<String> {
     let mut kinds: Vec<String> = Vec::new();
-    for label in &task.labels {
-        let plain = label.id.split_once('-');
-        let plain = plain.filter(|(tag, _)| matches!(*tag, "B" | "I" | "E" | "S"));
-        let kind = plain.map_or(label.id.as_str(), |(_, kind)| kind);
-        for id in [kind, &label.id].map(literal) {
-            if label.id != "O" && !kinds.contains(&id) {
-                kinds.push(id);
-            }
+    let plain = entity_labels(&task.labels);
+    let tagged = task.labels.iter().filter(|label| label.id != OUTSIDE);
+    for label in plain.iter().chain(tagged) {
+        let id = literal(&label.id);
+        if !kinds.contains(&id) {
+            kinds.push(id);
         }
     }
     kinds

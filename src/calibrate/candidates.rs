@@ -29,3 +29,13 @@ pub(super) fn from_the_best(candidates: &[f64], excess: impl Fn(f64) -> f64) -> 
         .map_or(0, |(at, _)| at);
     candidates.get(best..).unwrap_or_default().to_vec()
 }
+
+/// The smallest of the risks, from the preferred one on, that the tuning rows support; the preferred one where none is.
+pub(super) fn first_supported(
+    risks: &[f64],
+    preferred: f64,
+    supported: impl Fn(f64) -> bool,
+) -> f64 {
+    let mut upwards = risks.iter().copied().filter(|&risk| risk >= preferred);
+    upwards.find(|&risk| supported(risk)).unwrap_or(preferred)
+}

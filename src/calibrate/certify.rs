@@ -21,7 +21,7 @@
 use std::collections::BTreeMap;
 
 use super::binomial::{p_value, upper_bound};
-use super::candidates::{evenly_spaced, from_the_best};
+use super::candidates::{evenly_spaced, first_supported, from_the_best};
 use super::decision::Decision;
 use super::fixed_sequence::{first_rows, last_rejected};
 use crate::bundle::{Certificate, Counts};
@@ -311,10 +311,8 @@ impl Certifier<'_> {
 /// certify; `preferred` when none. CAL is not looked at: taking what it happens to certify would
 /// spend `delta` more than once.
 pub fn choose_default(certifier: &Certifier, risks: &[f64], preferred: f64) -> f64 {
-    let mut upwards = risks.iter().copied().filter(|&risk| risk >= preferred);
-    upwards
-        .find(|&risk| certifier.certify(certifier.tune, risk).thresholds.is_some())
-        .unwrap_or(preferred)
+    let supported = |risk| certifier.certify(certifier.tune, risk).thresholds.is_some();
+    first_supported(risks, preferred, supported)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! From what the models of a task gave on labelled rows, graded by a loss, to confidences and certificates.
 
 use super::accept::first_accepted;
+use super::candidates::first_supported;
 use super::graded::{GradedCertifier, GradedRow, GradedTier};
 use super::platt_fit::fit_platt;
 use crate::bundle::{Certificate, Counts, Platt};
@@ -90,10 +91,8 @@ pub fn calibrate_kind(
     let certificates = certificates.collect();
     // Chosen by the tuning rows, so that no risk is picked for what the calibration rows brought.
     const PREFERRED: f64 = 0.05;
-    let mut upwards = risks.iter().copied().filter(|&risk| risk >= PREFERRED);
-    let default_risk = upwards
-        .find(|&risk| certifier.certify(&tune, risk).is_some())
-        .unwrap_or(PREFERRED);
+    let supported = |risk| certifier.certify(&tune, risk).is_some();
+    let default_risk = first_supported(risks, PREFERRED, supported);
     KindCalibration {
         platt,
         certificates,

@@ -10,7 +10,7 @@ use super::limits::limit_violation;
 use super::local::{Local, LocalOutcome};
 use super::path::{Call, Path};
 use super::progress::origin;
-use super::unanswered::neither;
+use super::unanswered;
 use crate::bundle::Source;
 use crate::error::{Code, Error, Result};
 use crate::remote::{Host, Question, Reply, ResponseFormat, Trace};
@@ -161,11 +161,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
 
     /// The error where neither side answered.
     fn refusal(self, remote: Error, local: Option<Error>) -> Error {
-        let error = match local {
-            Some(local) => neither(self.mode, local, remote),
-            None => remote,
-        };
-        error.with_attempts(self.progress.attempts)
+        unanswered::refusal(self.mode, remote, local, self.progress.attempts)
     }
 
     /// Asks the remotes, and notes what was tried and sent.

@@ -6,10 +6,10 @@ use std::cell::Cell;
 use serde_json::Value;
 
 use super::Runtime;
-use super::limits::{limit_violation, reason_of};
+use super::limits::{limit_violation, reason_of, wrong_input};
 use super::numeric::LoadedNumeric;
 use super::progress::{Progress, origin};
-use super::unanswered::neither;
+use super::unanswered;
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
 use crate::remote::{Host, JsonForm, Question, Reply, ResponseFormat, Trace};
@@ -147,15 +147,7 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
         // Several labels are those of one text or of two.
         let texts = matches!(given, InputKind::Text | InputKind::Pair);
         if given != entry.input && !(entry.kind == TaskKind::MultiLabel && texts) {
-            return Err(Error::new(
-                Code::InputKind,
-                format!(
-                    "the task \"{}\" reads {}, it was given {}",
-                    call.task,
-                    entry.input.as_str(),
-                    call.input.kind().as_str()
-                ),
-            ));
+            return Err(wrong_input(call.task, entry, call.input));
         }
         let asked = AskedRisk::of(call.risk, None)?.or(runtime.asked);
         let mut thresholds = runtime.thresholds(entry, asked);
@@ -264,11 +256,7 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
 
     /// The error where neither side answered.
     fn refusal(self, remote: Error, local: Option<Error>) -> Error {
-        let error = match local {
-            Some(local) => neither(self.mode, local, remote),
-            None => remote,
-        };
-        error.with_attempts(self.progress.attempts)
+        unanswered::refusal(self.mode, remote, local, self.progress.attempts)
     }
 
     /// Runs the models, cheapest first, until one is sure enough.
@@ -392,11 +380,7 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
         reason: Reason,
         failure: Option<&Error>,
     ) -> Answer<KindOutput> {
-        let problem = failure.map(|error| match error.code() {
-            Code::RemoteNotConfigured => "none is configured",
-            Code::Offline => "the device is offline",
-            code => code.as_str(),
-        });
+        let problem = failure.map(unanswered::problem);
         let holds = reason == Reason::Confident && !self.skipped;
         let facts = Facts {
             confidence: local.confidence,

@@ -4,6 +4,18 @@ use crate::bundle::TaskEntry;
 use crate::error::{Code, Error};
 use crate::task::{Input, Reason};
 
+/// The error of an input that a task does not read.
+pub(super) fn wrong_input(name: &str, task: &TaskEntry, input: Input) -> Error {
+    Error::new(
+        Code::InputKind,
+        format!(
+            "the task \"{name}\" reads {}, it was given {}",
+            task.input.as_str(),
+            input.kind().as_str()
+        ),
+    )
+}
+
 /// The error of an input outside a task's limits of length, and the reason that it is for the router.
 pub(super) fn limit_violation(task: &TaskEntry, input: Input) -> Option<(Reason, Error)> {
     let len = input.len() as u64;

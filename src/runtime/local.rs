@@ -5,6 +5,7 @@ use futures_util::future::join;
 use super::limits::reason_of;
 use super::monitors;
 use super::path::Path;
+use super::unanswered;
 use crate::bundle::{Source, TaskEntry};
 use crate::error::{Code, Error, Result};
 use crate::remote::Host;
@@ -168,11 +169,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         reason: Reason,
         failure: Option<&Error>,
     ) -> Answer {
-        let problem = failure.map(|e| match e.code() {
-            Code::RemoteNotConfigured => "none is configured",
-            Code::Offline => "the device is offline",
-            code => code.as_str(),
-        });
+        let problem = failure.map(unanswered::problem);
         let own = || self.runtime.ended(self.call.task);
         let holds =
             reason == Reason::Confident && !self.skipped && !self.call.alarmed.unwrap_or_else(own);

@@ -7,6 +7,7 @@ use futures_util::future::{LocalBoxFuture, MaybeDone};
 
 use super::Runtime;
 use super::head::LoadedHead;
+use super::limits::wrong_input;
 use super::neighbours::Lookup;
 use super::progress::Progress;
 use crate::bundle::{Source, TaskEntry, Thresholds};
@@ -105,15 +106,7 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
         let task = match runtime.bundle.task(call.task) {
             Ok(entry) => {
                 if entry.input != call.input.kind() {
-                    return Err(Error::new(
-                        Code::InputKind,
-                        format!(
-                            "the task \"{}\" reads {}, it was given {}",
-                            call.task,
-                            entry.input.as_str(),
-                            call.input.kind().as_str()
-                        ),
-                    ));
+                    return Err(wrong_input(call.task, entry, call.input));
                 }
                 if entry.kind == TaskKind::Generate {
                     return Err(Error::new(

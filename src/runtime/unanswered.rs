@@ -2,6 +2,30 @@
 
 use crate::error::{Code, Error};
 use crate::route::Mode;
+use crate::task::Attempt;
+
+/// The error of a call that a remote did not answer, and this device did not either, where it was asked.
+pub(super) fn refusal(
+    mode: Mode,
+    remote: Error,
+    local: Option<Error>,
+    attempts: Vec<Attempt>,
+) -> Error {
+    let error = match local {
+        Some(local) => neither(mode, local, remote),
+        None => remote,
+    };
+    error.with_attempts(attempts)
+}
+
+/// Why a remote did not answer, in a few words.
+pub(super) fn problem(error: &Error) -> &'static str {
+    match error.code() {
+        Code::RemoteNotConfigured => "none is configured",
+        Code::Offline => "the device is offline",
+        code => code.as_str(),
+    }
+}
 
 /// The error where neither side answered: the local one when no remote was there to be tried, because configuring one is
 /// optional and the input's own problem is what the caller can mend. Where it is the bundle that failed, both are told, first

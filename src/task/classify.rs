@@ -92,6 +92,29 @@ pub fn output_schema(labels: &[Label]) -> Value {
     })
 }
 
+/// What a remote is told of the shape of a classification's reply.
+pub(crate) fn choice_rules(labels: &[Label]) -> String {
+    label_lines(
+        "Answer with JSON only: {\"label\": …}, where the label is exactly one of:",
+        labels,
+    )
+}
+
+/// A line for each label behind a first one.
+pub(crate) fn label_lines(first: &str, labels: &[Label]) -> String {
+    let mut lines = format!("{first}\n");
+    for label in labels {
+        lines.push_str("- ");
+        lines.push_str(&label.id);
+        if let Some(title) = &label.title {
+            lines.push_str(": ");
+            lines.push_str(title);
+        }
+        lines.push('\n');
+    }
+    lines
+}
+
 #[derive(PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reply {

@@ -32,7 +32,7 @@ mod zero_shot;
 
 pub use answering::{FoundAnswer, QuestionOutput};
 pub use detection::{BoundingBox, Boxes, FoundObject, ObjectsOutput};
-pub use entities::{Aggregation, Entity, Span, TokensOutput};
+pub use entities::{Aggregation, Entity, OUTSIDE, Span, TokensOutput, entity_labels};
 pub use form::{Form, is_for_remotes};
 pub use forward::{Forward, Place, Tokens, Values};
 pub use labels::{GivenLabel, LabelsOutput};

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::task::{Label, output_schema};
+use crate::task::{Label, choice_rules, output_schema};
 
 /// Who said something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ impl Payload {
     /// The rules as they are sent.
     pub(in crate::remote) fn system(&self) -> String {
         match &self.labels {
-            Some(labels) => choice_rules(&self.instruction, labels),
+            Some(labels) => format!("{}\n{}", self.instruction, choice_rules(labels)),
             None => self.rules.clone(),
         }
     }
@@ -118,22 +118,6 @@ fn choices(schema: &mut Value, change: &mut dyn FnMut(&mut String)) {
         Value::Array(items) => items.iter_mut().for_each(|item| choices(item, change)),
         _ => {}
     }
-}
-
-fn choice_rules(instruction: &str, labels: &[Label]) -> String {
-    let mut rules = format!(
-        "{instruction}\nAnswer with JSON only: {{\"label\": …}}, where the label is exactly one of:\n"
-    );
-    for label in labels {
-        rules.push_str("- ");
-        rules.push_str(&label.id);
-        if let Some(title) = &label.title {
-            rules.push_str(": ");
-            rules.push_str(title);
-        }
-        rules.push('\n');
-    }
-    rules
 }
 
 /// What a model is told. Only this room makes one.

@@ -72,7 +72,8 @@ pub(crate) struct PageReply {
 impl Provider for Page {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         // Before a text's input stands what was said earlier, behind a choice's what is to be repaired.
-        let input = match prompt.schema() {
+        let schema = prompt.schema();
+        let input = match schema {
             Some(_) => prompt.turns().first(),
             None => prompt.turns().last(),
         };
@@ -83,7 +84,7 @@ impl Provider for Page {
             system: prompt.system(),
             messages: prompt.messages(),
             labels: prompt.labels(),
-            schema: prompt.schema(),
+            schema,
             stream: prompt.stream(),
             model: &endpoint.model,
         };

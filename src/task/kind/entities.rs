@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::forward::{Forward, Place, Tokens, misshapen, named};
 use super::numbers::softmax;
-use super::schema::{lines, object_of};
+use super::schema::object_of;
 use crate::error::{Code, Error, Result, excerpt};
-use crate::task::{Label, json_of, unknown_label};
+use crate::task::{Label, json_of, label_lines, unknown_label};
 
 /// What is outside of every entity.
-const OUTSIDE: &str = "O";
+pub const OUTSIDE: &str = "O";
 
 /// How tokens become entities, as transformers names it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -216,7 +216,7 @@ fn by_word(tokens: &Tokens, rows: &[Vec<f64>], aggregation: Aggregation) -> Vec<
 }
 
 /// The kinds of entity that a model's labels are of, in their order.
-pub(super) fn kinds(labels: &[Label]) -> Vec<Label> {
+pub fn entity_labels(labels: &[Label]) -> Vec<Label> {
     let mut kinds: Vec<Label> = Vec::new();
     for label in labels.iter().filter(|label| label.id != OUTSIDE) {
         let id = tag(&label.id).1;
@@ -234,12 +234,15 @@ pub(super) fn kinds(labels: &[Label]) -> Vec<Label> {
 pub(super) fn rules(labels: &[Label]) -> String {
     let shape = "Answer with JSON only: {\"entities\": [{\"label\": …, \"text\": …}]}, with every entity in the order of the text, each \
                  copied letter by letter, or none. The labels are exactly these:";
-    lines(shape, &kinds(labels))
+    label_lines(shape, &entity_labels(labels))
 }
 
 /// The JSON schema of a remote's answer. Places are not asked for: they follow from the text.
 pub(super) fn schema(labels: &[Label]) -> Value {
-    let ids: Vec<String> = kinds(labels).into_iter().map(|kind| kind.id).collect();
+    let ids: Vec<String> = entity_labels(labels)
+        .into_iter()
+        .map(|kind| kind.id)
+        .collect();
     let entity = object_of(&[
         ("label", json!({ "type": "string", "enum": ids })),
         ("text", json!({ "type": "string" })),
@@ -264,7 +267,7 @@ struct Named {
 /// entity has taken.
 pub(super) fn read(reply: &str, text: &str, labels: &[Label]) -> Result<TokensOutput> {
     let reply: Reply = json_of(reply)?;
-    let kinds = kinds(labels);
+    let kinds = entity_labels(labels);
     let mut taken: Vec<(usize, usize, String)> = Vec::new();
     let mut behind = 0;
     for named in reply.entities {

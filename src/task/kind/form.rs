@@ -7,10 +7,9 @@ use serde_json::Value;
 
 use super::options::KindOptions;
 use super::output::KindOutput;
-use super::schema::lines;
 use super::{answering, entities, labels, zero_shot};
 use crate::error::{Code, Error, Result};
-use crate::task::{Choice, Input, Label, TaskKind, json_of, output_schema};
+use crate::task::{Choice, Input, Label, TaskKind, choice_rules, json_of, output_schema};
 
 /// A task of some kind, as a remote is asked to do it.
 #[derive(Debug, Clone, Copy)]
@@ -64,10 +63,9 @@ impl<'a> Form<'a> {
         match self.kind {
             TaskKind::MultiLabel => labels::rules(self.labels),
             TaskKind::TokenClassification => entities::rules(self.labels),
-            TaskKind::ZeroShotClassification => lines(
-                "Answer with JSON only: {\"label\": …}, where the label is exactly one of:",
-                &zero_shot::choices(self.candidates()),
-            ),
+            TaskKind::ZeroShotClassification => {
+                choice_rules(&zero_shot::choices(self.candidates()))
+            }
             _ => answering::RULES.to_owned(),
         }
     }

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::forward::{Forward, Values, misshapen, named};
 use super::numbers::{f1, largest, sigmoid};
-use super::schema::{lines, object_of};
+use super::schema::object_of;
 use crate::error::{Code, Error, Result};
-use crate::task::{Label, LabelScore, json_of, unknown_label};
+use crate::task::{Label, LabelScore, json_of, label_lines, unknown_label};
 
 /// From which probability on a label is given, where nobody says.
 const THRESHOLD: f64 = 0.5;
@@ -109,7 +109,7 @@ pub(super) fn of_values(
 /// What a remote is told of the shape of its answer.
 pub(super) fn rules(labels: &[Label]) -> String {
     let shape = "Answer with JSON only: {\"labels\": […]}, with every label that holds, or none. The labels are exactly these:";
-    lines(shape, labels)
+    label_lines(shape, labels)
 }
 
 /// The JSON schema of a remote's answer.

@@ -66,7 +66,7 @@ impl Truth {
                     return Err("spans are of a text".to_owned());
                 };
                 let units: Vec<u16> = text.encode_utf16().collect();
-                let kinds = entities::kinds(labels);
+                let kinds = entities::entity_labels(labels);
                 let checked = spans.into_iter().map(|span| span.checked(&units, &kinds));
                 Truth::Spans(checked.collect::<std::result::Result<_, _>>()?)
             }
