@@ -21,7 +21,7 @@ use crate::draft::BundleDraft;
 use crate::fingerprint::fingerprint;
 use crate::folder::{Folder, Stopwatch, open, the_task};
 use crate::profile;
-use crate::rows::{fingerprints, for_all, places, with_input};
+use crate::rows::{fingerprints, for_all, places, spread, with_input};
 
 pub use args::EvaluateArgs;
 
@@ -83,14 +83,8 @@ fn measure(args: &EvaluateArgs, runtime: &Runtime<Folder>, task: &str) -> Result
             all - rows.len()
         );
     }
-    if let Some(limit) = args.limit.filter(|limit| *limit < rows.len()) {
-        // The first rows of a sorted file would be of one kind.
-        let all = rows.len();
-        let mut at = 0..all;
-        rows.retain(|_| {
-            let at = at.next().unwrap_or(0);
-            (at + 1) * limit / all > at * limit / all
-        });
+    if let Some(limit) = args.limit {
+        spread(&mut rows, limit);
     }
     if rows.is_empty() {
         bail!("{} has no labelled rows", args.data.display());

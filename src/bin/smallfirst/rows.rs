@@ -167,6 +167,19 @@ pub fn with_input<T>(row: &Row, kind: InputKind, then: impl FnOnce(Input<'_>) ->
     }
 }
 
+/// Keeps so many of the rows, spread evenly: the first ones of a sorted file would be of one kind.
+pub fn spread(rows: &mut Vec<Row>, limit: usize) {
+    let all = rows.len();
+    if limit >= all {
+        return;
+    }
+    let mut at = 0..all;
+    rows.retain(|_| {
+        let at = at.next().unwrap_or(0);
+        (at + 1) * limit / all > at * limit / all
+    });
+}
+
 /// Fingerprints of the rows' texts.
 pub fn fingerprints(rows: &[Row]) -> Fingerprints {
     Fingerprints::new(rows.iter().map(|row| row.text.as_str()))

@@ -12,6 +12,7 @@ use crate::draft::BundleDraft;
 use crate::fingerprint::fingerprint;
 use crate::folder::Folder;
 use crate::kind_rows::Judge;
+use crate::rows::spread;
 
 /// Measures one such task.
 pub(super) fn evaluate_kind(
@@ -29,7 +30,7 @@ pub(super) fn evaluate_kind(
     let judge = Judge::new(runtime, task, loss, options.as_deref())?;
     let mut rows = args.columns.read_kind(&args.data, entry.kind)?;
     if let Some(limit) = args.limit {
-        rows.truncate(limit);
+        spread(&mut rows, limit);
     }
     if rows.is_empty() {
         bail!("{} has no rows", args.data.display());
