@@ -12,7 +12,13 @@ use crate::wasm::{MODULES, Module, Set};
 
 /// The most bytes that a module may have, compressed with brotli, in the two sets of features. A change that takes
 /// more says so here.
-const BUDGETS: [(Set, usize); 2] = [(Set::Prepared, 700_000), (Set::Onnx, 1_250_000)];
+///
+/// The same sources built in another folder differ by up to [`SPREAD`]: cargo derives the names of symbols from the
+/// path of the workspace, and the names order the functions. A budget leaves that room.
+const BUDGETS: [(Set, usize); 2] = [(Set::Prepared, 706_000), (Set::Onnx, 1_264_000)];
+
+/// By what part a module's size differs from one folder to another.
+const SPREAD: f64 = 0.008;
 
 /// The sizes of one module.
 struct Sizes {
@@ -77,6 +83,13 @@ pub fn check() -> Result<()> {
         if sizes.brotli > *most {
             bail!(
                 "{}.wasm has {} bytes compressed with brotli, over its budget of {most} (xtask/src/sizes.rs)",
+                module.name(),
+                sizes.brotli
+            );
+        }
+        if sizes.brotli as f64 * (1.0 + SPREAD) > *most as f64 {
+            println!(
+                "{}.wasm has {} bytes compressed with brotli: built in another folder it may be over its budget of {most} (xtask/src/sizes.rs)",
                 module.name(),
                 sizes.brotli
             );
