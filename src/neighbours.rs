@@ -6,6 +6,7 @@
 //! and a share of those answers is checked with the remote all the same, so that a promise that does not hold is found out.
 //! The examples that were tested are those that vote: newer ones wait until the next test (`looks`).
 
+mod checks;
 mod examples;
 mod leave_one_out;
 mod looks;
@@ -13,6 +14,7 @@ mod options;
 mod set;
 mod store;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -25,6 +27,7 @@ pub use options::LearnOptions;
 
 use crate::error::Result;
 use crate::host::Storage;
+use crate::monitor::Drift;
 use crate::task::{Label, Learned};
 use set::Set;
 use store::{Entry, KEY_LEN, MOST_INPUT_BYTES, MOST_NAME_BYTES};
@@ -242,12 +245,29 @@ impl Learner {
         }
     }
 
-    /// Trusts these examples no more.
-    pub async fn distrust(&self, subject: &QuestionKey, storage: &impl Storage) {
-        let new = self.entry(subject);
-        let distrust = |entry: &mut Entry| entry.distrusted = true;
-        let entry = store::change(&subject.key, new, storage, distrust).await;
+    /// Takes in whether an answer by example at a risk was the remote's. Where that raised the alarm, in any tab, these examples
+    /// are trusted no more; gives how the monitors stand then.
+    pub async fn check(
+        &self,
+        subject: &QuestionKey,
+        risk: f64,
+        correct: bool,
+        storage: &impl Storage,
+    ) -> Option<Vec<Drift>> {
+        let alarm = Cell::new(false);
+        let check = |entry: &mut Entry| alarm.set(entry.check(risk, correct));
+        let entry = store::amend(&subject.key, &subject.task, storage, check).await;
         self.adopt(subject, entry.as_ref());
+        let entry = entry.filter(|_| alarm.get())?;
+        Some(entry.checks.status(&subject.task).collect())
+    }
+
+    /// How the checks of a task's examples stand, one a question and risk. Nothing where there are no examples.
+    pub async fn checks(&self, task: &str, storage: &impl Storage) -> Option<Vec<Drift>> {
+        let index = store::index(storage).await;
+        let entries = index.values().filter(|entry| entry.task == task);
+        let found: Vec<_> = entries.map(|entry| entry.checks.status(task)).collect();
+        (!found.is_empty()).then(|| found.into_iter().flatten().collect())
     }
 
     /// What is known of a subject without examples.

@@ -151,8 +151,6 @@ impl<S: Source> Runtime<S> {
     /// Forgets the examples, of one task or of all.
     pub async fn forget_examples(&self, task: Option<&str>, host: &impl Host) {
         self.learner.forget(task, host).await;
-        let tasks = self.bundle.manifest().tasks.keys();
-        self.watch.forget_checks(task, tasks.map(String::as_str));
     }
 
     /// The same runtime with an error rate that counts for every call that names none, or an excess over the remote's.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::checks::Checks;
 use super::examples::Example;
 use super::leave_one_out::ThresholdEstimate;
 use super::looks::{Look, are_risks, claim_place};
@@ -37,8 +38,8 @@ const PIECE: u64 = 32;
 const MOST_TASKS: usize = 32;
 
 /// The longest texts that an index and a piece are read from: JSON writes a byte of a text in up to six, a value of a
-/// vector in up to five. The look of a task with its rulings takes less than 4 KiB.
-const MOST_INDEX_BYTES: usize = MOST_TASKS * (6 * MOST_NAME_BYTES + 256 + (4 << 10));
+/// vector in up to five. The look of a task with its rulings takes less than 4 KiB, and so do its checks.
+const MOST_INDEX_BYTES: usize = MOST_TASKS * (6 * MOST_NAME_BYTES + 256 + (8 << 10));
 const MOST_PIECE_BYTES: usize =
     PIECE as usize * (6 * (MOST_INPUT_BYTES + MOST_NAME_BYTES) + 5 * MOST_DIMENSION + 256);
 
@@ -65,6 +66,9 @@ pub struct Entry {
     /// The latest look, and what it found.
     #[serde(default, deserialize_with = "readable")]
     pub look: Option<Look>,
+    /// What checked answers showed.
+    #[serde(default, deserialize_with = "readable")]
+    pub checks: Checks,
 }
 
 /// What cannot be read is absent, so that the examples are not lost with it.
@@ -114,6 +118,13 @@ impl Entry {
             own.voters = own.voters.take().or_else(|| look.voters.clone());
             claim_place(&mut self.risks, risk);
         }
+    }
+
+    /// Takes in whether an answer at a risk was the remote's. True when the examples are trusted no more because of it.
+    pub fn check(&mut self, risk: f64, correct: bool) -> bool {
+        let alarm = self.checks.take(risk, correct);
+        self.distrusted |= alarm;
+        alarm
     }
 
     /// Keeps what was found at a look, if it still is the latest. Whoever comes first decides.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::error::Code;
+use crate::monitor::MonitorKind;
 use crate::testing::{Random, Script, World};
 
 mod rulings;
@@ -153,12 +154,83 @@ fn distrusted_examples_answer_nothing_until_they_are_forgotten() {
             advice.unwrap().trusted
         };
         assert!(trusted().await);
-        learner.distrust(&subject(), &world).await;
+        let wrong = async || learner.check(&subject(), 0.05, false, &world).await;
+        let mut checks = 1;
+        let alarm = loop {
+            match wrong().await {
+                Some(alarm) => break alarm,
+                None => assert!(trusted().await && checks < 20),
+            }
+            checks += 1;
+        };
+        assert_eq!((alarm.len(), alarm[0].observed), (1, checks));
+        assert!(alarm[0].alarmed && alarm[0].watched == MonitorKind::Examples);
         assert!(!trusted().await);
         assert!(learner.report(&world).await[0].distrusted);
+        // It is raised once.
+        assert_eq!(wrong().await, None);
         learner.forget(Some("kind"), &world).await;
         teach(&learner, 400, 2, &world).await;
         assert!(trusted().await);
+    });
+}
+
+#[test]
+fn checks_go_on_from_page_to_page_and_tab_to_tab_and_end_with_the_examples() {
+    let world = world();
+    let page = || Learner::new(LearnOptions::default()).unwrap();
+    world.block_on(async {
+        teach(&page(), 400, 1, &world).await;
+        let (vector, _) = point(&mut Random::new(9));
+        let tab = page();
+        let trusted = async |learner: &Learner| {
+            let advice = learner.suggest(&subject(), &vector, None, &world).await;
+            advice.unwrap().trusted
+        };
+        assert!(trusted(&tab).await);
+        // No page sees more than one check; and a check of an answer at another risk is another's.
+        let mut alarm = None;
+        for _ in 0..20 {
+            tab.check(&subject(), 0.2, true, &world).await;
+            alarm = page().check(&subject(), 0.05, false, &world).await;
+            if alarm.is_some() {
+                break;
+            }
+        }
+        let alarmed: Vec<_> = alarm.unwrap().iter().map(|d| (d.risk, d.alarmed)).collect();
+        assert_eq!(alarmed, [(Some(0.2), false), (Some(0.05), true)]);
+        assert!(!trusted(&page()).await);
+        // A tab that did not see it raised learns of it with its next check.
+        tab.check(&subject(), 0.2, true, &world).await;
+        assert!(!trusted(&tab).await);
+        assert_eq!(tab.checks("kind", &world).await.unwrap().len(), 2);
+        assert_eq!(tab.checks("other", &world).await, None);
+        // What a script of the site wrote there is no monitor's state, and the examples are not lost with it.
+        let stored = world.stored.borrow()["learned"].clone();
+        let mut index: serde_json::Value = serde_json::from_str(&stored).unwrap();
+        let entry = index.as_object_mut().unwrap().values_mut().next().unwrap();
+        let total = entry["total"].clone();
+        for rubbish in [
+            serde_json::json!([[1.0], [-1.0, 2.0], "x"]),
+            serde_json::json!([[0.5, 0.5], []]),
+            serde_json::json!(7),
+        ] {
+            let mut index = index.clone();
+            let entry = index.as_object_mut().unwrap().values_mut().next().unwrap();
+            entry["checks"] = rubbish;
+            world
+                .stored
+                .borrow_mut()
+                .insert("learned".into(), index.to_string());
+            assert_eq!(page().checks("kind", &world).await, Some(Vec::new()));
+            let report = page().report(&world).await;
+            assert_eq!(serde_json::json!(report[0].total), total);
+        }
+        page().forget(Some("kind"), &world).await;
+        assert_eq!(page().checks("kind", &world).await, None);
+        teach(&page(), 400, 2, &world).await;
+        assert_eq!(page().checks("kind", &world).await, Some(Vec::new()));
+        assert!(trusted(&page()).await);
     });
 }
 

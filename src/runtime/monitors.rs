@@ -3,7 +3,7 @@
 mod stored;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -192,27 +192,9 @@ impl RuntimeMonitors {
         monitors.is_some_and(|monitors| monitors.watch.refutes(claim))
     }
 
-    /// Takes in whether an answer by example is the remote's. True when this raised the alarm.
-    pub(super) fn checked(&self, task: &str, risk: f64, correct: bool) -> bool {
-        let mut state = self.lock();
-        let heard = state.alarms.len();
-        state.take(task, Observation::Check { risk, correct }, None);
-        state.alarms.len() > heard
-    }
-
-    /// Begins anew with the examples of one task, or of all: those that were seen here, and `others`, of which something may
-    /// be kept.
-    pub(super) fn forget_checks<'a>(
-        &self,
-        task: Option<&'a str>,
-        others: impl Iterator<Item = &'a str>,
-    ) {
-        let mut state = self.lock();
-        let mut names: BTreeSet<String> = state.tasks.keys().cloned().collect();
-        names.extend(others.chain(task).map(str::to_owned));
-        for name in names.iter().filter(|n| task.is_none_or(|t| t == *n)) {
-            state.take(name, Observation::Forgot, None);
-        }
+    /// Has alarms told that were raised elsewhere.
+    pub(super) fn raise(&self, alarms: impl Iterator<Item = Drift>) {
+        self.lock().alarms.extend(alarms);
     }
 
     /// Whether an alarm has ended the guarantee of the bundle's own answers.

@@ -96,8 +96,13 @@ impl<S: Source> Runtime<S> {
         if let Some(advice) = lookup.trusted() {
             let correct = advice.label == output.label;
             let risk = advice.learned.risk;
-            if self.watch.checked(&lookup.subject.task, risk, correct) {
-                self.learner.distrust(&lookup.subject, host).await;
+            let checked = self.learner.check(&lookup.subject, risk, correct, host);
+            if let Some(status) = checked.await {
+                self.watch.raise(
+                    status
+                        .into_iter()
+                        .filter(|d| d.alarmed && d.risk == Some(risk)),
+                );
             }
         }
         let vector = lookup.vector.clone();

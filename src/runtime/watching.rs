@@ -79,11 +79,17 @@ impl<S: Source> Runtime<S> {
     /// How the monitors of a task stand, with what earlier pages saw.
     ///
     /// # Errors
-    /// [`Code::UnknownTask`].
+    /// [`Code::UnknownTask`] where neither the bundle nor the examples have it.
     pub async fn drift(&self, task: &str, storage: &impl Storage) -> Result<Vec<Drift>> {
-        self.bundle.task(task)?;
+        let checks = self.learner.checks(task, storage).await;
+        // A task of the caller's own has examples alone.
+        if checks.is_none() {
+            self.bundle.task(task)?;
+        }
         self.resume_stored(task, storage).await;
-        Ok(self.watch.status(task))
+        let mut status = self.watch.status(task);
+        status.extend(checks.into_iter().flatten());
+        Ok(status)
     }
 
     /// Takes in that the answer of `task` that was drawn with the number `audit` was found right or wrong. False where it

@@ -44,7 +44,6 @@ fn seen() -> RuntimeMonitors {
         assert!(audit(&watch, "drifts", f64::from(n) / 300.0, n % 7 > 0));
     }
     audit(&watch, "calm", 0.5, true);
-    watch.checked("calm", 0.2, true);
     watch
 }
 
@@ -74,9 +73,6 @@ fn monitors_go_on_where_those_before_them_ended() {
     }
     assert_eq!(after.status("drifts"), before.status("drifts"));
     assert_eq!(after.take_changes(), before.take_changes());
-    // What is forgotten is news as well.
-    after.forget_checks(Some("calm"), std::iter::empty());
-    assert_eq!(after.take_changes().len(), 1);
 }
 
 #[test]
@@ -91,19 +87,10 @@ fn audits_end_the_guarantee_and_inputs_where_that_is_asked_for() {
         audit(&watch, "b", f64::from(n) / 20.0, false);
     }
     assert!(watch.ended("b", OnDrift::Report) && watch.ended("b", OnDrift::Stop));
-    // Answers by example are nobody's promise.
-    let alarms = (0..20).filter(|_| watch.checked("c", 0.05, false)).count();
-    assert_eq!(alarms, 1);
-    assert!(!watch.ended("c", OnDrift::Stop) && !watch.ended("none", OnDrift::Stop));
+    assert!(!watch.ended("none", OnDrift::Stop));
     let alarms = watch.take_alarms().into_iter();
     let alarms: Vec<_> = alarms.map(|a| (a.task, a.watched)).collect();
-    assert_eq!(
-        alarms,
-        [
-            ("b".to_owned(), MonitorKind::Errors),
-            ("c".to_owned(), MonitorKind::Examples)
-        ]
-    );
+    assert_eq!(alarms, [("b".to_owned(), MonitorKind::Errors)]);
 }
 
 #[test]
@@ -277,9 +264,7 @@ fn a_visitor_who_asks_three_things_a_day_counts() {
     let stored: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(stored["of"].as_str().unwrap().len(), 64);
     for (name, numbers) in stored["numbers"].as_object().unwrap() {
-        let names = [
-            "inputs", "errors", "examples", "drawn", "remotes", "replies",
-        ];
+        let names = ["inputs", "errors", "drawn", "remotes", "replies"];
         assert!(names.contains(&name.as_str()));
         assert!(
             !numbers.to_string().contains('"'),
@@ -411,21 +396,6 @@ fn a_local_answer_counts_as_right_only_where_that_follows() {
     for correct in [true, false] {
         assert_eq!(evidence(true, false, correct, None), 0);
     }
-}
-
-#[test]
-fn examples_that_are_forgotten_on_a_new_page_are_not_checked_on() {
-    let (world, bundle) = (world(), bundle(1000));
-    let watch = page(&world, &bundle);
-    watch.checked("mood", 0.2, false);
-    watch.seen("mood", &reference(), 0.1, 0.5);
-    keep(&watch, &world, &bundle);
-    assert_eq!(observed(&page(&world, &bundle)), [1, 1]);
-    let next = RuntimeMonitors::default();
-    next.forget_checks(None, ["mood"].into_iter());
-    world.block_on(next.resume_stored("mood", &place(&bundle), &world));
-    assert_eq!(observed(&next), [1]);
-    assert_eq!(observed(&page(&world, &bundle)), [1]);
 }
 
 #[test]

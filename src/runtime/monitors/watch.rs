@@ -39,15 +39,6 @@ pub(super) enum Observation {
         /// Whether the best local answer beside a remote's was, where that is known.
         local: Option<bool>,
     },
-    /// An answer by example was held against the remote's.
-    Check {
-        /// The share that may differ.
-        risk: f64,
-        /// Whether it is the same.
-        correct: bool,
-    },
-    /// The examples were forgotten.
-    Forgot,
 }
 
 /// An answer that was drawn and whose outcome nobody has reported yet.
@@ -119,7 +110,6 @@ impl DrawnReply {
 pub(super) struct Numbers {
     inputs: Option<Vec<f64>>,
     errors: Vec<Vec<f64>>,
-    examples: Vec<Vec<f64>>,
     /// Of each drawn answer its number, its risk and its weight.
     #[serde(default)]
     drawn: Vec<(u64, f64, f64)>,
@@ -135,8 +125,6 @@ pub(super) struct Numbers {
 pub(super) struct Watch {
     inputs: Option<InputMonitor>,
     errors: Vec<ErrorMonitor>,
-    /// Of answers by example, held against the remote's.
-    examples: Vec<ErrorMonitor>,
     drawn: VecDeque<Drawn>,
     /// Of claims about remotes, the one that was audited last at the end.
     remotes: Vec<RemoteMonitor>,
@@ -173,10 +161,6 @@ impl Watch {
                     self.remotes.push(monitor);
                 }
             }
-            Observation::Check { risk, correct } => {
-                observe(&mut self.examples, risk, correct, 1.0);
-            }
-            Observation::Forgot => self.examples.clear(),
         }
     }
 
@@ -218,7 +202,6 @@ impl Watch {
     pub(super) fn is_empty(&self) -> bool {
         self.inputs.is_none()
             && self.errors.is_empty()
-            && self.examples.is_empty()
             && self.drawn.is_empty()
             && self.remotes.is_empty()
             && self.replies.is_empty()
@@ -229,14 +212,9 @@ impl Watch {
         let inputs = self.inputs.iter().filter(|m| m.alarmed());
         let inputs = inputs.map(|_| (MonitorKind::Inputs, None));
         let errors = alarmed(&self.errors).map(|risk| (MonitorKind::Errors, Some(risk)));
-        let examples = alarmed(&self.examples).map(|risk| (MonitorKind::Examples, Some(risk)));
         let remotes = self.profiles().filter(|m| m.alarmed());
         let remotes = remotes.map(|_| (MonitorKind::Remote, None));
-        inputs
-            .chain(errors)
-            .chain(examples)
-            .chain(remotes)
-            .collect()
+        inputs.chain(errors).chain(remotes).collect()
     }
 
     /// The monitors of profiles. Others end by themselves, and raise no alarm that anybody is told of.
@@ -247,17 +225,9 @@ impl Watch {
 
     /// How they stand.
     pub(super) fn status(&self, task: &str) -> Vec<Drift> {
-        let of = |monitors: &[ErrorMonitor], watched| {
-            let status = |monitor: &ErrorMonitor| Drift {
-                watched,
-                ..monitor.status(task)
-            };
-            monitors.iter().map(status).collect::<Vec<Drift>>()
-        };
         let inputs = self.inputs.iter().map(|m| m.status(task));
         inputs
-            .chain(of(&self.errors, MonitorKind::Errors))
-            .chain(of(&self.examples, MonitorKind::Examples))
+            .chain(self.errors.iter().map(|m| m.status(task)))
             .chain(self.remotes.iter().map(|m| m.status(task)))
             .collect()
     }
@@ -287,7 +257,6 @@ impl Watch {
         Numbers {
             inputs: self.inputs.as_ref().map(InputMonitor::state),
             errors: all(&self.errors),
-            examples: all(&self.examples),
             drawn: drawn.map(|d| (d.id, d.risk, d.weight)).collect(),
             remotes: self.remotes.iter().map(RemoteMonitor::state).collect(),
             replies: self.replies.iter().map(DrawnReply::numbers).collect(),
@@ -313,7 +282,6 @@ impl Watch {
         Watch {
             inputs: inputs.and_then(|(state, reference)| InputMonitor::resumed(reference, state)),
             errors: all(&numbers.errors),
-            examples: all(&numbers.examples),
             drawn: drawn.take(MOST_DRAWN).collect(),
             remotes: remotes.take(MOST_CLAIMS).collect(),
             replies: replies.take(MOST_DRAWN).collect(),

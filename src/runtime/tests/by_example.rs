@@ -138,6 +138,42 @@ fn a_remote_that_changes_its_mind_is_soon_found_out_by_the_checks() {
 }
 
 #[test]
+fn checks_of_a_task_of_the_callers_own_go_on_on_the_next_page() {
+    let flips = Rc::default();
+    let remote = remote(&flips);
+    let options = LearnOptions {
+        audit: 0.3,
+        ..LearnOptions::default()
+    };
+    let page = || runtime(Mode::PreferLocal, Some(options.clone()));
+    let mut random = Random::new(2);
+    let world = &remote.0;
+    let unknown = world.block_on(page().drift("tone", world));
+    assert_eq!(unknown.unwrap_err().code(), Code::UnknownTask);
+    stream(&page(), &remote, 300, &mut random);
+    let before = world.block_on(page().drift("tone", world)).unwrap();
+    assert!(!before[0].alarmed && before[0].watched == MonitorKind::Examples);
+    flips.set(1);
+    // A visitor who asks three things a day.
+    let alarms = (0..200).find_map(|_| {
+        let page = page();
+        stream(&page, &remote, 3, &mut random);
+        let alarms = page.take_alarms();
+        (!alarms.is_empty()).then_some(alarms)
+    });
+    let alarms = alarms.expect("the checks find it out");
+    assert_eq!(
+        (alarms.len(), alarms[0].watched),
+        (1, MonitorKind::Examples)
+    );
+    assert!(alarms[0].observed > before[0].observed);
+    assert!(world.block_on(page().learned(world))[0].distrusted);
+    let after = world.block_on(page().drift("tone", world)).unwrap();
+    assert_eq!(after, alarms);
+    assert_eq!(stream(&page(), &remote, 50, &mut random), (0, 0));
+}
+
+#[test]
 fn too_many_checks_that_fail_end_the_trust() {
     let flips = Rc::default();
     let remote = remote(&flips);
