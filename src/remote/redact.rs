@@ -233,8 +233,10 @@ impl Redactor {
         let mut found: Vec<Found> = Vec::new();
         for (name, regex) in &self.patterns {
             let mut earlier = std::mem::take(&mut found).into_iter().peekable();
-            for (mut start, end) in patterns::find(regex, text) {
-                // What is left of it between those that were there before.
+            for (start, end) in patterns::find(regex, text) {
+                // What is left of it between those that were there before. The last of these may reach over it, and over the
+                // matches that follow.
+                let mut start = found.last().map_or(start, |last| start.max(last.end));
                 while let Some(next) = earlier.next_if(|next| next.start < end) {
                     if start < next.start {
                         found.push(Found {

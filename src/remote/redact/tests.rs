@@ -466,6 +466,21 @@ fn no_part_of_what_two_patterns_match_is_left() {
 }
 
 #[test]
+fn several_matches_within_that_of_an_earlier_pattern_are_part_of_it() {
+    let redactor = Redactor::new(&RedactOptions {
+        patterns: BTreeMap::from(
+            [("LONG", "x.*y"), ("WORD", "[a-c]+")].map(|(name, p)| (name.into(), p.into())),
+        ),
+        ..RedactOptions::default()
+    })
+    .unwrap();
+    assert_eq!(
+        redact(&redactor, "a x ab c b y bc").0,
+        "[WORD_1] [LONG_1] [WORD_2]"
+    );
+}
+
+#[test]
 fn a_long_match_is_found_behind_many_short_ones() {
     let redactor = Redactor::new(&RedactOptions {
         kinds: Vec::new(),
@@ -694,6 +709,47 @@ fn putting_values_back_takes_time_in_proportion() {
 }
 
 proptest! {
+    /// Whatever patterns match, and whatever else stands there: what is found is in order, no two share a byte, and every byte
+    /// that a pattern matches is found.
+    #[test]
+    fn patterns_share_no_byte_and_leave_none(
+        patterns in prop::collection::vec(
+            prop::sample::select(vec![
+                "x.*y", "a+", "[ab]+", "b.c", "(a|aa)+b", "[^ ]+", "é+", ". .", "[0-9]+", "a@b", "c|ca|cab", "y?b",
+            ]),
+            1..5,
+        ),
+        parts in prop::collection::vec(
+            prop::sample::select(vec![
+                "x", "y", "a", "aa", "b", "c", " ", "é", "\u{200b}", "a@b.example", "+49 30 901820", "4111111111111111",
+                "192.0.2.1", "2024-05-06", "Ann", "Ann Lee", "DE89 3704 0044 0532 0130 00",
+            ]),
+            0..60,
+        ),
+    ) {
+        let text = parts.concat();
+        let named = patterns.iter().enumerate();
+        let redactor = Redactor::new(&RedactOptions {
+            patterns: named.map(|(at, p)| (format!("P{}", char::from(b'A' + at as u8)), (*p).to_owned())).collect(),
+            ..RedactOptions::default()
+        })
+        .unwrap();
+        let found = redactor.find(&text, &["Ann".to_owned(), "Ann Lee".to_owned()]);
+        let mut covered = vec![false; text.len()];
+        let mut end = 0;
+        for place in &found {
+            prop_assert!(end <= place.start && place.start < place.end, "{:?}", found);
+            prop_assert!(text.get(place.start..place.end).is_some(), "{:?}", found);
+            end = place.end;
+            covered[place.start..place.end].fill(true);
+        }
+        for (_, regex) in &redactor.patterns {
+            for (start, end) in patterns::find(regex, &text) {
+                prop_assert!(covered[start..end].iter().all(|&c| c), "{} in {:?}", regex, found);
+            }
+        }
+    }
+
     /// Whatever the text, what was taken out comes back where it was, in one piece or cut anywhere.
     #[test]
     fn redaction_is_undone(
