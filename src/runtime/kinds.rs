@@ -53,7 +53,8 @@ enum LocalOutcome {
 }
 
 impl<S: Source> Runtime<S> {
-    /// Answers one call of a task whose kind has models.
+    /// Answers one call of a task whose kind has models. Where the call has no options that decide the answer, it is made with
+    /// those that the task was calibrated with.
     ///
     /// # Errors
     /// When there is no answer at all: why, with everything that was tried in [`Error::attempts`].
@@ -62,12 +63,29 @@ impl<S: Source> Runtime<S> {
         call: &KindCall<'_>,
         host: &impl Host,
     ) -> Result<Answer<KindOutput>> {
+        let call = &KindCall {
+            options: self.options_of(call),
+            ..*call
+        };
         let answer = KindPath::new(self, call, host)?.walk().await?;
         if answer.ran_on != RanOn::Remote || answer.cached {
             let (kind, bytes) = (call.input.kind(), call.input.len());
             self.remote.saved(kind, bytes, false, host).await;
         }
         Ok(answer)
+    }
+
+    /// The options that a call is answered with.
+    fn options_of(&self, call: &KindCall<'_>) -> KindOptions {
+        let own = &call.options;
+        let entry = self.bundle.task(call.task).ok();
+        let guarantee = entry.and_then(|entry| entry.guarantee.as_ref());
+        let certified = guarantee.filter(|_| own.of_answers().is_empty());
+        let certified = certified.and_then(|g| KindOptions::of(&g.options).ok());
+        KindOptions {
+            top_k: own.top_k,
+            ..certified.unwrap_or_else(|| own.clone())
+        }
     }
 
     /// What the first model of a task gives, for whoever measures it: no threshold, no remote.

@@ -176,6 +176,43 @@ fn a_certified_answer_stays_here_and_says_what_is_promised() {
 }
 
 #[test]
+fn a_call_without_options_is_made_with_those_that_were_calibrated() {
+    let world = silent();
+    let mut guarantee = guarantee();
+    guarantee["options"] = json!({"aggregation": "none"});
+    let files = files();
+    let runtime = runtime(&manifest(&files, guarantee), files, Mode::OnlyLocal);
+    let labels = |call: &KindCall<'_>| {
+        let answer = world.block_on(runtime.perform(call, &world)).unwrap();
+        let labels = match &answer.output {
+            KindOutput::Tokens(output) => output.entities.iter().map(|e| e.label.clone()),
+            other => panic!("{other:?}"),
+        };
+        (labels.collect::<Vec<_>>(), answer.guaranteed)
+    };
+    // Two tokens, and one name.
+    let text = "Ann Ann wrote";
+    let (calibrated, guaranteed) = labels(&call("names", text));
+    assert_eq!((calibrated.len(), guaranteed), (2, true));
+    let with = |options| KindCall {
+        options,
+        ..call("names", text)
+    };
+    let named = |aggregation| KindOptions {
+        aggregation: Some(aggregation),
+        ..KindOptions::default()
+    };
+    assert_eq!(
+        labels(&with(named(Aggregation::None))),
+        (calibrated.clone(), true)
+    );
+    // The usual ones are others here.
+    let (simple, guaranteed) = labels(&with(named(Aggregation::Simple)));
+    assert_ne!(simple, calibrated);
+    assert!(!guaranteed);
+}
+
+#[test]
 fn what_is_not_sure_enough_is_asked_of_a_remote_that_gives_the_same_output() {
     let runtime = usual(Mode::PreferLocal);
     let world = saying(&json!({"entities": [{"label": "PER", "text": "Bo"}]}));

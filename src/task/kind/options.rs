@@ -83,6 +83,16 @@ impl KindOptions {
         }
     }
 
+    /// The options with these names and values, as [`KindOptions::of_answers`] gives them.
+    ///
+    /// # Errors
+    /// [`Code::InvalidOption`].
+    pub fn of(values: &BTreeMap<String, Value>) -> Result<Self> {
+        let fields = values.iter().map(|(name, v)| (name.clone(), v.clone()));
+        serde_json::from_value(Value::Object(fields.collect()))
+            .map_err(|why| Error::new(Code::InvalidOption, why.to_string()))
+    }
+
     /// The options that were given, by the names that a page knows them by.
     fn given(&self) -> impl Iterator<Item = &'static str> {
         let all = [
