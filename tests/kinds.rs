@@ -327,3 +327,108 @@ fn what_rows_say_wrongly_is_refused_by_line_and_changes_nothing() {
     );
     assert!(!printed.contains("threshold"), "{printed}");
 }
+
+#[test]
+fn bundles_are_merged_with_what_was_certified_of_their_tasks() {
+    let folder = fresh("kinds-merged");
+    write_model(&folder);
+    fs::write(folder.join("cal.jsonl"), rows(1, 1500)).unwrap();
+    fs::write(folder.join("test.jsonl"), rows(2, 200)).unwrap();
+    let import = |out: &str, more: &[&str]| {
+        let args = ["import", "model", "--out", out, "--license", "MIT"];
+        done(&folder, &[&args[..], more].concat())
+    };
+    import("a", &["--name", "people", "--title", "Who is named"]);
+    import("b", &["--name", "others"]);
+    done(&folder, &["calibrate", "a", "--data", "cal.jsonl"]);
+    let run = |bundle: &str| {
+        let args = ["run", bundle, "--task", "people", "--data", "test.jsonl"];
+        let more = ["--risk", "0.1", "--output", "answers.jsonl"];
+        done(&folder, &[&args[..], &more].concat());
+        let lines = fs::read_to_string(folder.join("answers.jsonl")).unwrap();
+        let of = |line: &str| {
+            let answer: Value = serde_json::from_str(line).unwrap();
+            (answer["output"].clone(), answer["guarantee"].clone())
+        };
+        lines.lines().map(of).collect::<Vec<_>>()
+    };
+    let alone = run("a");
+    assert!(alone.iter().any(|(_, guarantee)| !guarantee.is_null()));
+    let defaults = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
+    done(&folder, &["merge", defaults, "a", "b", "--out", "all"]);
+    assert_eq!(run("all"), alone);
+    let manifest = |bundle: &str| {
+        let json = fs::read(folder.join(bundle).join("manifest.json")).unwrap();
+        serde_json::from_slice::<Value>(&json).unwrap()
+    };
+    let all = manifest("all");
+    let people = &all["tasks"]["people"];
+    assert_eq!(people["title"], "Who is named");
+    assert_eq!(
+        people["guarantee"],
+        manifest("a")["tasks"]["people"]["guarantee"]
+    );
+    assert_eq!(all["tasks"]["others"]["title"], "others");
+    let default = fs::read(Path::new(defaults).join("manifest.json")).unwrap();
+    let default: Value = serde_json::from_slice(&default).unwrap();
+    assert_eq!(all["tasks"]["language"], default["tasks"]["language"]);
+
+    // The same again is the same; another model under a name that is taken is told, and nothing is written.
+    done(&folder, &["merge", "a", "--out", "all"]);
+    assert_eq!(manifest("all"), all);
+    import("c", &["--name", "people", "--title", "Somebody else"]);
+    let (success, printed) = smallfirst(&folder, &["merge", "c", "--out", "all"]);
+    assert!(
+        !success && printed.contains("another model \"people\""),
+        "{printed}"
+    );
+    assert_eq!(manifest("all"), all);
+    let (success, printed) = smallfirst(
+        &folder,
+        &[
+            "import",
+            "model",
+            "--out",
+            "all",
+            "--license",
+            "MIT",
+            "--name",
+            "people",
+        ],
+    );
+    assert!(!success && printed.contains("--name"), "{printed}");
+
+    // Vectors of an encoder that is there need no file, and no evaluation to be shipped.
+    done(&folder, &["merge", defaults, "--out", "vectors"]);
+    let add = |encoder: &str| {
+        let args = ["add-vectors", "vectors", "--task", "meaning", "--encoder"];
+        smallfirst(&folder, &[&args[..], &[encoder]].concat())
+    };
+    let (success, printed) = add("none");
+    assert!(!success && printed.contains("static-text"), "{printed}");
+    assert!(add("static-text").0);
+    assert_eq!(manifest("vectors")["files"], default["files"]);
+    done(
+        &folder,
+        &["pack", "vectors", "--out", "shipped", "--no-onnxruntime"],
+    );
+    fs::write(
+        folder.join("texts.jsonl"),
+        "{\"input\": \"Where is the station?\"}\n",
+    )
+    .unwrap();
+    let args = [
+        "run",
+        "shipped",
+        "--task",
+        "meaning",
+        "--data",
+        "texts.jsonl",
+    ];
+    let printed = done(&folder, &args);
+    let line = printed.lines().find(|line| line.starts_with('{')).unwrap();
+    let answer: Value = serde_json::from_str(line).unwrap();
+    let vector = answer["output"]["data"].as_array().unwrap().iter();
+    let length: f64 = vector.map(|v| v.as_f64().unwrap().powi(2)).sum();
+    assert!((length - 1.0).abs() < 1e-5, "{length}");
+}

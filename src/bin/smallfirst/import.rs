@@ -29,6 +29,9 @@ pub struct ImportArgs {
     /// The task; of a folder, transformers' name of it, such as feature-extraction, where it is not what the model was made for
     #[arg(long)]
     pub task: Option<String>,
+    /// Of a folder, what the task is called in the bundle; transformers' name of it where absent
+    #[arg(long)]
+    pub name: Option<String>,
     /// Of a folder, which of its weights: q8, int8, uint8, q4, fp16 or fp32; the first there are where absent
     #[arg(long, value_parser = dtype)]
     pub dtype: Option<Dtype>,

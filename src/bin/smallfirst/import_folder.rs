@@ -14,7 +14,7 @@ use crate::folder::{check_name, open, read, read_most};
 use crate::import::ImportArgs;
 use crate::recogniser::read_recogniser;
 
-/// Brings a folder's model into a bundle, under transformers' name of its task.
+/// Brings a folder's model into a bundle, under the name that is given or transformers' name of its task.
 pub fn import(args: &ImportArgs) -> Result<()> {
     let folder = &args.model;
     let mut descriptions = Descriptions::new();
@@ -37,11 +37,11 @@ pub fn import(args: &ImportArgs) -> Result<()> {
     };
     let made = manifest("folder", &descriptions, weights, asked)?;
     let mut draft = BundleDraft::open_or_new(&args.out)?;
-    let task = asked.task;
+    let task = args.name.as_deref().unwrap_or(asked.task);
     check_name("the task", task)?;
     if draft.manifest.tasks.contains_key(task) {
         bail!(
-            "{} has a task \"{task}\" already; import into another folder",
+            "{} has a task \"{task}\" already; give this one another --name, or import into another folder",
             args.out.display()
         );
     }
@@ -80,6 +80,10 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         }
     }
     // In this bundle names are the task's.
+    let renamed = |name: String| match name == asked.task {
+        true => task.to_owned(),
+        false => name,
+    };
     let all = &mut draft.manifest;
     for mut tokenizer in made.tokenizers.into_values() {
         tokenizer.file = moved(&tokenizer.file);
@@ -91,7 +95,7 @@ pub fn import(args: &ImportArgs) -> Result<()> {
         if args.probabilities {
             head.output = ModelOutput::Probabilities;
         }
-        all.heads.insert(name, head);
+        all.heads.insert(renamed(name), head);
     }
     for (name, mut model) in models {
         model.file = moved(&model.file);
@@ -102,9 +106,16 @@ pub fn import(args: &ImportArgs) -> Result<()> {
             }
             model.output = ModelOutput::Probabilities;
         }
-        all.models.insert(name, model);
+        all.models.insert(renamed(name), model);
     }
-    all.tasks.extend(made.tasks);
+    for (name, mut entry) in made.tasks {
+        entry.tiers = entry.tiers.into_iter().map(renamed).collect();
+        let name = renamed(name);
+        // Of a folder, the title is its task's name.
+        entry.title = renamed(entry.title);
+        args.words.reword(&mut entry);
+        all.tasks.insert(name, entry);
+    }
     draft.save()?;
     // Loading it shows whether it runs here.
     let runtime = open(&args.out)?;

@@ -4,6 +4,7 @@
 mod add_encoder;
 mod add_tagger;
 mod add_text;
+mod add_vectors;
 mod bench;
 mod calibrate;
 mod draft;
@@ -19,6 +20,7 @@ mod import_ocr;
 mod import_table;
 mod inspect;
 mod kind_rows;
+mod merge;
 mod onnxruntime;
 mod out_of_fold;
 mod pack;
@@ -60,8 +62,12 @@ enum Command {
     AddEncoder(add_encoder::EncoderArgs),
     /// Add a task that writes text, by a remote or with the input's own sentences
     AddText(Box<add_text::TextArgs>),
+    /// Add a task that gives the vectors of an encoder of the bundle
+    AddVectors(Box<add_vectors::VectorArgs>),
     /// Bring in a token classifier that finds people's names, for redaction
     AddTagger(Box<add_tagger::TaggerArgs>),
+    /// Add the tasks of other bundles to one, with what was certified of them
+    Merge(merge::MergeArgs),
     /// Write an encoder's vectors, for training elsewhere
     Embed(embed::EmbedArgs),
     /// Fit the temperature and certify thresholds
@@ -110,6 +116,8 @@ fn main() -> ExitCode {
         Command::AddEncoder(args) => add_encoder::add_encoder(&args),
         Command::AddText(args) => add_text::add_text(&args),
         Command::AddTagger(args) => add_tagger::add_tagger(&args),
+        Command::AddVectors(args) => add_vectors::add_vectors(&args),
+        Command::Merge(args) => merge::merge(&args),
         Command::Embed(args) => embed::embed(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Evaluate(args) => evaluate::evaluate(&args),

@@ -13,6 +13,7 @@ use smallfirst::bundle::{Bundle, Features, FileEntry, Manifest, SmallWeights, Ti
 use smallfirst::engine::onnx::{self as model, PreparedFile};
 use smallfirst::engine::{Element, Model, Shape};
 use smallfirst::task::TaskKind;
+use smallfirst::task::kind::losses;
 use smallfirst::text::{NgramTable, NgramVocabulary, TextTokenizer};
 
 use crate::draft::written;
@@ -69,9 +70,10 @@ pub fn pack(args: &PackArgs) -> Result<()> {
     }
     println!("{total:>12} bytes in {} files", manifest.files.len());
     for (id, task) in &manifest.tasks {
-        // What writes text has no model here to be described and measured. With other weights than these it would be measured
-        // again.
-        if task.kind == TaskKind::Generate || args.weights.is_some() {
+        // What writes text has no model here to be described and measured, and no answer of a kind without a loss is right or
+        // wrong. With other weights than these it would be measured again.
+        let measured = task.kind == TaskKind::Classify || !losses(task.kind).is_empty();
+        if !measured || args.weights.is_some() {
             continue;
         }
         if task.card.is_none() {

@@ -39,6 +39,16 @@ impl TaskArgs {
         self.instruction.as_deref()
     }
 
+    /// Puts the words that are given in place of those of a task that says something of itself.
+    pub fn reword(&self, task: &mut TaskEntry) {
+        if let Some(title) = &self.title {
+            task.title.clone_from(title);
+        }
+        if let Some(instruction) = &self.instruction {
+            task.instruction.clone_from(instruction);
+        }
+    }
+
     pub fn limits(&self) -> Limits {
         Limits {
             min_bytes: self.min_bytes,
