@@ -63,7 +63,7 @@ test("monitors go on from page to page, and store numbers only", async ({ page, 
     const { of, numbers, ...more } = JSON.parse(json) as { of: string; numbers: Record<string, unknown> };
     expect(of).toMatch(/^[0-9a-f]{64}$/);
     expect(more).toEqual({});
-    expect(Object.keys(numbers).sort()).toEqual(["drawn", "errors", "examples", "inputs", "remotes", "replies"]);
+    expect(Object.keys(numbers).sort()).toEqual(["drawn", "errors", "inputs", "remotes", "replies"]);
     for (const value of Object.values(numbers)) expect(JSON.stringify(value)).toMatch(/^[-+0-9.,e[\]]*$/);
   }
   // Another name shares none of it.
