@@ -42,7 +42,7 @@ pub use profile_fit::{FEWEST_ROWS, ProfileFigures, profile_figures, remote_profi
 #[cfg(test)]
 pub(crate) use provider::page::{PageReply, PageRequest};
 pub use question::{JsonForm, Question, ResponseFormat};
-pub use redact::{Found, PersonalData, RedactOptions, Redacted, Redactor, Restorer};
+pub use redact::{Found, Named, PersonalData, RedactOptions, Redacted, Redactor, Restorer};
 pub use trace::Trace;
 
 use crate::task::{Output, Usage};

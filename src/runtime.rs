@@ -5,6 +5,8 @@
 mod by_example;
 mod call;
 mod encoder;
+#[cfg(feature = "onnx")]
+mod entities;
 mod features;
 mod generate;
 mod head;
@@ -108,6 +110,9 @@ impl<S: Source> Runtime<S> {
     pub fn new(bundle: Bundle, source: S, mode: Mode, remote: RemoteOptions) -> Result<Self> {
         let remote = Remote::new(remote)?;
         remote.check_tasks(bundle.manifest().tasks.keys().map(String::as_str))?;
+        if let Some(task) = remote.redacts_by() {
+            names::check(&bundle, task)?;
+        }
         Ok(Runtime {
             remote,
             bundle,

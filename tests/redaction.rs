@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
-use smallfirst::remote::{RedactOptions, Redactor};
+use smallfirst::bundle::{Bundle, FileEntry, Source, verify};
+use smallfirst::remote::{Named, People, RedactOptions, Redactor, RemoteOptions};
+use smallfirst::route::Mode;
+use smallfirst::runtime::Runtime;
 
 #[path = "redaction/cases.rs"]
 mod cases;
@@ -22,6 +25,17 @@ fn variable(name: &str) -> PathBuf {
     env::var_os(name)
         .map(PathBuf::from)
         .unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`"))
+}
+
+/// A bundle's files.
+struct Folder(PathBuf);
+
+impl Source for Folder {
+    async fn read(&self, path: &str, entry: &FileEntry) -> smallfirst::Result<Vec<u8>> {
+        let bytes = fs::read(self.0.join(path)).unwrap();
+        verify(path, entry, &bytes)?;
+        Ok(bytes)
+    }
 }
 
 #[derive(Default)]
@@ -350,4 +364,79 @@ fn generated_personal_data_is_found_and_little_else() {
         let percent = of(&tally, country, FORMS[3]);
         assert!(percent >= 95.0, "{country}: {percent:.1} %");
     }
+}
+
+/// The bytes of a place in UTF-16 units.
+fn bytes(text: &str, start: u64, end: u64) -> (usize, usize) {
+    let mut units = 0;
+    let mut ends = text.char_indices().map(|(at, c)| {
+        let before = units;
+        units += c.len_utf16() as u64;
+        (before, at)
+    });
+    let starts: BTreeMap<u64, usize> = ends.by_ref().collect();
+    let at = |unit| starts.get(&unit).copied().unwrap_or(text.len());
+    (at(start), at(end))
+}
+
+/// What of somebody's data would leave, with patterns alone and with the task `personal-data` of the larger bundle. The table of
+/// docs/fallback.md.
+#[test]
+fn a_task_of_entities_finds_what_patterns_do_not() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("target");
+    let (folder, rows) = (root.join("more-bundle"), root.join("more-rows"));
+    if !folder.join("manifest.json").is_file() || !rows.is_dir() {
+        println!(
+            "nothing was compared: `cargo xtask models --more` fetches the model and the rows"
+        );
+        return;
+    }
+    let bundle = Bundle::parse(&fs::read(folder.join("manifest.json")).unwrap()).unwrap();
+    let runtime = Runtime::new(
+        bundle,
+        Folder(folder),
+        Mode::OnlyLocal,
+        RemoteOptions::default(),
+    );
+    let runtime = runtime.unwrap();
+    let redactor = Redactor::new(&RedactOptions::default()).unwrap();
+    // By label: how many there are, and of how many a character is left, without the task and with it.
+    let mut counts: BTreeMap<String, [u32; 3]> = BTreeMap::new();
+    for split in ["cal", "test"] {
+        let rows = fs::read_to_string(rows.join(format!("personal-data.{split}.jsonl"))).unwrap();
+        for row in rows.lines() {
+            let row: Value = serde_json::from_str(row).unwrap();
+            let text = row["input"].as_str().unwrap().to_owned();
+            let texts = [text.clone()];
+            let named = pollster::block_on(runtime.names(&texts, Some("personal-data"))).unwrap();
+            let left = |named: &[Named], (start, end): (usize, usize)| {
+                let found = redactor.find(&text, named);
+                let covers = |at| found.iter().any(|f| f.start <= at && at < f.end);
+                u32::from(!(start..end).all(covers))
+            };
+            for span in row["label"].as_array().unwrap() {
+                let unit = |key: &str| span[key].as_u64().unwrap();
+                let place = bytes(&text, unit("start"), unit("end"));
+                assert_eq!(&text[place.0..place.1], span["text"].as_str().unwrap());
+                for label in [span["label"].as_str().unwrap(), "all"] {
+                    let count = counts.entry(label.to_owned()).or_default();
+                    count[0] += 1;
+                    count[1] += left(&[], place);
+                    count[2] += left(&named, place);
+                }
+            }
+        }
+    }
+    println!("| label | in the sentences | left by patterns alone | and with the task |");
+    println!("| --- | --- | --- | --- |");
+    for (label, [n, without, with]) in &counts {
+        let share = |left: &u32| 100.0 * f64::from(*left) / f64::from(*n);
+        println!(
+            "| {label} | {n} | {:.1} % | {:.1} % |",
+            share(without),
+            share(with)
+        );
+    }
+    let [_, without, with] = counts["all"];
+    assert!(3 * with < without, "{with} of {without}");
 }

@@ -1325,6 +1325,11 @@ export type RedactOptions = {
    * `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
    */
   patterns: { [key in string]: string };
+  /**
+   * A task of the bundle that finds entities (token classification), such as `personal-data`. What it finds in a text is
+   * taken out wherever it stands, under the letters of its label. If the task cannot look, nothing is sent.
+   */
+  task: string | null;
 };
 
 /**

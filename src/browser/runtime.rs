@@ -440,18 +440,22 @@ impl WasmRuntime {
     }
 }
 
-/// Refuses a bundle with ONNX models, before one of them is needed.
+/// Refuses a bundle with models that this build does not run, before one of them is needed.
 fn without_onnx(bundle: &Bundle) -> Result<()> {
-    let mut paths = bundle.manifest().files.keys();
-    match paths.find(|path| path.ends_with(".onnx")) {
-        None => Ok(()),
-        Some(path) => Err(Error::new(
-            Code::NeedsOnnx,
-            format!(
-                "the bundle has ONNX models ({path}) and this engine runs prepared ones; leave `engine` out, or set it to \"onnx\""
-            ),
-        )),
-    }
+    let manifest = bundle.manifest();
+    let mut paths = manifest.files.keys();
+    let what = match paths.find(|path| path.ends_with(".onnx")) {
+        Some(path) => format!("ONNX models ({path}) and this engine runs prepared ones"),
+        // Its files may be prepared, but what reads their outputs is there as well.
+        None => match manifest.models.keys().next() {
+            Some(model) => {
+                format!("a model (\"{model}\") of a kind that this engine does not have")
+            }
+            None => return Ok(()),
+        },
+    };
+    let why = format!("the bundle has {what}; leave `engine` out, or set it to \"onnx\"");
+    Err(Error::new(Code::NeedsOnnx, why))
 }
 
 fn function(hooks: &JsValue, name: &str) -> Option<Function> {

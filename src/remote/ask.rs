@@ -187,10 +187,11 @@ impl Remote {
         let endpoints: Vec<&Endpoint> = order.iter().map(endpoint).collect();
         let leaves = endpoints.iter().any(|e| !e.is_on_device());
         let privacy = &self.options.privacy;
-        let looks =
-            leaves && privacy.redacts(question.task) && self.redactor.takes(PersonalData::Name);
+        let by = self.redacts_by();
+        let wanted = self.redactor.takes(PersonalData::Name) || by.is_some();
+        let looks = leaves && privacy.redacts(question.task) && wanted;
         let names = match looks {
-            true => people.names(&question.words(&payload)).await,
+            true => people.names(&question.words(&payload), by).await,
             false => Ok(Vec::new()),
         };
         let request = clearance::Request {

@@ -13,7 +13,7 @@ use super::endpoint::Endpoint;
 use super::host::Host;
 use super::policy::{Breaker, Policy};
 use super::profile::TaskProfile;
-use super::redact::Redactor;
+use super::redact::{Named, Redactor};
 use crate::error::Result;
 use crate::task::{InputKind, Sent};
 
@@ -50,13 +50,17 @@ pub struct Remote {
     pub(super) cache: Cache,
 }
 
-/// Finds people's names in what is about to leave.
+/// Finds people's names in what is about to leave, and what else is somebody's.
 pub trait People {
-    /// The names in these texts.
+    /// The names in these texts, and the entities that a task finds there.
     ///
     /// # Errors
     /// Why nobody could look: then nothing leaves.
-    fn names(&self, texts: &[String]) -> impl Future<Output = Result<Vec<String>>>;
+    fn names(
+        &self,
+        texts: &[String],
+        task: Option<&str>,
+    ) -> impl Future<Output = Result<Vec<Named>>>;
 }
 
 /// Nobody looks for names.
@@ -64,7 +68,7 @@ pub trait People {
 pub struct Unnamed;
 
 impl People for Unnamed {
-    async fn names(&self, _: &[String]) -> Result<Vec<String>> {
+    async fn names(&self, _: &[String], _: Option<&str>) -> Result<Vec<Named>> {
         Ok(Vec::new())
     }
 }
@@ -148,6 +152,12 @@ impl Remote {
     /// [`Code::InvalidOption`](crate::error::Code::InvalidOption).
     pub fn check_tasks<'t>(&self, known: impl Iterator<Item = &'t str> + Clone) -> Result<()> {
         self.options.privacy.check_tasks(known)
+    }
+
+    /// The task whose entities are taken out of what leaves.
+    pub fn redacts_by(&self) -> Option<&str> {
+        let redact = self.options.privacy.redact.as_ref();
+        redact.and_then(|redact| redact.task.as_deref())
     }
 
     /// Forgets the answers that are kept.

@@ -1,6 +1,7 @@
 //! Personal data out of a text before it leaves, and back into the reply.
 //!
-//! Found by pattern and check digit; names are found by the bundle's tagger and come from outside; what has neither
+//! Found by pattern and check digit; names are found by the bundle's tagger, and what else is somebody's by a task of it: both
+//! come from outside; what has neither
 //! (street addresses) is not found, and a caller adds patterns of its own. Every value becomes a placeholder like `[EMAIL_1]`, the same value always the same one.
 
 use std::collections::BTreeMap;
@@ -24,6 +25,7 @@ mod view;
 
 pub use restore::{Redacted, Restorer};
 
+pub use names::Named;
 use regions::{REGIONS, Region};
 use restore::{NAME_LETTERS, placeholders};
 use view::View;
@@ -87,6 +89,10 @@ pub struct RedactOptions {
     /// match of up to 256 bytes is found; in a text with more than 2,500 matches, behind those perhaps one of up to 16 only.
     /// `\w`, `\d`, `\s`, `\b` and `(?i)` know ASCII only; any other character stands for itself.
     pub patterns: BTreeMap<String, String>,
+    /// A task of the bundle that finds entities (token classification), such as `personal-data`. What it finds in a text is
+    /// taken out wherever it stands, under the letters of its label. If the task cannot look, nothing is sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
 }
 
 impl Default for RedactOptions {
@@ -95,6 +101,7 @@ impl Default for RedactOptions {
             kinds: PersonalData::ALL.to_vec(),
             regions: Vec::new(),
             patterns: BTreeMap::new(),
+            task: None,
         }
     }
 }
@@ -179,13 +186,14 @@ impl Redactor {
     /// from being read as parts of a number. A kind that is not taken out keeps its characters from the others all the same.
     ///
     /// Takes time in proportion to the text.
-    pub fn find(&self, text: &str, names: &[String]) -> Vec<Found> {
+    pub fn find(&self, text: &str, names: &[Named]) -> Vec<Found> {
         let mut found = self.own(text);
         let mut view = View::new(text);
         for own in &found {
             view.take_bytes(own.start, own.end);
         }
         let mut unreplaced = Vec::new();
+        let mut named: Vec<&str> = Vec::new();
         for kind in PersonalData::ALL {
             let places = match kind {
                 PersonalData::Email => mail::find(&view),
@@ -203,13 +211,20 @@ impl Redactor {
                     for (from, to) in unreplaced.drain(..) {
                         view.give_back(from, to);
                     }
-                    names::find(&view, names)
+                    let (places, which): (Vec<_>, Vec<_>) = names::find(&view, names)
+                        .into_iter()
+                        .map(|(from, to, which)| ((from, to), which))
+                        .unzip();
+                    named = which.into_iter().map(|which| names[which].kind()).collect();
+                    places
                 }
             };
             let mut earlier = std::mem::take(&mut found).into_iter().peekable();
-            for (from, to) in places {
+            for (at, (from, to)) in places.into_iter().enumerate() {
                 view.take(from, to);
-                if !self.takes(kind) {
+                let name = named.get(at).copied().unwrap_or(kind.name());
+                // What a task found is taken out whatever the kinds are.
+                if !self.takes(kind) && (named.is_empty() || name == names::PERSON) {
                     unreplaced.push((from, to));
                     continue;
                 }
@@ -218,7 +233,7 @@ impl Redactor {
                     found.push(before);
                 }
                 found.push(Found {
-                    name: kind.name().to_owned(),
+                    name: name.to_owned(),
                     start,
                     end,
                 });
@@ -262,7 +277,7 @@ impl Redactor {
     }
 
     /// Takes what is found out of texts that go together: a value gets the same placeholder in all of them.
-    pub fn redact(&self, texts: &[&str], names: &[String]) -> (Vec<String>, Redacted) {
+    pub fn redact(&self, texts: &[&str], names: &[Named]) -> (Vec<String>, Redacted) {
         let mut redacted = Redacted::default();
         let out = self.redact_more(&mut redacted, texts, names);
         (out, redacted)
@@ -279,7 +294,7 @@ impl Redactor {
         &self,
         redacted: &mut Redacted,
         texts: &[&str],
-        names: &[String],
+        names: &[Named],
     ) -> Vec<String> {
         // A placeholder that a text has of itself must not be taken for one of ours.
         for text in texts {

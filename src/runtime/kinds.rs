@@ -108,7 +108,7 @@ impl<S: Source> Runtime<S> {
     }
 
     /// What one model gives. `ready` hears when it is loaded.
-    async fn of_model(
+    pub(super) async fn of_model(
         &self,
         entry: &TaskEntry,
         name: &str,

@@ -1,9 +1,11 @@
-//! People's names in what is about to leave the device, found by the bundle's tagger.
+//! People's names in what is about to leave the device, found by the bundle's tagger, and what else is somebody's, found by a
+//! task of it.
 
 use super::Runtime;
-use crate::bundle::Source;
-use crate::error::Result;
-use crate::remote::People;
+use crate::bundle::{Bundle, Source};
+use crate::error::{Code, Error, Result};
+use crate::remote::{Named, People};
+use crate::task::TaskKind;
 
 impl<S: Source> Runtime<S> {
     /// The names of people that the bundle's tagger finds in a text, in its order; none without a tagger.
@@ -19,15 +21,48 @@ impl<S: Source> Runtime<S> {
 }
 
 impl<S: Source> People for Runtime<S> {
-    /// The names in texts that are redacted; none where the bundle has no tagger.
-    async fn names(&self, texts: &[String]) -> Result<Vec<String>> {
+    /// The names in texts that are redacted, and the entities that a task finds in them; no names where the bundle has no tagger.
+    async fn names(&self, texts: &[String], task: Option<&str>) -> Result<Vec<Named>> {
         let mut found = Vec::new();
         for text in texts {
-            found.extend(self.people(text).await?);
+            found.extend(self.people(text).await?.into_iter().map(Named::person));
+            if let Some(task) = task {
+                found.extend(self.entities(task, text).await?);
+            }
         }
         // A name within another is replaced only where it stands alone.
-        found.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+        found.sort_by(Named::longest_first);
         found.dedup();
         Ok(found)
+    }
+}
+
+/// Whether a task of the bundle finds entities.
+///
+/// # Errors
+/// [`Code::InvalidOption`] where it does not, or there is no such task.
+pub(super) fn check(bundle: &Bundle, task: &str) -> Result<()> {
+    let wrong = |what: String| {
+        let why = format!(
+            "redact.task: {what}; name one that finds entities (token-classification), or leave it out"
+        );
+        Error::new(Code::InvalidOption, why)
+    };
+    let name = crate::error::excerpt(task, 60);
+    let entry = bundle.task(task);
+    let entry = entry.map_err(|_| wrong(format!("the bundle has no task \"{name}\"")))?;
+    if entry.kind != TaskKind::TokenClassification {
+        let kind = entry.kind.as_str();
+        return Err(wrong(format!("the task \"{name}\" is one of {kind}")));
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "onnx"))]
+impl<S: Source> Runtime<S> {
+    /// This build has no such models.
+    async fn entities(&self, task: &str, _: &str) -> Result<Vec<Named>> {
+        let why = format!("the task \"{task}\" needs the module for ONNX files");
+        Err(Error::new(Code::NeedsOnnx, why))
     }
 }

@@ -10,7 +10,7 @@ use super::{Egress, Privacy};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::remote::endpoint::Endpoint;
 use crate::remote::host::{Consent, ConsentRequest, Host, Message, TransportError};
-use crate::remote::redact::{Redacted, Redactor};
+use crate::remote::redact::{Named, Redacted, Redactor};
 use crate::task::Label;
 
 /// How much of a reply goes back when it is to be mended, in characters.
@@ -38,8 +38,8 @@ pub(in crate::remote) struct Request<'a> {
     pub payload: Payload,
     /// Whether a part of it is a file's bytes.
     pub file: bool,
-    /// The people's names in it, or why nobody could look for them.
-    pub names: Result<Vec<String>>,
+    /// The people's names in it and what else is somebody's, or why nobody could look for them.
+    pub names: Result<Vec<Named>>,
     /// The endpoints it may go to; those on this device need no clearance.
     pub endpoints: &'a [&'a Endpoint],
 }
@@ -250,7 +250,7 @@ async fn clear<'r>(
 
 impl Away<'_> {
     /// Takes personal data out of all its words. What is a placeholder already stays one.
-    fn redact(&mut self, names: &[String]) -> Result<()> {
+    fn redact(&mut self, names: &[Named]) -> Result<()> {
         let Some(redactor) = self.redactor else {
             return Ok(());
         };

@@ -305,7 +305,7 @@ fn the_page_changes_all_of_it_or_is_refused() {
 fn a_text_that_is_too_long_is_not_looked_at() {
     struct Looking(std::cell::Cell<bool>);
     impl People for Looking {
-        async fn names(&self, _: &[String]) -> crate::error::Result<Vec<String>> {
+        async fn names(&self, _: &[String], _: Option<&str>) -> crate::error::Result<Vec<Named>> {
             self.0.set(true);
             Ok(Vec::new())
         }

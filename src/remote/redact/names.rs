@@ -1,8 +1,54 @@
-//! Where names are that somebody else found.
+//! Where names are that a model found, and other words that are somebody's.
 
 use std::collections::BTreeMap;
 
+use super::restore::NAME_LETTERS;
 use super::view::View;
+
+/// What placeholders call the name of a person.
+pub const PERSON: &str = "NAME";
+
+/// Words that are somebody's, as a model found them in a text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Named {
+    /// What placeholders call them: capital letters.
+    kind: String,
+    text: String,
+}
+
+impl Named {
+    /// The name of a person.
+    pub fn person(text: impl Into<String>) -> Self {
+        Named {
+            kind: PERSON.to_owned(),
+            text: text.into(),
+        }
+    }
+
+    /// What a model calls `label`, such as `STREET_NAME`. In a placeholder that is the letters of it.
+    pub fn labelled(label: &str, text: impl Into<String>) -> Self {
+        let letters = label.chars().filter(char::is_ascii_alphabetic);
+        let kind: String = letters.take(NAME_LETTERS).collect();
+        match kind.is_empty() {
+            true => Named::person(text),
+            false => Named {
+                kind: kind.to_ascii_uppercase(),
+                text: text.into(),
+            },
+        }
+    }
+
+    /// The order in which longer ones come first.
+    pub fn longest_first(&self, other: &Self) -> std::cmp::Ordering {
+        let by_length = other.text.len().cmp(&self.text.len());
+        by_length.then_with(|| self.cmp(other))
+    }
+
+    /// What placeholders call it.
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+}
 
 /// The most pieces of a name that are looked for together. Of longer ones, the parts are.
 const PIECES: usize = 16;
@@ -16,30 +62,30 @@ struct Tree {
 #[derive(Debug, Default)]
 struct Node {
     next: BTreeMap<String, usize>,
-    /// Whether a name ends here.
-    ends: bool,
+    /// Which of the names ends here.
+    ends: Option<usize>,
 }
 
-/// Where names stand alone, not within a longer word. Of names that begin together, the longest.
-pub(super) fn find(view: &View, names: &[String]) -> Vec<(usize, usize)> {
+/// Where names stand alone, not within a longer word, and which it is. Of names that begin together, the longest.
+pub(super) fn find(view: &View, names: &[Named]) -> Vec<(usize, usize, usize)> {
     let mut tree = Tree {
         nodes: vec![Node::default()],
     };
-    for name in names {
-        let name = View::new(name.trim());
+    for (which, name) in names.iter().enumerate() {
+        let name = View::new(name.text.trim());
         for part in pieces(&name).chunks(PIECES) {
-            tree.add(part.iter().map(|&piece| text(&name, piece)));
+            tree.add(part.iter().map(|&piece| text(&name, piece)), which);
         }
     }
     let pieces = pieces(view);
     let mut found = Vec::new();
     let mut at = 0;
     while at < pieces.len() {
-        let length = tree.longest(pieces[at..].iter().map(|&piece| text(view, piece)));
-        if length > 0 {
-            found.push((pieces[at].0, pieces[at + length - 1].1));
+        let longest = tree.longest(pieces[at..].iter().map(|&piece| text(view, piece)));
+        if let Some((length, which)) = longest {
+            found.push((pieces[at].0, pieces[at + length - 1].1, which));
         }
-        at += length.max(1);
+        at += longest.map_or(1, |(length, _)| length);
     }
     found
 }
@@ -64,7 +110,7 @@ fn text(view: &View, (from, to): (usize, usize)) -> String {
 }
 
 impl Tree {
-    fn add(&mut self, pieces: impl Iterator<Item = String>) {
+    fn add(&mut self, pieces: impl Iterator<Item = String>, which: usize) {
         let mut node = 0;
         for piece in pieces {
             let new = self.nodes.len();
@@ -74,20 +120,22 @@ impl Tree {
             }
             node = next;
         }
-        self.nodes[node].ends = node > 0;
+        if node > 0 {
+            self.nodes[node].ends.get_or_insert(which);
+        }
     }
 
-    /// How many pieces the longest name has with which these begin.
-    fn longest(&self, pieces: impl Iterator<Item = String>) -> usize {
+    /// How many pieces the longest name has with which these begin, and which it is.
+    fn longest(&self, pieces: impl Iterator<Item = String>) -> Option<(usize, usize)> {
         let mut node = 0;
-        let mut longest = 0;
+        let mut longest = None;
         for (n, piece) in pieces.enumerate() {
             match self.nodes[node].next.get(&piece) {
                 Some(&next) => node = next,
                 None => break,
             }
-            if self.nodes[node].ends {
-                longest = n + 1;
+            if let Some(which) = self.nodes[node].ends {
+                longest = Some((n + 1, which));
             }
         }
         longest

@@ -430,7 +430,7 @@ fn a_mail_address_is_found_whole() {
 
 #[test]
 fn names_are_found_whole_and_the_longest_first() {
-    let names = ["Ann", "Ann Lee", "O'Hara", "田中"].map(String::from);
+    let names = ["Ann", "Ann Lee", "O'Hara", "田中"].map(Named::person);
     let (texts, redacted) = all().redact(
         &["Ann Lee and Ann, Anna, Ann\u{a0}Lee; Mr O'Hara, 田中さんは ann.lee@x.example"],
         &names,
@@ -440,6 +440,34 @@ fn names_are_found_whole_and_the_longest_first() {
         ["[NAME_1] and [NAME_2], Anna, [NAME_3]; Mr [NAME_4], [NAME_5]さんは [EMAIL_1]"]
     );
     assert_eq!(redacted.counts()["name"], 5);
+}
+
+#[test]
+fn what_a_task_found_has_its_label_and_is_taken_out_whatever_the_kinds_are() {
+    let found = [
+        Named::labelled("GIVEN_NAME", "Ann"),
+        Named::labelled("street-name", "Elm Street"),
+        Named::labelled("123", "Lee"),
+        Named::labelled("PHONE", "030 901820"),
+        Named::person("Bob"),
+    ];
+    let text = "Ann Lee, 12 Elm Street, Elm; Bob, +49 30 901820 or 030 901820";
+    let redacted = |options: RedactOptions| {
+        let redactor = Redactor::new(&options).unwrap();
+        redactor.redact(&[text], &found).0.remove(0)
+    };
+    assert_eq!(
+        redacted(RedactOptions::default()),
+        "[GIVENNAME_1] [NAME_1], 12 [STREETNAME_1], Elm; [NAME_2], [PHONE_1] or [PHONE_2]"
+    );
+    // Names of the tagger are a kind; what has no letters in its label is called one.
+    assert_eq!(
+        redacted(RedactOptions {
+            kinds: vec![PersonalData::Email],
+            ..RedactOptions::default()
+        }),
+        "[GIVENNAME_1] Lee, 12 [STREETNAME_1], Elm; Bob, +49 30 901820 or [PHONE_1]"
+    );
 }
 
 #[test]
@@ -660,7 +688,9 @@ fn redaction_takes_time_in_proportion() {
         ..RedactOptions::default()
     })
     .unwrap();
-    let names: Vec<String> = (0..1000).map(|n| format!("Ann {n}")).collect();
+    let names: Vec<Named> = (0..1000)
+        .map(|n| Named::person(format!("Ann {n}")))
+        .collect();
     for unit in units() {
         in_proportion(&unit, |text| {
             redactor.redact(&[text], &names);
@@ -734,7 +764,7 @@ proptest! {
             ..RedactOptions::default()
         })
         .unwrap();
-        let found = redactor.find(&text, &["Ann".to_owned(), "Ann Lee".to_owned()]);
+        let found = redactor.find(&text, &["Ann", "Ann Lee"].map(Named::person));
         let mut covered = vec![false; text.len()];
         let mut end = 0;
         for place in &found {

@@ -87,13 +87,22 @@ fn guarantee() -> Value {
 }
 
 fn runtime(manifest: &Value, files: BTreeMap<String, Vec<u8>>, mode: Mode) -> Runtime<Folder> {
+    redacting(manifest, files, mode, json!({})).unwrap()
+}
+
+fn redacting(
+    manifest: &Value,
+    files: BTreeMap<String, Vec<u8>>,
+    mode: Mode,
+    redact: Value,
+) -> Result<Runtime<Folder>> {
     let bundle = Bundle::parse(manifest.to_string().as_bytes()).unwrap();
     let remote: RemoteOptions = serde_json::from_value(json!({
         "endpoints": [{"provider": "openai", "baseUrl": "https://llm.example/v1", "model": "big"}],
-        "policy": {"maxRetries": 0}, "privacy": {"redact": {}},
+        "policy": {"maxRetries": 0}, "privacy": {"redact": redact},
     }))
     .unwrap();
-    Runtime::new(bundle, Folder(files), mode, remote).unwrap()
+    Runtime::new(bundle, Folder(files), mode, remote)
 }
 
 fn usual(mode: Mode) -> Runtime<Folder> {
@@ -385,3 +394,5 @@ fn a_guarantee_of_another_kind_is_refused() {
     let error = Bundle::parse(manifest.to_string().as_bytes()).unwrap_err();
     assert!(error.to_string().contains("slope above 0"), "{error}");
 }
+
+mod redaction;

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 use serde_json::json;
-use smallfirst::remote::{Redactor, Restorer};
+use smallfirst::remote::{Named, Redactor, Restorer};
 
 use super::Target;
 
@@ -74,8 +74,8 @@ fn redactors() -> &'static [Redactor; 3] {
     })
 }
 
-fn names() -> [String; 3] {
-    ["Ann Lee", "Lee", "M\u{fc}ller"].map(String::from)
+fn names() -> [Named; 3] {
+    ["Ann Lee", "Lee", "M\u{fc}ller"].map(Named::person)
 }
 
 fn redact(data: &[u8]) {
