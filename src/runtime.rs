@@ -33,6 +33,7 @@ pub mod options;
 mod outputs;
 mod path;
 mod progress;
+mod redact_task;
 mod remote_worth;
 mod scoring;
 #[cfg(feature = "onnx")]
@@ -111,7 +112,7 @@ impl<S: Source> Runtime<S> {
         let remote = Remote::new(remote)?;
         remote.check_tasks(bundle.manifest().tasks.keys().map(String::as_str))?;
         if let Some(task) = remote.redacts_by() {
-            names::check(&bundle, task)?;
+            redact_task::check(&bundle, task)?;
         }
         Ok(Runtime {
             remote,

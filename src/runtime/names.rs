@@ -2,10 +2,11 @@
 //! task of it.
 
 use super::Runtime;
-use crate::bundle::{Bundle, Source};
-use crate::error::{Code, Error, Result};
+use crate::bundle::Source;
+use crate::error::Result;
+#[cfg(not(feature = "onnx"))]
+use crate::error::{Code, Error};
 use crate::remote::{Named, People};
-use crate::task::TaskKind;
 
 impl<S: Source> Runtime<S> {
     /// The names of people that the bundle's tagger finds in a text, in its order; none without a tagger.
@@ -35,27 +36,6 @@ impl<S: Source> People for Runtime<S> {
         found.dedup();
         Ok(found)
     }
-}
-
-/// Whether a task of the bundle finds entities.
-///
-/// # Errors
-/// [`Code::InvalidOption`] where it does not, or there is no such task.
-pub(super) fn check(bundle: &Bundle, task: &str) -> Result<()> {
-    let wrong = |what: String| {
-        let why = format!(
-            "redact.task: {what}; name one that finds entities (token-classification), or leave it out"
-        );
-        Error::new(Code::InvalidOption, why)
-    };
-    let name = crate::error::excerpt(task, 60);
-    let entry = bundle.task(task);
-    let entry = entry.map_err(|_| wrong(format!("the bundle has no task \"{name}\"")))?;
-    if entry.kind != TaskKind::TokenClassification {
-        let kind = entry.kind.as_str();
-        return Err(wrong(format!("the task \"{name}\" is one of {kind}")));
-    }
-    Ok(())
 }
 
 #[cfg(not(feature = "onnx"))]
