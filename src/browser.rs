@@ -19,6 +19,8 @@ mod model;
 mod runtime;
 mod scope;
 #[cfg(feature = "onnx")]
+mod searching;
+#[cfg(feature = "onnx")]
 mod session;
 #[cfg(feature = "onnx")]
 mod sound;

@@ -86,6 +86,8 @@ pub mod neighbours;
 pub mod remote;
 pub mod route;
 pub mod runtime;
+#[cfg(feature = "onnx")]
+pub mod search;
 pub mod task;
 pub mod text;
 #[cfg(feature = "cli")]

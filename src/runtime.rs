@@ -37,6 +37,8 @@ mod redact_task;
 mod remote_worth;
 mod scoring;
 #[cfg(feature = "onnx")]
+mod searching;
+#[cfg(feature = "onnx")]
 mod sight;
 #[cfg(feature = "onnx")]
 mod sound_model;
@@ -90,6 +92,8 @@ pub struct Runtime<S> {
     audit_share: f64,
     on_drift: OnDrift,
     learner: Learner,
+    #[cfg(feature = "onnx")]
+    indices: crate::search::SearchIndices,
     /// Whether it learns. What was learned before may be seen and forgotten where it does not.
     learns: bool,
 }
@@ -126,6 +130,8 @@ impl<S: Source> Runtime<S> {
             audit_share: AUDIT_SHARE,
             on_drift: OnDrift::default(),
             learner: Learner::default(),
+            #[cfg(feature = "onnx")]
+            indices: crate::search::SearchIndices::default(),
             learns: false,
         })
     }

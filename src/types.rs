@@ -118,6 +118,7 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<neighbours::LearnOptions>(&config),
         declared::<neighbours::LearnedTask>(&config),
         declared::<neighbours::LearnedExample>(&config),
+        declared::<crate::search::SearchHit>(&config),
     ];
     let codes: Vec<String> = crate::Code::ALL
         .iter()

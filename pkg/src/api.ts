@@ -2,6 +2,7 @@
 import type { SmallFirstError } from "./errors.js";
 import type { Events } from "./events.js";
 import type { AsFetchOptions } from "./as-fetch.js";
+import type { IndexOptions, SearchIndex } from "./search.js";
 import type {
   Answer,
   AnswerCache,
@@ -296,6 +297,13 @@ export interface SmallFirst<T extends TaskTypes = AnyTasks> {
    * @throws SmallFirstError - nothing at once: the iteration rejects.
    */
   stream(task: string, sound: SoundStream, options?: StreamOptions): AsyncIterableIterator<SpeechEvent>;
+  /**
+   * Search by meaning over your own texts, kept in this browser.
+   *
+   * @param name - The index's: 1 to 64 letters, digits, dots, dashes and underscores.
+   * @throws SmallFirstError - `invalid_option`.
+   */
+  index(name: string, options: IndexOptions): SearchIndex;
   /** What was spent on remotes, in all tabs, and what local and kept answers saved. */
   usage(): Promise<UsageReport>;
   /** Everything that left the device since the instance was made, what is under way included. */

@@ -26,5 +26,6 @@ export { type ErrorCode, SmallFirstError } from "./errors.js";
 export type { AnswerEvent, CallName, Events, FailureEvent } from "./events.js";
 export type { AsFetchOptions } from "./as-fetch.js";
 export type { CertifiedOptions } from "./certified.js";
+export type { IndexOptions, IndexRow, SearchIndex, SearchOptions, SignalOptions } from "./search.js";
 export { createSmallFirst } from "./smallfirst.js";
 export type * from "./types.js";

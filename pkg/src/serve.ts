@@ -1,6 +1,6 @@
 // What the module workers do: they own the WebAssembly engine and forward calls to it.
 
-import { fromWire, describe, toWire } from "./errors.js";
+import { fromWire, describe, type SmallFirstError, toWire } from "./errors.js";
 import { type EngineInput, engineInput } from "./input.js";
 import { Holder } from "./life.js";
 import { type Get, Preload } from "./preload.js";
@@ -23,7 +23,7 @@ import { hasRelaxedSimd } from "./support.js";
 import { assertSameVersion } from "./version.js";
 import type initEngine from "./wasm/prepared.js";
 import type { InputKind } from "./types.js";
-import type { Listener } from "./wasm/onnx.js";
+import type { Listener, Searcher } from "./wasm/onnx.js";
 import type { Runtime, RuntimeHooks } from "./wasm/prepared.js";
 import type { Adoption, Consent, RuntimeRunOptions } from "./wire.js";
 
@@ -259,6 +259,8 @@ export class Server {
         return engine.examples(request.task, signal);
       case "forgetExamples":
         return engine.forgetExamples(request.task, signal);
+      case "index":
+        return searcher(engine).index(request.name, request.task, request.wanted, signal);
       case "tasks":
         return engine.tasks();
       case "card":
@@ -448,9 +450,19 @@ function isTrap(thrown: unknown): boolean {
 /** The engine, if it is the one that hears sounds. */
 function listener(engine: Runtime): Listener {
   if ("listen" in engine) return engine as Runtime & Listener;
-  throw fromWire({
+  throw other("sounds are heard");
+}
+
+/** The engine, if it is the one that makes vectors. */
+function searcher(engine: Runtime): Searcher {
+  if ("index" in engine) return engine as Runtime & Searcher;
+  throw other("texts are found");
+}
+
+function other(what: string): SmallFirstError {
+  return fromWire({
     code: "needs_onnx",
-    message: 'sounds are heard by the other engine: leave `engine` out, or set it to "onnx"',
+    message: `${what} by the other engine: leave \`engine\` out, or set it to "onnx"`,
     attempts: [],
   });
 }

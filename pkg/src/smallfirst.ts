@@ -41,6 +41,7 @@ import {
 } from "./options.js";
 import type { EngineName, WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
+import { type IndexOptions, type SearchIndex, searchIndex } from "./search.js";
 import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
 import type {
@@ -223,6 +224,10 @@ class Instance implements SmallFirst {
     const engine = engineRunOptions("stream", others);
     const ask: Parameters<typeof heard>[0] = (...asked) => this.#connection.call(asked[0], asked[1], asked[2]);
     return heard(ask, checkTask(task), sound, engine, sampleRate, signal);
+  }
+
+  index(name: string, options: IndexOptions): SearchIndex {
+    return searchIndex(this.#connection, name, options);
   }
 
   async usage(): Promise<UsageReport> {

@@ -1488,6 +1488,28 @@ export type LearnedExample = {
 };
 
 /**
+ * A text that was found.
+ */
+export type SearchHit = {
+  /**
+   * Which it is.
+   */
+  id: string;
+  /**
+   * The cosine of its vector and the query's, from -1 to 1.
+   */
+  score: number;
+  /**
+   * The text.
+   */
+  text: string;
+  /**
+   * What was given with it.
+   */
+  data: unknown;
+};
+
+/**
  * The codes of errors that come from Rust.
  */
 export type EngineCode =

@@ -404,7 +404,7 @@ impl WasmRuntime {
         self.runtime.adopt(task, &answer, bytes, &host).await
     }
 
-    fn host(&self, signal: AbortSignal, deliver: Option<Function>) -> PageHost<'_> {
+    pub(super) fn host(&self, signal: AbortSignal, deliver: Option<Function>) -> PageHost<'_> {
         PageHost {
             runtime: &self.runtime,
             signal,

@@ -22,6 +22,7 @@ const ORDER: &[&[&str]] = &[
     &["route"],
     &["remote"],
     &["neighbours"],
+    &["search"],
     &["runtime"],
     &["browser", "bin"],
 ];

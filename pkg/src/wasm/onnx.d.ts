@@ -2,6 +2,7 @@
 
 import type { Ports } from "../model-protocol.js";
 import type { Feed, Tensor } from "../model.js";
+import type { IndexRequest } from "../protocol.js";
 import type { SpeechEvent } from "../types.js";
 import type { RuntimeRunOptions } from "../wire.js";
 
@@ -13,6 +14,11 @@ export interface Listener {
   listen(number: number, task: string, rate: number, options: RuntimeRunOptions): Promise<void>;
   hear(number: number, piece: Float32Array | null): SpeechEvent[];
   hush(number: number): void;
+}
+
+/** And of indices of texts. */
+export interface Searcher {
+  index(name: string, task: string, wanted: IndexRequest, signal: AbortSignal): Promise<unknown>;
 }
 
 export class ModelFile {
