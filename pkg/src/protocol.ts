@@ -105,24 +105,10 @@ export type Request =
   | { type: "learned" }
   | { type: "examples"; task: string | undefined }
   | { type: "forgetExamples"; task: string | undefined }
-  | { type: "index"; name: string; task: string; wanted: IndexRequest }
+  /** What is wanted of an index, as JSON. */
+  | { type: "index"; name: string; task: string; wanted: string }
   | { type: "preload"; tasks: string[] | undefined; firstTier?: boolean }
   | { type: "share"; task: string };
-
-/** A text for an index. Its data is JSON. */
-export interface WireRow {
-  id: string;
-  text: string;
-  data: string | undefined;
-}
-
-/** What is asked of an index of texts. */
-export type IndexRequest =
-  | { op: "put"; rows: WireRow[] }
-  | { op: "remove"; ids: string[] }
-  | { op: "search"; query: string; limit: number }
-  | { op: "count" }
-  | { op: "clear" };
 
 /** What the worker asks the page. */
 export type Question =

@@ -2,7 +2,6 @@
 
 import { checkNames, invalid, namesOf } from "./check.js";
 import type { Connection } from "./connection.js";
-import type { IndexRequest, WireRow } from "./protocol.js";
 import type { SearchHit } from "./types.js";
 
 /** A text that is to be found. */
@@ -54,6 +53,14 @@ export interface SearchIndex {
   clear(): Promise<void>;
 }
 
+/** What is asked of an index of texts. */
+type Wanted =
+  | { op: "put"; rows: IndexRow[] }
+  | { op: "remove"; ids: string[] }
+  | { op: "search"; query: string; limit: number }
+  | { op: "count" }
+  | { op: "clear" };
+
 /** How many rows go to the worker at once: as many as are stored in one piece. */
 const PART = 64;
 
@@ -67,15 +74,15 @@ export function searchIndex(connection: Connection, name: string, options: Index
   checkNames("index", options, INDEX);
   const { task } = options;
   if (typeof task !== "string") throw invalid("index: the option task must be the name of a task");
-  const ask = (wanted: IndexRequest, signal?: AbortSignal): Promise<unknown> =>
-    connection.call({ type: "index", name, task, wanted }, [], signal);
+  const ask = (wanted: Wanted, signal?: AbortSignal): Promise<unknown> =>
+    connection.call({ type: "index", name, task, wanted: JSON.stringify(wanted) }, [], signal);
   return {
     name,
     async put(rows, options = {}) {
       checkNames("put", options, PUT);
       const { signal } = options;
       signal?.throwIfAborted();
-      const all = Array.from(iterable("put", rows), wireRow);
+      const all = Array.from(iterable("put", rows), checked);
       let count: unknown;
       // One call also where there is nothing: it says how many there are.
       for (let from = 0; from === 0 || from < all.length; from += PART) {
@@ -110,15 +117,14 @@ function iterable<T>(what: string, given: Iterable<T>): Iterable<T> {
   throw invalid(`${what} takes a list`);
 }
 
-function wireRow(row: IndexRow): WireRow {
+function checked(row: IndexRow): IndexRow {
   if (typeof row !== "object" || row === null) throw invalid("put takes rows of { id, text, data? }");
   const { id, text, data } = row;
   if (typeof id !== "string" || typeof text !== "string") throw invalid("put: id and text of a row must be strings");
-  let json: string | undefined;
   try {
-    json = JSON.stringify(data);
+    JSON.stringify(data);
   } catch (thrown) {
     throw invalid(`put: the data of "${id.slice(0, 60)}" is nothing that JSON has (${String(thrown)})`);
   }
-  return { id, text, data: json };
+  return { id, text, data };
 }

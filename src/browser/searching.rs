@@ -7,62 +7,48 @@ use web_sys::AbortSignal;
 
 use super::convert;
 use super::runtime::WasmRuntime;
-use crate::error::{Code, Error, Result, excerpt};
+use crate::error::{Code, Error, Result};
 use crate::search::SearchRow;
 
-/// What is asked of an index.
+/// What is asked of an index, and what it is asked with.
 #[derive(Deserialize)]
-#[serde(tag = "op", rename_all = "camelCase")]
-enum Wanted {
-    Put { rows: Vec<PageRow> },
-    Remove { ids: Vec<String> },
-    Search { query: String, limit: f64 },
-    Count,
-    Clear,
+struct Wanted {
+    op: String,
+    #[serde(default)]
+    rows: Vec<PageRow>,
+    #[serde(default)]
+    ids: Vec<String>,
+    #[serde(default)]
+    query: String,
+    #[serde(default)]
+    limit: f64,
 }
 
-/// A text as the page gives it: its data is JSON.
+/// A text as the page gives it.
 #[derive(Deserialize)]
 struct PageRow {
     id: String,
     text: String,
-    data: Option<String>,
-}
-
-impl PageRow {
-    fn read(self) -> Result<SearchRow> {
-        let data = match &self.data {
-            None => serde_json::Value::Null,
-            Some(json) => serde_json::from_str(json).map_err(|why| {
-                let id = excerpt(&self.id, 60);
-                Error::new(Code::InvalidOption, format!("the data of \"{id}\": {why}"))
-            })?,
-        };
-        Ok(SearchRow {
-            id: self.id,
-            text: self.text,
-            data,
-        })
-    }
+    #[serde(default)]
+    data: serde_json::Value,
 }
 
 #[wasm_bindgen(js_class = Runtime)]
 impl WasmRuntime {
-    /// Asks something of the index `name`, whose vectors `task` makes: `{ op: "put", rows }`, `{ op: "remove", ids }` and
+    /// Asks something of the index `name`, whose vectors `task` makes, as JSON: `{ op: "put", rows }`, `{ op: "remove", ids }` and
     /// `{ op: "count" }` give how many texts there are then, `{ op: "search", query, limit }` an array of `SearchHit`, and
     /// `{ op: "clear" }` nothing.
     ///
     /// # Errors
     /// An `Error` with a `code`.
-    #[wasm_bindgen(js_name = index)]
     pub async fn index(
         &self,
         name: String,
         task: String,
-        wanted: JsValue,
+        wanted: String,
         signal: AbortSignal,
     ) -> std::result::Result<JsValue, JsValue> {
-        let done = self.of_index(&name, &task, wanted, signal).await;
+        let done = self.of_index(&name, &task, &wanted, signal).await;
         done.map_err(|e| convert::error_to_js(&e))
     }
 }
@@ -72,34 +58,37 @@ impl WasmRuntime {
         &self,
         name: &str,
         task: &str,
-        wanted: JsValue,
+        wanted: &str,
         signal: AbortSignal,
     ) -> Result<JsValue> {
-        let wanted: Wanted = serde_wasm_bindgen::from_value(wanted)
+        let wanted: Wanted = serde_json::from_str(wanted)
             .map_err(|why| Error::new(Code::InvalidOption, format!("index: {why}")))?;
         let host = self.host(signal, None);
         let runtime = &self.runtime;
-        let count = match wanted {
-            Wanted::Put { rows } => {
-                let rows = rows.into_iter().map(PageRow::read).collect::<Result<_>>()?;
-                runtime.index_put(name, task, rows, &host).await?
+        let count = match wanted.op.as_str() {
+            "put" => {
+                let rows = wanted.rows.into_iter().map(|row| SearchRow {
+                    id: row.id,
+                    text: row.text,
+                    data: row.data,
+                });
+                runtime.index_put(name, task, rows.collect(), &host).await?
             }
-            Wanted::Remove { ids } => runtime.index_remove(name, task, &ids, &host).await?,
-            Wanted::Search { query, limit } => {
+            "remove" => runtime.index_remove(name, task, &wanted.ids, &host).await?,
+            "search" => {
                 // What is no whole number is none of the limits.
-                let limit = if limit.fract() == 0.0 {
-                    limit as usize
-                } else {
-                    0
+                let limit = match wanted.limit.fract() == 0.0 {
+                    true => wanted.limit as usize,
+                    false => 0,
                 };
-                let hits = runtime.index_search(name, task, &query, limit, &host);
+                let hits = runtime.index_search(name, task, &wanted.query, limit, &host);
                 return convert::to_js(&hits.await?);
             }
-            Wanted::Count => runtime.index_count(name, task, &host).await?,
-            Wanted::Clear => {
+            "clear" => {
                 runtime.index_clear(name, &host).await?;
                 return Ok(JsValue::UNDEFINED);
             }
+            _ => runtime.index_count(name, task, &host).await?,
         };
         Ok(JsValue::from_f64(count as f64))
     }

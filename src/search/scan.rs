@@ -3,25 +3,16 @@
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// The sum of products. Whole numbers give the same on every machine.
-///
-/// Written so that it is compiled to the widening products of 16 numbers at once that WebAssembly and processors have.
-fn dot(a: &[i8], b: &[i8]) -> i32 {
-    let mut sums = [0_i32; 16];
-    let (a, b) = (a.as_chunks::<16>(), b.as_chunks::<16>());
-    for (a, b) in a.0.iter().zip(b.0) {
-        for ((sum, &x), &y) in sums.iter_mut().zip(a).zip(b) {
-            *sum += i32::from(i16::from(x) * i16::from(y));
-        }
-    }
-    let rest = a.1.iter().zip(b.1);
-    let rest: i32 = rest.map(|(&x, &y)| i32::from(x) * i32::from(y)).sum();
-    sums.iter().sum::<i32>() + rest
+use smallfirst_kernels::dot_integers;
+
+/// The numbers of a vector, as they are multiplied with many.
+fn widened(vector: &[i8]) -> Vec<i16> {
+    vector.iter().map(|&v| i16::from(v)).collect()
 }
 
 /// One divided by the length of a vector.
 pub(super) fn per_length(vector: &[i8]) -> f32 {
-    let squares = dot(vector, vector);
+    let squares = dot_integers(vector, &widened(vector));
     1.0 / (squares.max(1) as f32).sqrt()
 }
 
@@ -58,7 +49,7 @@ pub(super) fn nearest(
     if limit == 0 || query.is_empty() {
         return Vec::new();
     }
-    let per_query = per_length(query);
+    let (per_query, wide) = (per_length(query), widened(query));
     let mut nearest: BinaryHeap<Near> = BinaryHeap::with_capacity(limit + 1);
     // As near as the last of the heap: which of them are given is decided by their identifiers.
     let mut tied: Vec<Near> = Vec::new();
@@ -67,7 +58,7 @@ pub(super) fn nearest(
         .zip(per_lengths)
         .enumerate()
     {
-        let cosine = dot(vector, query) as f32 * per * per_query;
+        let cosine = dot_integers(vector, &wide) as f32 * per * per_query;
         let near = Near { at, cosine };
         if nearest.len() < limit {
             nearest.push(near);

@@ -102,6 +102,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/sight.spec.ts": (block) => isFolderConfig(block),
   // Runs what the pages of sounds and of tables say.
   "tests/e2e/sound.spec.ts": (block) => isNumbersScript(block),
+  // Runs what the page of search by meaning says.
+  "tests/e2e/search.spec.ts": (block) => isSearchScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs what the pages of places say.
@@ -131,6 +133,7 @@ export function isScript(block: Block): boolean {
     !isAboutProxies(block) &&
     !isModelScript(block) &&
     !isNumbersScript(block) &&
+    !isSearchScript(block) &&
     !isFolderScript(block) &&
     !isOfPlaces(block)
   );
@@ -149,6 +152,11 @@ export function isModelScript({ file, language }: Block): boolean {
 /** A part of a page's script that has a sound, or a row of a table. */
 export function isNumbersScript({ file, language }: Block): boolean {
   return ["docs/sound.md", "docs/tables.md"].includes(file) && language === "ts";
+}
+
+/** A part of a page's script that has an index of texts. */
+export function isSearchScript({ file, language }: Block): boolean {
+  return file === "docs/search.md" && language === "ts";
 }
 
 /** A part of a page's script that has a folder without a manifest. */

@@ -20,6 +20,7 @@ mod attention;
 #[cfg(feature = "bench")]
 pub mod bench;
 mod depthwise;
+mod dot;
 mod elementwise;
 mod gemm;
 mod int8;
@@ -40,6 +41,7 @@ mod tests;
 pub use activation::activate;
 pub use attention::attention;
 pub use depthwise::depthwise;
+pub use dot::dot_integers;
 pub use elementwise::{binary, binary_scalar, binary_scalar_left, unary};
 pub use gemm::{gemm, gemm_dynamic};
 pub use int8::{gemm_i8, packed_len_i8, quantise_weights};

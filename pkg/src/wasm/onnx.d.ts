@@ -2,7 +2,6 @@
 
 import type { Ports } from "../model-protocol.js";
 import type { Feed, Tensor } from "../model.js";
-import type { IndexRequest } from "../protocol.js";
 import type { SpeechEvent } from "../types.js";
 import type { RuntimeRunOptions } from "../wire.js";
 
@@ -18,7 +17,7 @@ export interface Listener {
 
 /** And of indices of texts. */
 export interface Searcher {
-  index(name: string, task: string, wanted: IndexRequest, signal: AbortSignal): Promise<unknown>;
+  index(name: string, task: string, wanted: string, signal: AbortSignal): Promise<unknown>;
 }
 
 export class ModelFile {
