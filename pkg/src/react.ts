@@ -4,7 +4,19 @@ import { createContext, createElement, useCallback, useContext, useEffect, useMe
 import type { ReactNode } from "react";
 // By its name, so that it is the one for the place: a page's, or Node's.
 import { createSmallFirst } from "smallfirst";
-import type { Answer, GenerateOptions, Input, Options, Progress, RunOptions, SmallFirst, TextAnswer } from "smallfirst";
+import type {
+  Answer,
+  GenerateOptions,
+  IndexOptions,
+  Input,
+  Options,
+  Progress,
+  RunOptions,
+  SearchHit,
+  SearchOptions,
+  SmallFirst,
+  TextAnswer,
+} from "smallfirst";
 
 /** What the provider knows of its instance. */
 interface Shared {
@@ -127,6 +139,14 @@ function useCall<T, A extends unknown[]>(
     [ai, broken],
   );
   return { ...state, progress, run, stop };
+}
+
+/** Asks an index of your own texts, which `useSmallFirst().ai.index(name, { task })` fills. Options may change from call to call. */
+export function useSearch(
+  name: string,
+  { task, limit }: IndexOptions & Pick<SearchOptions, "limit">,
+): Call<SearchHit[], [query: string]> {
+  return useCall((ai, signal, query: string) => ai.index(name, { task }).search(query, { limit, signal }));
 }
 
 /** Asks a task. Options may change from call to call. */

@@ -1,15 +1,19 @@
 // The hooks with React itself, in jsdom, on real models.
 
 import assert from "node:assert/strict";
-import { cpSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { JSDOM } from "jsdom";
-import { here, project } from "./project.mjs";
+import { here, project, root as repository } from "./project.mjs";
+
+const SMALLFIRST = process.env.SMALLFIRST_BIN ?? join(repository, "target/debug/smallfirst");
 
 const GERMAN = "Entschuldigen Sie bitte, können Sie mir sagen, wo der Bahnhof ist?";
 const FRENCH = "Pardon, pourriez-vous me dire où se trouve la gare, s'il vous plaît ?";
@@ -160,6 +164,37 @@ test("a text comes piece by piece, and what the provider cannot make is told", a
   });
   await until(() => main.textContent === "invalid_option");
   assert.equal(await failed, "invalid_option");
+  await act(() => root.unmount());
+});
+
+test("an index is asked while one types, and a search ends the one before", async (t) => {
+  const { h, hooks, createSmallFirst, main, root, act, until, bundle } = await page(t);
+  // The default bundle with a task that makes vectors.
+  const folder = mkdtempSync(join(tmpdir(), "smallfirst-index-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  cpSync(bundle, folder, { recursive: true });
+  execFileSync(SMALLFIRST, ["add-vectors", folder, "--task", "meaning", "--encoder", "static-text"]);
+  const instance = await createSmallFirst({ bundle: `${folder}/`, mode: "only-local" });
+  t.after(() => instance.dispose());
+  const notes = instance.index("notes", { task: "meaning" });
+  const texts = ["The train to Vienna leaves at nine.", "Our cat had four kittens.", "The invoice has to be paid."];
+  assert.equal(await notes.put(texts.map((text, at) => ({ id: String(at), text }))), 3);
+  let call;
+  function Notes() {
+    call = hooks.useSearch("notes", { task: "meaning", limit: 1 });
+    return h("output", null, call.answer?.map(({ id }) => id).join() ?? call.status);
+  }
+  await act(() => root.render(h(hooks.SmallFirstProvider, { instance }, h(Notes))));
+  assert.equal(main.textContent, "idle");
+  let first;
+  await act(async () => {
+    first = call.run("railway station").catch((error) => error.name);
+    call.run("pets");
+  });
+  await until(() => main.textContent === "1");
+  assert.equal(await first, "AbortError");
+  await act(() => call.run("money that I owe"));
+  assert.equal(main.textContent, "2");
   await act(() => root.unmount());
 });
 
