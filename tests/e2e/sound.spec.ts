@@ -8,6 +8,7 @@ import type { Page } from "@playwright/test";
 import { type Claim, blocks, broken, isNumbersScript, pageModule, place } from "./docs.js";
 import { expect, test } from "./fixtures.js";
 import { type Local, root } from "./servers.js";
+import { wav } from "./sounds.js";
 import type * as Package from "../../pkg/dist/index.js";
 import type * as Pipelines from "../../pkg/dist/pipeline.js";
 
@@ -84,25 +85,6 @@ const FOLDERS: Record<string, Record<string, string | Buffer>> = {
   "tables/homes": homes(),
 };
 
-/** A WAV file of 16 bits. */
-function wav(samples: number[], rate: number): Buffer {
-  const file = Buffer.alloc(44 + 2 * samples.length);
-  file.write("RIFF", 0);
-  file.writeUInt32LE(36 + 2 * samples.length, 4);
-  file.write("WAVEfmt ", 8);
-  file.writeUInt32LE(16, 16);
-  file.writeUInt16LE(1, 20);
-  file.writeUInt16LE(1, 22);
-  file.writeUInt32LE(rate, 24);
-  file.writeUInt32LE(2 * rate, 28);
-  file.writeUInt16LE(2, 32);
-  file.writeUInt16LE(16, 34);
-  file.write("data", 36);
-  file.writeUInt32LE(2 * samples.length, 40);
-  samples.forEach((sample, at) => file.writeInt16LE(Math.round(sample * 32_767), 44 + 2 * at));
-  return file;
-}
-
 const GREETING = Array.from({ length: 32_000 }, (_, at) => (at < 8_000 || at > 24_000 ? 0 : 0.8 * Math.sin(at / 5)));
 
 async function opened(page: Page, harness: Local): Promise<void> {
@@ -123,7 +105,13 @@ async function opened(page: Page, harness: Local): Promise<void> {
     });
   }
   await page.route("**/sounds/greeting.wav", (route) =>
-    route.fulfill({ body: wav(GREETING, 16_000), contentType: "audio/wav" }),
+    route.fulfill({
+      body: wav(
+        Int16Array.from(GREETING, (sample) => Math.round(sample * 32_767)),
+        16_000,
+      ),
+      contentType: "audio/wav",
+    }),
   );
   await page.goto(`${harness.address}/docs/sound.html`);
   // Browsers let a page listen once somebody has clicked on it.

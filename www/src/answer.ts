@@ -1,13 +1,17 @@
 import type { Answer, TaskInfo, TextAnswer } from "smallfirst";
 import { byId, element, percent, shown } from "./dom";
+import { REASONS } from "./words";
 
 /** Shows the answer of a task that chooses a label. */
 export function showAnswer(answer: Answer, task: TaskInfo): void {
   const { output } = answer;
   const title = (label: string): string => task.labels.find((l) => l.id === label)?.title ?? label;
   shown<HTMLElement>("text").hidden = true;
+  byId("shown").hidden = true;
   shown("label").textContent = output.title ?? output.label;
+  // A code says nothing to a visitor.
   shown("label-id").textContent = output.title === null ? "" : output.label;
+  shown<HTMLElement>("label-id").hidden = true;
   const promise = shown<HTMLElement>("guaranteed");
   promise.hidden = answer.ranOn !== "local" || answer.degraded;
   promise.textContent = promised(answer);
@@ -42,7 +46,9 @@ export function showPiece(piece: string, first: boolean): void {
     shown<HTMLElement>("guaranteed").hidden = true;
     shown<HTMLElement>("degraded").hidden = true;
     byId("confidence-box").hidden = true;
+    byId("shown").hidden = true;
     byId("scores").replaceChildren();
+    byId("picture").replaceChildren();
   }
   box.append(piece);
   byId("result").hidden = false;
@@ -50,7 +56,9 @@ export function showPiece(piece: string, first: boolean): void {
 
 /** Shows a text that is complete. */
 export function showText(answer: TextAnswer, task: TaskInfo): void {
+  byId("shown").hidden = true;
   shown("label").textContent = task.title;
+  shown<HTMLElement>("label-id").hidden = false;
   shown("label-id").textContent = answer.output.truncated ? "cut off at the token limit" : "";
   shown("text").textContent = answer.output.text;
   showTrace(answer);
@@ -59,9 +67,10 @@ export function showText(answer: TextAnswer, task: TaskInfo): void {
 const PLACES = { local: "On this device", builtin: "On this device, by the browser", remote: "Remote" };
 
 /** Shows where an answer was computed, why there, how long it took, and what left the device. */
-function showTrace(answer: Answer | TextAnswer): void {
+export function showTrace(answer: Answer | TextAnswer): void {
   shown("ran-on").textContent = answer.ranOn === "remote" ? `Remote: ${answer.tier}` : PLACES[answer.ranOn];
-  shown("reason").textContent = answer.reason;
+  shown("reason").textContent = REASONS[answer.reason];
+  shown<HTMLElement>("reason").dataset["reason"] = answer.reason;
   shown<HTMLElement>("degraded").hidden = !answer.degraded;
   shown("explanation").textContent = answer.cached
     ? `${answer.explanation} It is kept from an earlier call.`

@@ -1,10 +1,23 @@
-import { createSmallFirst, type Drift, type Mode, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
+import {
+  createSmallFirst,
+  type Answer,
+  type Drift,
+  type Input,
+  type Mode,
+  type Progress,
+  type SmallFirst,
+  type TaskInfo,
+} from "smallfirst";
 import { showAnswer, showPiece, showText } from "./answer";
 import { showCurve } from "./curve";
 import { byId, bytes, element, percent, shown } from "./dom";
 import { bytesOf, offer } from "./everyday";
-import { EXAMPLES } from "./examples";
+import { type Example, EXAMPLES } from "./examples";
 import { Fallback } from "./fallback";
+import { chosenFile, drawing, showInputs, words } from "./inputs";
+import { type Given, showHits, showKind } from "./kinds";
+import { showPicture } from "./picture";
+import { counted, type Tally, tallied } from "./words";
 
 const status = byId("status");
 const error = byId("error");
@@ -19,8 +32,12 @@ let ai: SmallFirst | undefined;
 let prepared = false;
 let tasks: TaskInfo[] = [];
 let task: TaskInfo | undefined;
-/** What a bytes task reads: a chosen file, or an example's bytes. */
+/** What a task of files, pictures or sounds reads: a chosen file, a recording, or an example's bytes. */
 let file: Blob | undefined;
+/** What became of the questions of this visit. */
+let tally: Tally = { here: 0, remote: 0, bytes: 0 };
+/** Whether the page has answered something by itself, so that a visitor sees at once what it does. */
+let opened = false;
 
 const fallback = new Fallback(start);
 
@@ -34,15 +51,27 @@ async function start(): Promise<void> {
   try {
     const made = await createSmallFirst({ bundle: "./models/", ...fallback.options(), onProgress, onDrift });
     ai = made;
-    tasks = await made.tasks();
+    tasks = (await made.tasks()).sort((a, b) => place(a) - place(b));
     showTasks();
     run.disabled = false;
     say("ready", "Ready. Loading the other models for offline use…");
+    if (!opened && text.value === "") open();
+    opened = true;
     prepare(made);
   } catch (thrown) {
     say("failed", "Not ready.");
     fail(thrown);
   }
+}
+
+/** Answers a first question, on this device only. */
+function open(): void {
+  const [first] = EXAMPLES[task?.id ?? ""] ?? [];
+  if (task?.input !== "text" || !first) return;
+  text.value = first.input;
+  // Whoever comes to the field writes a question in its place.
+  text.addEventListener("focus", () => text.select(), { once: true });
+  void ask(true);
 }
 
 function prepare(made: SmallFirst): void {
@@ -110,13 +139,7 @@ function showTasks(): void {
       radio.checked = t.id === chosen;
       radio.addEventListener("change", () => choose(t));
       const size = t.tiers.reduce((sum, tier) => sum + tier.bytes, 0);
-      const what =
-        t.kind === "classify"
-          ? `${t.labels.length} labels, ${bytes(size)}`
-          : t.extracts
-            ? "text, here or by the remote"
-            : "text, by the remote";
-      label.append(radio, ` ${t.title}`, element("small", what));
+      label.append(radio, ` ${t.title}`, element("small", about(t, size)));
       return label;
     }),
   );
@@ -124,12 +147,32 @@ function showTasks(): void {
   if (first) choose(first);
 }
 
+/** Where a task stands: labels of texts first, what only a remote may do last. */
+function place({ kind, input }: TaskInfo): number {
+  if (kind === "generate") return 3;
+  return kind === "classify" ? Number(input !== "text") : 2;
+}
+
+/** What a task is, in a few words. */
+function about(t: TaskInfo, size: number): string {
+  if (t.kind === "classify") return `${t.labels.length} labels, ${bytes(size)}`;
+  if (t.kind === "generate") return t.extracts ? "text, here or by the remote" : "text, by the remote";
+  return `${words(t)}, ${bytes(size)}`;
+}
+
 function choose(chosen: TaskInfo): void {
+  // An answer of another task says nothing of this one.
+  if (task && task.id !== chosen.id) {
+    current?.abort();
+    byId("result").hidden = true;
+    byId("shown").replaceChildren();
+  }
   task = chosen;
+  file = undefined;
   card.open = false;
   showRisks(chosen);
   showMeasured();
-  byId("risk-setting").hidden = chosen.kind !== "classify";
+  byId("risk-setting").hidden = chosen.risks.length === 0;
   byId("card").hidden = chosen.card === null;
   byId("variables").replaceChildren(
     ...chosen.variables.map((name) => {
@@ -142,21 +185,25 @@ function choose(chosen: TaskInfo): void {
       return label;
     }),
   );
-  byId("text-input").hidden = chosen.input !== "text";
-  byId("file-input").hidden = chosen.input !== "bytes";
+  showInputs(chosen);
   byId("examples").replaceChildren(
-    ...(EXAMPLES[chosen.id] ?? []).map(({ name, input }) => {
-      const button = element("button", name);
+    ...(EXAMPLES[chosen.id] ?? []).map((example) => {
+      const button = element("button", example.name);
       button.type = "button";
-      button.addEventListener("click", () => {
-        if (chosen.input === "text") text.value = input;
-        else take(new Blob([input]), `Example: ${name}`);
-        void ask();
-      });
+      button.addEventListener("click", () => void tried(chosen, example));
       return button;
     }),
   );
   showEveryday();
+}
+
+/** Asks an example. */
+async function tried(chosen: TaskInfo, { name, input, query, drawn }: Example): Promise<void> {
+  if (chosen.input === "text") text.value = input;
+  else take(drawn === true ? await drawing(input) : new Blob([input]), `Example: ${name}`);
+  const field = byId("variables").querySelector("input");
+  if (field && query !== undefined) field.value = query;
+  void ask();
 }
 
 /** Offers what the behavioural tests have for the chosen task, once nothing else waits for the network. */
@@ -174,10 +221,7 @@ function showEveryday(): void {
 /** The risks that calibration tried for a task, and what each would answer here. */
 function showRisks(of: TaskInfo): void {
   const before = risk.value;
-  const own = element(
-    "option",
-    of.risk === null ? "as the model's authors say" : `the task's own (${percent(of.risk)})`,
-  );
+  const own = element("option", of.risk === null ? "nothing is promised" : `the task's own (${percent(of.risk)})`);
   own.value = "";
   const others = of.risks.map((r) => {
     const what = r.certified ? `${percent(r.coverage)} answered here in calibration` : "not certified";
@@ -220,7 +264,9 @@ function take(given: Blob, name: string): void {
 /** The last question counts: an answer that comes late is not shown over a newer one. */
 let current: AbortController | undefined;
 
-async function ask(): Promise<void> {
+/** Asks the chosen task; while one types, only this device. */
+async function ask(only = false): Promise<void> {
+  clearTimeout(typing);
   if (!ai || !task) return;
   const asked = task;
   current?.abort();
@@ -230,15 +276,24 @@ async function ask(): Promise<void> {
   byId("result").setAttribute("aria-busy", "true");
   const made = ai;
   try {
-    const mode = document.querySelector<HTMLInputElement>("input[name=mode]:checked")?.value as Mode;
+    const wanted = document.querySelector<HTMLInputElement>("input[name=mode]:checked")?.value as Mode;
+    const mode = only ? "only-local" : wanted;
     const chosenRisk = risk.value === "" ? {} : { risk: Number(risk.value) };
     if (asked.kind === "generate") {
       await write(made, asked, mode, controller.signal);
       return;
     }
-    const input = asked.input === "text" ? text.value : (file ?? new Uint8Array());
-    const answer = await ai.run(asked.id, input, { mode, ...chosenRisk, signal: controller.signal });
-    showAnswer(answer, asked);
+    if (asked.kind === "feature-extraction" && asked.input === "text") {
+      await find(made, asked, controller.signal);
+      return;
+    }
+    const given: Given = asked.input === "text" ? text.value : (file ?? new Blob([]));
+    const input = asked.input === "sound" && given instanceof Blob ? await heard(given) : given;
+    const answer = await made.run(asked.id, input, { mode, ...chosenRisk, signal: controller.signal });
+    if (controller.signal.aborted) return;
+    if (asked.kind === "classify") showAnswer(answer, asked);
+    else showKind(answer, asked, given);
+    told(answer, typeof given === "string" ? new Blob([given]).size : given.size);
   } catch (thrown) {
     if (controller.signal.aborted) return;
     byId("result").hidden = true;
@@ -254,6 +309,38 @@ async function ask(): Promise<void> {
   }
 }
 
+/** The samples of a sound's file, by a part of the package that only this needs. */
+async function heard(sound: Blob): Promise<Input> {
+  const { readSound } = await import("smallfirst/sound");
+  return readSound(sound);
+}
+
+/** Shows the way that a question took, and counts it. */
+function told(answer: Pick<Answer, "attempts" | "sent" | "ranOn" | "timing">, size: number): void {
+  showPicture(answer, size);
+  tally = counted(tally, answer);
+  byId("tally").textContent = tallied(tally);
+  byId("tally").hidden = false;
+}
+
+/** Finds the lines of the text that are nearest in meaning to the query. */
+async function find(made: SmallFirst, asked: TaskInfo, signal: AbortSignal): Promise<void> {
+  const query = byId("variables").querySelector("input")?.value ?? "";
+  if (query.trim() === "" || text.value.trim() === "") {
+    throw new Error("Write some texts, one on each line, and what you look for.");
+  }
+  const lines = [...new Set(text.value.split("\n").map((line) => line.trim()))].filter((line) => line !== "");
+  const from = performance.now();
+  const index = made.index("demo", { task: asked.id });
+  await index.clear();
+  await index.put(
+    lines.map((line, at) => ({ id: String(at), text: line })),
+    { signal },
+  );
+  const hits = await index.search(query, { limit: 5, signal });
+  showHits(hits, asked, performance.now() - from);
+}
+
 /** Shows a text as it is written. */
 async function write(made: SmallFirst, asked: TaskInfo, mode: Mode, signal: AbortSignal): Promise<void> {
   const fields = byId("variables").querySelectorAll("input");
@@ -265,7 +352,9 @@ async function write(made: SmallFirst, asked: TaskInfo, mode: Mode, signal: Abor
     showPiece(piece, first);
     first = false;
   }
-  showText(await stream.answer, asked);
+  const answer = await stream.answer;
+  showText(answer, asked);
+  told(answer, new Blob([text.value]).size);
 }
 
 function fail(thrown: unknown): void {
@@ -273,6 +362,17 @@ function fail(thrown: unknown): void {
   error.textContent = code === undefined ? String(message ?? thrown) : `${message} (${code})`;
   error.hidden = false;
 }
+
+/** What waits for a pause in typing. */
+let typing: ReturnType<typeof setTimeout> | undefined;
+const PAUSE_MS = 300;
+
+text.addEventListener("input", () => {
+  clearTimeout(typing);
+  const live = task?.input === "text" && (task.kind === "classify" || task.kind === "token-classification");
+  byId("live").hidden = !live;
+  if (live && text.value.trim() !== "") typing = setTimeout(() => void ask(true), PAUSE_MS);
+});
 
 byId("ask").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -288,6 +388,10 @@ fileInput.addEventListener("change", () => {
   const chosen = fileInput.files?.[0];
   if (chosen) take(chosen, chosen.name);
 });
+chosenFile((given, name) => {
+  take(given, name);
+  void ask();
+}, fail);
 const drop = byId("file-input");
 for (const [type, over] of [
   ["dragover", true],
