@@ -74,9 +74,13 @@ function open(): void {
   void ask(true);
 }
 
+/** Models that are larger than this are fetched when somebody asks for them, and not ahead. */
+const AHEAD_BYTES = 8e6;
+
 function prepare(made: SmallFirst): void {
+  const ahead = tasks.filter(({ tiers }) => (tiers[0]?.bytes ?? 0) <= AHEAD_BYTES);
   made
-    .preload()
+    .preload(ahead.map(({ id }) => id))
     .then(async () => {
       await navigator.serviceWorker?.ready;
       if (made !== ai) return;
