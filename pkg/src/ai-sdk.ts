@@ -1,6 +1,6 @@
-// For Vercel's AI SDK 7: a decision model, and a middleware that spares a language model what a task answers with a guarantee.
+// For Vercel's AI SDK 7: a decision model, vectors, and a middleware that spares a language model what a task answers with a guarantee.
 
-import type { SmallFirst } from "./index.js";
+import type { SmallFirst, VectorOutput } from "./index.js";
 import { Certified, type CertifiedOptions, choiceOf } from "./certified.js";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -180,4 +180,58 @@ function userText(prompt: LanguageCall["prompt"]): string | undefined {
   if (only?.role !== "user" || more.length > 0 || !Array.isArray(only.content)) return undefined;
   const [part, ...parts] = only.content as { type: string; text?: string }[];
   return part?.type === "text" && parts.length === 0 ? part.text : undefined;
+}
+
+/** A call of `EmbeddingModelV4`, as far as it is read. */
+interface EmbeddingCall {
+  values: string[];
+  dimensions?: number;
+  abortSignal?: AbortSignal;
+}
+
+/** What implements `EmbeddingModelV4` of `@ai-sdk/provider`. */
+export interface SmallFirstEmbeddingModel {
+  readonly specificationVersion: "v4";
+  readonly provider: string;
+  readonly modelId: string;
+  readonly maxEmbeddingsPerCall: number | undefined;
+  readonly supportsParallelCalls: boolean;
+  doEmbed(call: EmbeddingCall): Promise<{
+    embeddings: number[][];
+    warnings: { type: "unsupported"; feature: string; details?: string }[];
+  }>;
+}
+
+/**
+ * A model for `embed` and `embedMany`: the vectors of a task of the kind `feature-extraction`, of length 1. They are made on this
+ * device, and nothing is sent.
+ */
+export function embeddingModel(ai: SmallFirst, { task }: { task: string }): SmallFirstEmbeddingModel {
+  return {
+    specificationVersion: "v4",
+    provider: "smallfirst",
+    modelId: task,
+    maxEmbeddingsPerCall: undefined,
+    supportsParallelCalls: true,
+    async doEmbed({ values, dimensions, abortSignal }) {
+      const embeddings: number[][] = [];
+      for (const value of values) {
+        abortSignal?.throwIfAborted();
+        const options = {
+          normalize: true,
+          mode: "only-local" as const,
+          ...(abortSignal ? { signal: abortSignal } : {}),
+        };
+        const { output } = await ai.run(task, value, options);
+        const { data, dims } = output as unknown as VectorOutput;
+        if (dims?.length !== 2) throw new TypeError(`the task ${task} gives no vector of a text: ${String(dims)}`);
+        embeddings.push(Array.from(data));
+      }
+      const details = "a model's vectors have the length that they have";
+      return {
+        embeddings,
+        warnings: dimensions === undefined ? [] : [{ type: "unsupported", feature: "dimensions", details }],
+      };
+    },
+  };
 }

@@ -5,10 +5,20 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { Output, experimental_decide as decide, generateText, jsonSchema, streamText, wrapLanguageModel } from "ai";
+import {
+  Output,
+  cosineSimilarity,
+  embed,
+  embedMany,
+  experimental_decide as decide,
+  generateText,
+  jsonSchema,
+  streamText,
+  wrapLanguageModel,
+} from "ai";
 import { MockLanguageModelV4 } from "ai/test";
 import OpenAI from "openai";
-import { project } from "./project.mjs";
+import { project, withVectors } from "./project.mjs";
 
 const SPAM = "You have won a free prize! Click here now to claim your cash, this offer expires today.";
 /** The task was trained on English. */
@@ -20,7 +30,7 @@ const folder = project({ after: (clean) => folders.push(clean) });
 test.after(() => folders.forEach((clean) => clean()));
 const of = (file) => import(pathToFileURL(join(folder, "node_modules/smallfirst/dist", file)).href);
 const { createSmallFirst } = await of("node/index.js");
-const { certifiedMiddleware, decisionModel } = await of("ai-sdk.js");
+const { certifiedMiddleware, decisionModel, embeddingModel } = await of("ai-sdk.js");
 
 async function instance(t) {
   const ai = await createSmallFirst({ bundle: join(folder, "node_modules/smallfirst-models/") });
@@ -237,4 +247,24 @@ test("the AI SDK's decisions: a choice of a task's labels, with calibrated proba
     questions: unknown,
   }).catch((error) => error);
   assert.match(`${refused.name ?? JSON.stringify(refused.answers)}`, /efus/);
+});
+
+test("the AI SDK gets vectors of texts, made here", async (t) => {
+  const bundle = withVectors(t, join(folder, "node_modules/smallfirst-models/"));
+  const ai = await createSmallFirst({ bundle });
+  t.after(() => ai.dispose());
+  const model = embeddingModel(ai, { task: "meaning" });
+  const values = ["The invoice has to be paid by Friday.", "Our cat had four kittens."];
+  const { embeddings } = await embedMany({ model, values });
+  const { embedding, warnings } = await embed({ model, value: "money that I owe" });
+  assert.deepEqual(warnings, []);
+  assert.equal(embedding.length, 192);
+  assert.ok(Math.abs(cosineSimilarity(embedding, embedding) - 1) < 1e-6);
+  const [bill, cat] = embeddings.map((other) => cosineSimilarity(embedding, other));
+  assert.ok(bill > cat + 0.1, `${bill} ${cat}`);
+  assert.equal((await ai.egress()).requests, 0);
+  // What makes no vector says so; and an abort ends it.
+  await assert.rejects(embed({ model: embeddingModel(ai, { task: "spam" }), value: "x", maxRetries: 0 }));
+  const abortSignal = AbortSignal.abort(new Error("enough"));
+  await assert.rejects(embed({ model, value: "x", abortSignal, maxRetries: 0 }), /enough/);
 });

@@ -1,7 +1,7 @@
 // Projects as users have them: a folder of its own with both packages installed from their tarballs.
 
 import { execFile, execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -54,4 +54,14 @@ export async function fails(folder, command, ...args) {
     },
     ({ code, stderr }) => ({ code, stderr }),
   );
+}
+
+/** A copy of a bundle with the task `meaning`, which makes vectors of texts. It goes when the test ends. */
+export function withVectors(t, bundle) {
+  const folder = mkdtempSync(join(tmpdir(), "smallfirst-vectors-"));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  cpSync(bundle, folder, { recursive: true });
+  const command = process.env.SMALLFIRST_BIN ?? join(root, "target/debug/smallfirst");
+  execFileSync(command, ["add-vectors", folder, "--task", "meaning", "--encoder", "static-text"]);
+  return `${folder}/`;
 }

@@ -1,19 +1,15 @@
 // The hooks with React itself, in jsdom, on real models.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { JSDOM } from "jsdom";
-import { here, project, root as repository } from "./project.mjs";
-
-const SMALLFIRST = process.env.SMALLFIRST_BIN ?? join(repository, "target/debug/smallfirst");
+import { here, project, withVectors } from "./project.mjs";
 
 const GERMAN = "Entschuldigen Sie bitte, können Sie mir sagen, wo der Bahnhof ist?";
 const FRENCH = "Pardon, pourriez-vous me dire où se trouve la gare, s'il vous plaît ?";
@@ -169,12 +165,7 @@ test("a text comes piece by piece, and what the provider cannot make is told", a
 
 test("an index is asked while one types, and a search ends the one before", async (t) => {
   const { h, hooks, createSmallFirst, main, root, act, until, bundle } = await page(t);
-  // The default bundle with a task that makes vectors.
-  const folder = mkdtempSync(join(tmpdir(), "smallfirst-index-"));
-  t.after(() => rmSync(folder, { recursive: true, force: true }));
-  cpSync(bundle, folder, { recursive: true });
-  execFileSync(SMALLFIRST, ["add-vectors", folder, "--task", "meaning", "--encoder", "static-text"]);
-  const instance = await createSmallFirst({ bundle: `${folder}/`, mode: "only-local" });
+  const instance = await createSmallFirst({ bundle: withVectors(t, bundle), mode: "only-local" });
   t.after(() => instance.dispose());
   const notes = instance.index("notes", { task: "meaning" });
   const texts = ["The train to Vienna leaves at nine.", "Our cat had four kittens.", "The invoice has to be paid."];
