@@ -5,58 +5,22 @@
 //! 384 numbers, and similarities are cosines of these.
 
 mod memory;
+mod row;
 mod scan;
 mod stored;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
+pub use row::{Maker, SearchHit, SearchRow};
 pub use stored::{MOST_DATA_BYTES, MOST_ID_BYTES, MOST_ROWS, MOST_TEXT_BYTES};
 
 use crate::error::{Code, Error, Result, excerpt};
 use crate::host::Storage;
 use crate::neighbours::quantise;
 use memory::Rows;
+use row::wrong;
 use stored::{Head, Row};
-
-/// A text that is to be found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SearchRow {
-    /// Which it is. Another text under the same one takes its place.
-    pub id: String,
-    /// The text.
-    pub text: String,
-    /// What is given back with it, such as an address; at most 16 KiB of JSON.
-    pub data: Value,
-}
-
-/// A text that was found.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-#[serde(rename_all = "camelCase")]
-pub struct SearchHit {
-    /// Which it is.
-    pub id: String,
-    /// The cosine of its vector and the query's, from -1 to 1.
-    pub score: f64,
-    /// The text.
-    pub text: String,
-    /// What was given with it.
-    #[cfg_attr(test, ts(type = "unknown"))]
-    pub data: Value,
-}
-
-/// What makes the vectors of an index. Those of anything else cannot be compared with them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Maker {
-    /// The task.
-    pub task: String,
-    /// The SHA-256 of its model's files and of how vectors are made of their outputs.
-    pub model: String,
-}
 
 /// All indices of a page, by name.
 #[derive(Debug, Default)]
@@ -263,10 +227,6 @@ impl SearchIndices {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Rows>> {
         self.rows.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn wrong(what: String) -> Error {
-    Error::new(Code::InvalidOption, what)
 }
 
 fn stale(name: &str) -> Error {

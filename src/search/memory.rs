@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::row::{SearchHit, SearchRow};
 use super::scan::{nearest, per_length};
 use super::stored::{Head, PIECE, Row};
-use super::{SearchHit, SearchRow};
 
 /// An index, or the part of it that was read.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Maker, SearchRow, wrong};
+use super::row::{Maker, SearchRow, wrong};
 use crate::error::{Result, excerpt};
 use crate::host::Storage;
 
