@@ -12,6 +12,11 @@ const EVERYDAY: Record<string, string[]> = {
   spam: ["everyday mails", "everyday spam", "spam of today"],
   "file-type": [],
 };
+/** Files for tasks that read a picture or a sound, whichever those are. */
+const FILES: Record<string, string[]> = {
+  "input:image": ["photo.jpg", "screenshot.png", "sunset.gif"],
+  "input:sound": ["bell.wav"],
+};
 const LONGEST_NAME = 60;
 
 /** Makes `virtual:everyday`, the demo's further examples, of the behavioural tests. */
@@ -33,7 +38,11 @@ function everyday(): Plugin {
     load: (loaded) => {
       if (loaded !== id) return undefined;
       const all = Object.entries(EVERYDAY).map(([task, groups]) => [task, read(task, groups)]);
-      return `export default ${JSON.stringify(Object.fromEntries(all))}`;
+      const files = Object.entries(FILES).map(([input, names]) => [
+        input,
+        names.map((name) => ({ group: "files", name, base64: readFileSync(`${BEHAVIOUR}/files/${name}`, "base64") })),
+      ]);
+      return `export default ${JSON.stringify(Object.fromEntries([...all, ...files]))}`;
     },
   };
 }

@@ -6,8 +6,8 @@ const HEIGHT = 190;
 /** Room for what is written beside the axes. */
 const MARGIN = { left: 46, right: 24, top: 10, bottom: 36 };
 
-/** Shows what a task delivered on its test rows, or nothing where its evaluation has no curve. */
-export function showCurve(evaluation: unknown): void {
+/** Shows what a task delivered on its test rows, or nothing where its evaluation has no curve; `chosen` is the risk that counts. */
+export function showCurve(evaluation: unknown, chosen: number | null): void {
   const box = byId("curve");
   const found = read(evaluation);
   box.hidden = found === undefined;
@@ -15,8 +15,7 @@ export function showCurve(evaluation: unknown): void {
     box.replaceChildren();
     return;
   }
-  const title = element("h2", "Risk and coverage");
-  title.id = "curve-heading";
+  const title = element("h3", "What it delivered in its tests");
   const key = element("p");
   key.className = "hint key";
   for (const [kind, words] of [
@@ -32,9 +31,9 @@ export function showCurve(evaluation: unknown): void {
   box.replaceChildren(
     title,
     element("p", `Measured on ${found.rows} test rows. What no label fits is wrong where it is answered.`),
-    chart(found),
+    chart(found, chosen),
     key,
-    table(found.risks),
+    table(found.risks, chosen),
   );
 }
 
@@ -50,7 +49,7 @@ function sample(kind: Kind): SVGElement {
   return box;
 }
 
-function chart({ curve, ideal, risks }: Evaluation): SVGElement {
+function chart({ curve, ideal, risks }: Evaluation, chosen: number | null): SVGElement {
   const certified = risks.flatMap((at) => at.certified ?? []);
   const oracles = risks.flatMap((at) => at.oracle ?? []);
   const most = Math.max(0.02, ...[...curve, ...certified].map((point) => point.risk)) * 1.1;
@@ -78,6 +77,9 @@ function chart({ curve, ideal, risks }: Evaluation): SVGElement {
     ...[0, most / 2, most].map((risk) => drawn("text", { x: x(0) - 5, y: y(risk) + 4, class: "end" }, tick(risk))),
     drawn("text", { x: x(0.5), y: HEIGHT - 6, class: "middle" }, "answered on this device"),
     drawn("text", { x: x(0) + 6, y: MARGIN.top + 4 }, "wrong among these"),
+    ...risks.flatMap(({ risk, certified: at }) =>
+      at && risk === chosen ? drawn("path", { d: `M${x(at.coverage)} ${MARGIN.top}V${bottom}`, class: "chosen" }) : [],
+    ),
     line(ideal, "ideal"),
     line(curve, "threshold"),
     ...oracles.map((point) => mark(point, "oracle")),
@@ -98,16 +100,17 @@ function described(curve: Point[], risks: AtRisk[]): string {
   return end + certified.join(" ");
 }
 
-function table(risks: AtRisk[]): HTMLElement {
+function table(risks: AtRisk[], chosen: number | null): HTMLElement {
   const box = element("table");
   const head = element("tr");
-  for (const words of ["Risk", "Answered here", "Wrong among these", "Oracle’s coverage", "Ratio"]) {
+  for (const words of ["Risk", "Answered here", "Wrong among these", "Oracle’s coverage", "Share of the oracle’s"]) {
     const cell = element("th", words);
     cell.scope = "col";
     head.append(cell);
   }
   const rows = risks.map(({ risk, certified, oracle }) => {
     const row = element("tr");
+    row.classList.toggle("chosen", risk === chosen);
     const name = element("th", percent(risk));
     name.scope = "row";
     const ratio = certified && oracle && oracle.coverage > 0 ? whole(certified.coverage / oracle.coverage) : "–";
@@ -123,6 +126,10 @@ function table(risks: AtRisk[]): HTMLElement {
   box.append(element("caption", "What each risk delivered"), head, ...rows);
   const scrolled = element("div");
   scrolled.className = "wide";
+  // Whoever has only a keyboard scrolls it, too.
+  scrolled.tabIndex = 0;
+  scrolled.setAttribute("role", "region");
+  scrolled.setAttribute("aria-label", "What each risk delivered");
   scrolled.append(box);
   return scrolled;
 }

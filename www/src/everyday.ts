@@ -13,10 +13,10 @@ export interface Everyday {
   base64?: string;
 }
 
-/** Fills the list with the inputs for a task, if there are any; `pick` is called with the one that is chosen. */
-export async function offer(task: string, pick: (chosen: Everyday) => void): Promise<void> {
+/** Fills the list with the inputs for a task, or for what it reads, if there are any; `pick` is called with the one that is chosen. */
+export async function offer(task: string, reads: string, pick: (chosen: Everyday) => void): Promise<void> {
   const { default: all } = await import("virtual:everyday");
-  const inputs = all[task] ?? [];
+  const inputs = all[task] ?? all[`input:${reads}`] ?? [];
   const list = byId<HTMLSelectElement>("everyday");
   list.hidden = inputs.length === 0;
   const groups = new Map<string, HTMLOptGroupElement>();

@@ -1,5 +1,5 @@
-import type { Options, RemoteProfile, UsageReport } from "smallfirst";
-import { byId } from "./dom";
+import type { ConsentRequest, Options, RemoteProfile, UsageReport } from "smallfirst";
+import { byId, shown } from "./dom";
 
 /** What the server of the demo offers as a fallback. */
 interface Offer {
@@ -12,6 +12,7 @@ export class Fallback {
   readonly #model = byId<HTMLInputElement>("model");
   readonly #token = byId<HTMLInputElement>("token");
   readonly #redact = byId<HTMLInputElement>("redact");
+  readonly #consent = byId<HTMLInputElement>("consent");
   readonly #status = byId("fallback-status");
   /** What is used now, which is not what is being typed. */
   #used = { url: "", model: "", token: "" };
@@ -65,16 +66,22 @@ export class Fallback {
         profile: this.#profile?.model === model ? this.#profile : undefined,
         headers: () => authorization(token),
       },
-      privacy: { redact: this.#redact.checked },
+      privacy: {
+        redact: this.#redact.checked,
+        beforeRemote: (outgoing) => (this.#consent.checked || outgoing.ask ? asked(outgoing) : true),
+      },
     };
   }
 
-  /** Shows what was spent, and what local answers saved. */
-  showUsage({ today, saved }: UsageReport): void {
-    const requests = (n: number): string => (n === 1 ? "1 request" : `${n} requests`);
-    byId("usage").textContent =
-      `Today: ${requests(today.requests)}, ${today.inputTokens + today.outputTokens} tokens. ` +
-      `Saved so far by answers without a remote: ${requests(saved.requests)}, about ${saved.inputTokens + saved.outputTokens} tokens.`;
+  /** What code of the same needs to say; nothing when it is off. */
+  get used(): { baseUrl: string; model: string } | undefined {
+    return this.#on ? { baseUrl: this.#used.url, model: this.#used.model } : undefined;
+  }
+
+  /** Shows what was spent today, in all tabs. */
+  showUsage({ today }: UsageReport): void {
+    const requests = today.requests === 1 ? "1 request" : `${today.requests} requests`;
+    byId("usage").textContent = `Today: ${requests}, ${today.inputTokens + today.outputTokens} tokens.`;
   }
 
   #take(): void {
@@ -124,4 +131,31 @@ export class Fallback {
 
 function authorization(token: string): Record<string, string> {
   return token === "" ? {} : { authorization: `Bearer ${token}` };
+}
+
+/** Ends the question that is open. */
+let refuse = (): void => {};
+
+/** Shows what is about to leave, and waits for what the visitor says. Closing it keeps it here. */
+function asked({ endpoints, system, messages }: ConsentRequest): Promise<boolean> {
+  refuse();
+  const box = byId<HTMLDialogElement>("consent-box");
+  shown("consent-where").textContent = `It would go to ${endpoints.join(", then ")}.`;
+  const turns = messages.map(({ role, content }) => `${role === "user" ? "You" : "Model"}: ${content}`);
+  shown("consent-text").textContent = [...(system === "" ? [] : [`Rules: ${system.trim()}`]), ...turns].join("\n\n");
+  return new Promise((resolve) => {
+    const say = (allowed: boolean): void => {
+      resolve(allowed);
+      refuse = () => {};
+      box.close();
+    };
+    refuse = () => say(false);
+    byId("consent-yes").onclick = () => say(true);
+    byId("consent-no").onclick = () => say(false);
+    // The event comes late: another question may be open by then.
+    box.onclose = () => {
+      if (!box.open) say(false);
+    };
+    box.showModal();
+  });
 }

@@ -1,96 +1,162 @@
-// What a task reads, and how a visitor gives it.
+// What a task reads, as the visitor gives it: one panel for each kind of input that the package has.
 
-import type { TaskInfo } from "smallfirst";
-import { byId, element } from "./dom";
+import type { Input, SearchHit, SmallFirst, TaskInfo } from "smallfirst";
+import { readSound, type Sound } from "smallfirst/sound";
+import { byId, bytes, element } from "./dom";
+import type { Example } from "./examples";
+import { plural } from "./words";
 
-interface Field {
-  name: string;
-  accept: string;
-  note: string;
-}
-
-const FIELDS: Partial<Record<TaskInfo["input"], Field>> = {
-  bytes: {
-    name: "File",
-    accept: "",
-    note: "Choose a file, or drop one here. A remote may see its first 512 bytes, but nothing while personal data is taken out of what is sent: that cannot be done with a file.",
-  },
-  image: {
-    name: "Picture",
-    accept: "image/*",
-    note: "Choose a picture, drop one here, or paste it. It stays on this device.",
-  },
-  sound: {
-    name: "Sound",
-    accept: "audio/*",
-    note: "Choose a sound, drop one here, or record one. It stays on this device.",
-  },
-};
-
-const KINDS: Partial<Record<TaskInfo["kind"], string>> = {
-  "token-classification": "marks in a text",
-  "feature-extraction": "search by meaning",
-  "object-detection": "things in a picture",
-  ocr: "text in a picture",
-  "voice-activity-detection": "parts of a sound",
-  "multi-label": "labels",
-};
-
-/** What a kind of task gives, in a few words. */
-export function words(task: TaskInfo): string {
-  return KINDS[task.kind] ?? task.kind.replaceAll("-", " ");
-}
-
-/** Shows the fields that a task needs. */
-export function showInputs(task: TaskInfo): void {
-  const field = FIELDS[task.input];
-  byId("text-input").hidden = task.input !== "text";
-  byId("file-input").hidden = field === undefined;
-  byId("live").hidden = true;
-  byId("record").hidden = task.input !== "sound" || navigator.mediaDevices === undefined;
-  const searches = task.kind === "feature-extraction" && task.input === "text";
-  byId("input-name").textContent = searches ? "Texts, one on each line" : "Text";
-  if (searches) {
-    const label = element("label", "What you look for");
-    const query = element("input");
-    query.type = "text";
-    query.dataset["testid"] = "query";
-    label.append(query);
-    byId("variables").replaceChildren(label);
-  }
-  if (!field) return;
-  byId("file-kind").textContent = field.name;
-  byId<HTMLInputElement>("file").accept = field.accept;
-  byId<HTMLInputElement>("file").value = "";
-  byId("file-name").textContent = field.note;
-}
+const text = byId<HTMLTextAreaElement>("input");
+const second = byId<HTMLTextAreaElement>("second");
+const file = byId<HTMLInputElement>("file");
+const camera = byId<HTMLButtonElement>("camera");
+const video = byId<HTMLVideoElement>("video");
+const record = byId<HTMLButtonElement>("record");
 
 const RECORDED_MS = 4000;
 
-/** Gives what is pasted or recorded. */
-export function chosenFile(give: (given: Blob, name: string) => void, fail: (thrown: unknown) => void): void {
-  document.addEventListener("paste", ({ clipboardData }) => {
-    const [pasted] = clipboardData?.files ?? [];
-    if (pasted && !byId("file-input").hidden) give(pasted, "Pasted");
-  });
-  const button = byId<HTMLButtonElement>("record");
-  button.addEventListener("click", () => {
-    button.disabled = true;
-    record()
-      .then((sound) => give(sound, "Recorded"), fail)
-      .finally(() => {
-        button.disabled = false;
-      });
-  });
+/** What is given to a task, and what the page shows of it. */
+export interface Given {
+  input: Input;
+  /** What was given, in a few words. */
+  about: string;
+  /** The text itself, or the file's name. */
+  short: string;
+  /** A picture's own file, to draw over it. */
+  picture?: Blob;
+  /** A sound's samples, to draw them. */
+  sound?: Sound;
+  /** The texts that are nearest to it. */
+  hits?: SearchHit[];
 }
 
-async function record(): Promise<Blob> {
-  let microphone: MediaStream;
-  try {
-    microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
-  } catch {
-    throw new Error("There is no microphone, or this page may not use it. Choose or drop a sound instead.");
+/** Whether a task makes vectors of texts: its playground searches by meaning. */
+export const searches = ({ kind, input }: TaskInfo): boolean => kind === "feature-extraction" && input === "text";
+
+/** The task whose panel is shown, and the file that was chosen for it. */
+let shownFor: TaskInfo | undefined;
+let chosen: { blob: Blob; name: string } | undefined;
+
+const FILES: Partial<Record<TaskInfo["input"], { label: string; accept: string; hint: string }>> = {
+  bytes: {
+    label: "Any file",
+    accept: "",
+    hint: "Choose a file, or drop one here. A remote may see its first 512 bytes, but nothing while personal data is taken out of what is sent: that cannot be done with a file.",
+  },
+  image: {
+    label: "An image",
+    accept: "image/*",
+    hint: "Choose an image, drop or paste one here, or use the camera. It stays on this device.",
+  },
+  sound: {
+    label: "A sound",
+    accept: "audio/*",
+    hint: "Choose a sound file, drop one here, or record one. It stays on this device.",
+  },
+};
+
+/** Shows the panel for what a task reads. */
+export function showPanel(task: TaskInfo): void {
+  if (shownFor?.input !== task.input) chosen = undefined;
+  shownFor = task;
+  stopCamera();
+  const files = FILES[task.input];
+  byId("file-input").hidden = !files;
+  byId("text-input").hidden = files !== undefined;
+  byId("second-input").hidden = task.input !== "pair" && !searches(task);
+  byId("input-name").textContent = searches(task) ? "Your texts, one on each line" : "Your text";
+  byId("second-name").textContent = secondName(task);
+  record.hidden = task.input !== "sound" || !navigator.mediaDevices;
+  camera.hidden = task.input !== "image" || !navigator.mediaDevices;
+  if (!files) return;
+  byId("file-label").textContent = files.label;
+  file.accept = files.accept;
+  byId("file-name").textContent = chosen ? `${chosen.name}, ${bytes(chosen.blob.size)}` : files.hint;
+}
+
+function secondName(task: TaskInfo): string {
+  if (searches(task)) return "What you look for";
+  return task.kind === "question-answering" ? "Your question" : "Second text";
+}
+
+/** Takes a file, as if the visitor had chosen it. */
+export function take(blob: Blob, name: string): void {
+  chosen = { blob, name };
+  byId("file-name").textContent = `${name}, ${bytes(blob.size)}`;
+}
+
+/** Fills in an example. */
+export function takeExample({ name, input, second: other }: Example, task: TaskInfo): void {
+  if (FILES[task.input]) take(new Blob([input]), `Example: ${name}`);
+  else text.value = input;
+  if (other !== undefined) second.value = other;
+}
+
+/** What the visitor has given. A file that was not chosen yet is an empty one, which the package refuses in its own words. */
+export async function given(task: TaskInfo, signal: AbortSignal): Promise<Given> {
+  const typed = text.value;
+  const about = `You gave ${plural(typed.length, "character")}.`;
+  switch (task.input) {
+    case "text":
+      if (searches(task)) return { input: second.value, about: lookedThrough(), short: second.value };
+      return { input: typed, about, short: typed };
+    case "pair":
+      return task.kind === "question-answering"
+        ? { input: { question: second.value, context: typed }, about, short: second.value }
+        : { input: { text: typed, textPair: second.value }, about, short: typed };
+    case "table":
+      return {
+        input: { row: JSON.parse(typed) as Record<string, string> },
+        about: "You gave a row of a table.",
+        short: typed,
+      };
+    default: {
+      const { blob, name } = chosen ?? { blob: new Blob([]), name: "nothing" };
+      const base = { about: `You gave ${name}, ${bytes(blob.size)}.`, short: name };
+      if (task.input === "image") return { ...base, input: blob, picture: blob };
+      if (task.input === "sound") {
+        const sound = await readSound(blob, { signal });
+        return { ...base, input: sound, sound };
+      }
+      return { ...base, input: blob };
+    }
   }
+}
+
+const lines = (): string[] => [
+  ...new Set(
+    text.value
+      .split("\n")
+      .map((line) => line.trim())
+      .filter((line) => line !== ""),
+  ),
+];
+
+const lookedThrough = (): string => `You gave ${plural(lines().length, "text")} and what you look for.`;
+
+/** The texts that are in the index. */
+let indexed: string | undefined;
+
+/** Finds the lines of the text that are nearest in meaning. They are kept in this browser only. */
+export async function found(ai: SmallFirst, task: TaskInfo, query: string, signal: AbortSignal): Promise<SearchHit[]> {
+  const index = ai.index("demo", { task: task.id });
+  const all = lines();
+  const key = JSON.stringify([task.id, all]);
+  if (key !== indexed) {
+    indexed = undefined;
+    await index.clear();
+    await index.put(
+      all.map((line, at) => ({ id: String(at), text: line })),
+      { signal },
+    );
+    indexed = key;
+  }
+  return index.search(query, { limit: 5, signal });
+}
+
+/** Records a sound by the microphone. */
+async function recorded(): Promise<Blob> {
+  const microphone = await navigator.mediaDevices.getUserMedia({ audio: true });
   try {
     const recorder = new MediaRecorder(microphone);
     const pieces: Blob[] = [];
@@ -105,19 +171,86 @@ async function record(): Promise<Blob> {
   }
 }
 
-/** A picture of some lines of text. */
-export function drawing(lines: string): Promise<Blob> {
-  const canvas = element("canvas");
-  [canvas.width, canvas.height] = [640, 240];
-  const pen = canvas.getContext("2d");
-  if (pen) {
-    pen.fillStyle = "white";
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.fillStyle = "black";
-    pen.font = "36px sans-serif";
-    lines.split("\n").forEach((line, at) => pen.fillText(line, 40, 70 + 60 * at));
+function stopCamera(): void {
+  const stream = video.srcObject as MediaStream | null;
+  for (const track of stream?.getTracks() ?? []) track.stop();
+  video.srcObject = null;
+  video.hidden = true;
+  camera.textContent = "Use the camera";
+}
+
+/** Starts the camera, or takes the picture that it shows. */
+async function useCamera(ready: () => void): Promise<void> {
+  if (!video.srcObject) {
+    video.srcObject = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    video.hidden = false;
+    camera.textContent = "Take the picture";
+    await video.play();
+    return;
   }
-  return new Promise((resolve, reject) =>
-    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("The picture could not be drawn."))), "image/png"),
-  );
+  const canvas = element("canvas");
+  canvas.width = video.videoWidth;
+  canvas.height = video.videoHeight;
+  canvas.getContext("2d")?.drawImage(video, 0, 0);
+  const blob = await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/png"));
+  stopCamera();
+  if (!blob) return;
+  take(blob, "A picture of the camera");
+  ready();
+}
+
+/** Listens to all ways to give something. `ready` is called when a file is there, `live` while a text is typed. */
+export function listen({
+  ready,
+  live,
+  fail,
+}: {
+  ready: () => void;
+  live: () => void;
+  fail: (thrown: unknown) => void;
+}): void {
+  text.addEventListener("input", live);
+  second.addEventListener("input", live);
+  const took = (blob: File | undefined): void => {
+    if (!blob) return;
+    take(blob, blob.name);
+    ready();
+  };
+  file.addEventListener("change", () => took(file.files?.[0]));
+  camera.addEventListener("click", () => {
+    useCamera(ready).catch((thrown: unknown) => {
+      stopCamera();
+      fail(thrown);
+    });
+  });
+  record.addEventListener("click", () => {
+    record.disabled = true;
+    recorded()
+      .then((sound) => {
+        take(sound, "A recording");
+        ready();
+      }, fail)
+      .finally(() => {
+        record.disabled = false;
+      });
+  });
+  document.addEventListener("paste", (event) => {
+    const pasted = event.clipboardData?.files[0];
+    if (pasted && shownFor && FILES[shownFor.input]) {
+      event.preventDefault();
+      took(pasted);
+    }
+  });
+  const drop = byId("file-input");
+  for (const [type, over] of [
+    ["dragover", true],
+    ["dragleave", false],
+    ["drop", false],
+  ] as const) {
+    drop.addEventListener(type, (event) => {
+      event.preventDefault();
+      drop.classList.toggle("over", over);
+      if (type === "drop") took(event.dataTransfer?.files[0]);
+    });
+  }
 }

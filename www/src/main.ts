@@ -1,186 +1,119 @@
-import {
-  createSmallFirst,
-  type Answer,
-  type Drift,
-  type Input,
-  type Mode,
-  type Progress,
-  type SmallFirst,
-  type TaskInfo,
-} from "smallfirst";
-import { showAnswer, showPiece, showText } from "./answer";
-import { showCurve } from "./curve";
-import { byId, bytes, element, percent, shown } from "./dom";
+import type { Input, KindOutput, Mode, SmallFirst, TaskInfo } from "smallfirst";
+import { showCode } from "./code";
+import { chosenRisk, showRisks, showSamples } from "./decide";
+import { byId, bytes, element, shown } from "./dom";
 import { bytesOf, offer } from "./everyday";
-import { type Example, EXAMPLES } from "./examples";
+import { examplesOf } from "./examples";
 import { Fallback } from "./fallback";
-import { chosenFile, drawing, showInputs, words } from "./inputs";
-import { type Given, showHits, showKind } from "./kinds";
-import { showPicture } from "./picture";
-import { counted, type Tally, tallied } from "./words";
+import { keep, showFinds } from "./fooled";
+import { found, type Given, given, listen, searches, showPanel, take, takeExample } from "./inputs";
+import { showAnswer, showNone, showPiece, showSavedHere, showText } from "./result";
+import { fail, failNot, Session } from "./session";
+import { showLedger, showSaved } from "./tally";
+import { errorText, plural, titleOf } from "./words";
 
-const status = byId("status");
-const error = byId("error");
 const run = byId<HTMLButtonElement>("run");
 const text = byId<HTMLTextAreaElement>("input");
-const risk = byId<HTMLSelectElement>("risk");
+const second = byId<HTMLTextAreaElement>("second");
+const labels = byId<HTMLInputElement>("labels");
 const card = byId<HTMLDetailsElement>("card");
-const fileInput = byId<HTMLInputElement>("file");
 
-let ai: SmallFirst | undefined;
-/** Whether all models are here: what else is fetched may come now. */
-let prepared = false;
-let tasks: TaskInfo[] = [];
-let task: TaskInfo | undefined;
-/** What a task of files, pictures or sounds reads: a chosen file, a recording, or an example's bytes. */
-let file: Blob | undefined;
-/** What became of the questions of this visit. */
-let tally: Tally = { here: 0, remote: 0, bytes: 0 };
-/** Whether the page has answered something by itself, so that a visitor sees at once what it does. */
-let opened = false;
-
-const fallback = new Fallback(start);
-
-/** Makes an instance (again), and then loads everything in the background, so that it works offline. */
-async function start(): Promise<void> {
-  run.disabled = true;
-  ai?.dispose();
-  ai = undefined;
-  prepared = false;
-  say("loading", "Loading…");
-  try {
-    const made = await createSmallFirst({ bundle: "./models/", ...fallback.options(), onProgress, onDrift });
-    ai = made;
-    tasks = (await made.tasks()).sort((a, b) => place(a) - place(b));
-    showTasks();
-    run.disabled = false;
-    say("ready", "Ready. Loading the other models for offline use…");
-    if (!opened && text.value === "") open();
-    opened = true;
-    prepare(made);
-  } catch (thrown) {
-    say("failed", "Not ready.");
-    fail(thrown);
-  }
-}
-
-/** Answers a first question, on this device only. */
-function open(): void {
-  const [first] = EXAMPLES[task?.id ?? ""] ?? [];
-  if (task?.input !== "text" || !first) return;
-  text.value = first.input;
-  // Whoever comes to the field writes a question in its place.
-  text.addEventListener("focus", () => text.select(), { once: true });
-  void ask(true);
-}
-
-/** Models that are larger than this are fetched when somebody asks for them, and not ahead. */
-const AHEAD_BYTES = 8e6;
-
-function prepare(made: SmallFirst): void {
-  const ahead = tasks.filter(({ tiers }) => (tiers[0]?.bytes ?? 0) <= AHEAD_BYTES);
-  made
-    .preload(ahead.map(({ id }) => id))
-    .then(async () => {
-      await navigator.serviceWorker?.ready;
-      if (made !== ai) return;
-      say("offline-ready", "Ready, also without a network.");
-      prepared = true;
-      showMeasured();
-      showEveryday();
-    })
-    .catch((thrown: unknown) => {
-      // A newer instance took its place; its own preparation counts.
-      if (made === ai) fail(thrown);
-    });
-}
-
-const DRIFTS: Record<Drift["watched"], string> = {
-  inputs: "inputs differ from the calibration data",
-  errors: "audited answers are wrong too often; its answers are not guaranteed any more",
-  examples: "answers by example are not the remote's often enough; there are no more until examples are forgotten",
-  remote: "audited answers of the remote are not right as often as its profile expects; it is not used any more",
-  "remote-worth": "audited answers of the remote are not right more often than the best local ones",
+/** A task of any bundle: the package asks a remote for labels that no model was trained on. */
+const OWN_LABELS: TaskInfo = {
+  id: "own-labels",
+  title: "Labels of your own",
+  kind: "classify",
+  input: "text",
+  instruction: "Choose the label that fits the text best.",
+  labels: [],
+  variables: [],
+  extracts: false,
+  limits: { minBytes: 1, maxBytes: 100_000, maxTokens: null, languages: null },
+  tiers: [],
+  card: null,
+  risk: null,
+  risks: [],
+  againstRemote: null,
 };
 
-function onDrift({ task, watched }: Drift): void {
-  const what = DRIFTS[watched];
-  error.textContent = `The task "${task}": ${what}.`;
-  error.hidden = false;
-}
+/** How long the typing pauses before it is answered, and how long an answer may take to be given while somebody types. */
+const PAUSE_MS = 150;
+const LIVE_MS = 400;
 
-const loading = new Map<string, Progress>();
+let task: TaskInfo | undefined;
+/** Whether the visitor wrote the text: an example does not take its place then. */
+let own = false;
+/** How long the model took last, which tells whether it can follow the typing. */
+let took = 0;
+let latest: { task: TaskInfo; given: Given; said: string } | undefined;
 
-function onProgress(event: Progress): void {
-  loading.set(event.file, event);
-  const all = [...loading.values()].filter((e) => !e.cached);
-  const loaded = all.reduce((sum, e) => sum + e.loaded, 0);
-  const total = all.reduce((sum, e) => sum + e.total, 0);
-  const bar = byId<HTMLProgressElement>("progress");
-  bar.hidden = total === 0 || loaded === total;
-  bar.max = total || 1;
-  bar.value = loaded;
-  // A model card that is opened later is no news.
-  if (!bar.hidden && status.dataset["state"] !== "offline-ready")
-    status.textContent = `Loading ${event.file}: ${bytes(loaded)} of ${bytes(total)}`;
-}
+const fallback: Fallback = new Fallback(() => session.start());
+const session: Session = new Session(fallback, ready, () => {
+  showMore();
+});
 
-function say(state: string, words: string): void {
-  status.dataset["state"] = state;
-  status.textContent = words;
+async function ready(made: SmallFirst): Promise<void> {
+  const first = task === undefined;
+  showTasks();
+  run.disabled = false;
+  if (!task) return;
+  showRisks(made, task);
+  // The page shows its point before anything is typed; nothing leaves for it.
+  if (first && local(task)) await ask(true);
 }
 
 function showTasks(): void {
-  const chosen = task?.id ?? "language";
+  // What this device can answer comes first, and of that what is known best.
+  const rank = (of: TaskInfo): number => (of.id === "language" ? 0 : of.tiers.length > 0 ? 1 : 2);
+  const all = [...session.tasks.toSorted((a, b) => rank(a) - rank(b)), OWN_LABELS];
+  const chosen = all.find(({ id }) => id === task?.id) ?? all[0];
   byId("tasks").replaceChildren(
-    ...tasks.map((t) => {
+    ...all.map((t) => {
       const label = element("label");
       const radio = element("input");
       radio.type = "radio";
       radio.name = "task";
       radio.value = t.id;
       radio.dataset["testid"] = `task-${t.id}`;
-      radio.checked = t.id === chosen;
-      radio.addEventListener("change", () => choose(t));
-      const size = t.tiers.reduce((sum, tier) => sum + tier.bytes, 0);
-      label.append(radio, ` ${t.title}`, element("small", about(t, size)));
+      radio.checked = t.id === chosen?.id;
+      radio.addEventListener("change", () => {
+        choose(t);
+        current?.abort();
+        byId("wrong").hidden = true;
+        failNot();
+        if (local(t)) void ask(true);
+        else showNone("Your turn", "Give it something and ask, or pick an example.");
+      });
+      label.append(radio, element("span", titleOf(t)));
       return label;
     }),
   );
-  const first = tasks.find((t) => t.id === chosen) ?? tasks[0];
-  if (first) choose(first);
+  if (chosen) choose(chosen);
 }
 
-/** Where a task stands: labels of texts first, what only a remote may do last. */
-function place({ kind, input }: TaskInfo): number {
-  if (kind === "generate") return 3;
-  return kind === "classify" ? Number(input !== "text") : 2;
-}
+/** Whether this device can answer it by itself, and there is something to answer. */
+const local = (of: TaskInfo): boolean => (of.tiers.length > 0 || of.extracts) && (own || examplesOf(of).length > 0);
 
-/** What a task is, in a few words. */
-function about(t: TaskInfo, size: number): string {
-  if (t.kind === "classify") return `${t.labels.length} labels, ${bytes(size)}`;
-  if (t.kind === "generate") return t.extracts ? "text, here or by the remote" : "text, by the remote";
-  return `${words(t)}, ${bytes(size)}`;
+function about(of: TaskInfo): string {
+  const size = bytes(of.tiers.reduce((sum, tier) => sum + tier.bytes, 0));
+  if (of === OWN_LABELS) return "No model here knows your labels, so the remote model is asked.";
+  if (of.kind === "generate")
+    return of.extracts ? "Written here of your own sentences, or by the remote." : "Written by the remote.";
+  const many = of.labels.length > 1 ? `It knows ${plural(of.labels.length, "label")}. ` : "";
+  return `${many}Its models take ${size}.`;
 }
 
 function choose(chosen: TaskInfo): void {
-  // An answer of another task says nothing of this one.
-  if (task && task.id !== chosen.id) {
-    current?.abort();
-    byId("result").hidden = true;
-    byId("shown").replaceChildren();
-  }
+  const same = chosen.id === task?.id;
   task = chosen;
-  file = undefined;
   card.open = false;
-  showRisks(chosen);
-  showMeasured();
-  byId("risk-setting").hidden = chosen.risks.length === 0;
   byId("card").hidden = chosen.card === null;
+  byId("about").textContent = about(chosen);
+  byId("labels-input").hidden = chosen !== OWN_LABELS;
+  byId("everyday").hidden = true;
   byId("variables").replaceChildren(
     ...chosen.variables.map((name) => {
-      const label = element("label", name[0]?.toUpperCase() + name.slice(1));
+      const label = element("label", name.charAt(0).toUpperCase() + name.slice(1));
       const field = element("input");
       field.name = name;
       field.type = "text";
@@ -189,229 +122,185 @@ function choose(chosen: TaskInfo): void {
       return label;
     }),
   );
-  showInputs(chosen);
+  showPanel(chosen);
+  const examples = examplesOf(chosen);
   byId("examples").replaceChildren(
-    ...(EXAMPLES[chosen.id] ?? []).map((example) => {
+    ...examples.map((example) => {
       const button = element("button", example.name);
       button.type = "button";
-      button.addEventListener("click", () => void tried(chosen, example));
+      button.addEventListener("click", () => {
+        own = false;
+        takeExample(example, chosen);
+        void ask(false);
+      });
       return button;
     }),
   );
-  showEveryday();
+  const [example] = examples;
+  if (!same && example && !own) takeExample(example, chosen);
+  if (session.ai) showRisks(session.ai, chosen);
+  code();
+  showMore();
 }
 
-/** Asks an example. */
-async function tried(chosen: TaskInfo, { name, input, query, drawn }: Example): Promise<void> {
-  if (chosen.input === "text") text.value = input;
-  else take(drawn === true ? await drawing(input) : new Blob([input]), `Example: ${name}`);
-  const field = byId("variables").querySelector("input");
-  if (field && query !== undefined) field.value = query;
-  void ask();
-}
-
-/** Offers what the behavioural tests have for the chosen task, once nothing else waits for the network. */
-function showEveryday(): void {
-  byId("everyday").hidden = true;
-  if (!prepared || !task) return;
-  offer(task.id, ({ name, text: input, base64 }) => {
+/** Offers what else there is to try, and shows the curve, once nothing else waits for the network. */
+function showMore(): void {
+  if (!session.prepared || !task) return;
+  // The page goes without these where they cannot be had.
+  offer(task.id, task.input, ({ name, text: input, base64 }) => {
     if (input !== undefined) text.value = input;
     if (base64 !== undefined) take(new Blob([bytesOf(base64)]), name);
-    void ask();
-    // The page goes without them where they cannot be had.
+    own = false;
+    void ask(false);
   }).catch(() => {});
+  showSamples().catch(() => {});
 }
 
-/** The risks that calibration tried for a task, and what each would answer here. */
-function showRisks(of: TaskInfo): void {
-  const before = risk.value;
-  const own = element("option", of.risk === null ? "nothing is promised" : `the task's own (${percent(of.risk)})`);
-  own.value = "";
-  const others = of.risks.map((r) => {
-    const what = r.certified ? `${percent(r.coverage)} answered here in calibration` : "not certified";
-    const option = element("option", `${percent(r.risk)}: ${what}`);
-    option.value = String(r.risk);
-    return option;
+const mode = (): Mode => document.querySelector<HTMLInputElement>("input[name=mode]:checked")?.value as Mode;
+
+const ownLabels = (): string[] =>
+  labels.value
+    .split(",")
+    .map((label) => label.trim())
+    .filter((label) => label !== "");
+
+function variables(): Record<string, string> {
+  const fields = byId("variables").querySelectorAll("input");
+  return Object.fromEntries([...fields].map((field) => [field.name, field.value]));
+}
+
+function code(): void {
+  if (!task) return;
+  showCode({
+    task,
+    text: text.value,
+    second: second.value,
+    mode: mode(),
+    variables: variables(),
+    ...chosenRisk(),
+    ...(task === OWN_LABELS ? { labels: ownLabels() } : {}),
+    ...(fallback.used ? { remote: fallback.used } : {}),
   });
-  risk.replaceChildren(own, ...others);
-  if (others.some((option) => option.value === before)) risk.value = before;
-}
-
-/** Shows the chosen task's risk-coverage curve, which comes with its card. */
-function showMeasured(): void {
-  const [made, chosen] = [ai, task];
-  showCurve(undefined);
-  if (!made || !prepared || !chosen || chosen.card === null) return;
-  made.card(chosen.id).then(
-    ({ evaluation }) => {
-      if (made === ai && chosen === task) showCurve(evaluation);
-    },
-    // Without a network it may not be here, and nothing needs it.
-    () => {},
-  );
-}
-
-/** The card as text: what a bundle holds is never markup here. */
-card.addEventListener("toggle", () => {
-  const asked = task;
-  if (!card.open || !ai || !asked) return;
-  ai.card(asked.id).then(({ markdown }) => {
-    if (asked === task) shown("card").textContent = markdown;
-  }, fail);
-});
-
-function take(given: Blob, name: string): void {
-  file = given;
-  byId("file-name").textContent = `${name}, ${bytes(given.size)}`;
 }
 
 /** The last question counts: an answer that comes late is not shown over a newer one. */
 let current: AbortController | undefined;
 
-/** Asks the chosen task; while one types, only this device. */
-async function ask(only = false): Promise<void> {
-  clearTimeout(typing);
-  if (!ai || !task) return;
-  const asked = task;
+/** Asks. What is asked while the visitor types stays on this device, whatever may leave otherwise. */
+async function ask(live: boolean): Promise<void> {
+  const [ai, asked] = [session.ai, task];
+  if (!ai || !asked) return;
   current?.abort();
   const controller = new AbortController();
   current = controller;
-  error.hidden = true;
+  const { signal } = controller;
+  failNot();
+  code();
   byId("result").setAttribute("aria-busy", "true");
-  const made = ai;
+  const before = await saved(ai);
   try {
-    const wanted = document.querySelector<HTMLInputElement>("input[name=mode]:checked")?.value as Mode;
-    const mode = only ? "only-local" : wanted;
-    const chosenRisk = risk.value === "" ? {} : { risk: Number(risk.value) };
-    if (asked.kind === "generate") {
-      await write(made, asked, mode, controller.signal);
-      return;
+    const what = await given(asked, signal);
+    if (searches(asked)) what.hits = await found(ai, asked, what.short, signal);
+    const options = { mode: live ? ("only-local" as const) : mode(), ...chosenRisk(), signal };
+    let said: string;
+    if (asked.kind === "generate") said = await write(ai, asked, what, options.mode, signal);
+    else {
+      const labelled = asked === OWN_LABELS ? { labels: ownLabels(), instruction: asked.instruction } : {};
+      const answer = await ai.run(asked.id, what.input as Input, { ...options, ...labelled });
+      signal.throwIfAborted();
+      took = answer.timing.totalMs - answer.timing.loadMs;
+      said = showAnswer(
+        { ...answer, output: answer.output as KindOutput },
+        asked,
+        what,
+        live && fallback.used !== undefined,
+      );
     }
-    if (asked.kind === "feature-extraction" && asked.input === "text") {
-      await find(made, asked, controller.signal);
-      return;
-    }
-    const given: Given = asked.input === "text" ? text.value : (file ?? new Blob([]));
-    const input = asked.input === "sound" && given instanceof Blob ? await heard(given) : given;
-    const answer = await made.run(asked.id, input, { mode, ...chosenRisk, signal: controller.signal });
-    if (controller.signal.aborted) return;
-    if (asked.kind === "classify") showAnswer(answer, asked);
-    else showKind(answer, asked, given);
-    told(answer, typeof given === "string" ? new Blob([given]).size : given.size);
+    latest = { task: asked, given: what, said: shown("label").textContent ?? "" };
+    byId("wrong").hidden = false;
+    // Who listens hears what was asked for, and not every letter.
+    if (!live) byId("said").textContent = said;
   } catch (thrown) {
-    if (controller.signal.aborted) return;
-    byId("result").hidden = true;
+    if (signal.aborted) return;
+    byId("wrong").hidden = true;
+    showNone("No answer", errorText(thrown).words);
     fail(thrown);
   } finally {
     if (controller === current) {
       byId("result").removeAttribute("aria-busy");
-      made.usage().then(
-        (report) => fallback.showUsage(report),
-        () => {},
-      );
+      tell(ai, before).catch(() => {});
     }
   }
 }
 
-/** The samples of a sound's file, by a part of the package that only this needs. */
-async function heard(sound: Blob): Promise<Input> {
-  const { readSound } = await import("smallfirst/sound");
-  return readSound(sound);
-}
+const saved = async (ai: SmallFirst): Promise<number> => {
+  const report = await ai.usage().catch(() => undefined);
+  return report ? report.saved.inputTokens + report.saved.outputTokens : 0;
+};
 
-/** Shows the way that a question took, and counts it. */
-function told(answer: Pick<Answer, "attempts" | "sent" | "ranOn" | "timing">, size: number): void {
-  showPicture(answer, size);
-  tally = counted(tally, answer);
-  byId("tally").textContent = tallied(tally);
-  byId("tally").hidden = false;
-}
-
-/** Finds the lines of the text that are nearest in meaning to the query. */
-async function find(made: SmallFirst, asked: TaskInfo, signal: AbortSignal): Promise<void> {
-  const query = byId("variables").querySelector("input")?.value ?? "";
-  if (query.trim() === "" || text.value.trim() === "") {
-    throw new Error("Write some texts, one on each line, and what you look for.");
-  }
-  const lines = [...new Set(text.value.split("\n").map((line) => line.trim()))].filter((line) => line !== "");
-  const from = performance.now();
-  const index = made.index("demo", { task: asked.id });
-  await index.clear();
-  await index.put(
-    lines.map((line, at) => ({ id: String(at), text: line })),
-    { signal },
-  );
-  const hits = await index.search(query, { limit: 5, signal });
-  showHits(hits, asked, performance.now() - from);
+async function tell(ai: SmallFirst, before: number): Promise<void> {
+  const report = await ai.usage();
+  fallback.showUsage(report);
+  showSaved(report);
+  showSavedHere(report.saved.inputTokens + report.saved.outputTokens - before);
+  await showLedger(ai, byId("ledger"));
 }
 
 /** Shows a text as it is written. */
-async function write(made: SmallFirst, asked: TaskInfo, mode: Mode, signal: AbortSignal): Promise<void> {
-  const fields = byId("variables").querySelectorAll("input");
-  const variables = Object.fromEntries([...fields].map((field) => [field.name, field.value]));
-  const stream = made.generate(asked.id, text.value, { mode, variables, signal });
+async function write(ai: SmallFirst, asked: TaskInfo, what: Given, of: Mode, signal: AbortSignal): Promise<string> {
+  const stream = ai.generate(asked.id, what.input as string, { mode: of, variables: variables(), signal });
   let first = true;
   for await (const piece of stream) {
-    if (signal.aborted) return;
+    signal.throwIfAborted();
     showPiece(piece, first);
     first = false;
   }
-  const answer = await stream.answer;
-  showText(answer, asked);
-  told(answer, new Blob([text.value]).size);
+  return showText(await stream.answer, asked, what);
 }
 
-function fail(thrown: unknown): void {
-  const { message, code } = thrown as { message?: string; code?: string };
-  error.textContent = code === undefined ? String(message ?? thrown) : `${message} (${code})`;
-  error.hidden = false;
-}
+let pause: ReturnType<typeof setTimeout> | undefined;
 
-/** What waits for a pause in typing. */
-let typing: ReturnType<typeof setTimeout> | undefined;
-const PAUSE_MS = 300;
-
-text.addEventListener("input", () => {
-  clearTimeout(typing);
-  const live = task?.input === "text" && (task.kind === "classify" || task.kind === "token-classification");
-  byId("live").hidden = !live;
-  if (live && text.value.trim() !== "") typing = setTimeout(() => void ask(true), PAUSE_MS);
+listen({
+  ready: () => void ask(false),
+  live: () => {
+    own = true;
+    clearTimeout(pause);
+    pause = setTimeout(() => {
+      code();
+      if (task && task.tiers.length > 0 && took < LIVE_MS && text.value !== "") void ask(true);
+    }, PAUSE_MS);
+  },
+  fail,
 });
 
 byId("ask").addEventListener("submit", (event) => {
   event.preventDefault();
-  void ask();
+  clearTimeout(pause);
+  void ask(false);
 });
 byId("ask").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    event.preventDefault();
-    void ask();
-  }
+  if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+  event.preventDefault();
+  clearTimeout(pause);
+  void ask(false);
 });
-fileInput.addEventListener("change", () => {
-  const chosen = fileInput.files?.[0];
-  if (chosen) take(chosen, chosen.name);
+byId("ask").addEventListener("change", code);
+byId("risk").addEventListener("change", code);
+byId("wrong").addEventListener("click", () => {
+  if (!latest) return;
+  const kept = keep({ task: titleOf(latest.task), input: latest.given.short, said: latest.said });
+  byId("said").textContent = kept ? "Kept in your list." : "This browser keeps nothing.";
+  byId("wrong").hidden = true;
 });
-chosenFile((given, name) => {
-  take(given, name);
-  void ask();
-}, fail);
-const drop = byId("file-input");
-for (const [type, over] of [
-  ["dragover", true],
-  ["dragleave", false],
-  ["drop", false],
-] as const) {
-  drop.addEventListener(type, (event) => {
-    event.preventDefault();
-    drop.classList.toggle("over", over);
-    const dropped = type === "drop" ? event.dataTransfer?.files[0] : undefined;
-    if (dropped) {
-      take(dropped, dropped.name);
-      void ask();
-    }
-  });
-}
+
+/** The card as text: what a bundle holds is never markup here. */
+card.addEventListener("toggle", () => {
+  const asked = task;
+  if (!card.open || !session.ai || !asked) return;
+  session.ai.card(asked.id).then(({ markdown }) => {
+    if (asked === task) shown("card").textContent = markdown;
+  }, fail);
+});
 
 const showNetwork = (): void => {
   byId("offline").hidden = navigator.onLine;
@@ -419,7 +308,8 @@ const showNetwork = (): void => {
 addEventListener("online", showNetwork);
 addEventListener("offline", showNetwork);
 showNetwork();
+showFinds();
 
 if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
 await fallback.prefill();
-await start();
+await session.start();

@@ -1,7 +1,8 @@
 // Keeps the page itself for offline use. The models are kept by the package, and what goes to a
 // remote is never touched. The build fills in the version and the list.
 
-const CACHE = "smallfirst-demo-__VERSION__";
+const NAME = "smallfirst-demo-";
+const CACHE = `${NAME}__VERSION__`;
 const FILES = ["__FILES__"];
 
 self.addEventListener("install", (event) => {
@@ -15,9 +16,9 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => {
   const clean = async () => {
-    for (const name of await caches.keys()) {
-      if (name.startsWith("smallfirst-demo-") && name !== CACHE) await caches.delete(name);
-    }
+    const others = (await caches.keys()).filter((name) => name.startsWith(NAME) && name !== CACHE);
+    // A page that was opened before the update may still need parts of its own version; names come in the order of their making.
+    for (const name of others.slice(0, -1)) await caches.delete(name);
     await self.clients.claim();
   };
   event.waitUntil(clean());
@@ -34,8 +35,20 @@ self.addEventListener("fetch", (event) => {
   event.respondWith(path.startsWith("assets/") ? cacheFirst(request) : networkFirst(request));
 });
 
+/** A hashed file of this version or the one before. What was not kept ahead, as the engine for ONNX, is kept once it was needed. */
 async function cacheFirst(request) {
-  return (await caches.match(request, { cacheName: CACHE })) ?? fetch(request);
+  for (const name of (await caches.keys()).filter((one) => one.startsWith(NAME))) {
+    const kept = await caches.match(request, { cacheName: name });
+    if (kept) return kept;
+  }
+  const response = await fetch(request);
+  if (response.ok) {
+    const copy = response.clone();
+    const cache = await caches.open(CACHE);
+    // A browser whose storage is full goes without.
+    await cache.put(request, copy).catch(() => {});
+  }
+  return response;
 }
 
 async function networkFirst(request) {

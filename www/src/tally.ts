@@ -1,0 +1,87 @@
+// The counters at the top: what stayed here, what did not, and what it came to.
+
+import type { SmallFirst, UsageReport } from "smallfirst";
+import { bytes, element, shown } from "./dom";
+import { plural } from "./words";
+
+let [here, elsewhere, sent] = [0, 0, 0];
+/** What earlier visits saved is not of this page. */
+let before: number | undefined;
+
+/** Counts what this instance answers and sends. Batches are the page's own questions, and not counted. */
+export function count(ai: SmallFirst): void {
+  ai.on("answer", ({ call, answer }) => {
+    if (call === "runBatch") return;
+    if (answer.ranOn === "remote") elsewhere += 1;
+    else here += 1;
+    show();
+  });
+  ai.on("egress", ({ bytes: size }) => {
+    sent += size;
+    show();
+  });
+}
+
+function show(): void {
+  shown("tally-here").textContent = String(here);
+  shown("tally-remote").textContent = String(elsewhere);
+  shown("tally-bytes").textContent = sent === 0 ? "0 bytes" : bytes(sent);
+}
+
+const tokens = ({ saved }: UsageReport): number => saved.inputTokens + saved.outputTokens;
+
+/** Begins to count what is saved, with what was saved before this page was opened. */
+export function begin(report: UsageReport): void {
+  before ??= tokens(report);
+}
+
+/** Shows what was saved since. */
+export function showSaved(report: UsageReport): void {
+  const saved = tokens(report) - (before ?? 0);
+  shown("tally-saved").textContent = saved > 0 ? `about ${saved}` : "none yet";
+}
+
+/** The table of all that left, the newest first. */
+export async function showLedger(ai: SmallFirst, box: HTMLElement): Promise<void> {
+  const { sent: all, requests, bytes: size } = await ai.egress();
+  if (requests === 0) {
+    box.replaceChildren(element("p", "Nothing so far."));
+    return;
+  }
+  const table = element("table");
+  table.append(element("caption", `${plural(requests, "request")}, ${bytes(size)}`));
+  const head = element("tr");
+  for (const words of ["When", "Where to", "Size", "Taken out before"]) {
+    const cell = element("th", words);
+    cell.scope = "col";
+    head.append(cell);
+  }
+  table.append(head);
+  for (const one of all.toReversed().slice(0, 20)) {
+    const row = element("tr");
+    const taken = Object.entries(one.redactions).map(([kind, n]) => `${n} ${kind}`);
+    for (const words of [
+      new Date(one.at).toLocaleTimeString(),
+      one.endpoint,
+      bytes(one.bytes),
+      taken.join(", ") || "–",
+    ])
+      row.append(element("td", words));
+    table.append(row);
+  }
+  const scrolled = element("div");
+  scrolled.className = "wide";
+  scrolled.tabIndex = 0;
+  scrolled.setAttribute("role", "region");
+  scrolled.setAttribute("aria-label", "Requests");
+  scrolled.append(table);
+  box.replaceChildren(scrolled);
+}
+
+/** Does what the page asks by itself, which saves nobody anything. */
+export async function uncounted<T>(ai: SmallFirst, work: () => Promise<T>): Promise<T> {
+  const at = tokens(await ai.usage());
+  const done = await work();
+  before = (before ?? 0) + tokens(await ai.usage()) - at;
+  return done;
+}
