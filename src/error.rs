@@ -38,6 +38,8 @@ pub enum Code {
     UnknownTask,
     /// Labelled data cannot be read as what it should be.
     InvalidData,
+    /// The browser did not keep what it was given: its storage is full, or gives no answer.
+    NotStored,
     /// An option is unknown or has an unusable value.
     InvalidOption,
     /// The text is not well-formed Unicode.
@@ -82,7 +84,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, in the order of the documentation.
-    pub const ALL: [Code; 32] = [
+    pub const ALL: [Code; 33] = [
         Code::NotABundle,
         Code::BundleVersion,
         Code::BundleInvalid,
@@ -95,6 +97,7 @@ impl Code {
         Code::ModelOutput,
         Code::UnknownTask,
         Code::InvalidData,
+        Code::NotStored,
         Code::InvalidOption,
         Code::InvalidText,
         Code::EmptyInput,
@@ -132,6 +135,7 @@ impl Code {
             Code::ModelOutput => "model_output",
             Code::UnknownTask => "unknown_task",
             Code::InvalidData => "invalid_data",
+            Code::NotStored => "not_stored",
             Code::InvalidOption => "invalid_option",
             Code::InvalidText => "invalid_text",
             Code::EmptyInput => "empty_input",

@@ -102,7 +102,7 @@ impl SearchIndices {
                 kept.retain(|old| rows.iter().all(|new| new.row.id != old.row.id));
                 kept.extend(rows.iter().cloned());
             })
-            .await;
+            .await?;
         }
         Ok(self.len(name))
     }
@@ -130,7 +130,7 @@ impl SearchIndices {
             self.change(name, piece, storage, |kept| {
                 kept.retain(|row| !ids.contains(row.row.id.as_str()));
             })
-            .await;
+            .await?;
         }
         Ok(self.len(name))
     }
@@ -181,19 +181,33 @@ impl SearchIndices {
         self.lock().get(name).map_or(0, Rows::len)
     }
 
-    /// Changes what a piece holds, as one transaction, and takes over what it holds then.
+    /// Changes what a piece holds, as one transaction, and takes over what it holds then. It is read again: a browser whose storage
+    /// is full says nothing of it here, and a text that is not kept would be missed on the next page without a word.
     async fn change(
         &self,
         name: &str,
         piece: usize,
         storage: &impl Storage,
         change: impl Fn(&mut Vec<Row>),
-    ) {
-        let rows = stored::change(name, piece, storage, change).await;
-        let revision = stored::revise(name, piece, storage).await;
-        let mut all = self.lock();
-        if let (Some(own), Some(revision)) = (all.get_mut(name), revision) {
-            own.replace(piece, revision, rows);
+    ) -> Result<()> {
+        let (before, after) = stored::change(name, piece, storage, change).await;
+        let kept = stored::rows(name, piece, storage).await;
+        // Where another tab has changed it since, it is something else again.
+        let lost = kept == before && before != after;
+        let wanted = stored::revise(name, piece, storage).await;
+        let head = stored::head(name, storage).await;
+        let counted = head.and_then(|head| head.pieces.get(piece).copied());
+        if let (Some(own), Some(revision)) = (self.lock().get_mut(name), counted) {
+            own.replace(piece, revision, kept);
+        }
+        match lost || counted.is_none() || counted < wanted {
+            true => Err(Error::new(
+                Code::NotStored,
+                format!(
+                    "the index \"{name}\" could not be kept: the browser's storage for this site is full, or gives no answer; what was not written is not in the index"
+                ),
+            )),
+            false => Ok(()),
         }
     }
 

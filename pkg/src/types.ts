@@ -1525,6 +1525,7 @@ export type EngineCode =
   | "model_output"
   | "unknown_task"
   | "invalid_data"
+  | "not_stored"
   | "invalid_option"
   | "invalid_text"
   | "empty_input"

@@ -256,23 +256,35 @@ pub(super) async fn piece(
     found
 }
 
-/// Changes what a piece holds. Gives what it holds then.
+/// What a piece holds, of whatever length its vectors are.
+pub(super) async fn rows(name: &str, piece: usize, storage: &impl Storage) -> Vec<Row> {
+    let mut found = Vec::new();
+    let mut look = |json: Option<String>| {
+        found = read_rows(json.clone(), None);
+        json
+    };
+    storage.update(&piece_key(name, piece), &mut look).await;
+    found
+}
+
+/// Changes what a piece holds. Gives what it held, and what it is to hold then.
 pub(super) async fn change(
     name: &str,
     piece: usize,
     storage: &impl Storage,
     change: impl Fn(&mut Vec<Row>),
-) -> Vec<Row> {
-    let mut after = Vec::new();
+) -> (Vec<Row>, Vec<Row>) {
+    let mut changed = (Vec::new(), Vec::new());
     let mut write = |json: Option<String>| {
-        let mut rows = read_rows(json, None);
+        let before = read_rows(json, None);
+        let mut rows = before.clone();
         change(&mut rows);
         let stored: Vec<StoredRow> = rows.iter().map(StoredRow::of).collect();
-        after = rows;
+        changed = (before, rows);
         serde_json::to_string(&stored).ok()
     };
     storage.update(&piece_key(name, piece), &mut write).await;
-    after
+    changed
 }
 
 /// Forgets an index.

@@ -294,3 +294,63 @@ fn what_a_script_of_the_site_wrote_there_is_left_out() {
         }
     });
 }
+
+/// A browser whose storage is full after so many writes: it says nothing of it.
+struct Full(World, std::cell::Cell<usize>);
+
+impl Storage for Full {
+    async fn update(&self, key: &str, change: &mut dyn FnMut(Option<String>) -> Option<String>) {
+        let before = self.0.stored.borrow().get(key).cloned();
+        let after = change(before.clone());
+        if after != before {
+            let Some(left) = self.1.get().checked_sub(1) else {
+                return;
+            };
+            self.1.set(left);
+            let mut stored = self.0.stored.borrow_mut();
+            after.map(|after| stored.insert(key.to_owned(), after));
+        }
+    }
+}
+
+#[test]
+fn what_a_full_storage_does_not_keep_is_told_and_not_found() {
+    let world = world();
+    world.block_on(async {
+        for writes in 0..9 {
+            let full = Full(super::tests::world(), std::cell::Cell::new(writes));
+            let page = SearchIndices::default();
+            let put = async |id: &str, text: &str| {
+                let rows = rows(&[(id, text)]);
+                page.put("notes", &maker("m"), rows, &full).await
+            };
+            let told = [
+                put("1", "abab").await,
+                put("2", "xyz").await,
+                put("1", "xyz").await,
+            ];
+            let codes: Vec<Option<Code>> = told
+                .iter()
+                .map(|told| told.as_ref().err().map(Error::code))
+                .collect();
+            // A head, and for each text its piece and the count of changes.
+            let whole = (writes.saturating_sub(1) / 2).min(3);
+            for (at, code) in codes.iter().enumerate() {
+                let wanted = (at >= whole).then_some(Code::NotStored);
+                assert_eq!(*code, wanted, "{writes} {at}");
+            }
+            // The next page has what this one has.
+            let next = SearchIndices::default();
+            let count = async |page: &SearchIndices| {
+                let hits = page
+                    .search("notes", &maker("m"), &vector("abxyz"), 9, &full)
+                    .await;
+                hits.unwrap()
+                    .into_iter()
+                    .map(|hit| (hit.id, hit.text))
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(count(&page).await, count(&next).await, "{writes}");
+        }
+    });
+}
