@@ -1,12 +1,9 @@
 //! What a task finds in a text of any length, for redaction.
 
 use super::Runtime;
-use super::kinds::KindCall;
-use super::limits::limit_violation;
 use crate::bundle::Source;
 use crate::error::{Code, Error, Result};
 use crate::remote::Named;
-use crate::task::Input;
 use crate::task::kind::{Aggregation, KindOptions, KindOutput};
 
 /// How many bytes of a text are read at once, where the task takes as many, and how many two such parts have in common: an
@@ -51,25 +48,12 @@ impl<S: Source> Runtime<S> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
         }
-        let entry = self.bundle.task(task)?;
-        let input = Input::Text(text);
-        if let Some((_, error)) = limit_violation(entry, input) {
-            return Err(error);
-        }
-        let call = KindCall {
-            task,
-            input,
-            mode: None,
-            risk: None,
-            // Whole words, since a part of one does not stand alone.
-            options: KindOptions {
-                aggregation: Some(Aggregation::Max),
-                ..KindOptions::default()
-            },
+        // Whole words, since a part of one does not stand alone.
+        let options = KindOptions {
+            aggregation: Some(Aggregation::Max),
+            ..KindOptions::default()
         };
-        let model = entry.tiers.first();
-        let model = model.ok_or_else(|| Error::new(Code::Internal, "the task has no model"))?;
-        match self.of_model(entry, model, &call, || ()).await?.output {
+        match self.of_first_model(task, text, options).await? {
             KindOutput::Tokens(output) => {
                 let entities = output.entities.into_iter();
                 Ok(entities

@@ -107,8 +107,38 @@ impl<S: Source> Runtime<S> {
         self.of_model(path.entry, name, call, || ()).await
     }
 
+    /// What the first model of a task gives for a text, whatever its confidence: for what the runtime itself needs of it.
+    ///
+    /// # Errors
+    /// [`Code::EmptyInput`], what the task's limits refuse, or why the model could not be run.
+    pub(super) async fn of_first_model(
+        &self,
+        task: &str,
+        text: &str,
+        options: KindOptions,
+    ) -> Result<KindOutput> {
+        let entry = self.bundle.task(task)?;
+        let input = Input::Text(text);
+        if input.is_empty() {
+            return Err(Error::new(Code::EmptyInput, "the text is empty"));
+        }
+        if let Some((_, error)) = limit_violation(entry, input) {
+            return Err(error);
+        }
+        let model = entry.tiers.first();
+        let model = model.ok_or_else(|| Error::new(Code::Internal, "the task has no model"))?;
+        let call = KindCall {
+            task,
+            input,
+            mode: None,
+            risk: None,
+            options,
+        };
+        Ok(self.of_model(entry, model, &call, || ()).await?.output)
+    }
+
     /// What one model gives. `ready` hears when it is loaded.
-    pub(super) async fn of_model(
+    async fn of_model(
         &self,
         entry: &TaskEntry,
         name: &str,

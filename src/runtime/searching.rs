@@ -3,14 +3,12 @@
 use sha2::{Digest, Sha256};
 
 use super::Runtime;
-use super::kinds::KindCall;
-use super::limits::limit_violation;
 use crate::bundle::{Source, TaskEntry};
 use crate::error::{Code, Error, Result, excerpt};
 use crate::host::Storage;
 use crate::search::{Maker, SearchHit, SearchIndices, SearchRow};
 use crate::task::kind::{KindOptions, KindOutput, Vectors};
-use crate::task::{Input, InputKind, TaskKind};
+use crate::task::{InputKind, TaskKind};
 
 /// The most texts that one search gives.
 const MOST_HITS: usize = 1000;
@@ -133,23 +131,8 @@ impl<S: Source> Runtime<S> {
 
     /// The vector of a text by the first model of a task.
     async fn vector(&self, task: &str, text: &str) -> Result<Vec<f32>> {
-        let entry = self.bundle.task(task)?;
-        let input = Input::Text(text);
-        if input.is_empty() {
-            return Err(Error::new(Code::EmptyInput, "the text is empty"));
-        }
-        if let Some((_, error)) = limit_violation(entry, input) {
-            return Err(error);
-        }
-        let call = KindCall {
-            task,
-            input,
-            mode: None,
-            risk: None,
-            options: KindOptions::default(),
-        };
-        let made = self.of_model(entry, first_model(entry)?, &call, || ());
-        match made.await?.output {
+        let made = self.of_first_model(task, text, KindOptions::default());
+        match made.await? {
             KindOutput::Vectors(output) if output.dims.len() == 2 => match output.data {
                 Vectors::F32(numbers) => Ok(numbers),
                 _ => Err(unpooled(task)),
