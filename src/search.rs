@@ -191,7 +191,7 @@ impl SearchIndices {
         change: impl Fn(&mut Vec<Row>),
     ) -> Result<()> {
         let (before, after) = stored::change(name, piece, storage, change).await;
-        let kept = stored::rows(name, piece, storage).await;
+        let kept = stored::piece(name, piece, None, storage).await;
         // Where another tab has changed it since, it is something else again.
         let lost = kept == before && before != after;
         let wanted = stored::revise(name, piece, storage).await;
@@ -230,7 +230,7 @@ impl SearchIndices {
                 .collect()
         };
         for (piece, revision) in outdated {
-            let rows = stored::piece(name, piece, head.dimension, storage).await;
+            let rows = stored::piece(name, piece, Some(head.dimension), storage).await;
             if let Some(own) = self.lock().get_mut(name) {
                 own.replace(piece, revision, rows);
             }

@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use crate::bundle::{FileEntry, Source, verify};
+use crate::error::{Code, Error, Result};
 use crate::hash::{GAMMA, mix};
 use crate::host::{Clock, Storage};
 use crate::remote::{
@@ -289,5 +291,18 @@ impl Storage for World {
         if let Some(after) = change(before) {
             stored.insert(key.to_owned(), after);
         }
+    }
+}
+
+/// Files in memory.
+pub(crate) struct Folder(pub(crate) BTreeMap<String, Vec<u8>>);
+
+impl Source for Folder {
+    async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
+        let bytes = self.0.get(path);
+        let bytes =
+            bytes.ok_or_else(|| Error::new(Code::FileMissing, format!("{path} is missing")))?;
+        verify(path, entry, bytes)?;
+        Ok(bytes.clone())
     }
 }

@@ -125,8 +125,7 @@ impl<S: Source> Runtime<S> {
         if let Some((_, error)) = limit_violation(entry, input) {
             return Err(error);
         }
-        let model = entry.tiers.first();
-        let model = model.ok_or_else(|| Error::new(Code::Internal, "the task has no model"))?;
+        let model = first_model(entry)?;
         let call = KindCall {
             task,
             input,
@@ -496,6 +495,12 @@ impl JsonForm for Form<'_> {
 }
 
 /// Whether a call's answers are made as those that were calibrated.
+/// The cheapest model of a task.
+pub(super) fn first_model(entry: &TaskEntry) -> Result<&String> {
+    let model = entry.tiers.first();
+    model.ok_or_else(|| Error::new(Code::Internal, "the task has no model"))
+}
+
 fn calibrated(entry: &TaskEntry, call: &KindCall<'_>) -> bool {
     let guarantee = entry.guarantee.as_ref();
     guarantee.is_some_and(|guarantee| guarantee.options == call.options.of_answers())

@@ -3,7 +3,8 @@
 use sha2::{Digest, Sha256};
 
 use super::Runtime;
-use crate::bundle::{Source, TaskEntry};
+use super::kinds::first_model;
+use crate::bundle::Source;
 use crate::error::{Code, Error, Result, excerpt};
 use crate::host::Storage;
 use crate::search::{Maker, SearchHit, SearchIndices, SearchRow};
@@ -140,11 +141,6 @@ impl<S: Source> Runtime<S> {
             _ => Err(unpooled(task)),
         }
     }
-}
-
-fn first_model(entry: &TaskEntry) -> Result<&String> {
-    let model = entry.tiers.first();
-    model.ok_or_else(|| Error::new(Code::Internal, "the task has no model"))
 }
 
 fn unpooled(task: &str) -> Error {

@@ -240,27 +240,16 @@ fn read_rows(json: Option<String>, dimension: Option<usize>) -> Vec<Row> {
     .collect()
 }
 
-/// What a piece holds. What cannot have been written is left out.
+/// What a piece holds. What cannot have been written is left out: where no dimension is given, a vector may have any.
 pub(super) async fn piece(
     name: &str,
     piece: usize,
-    dimension: usize,
+    dimension: Option<usize>,
     storage: &impl Storage,
 ) -> Vec<Row> {
     let mut found = Vec::new();
     let mut look = |json: Option<String>| {
-        found = read_rows(json.clone(), Some(dimension));
-        json
-    };
-    storage.update(&piece_key(name, piece), &mut look).await;
-    found
-}
-
-/// What a piece holds, of whatever length its vectors are.
-pub(super) async fn rows(name: &str, piece: usize, storage: &impl Storage) -> Vec<Row> {
-    let mut found = Vec::new();
-    let mut look = |json: Option<String>| {
-        found = read_rows(json.clone(), None);
+        found = read_rows(json.clone(), dimension);
         json
     };
     storage.update(&piece_key(name, piece), &mut look).await;

@@ -6,24 +6,12 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::bundle::{Bundle, FileEntry, verify};
+use crate::bundle::Bundle;
 use crate::engine::testing::rows;
 use crate::remote::{RemoteOptions, TransportError};
 use crate::task::kind::Aggregation;
 use crate::task::{GuaranteeKind, Loss};
-use crate::testing::{Script, World};
-
-struct Folder(BTreeMap<String, Vec<u8>>);
-
-impl Source for Folder {
-    async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
-        let bytes = self.0.get(path);
-        let bytes =
-            bytes.ok_or_else(|| Error::new(Code::FileMissing, format!("{path} is missing")))?;
-        verify(path, entry, bytes)?;
-        Ok(bytes.clone())
-    }
-}
+use crate::testing::{Folder, Script, World};
 
 /// "Ann" is surely a name, "Bo" perhaps, "x" none.
 const WORDS: [&str; 6] = ["[UNK]", "Ann", "Bo", "x", "wrote", "."];

@@ -3,23 +3,11 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::bundle::{Bundle, FileEntry, verify};
+use crate::bundle::Bundle;
 use crate::engine::testing::rows;
 use crate::remote::RemoteOptions;
 use crate::route::Mode;
-use crate::testing::{Script, World};
-
-struct Folder(BTreeMap<String, Vec<u8>>);
-
-impl Source for Folder {
-    async fn read(&self, path: &str, entry: &FileEntry) -> Result<Vec<u8>> {
-        let bytes = self.0.get(path);
-        let bytes =
-            bytes.ok_or_else(|| Error::new(Code::FileMissing, format!("{path} is missing")))?;
-        verify(path, entry, bytes)?;
-        Ok(bytes.clone())
-    }
-}
+use crate::testing::{Folder, Script, World};
 
 const WORDS: [&str; 5] = ["[UNK]", "cat", "kitten", "car", "truck"];
 
