@@ -93,7 +93,7 @@ fn a_certificate_counts_what_is_accepted_at_its_thresholds() {
 /// The confidence and the score that evaluation sees are held against the thresholds by calls, too.
 #[test]
 fn calls_accept_what_evaluation_says_is_accepted() {
-    let runtime = common::runtime();
+    let runtime = common::runtime(usize::MAX);
     let (mut accepted, mut escalated) = (0, 0);
     for (task, texts) in [
         ("language", SENTENCES),

@@ -44,7 +44,7 @@ fn labelled(task: &str) -> Vec<Row> {
 
 /// The same, and what the default bundle's task makes of them.
 fn pool(task: &str) -> Vec<Seen> {
-    let runtime = common::runtime();
+    let runtime = common::runtime(1);
     let labels = runtime.bundle().task(task).unwrap().labels.clone();
     let seen = |row: Row| {
         let input = Input::Text(&row.text);
@@ -153,8 +153,8 @@ fn repeated_splits_of_real_rows_keep_the_promise() {
 fn a_correctness_head_is_taken_where_it_pays_and_keeps_the_promise_on_repeated_splits() {
     let (repeats, delta) = (100, 0.05);
     let task = "language";
-    let head = common::runtime().bundle().manifest().heads[task].clone();
-    let labels = common::runtime().bundle().task(task).unwrap().labels.len();
+    let head = common::runtime(1).bundle().manifest().heads[task].clone();
+    let labels = common::runtime(1).bundle().task(task).unwrap().labels.len();
     let mut rows: Vec<RawRow> = pool(task).into_iter().map(|seen| seen.raw).collect();
     let mut random = Pcg32::seed_from_u64(2);
     let mut figures = [
@@ -222,10 +222,14 @@ fn a_correctness_head_is_taken_where_it_pays_and_keeps_the_promise_on_repeated_s
 #[test]
 #[ignore = "needs the data of `cargo xtask test`"]
 fn cross_fitting_answers_more_on_repeated_splits_and_keeps_the_promise() {
-    let (repeats, delta, risk) = (60, 0.05, 0.2);
-    let runtime = common::runtime();
+    let (repeats, delta, risk) = (60, 0.05, 0.3);
+    let runtime = common::runtime(1);
     let task = runtime.bundle().task("sentiment").unwrap().clone();
-    let encoder = runtime.bundle().manifest().encoders.keys().next().unwrap();
+    let head = &runtime.bundle().manifest().heads[&task.tiers[0]];
+    let encoder = head
+        .encoder
+        .as_ref()
+        .expect("its first tier has an encoder");
     let texts = labelled("sentiment").into_iter().step_by(2);
     let embedded = texts.filter_map(|row| {
         let label = row.label.as_ref()?;

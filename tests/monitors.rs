@@ -24,7 +24,7 @@ const ORDERS: usize = 1000;
 /// The first tier's confidences on rows that the task's head was not trained on.
 fn confidences(task: &str) -> Vec<Decision> {
     let data = PathBuf::from(std::env::var_os("SMALLFIRST_DATA").expect("SMALLFIRST_DATA"));
-    let runtime = common::runtime();
+    let runtime = common::runtime(1);
     let columns = Columns {
         nested: false,
         text: "input".into(),
