@@ -4,16 +4,20 @@ import type { PerWorker } from "./fixtures.js";
 const executablePath = process.env["CHROME"];
 if (!executablePath) throw new Error("CHROME is not set: run `cargo xtask test --only e2e`");
 
+/** What mostly waits, for times to pass and connections to break. */
+const WAITS = /(hanging|breaks)\.spec\.ts$/;
+
 /** What asks the LLM, which is slow: two such tests at once would wait for each other, past their deadlines. */
 const ASKS_LLM = /(demo|docs-page|examples|remote|site|support|text|frameworks)\.spec\.ts$/;
 
 export default defineConfig<object, Pick<PerWorker, "withLlm">>({
   testDir: ".",
   outputDir: "../../target/e2e",
-  workers: 2,
+  workers: 3,
   projects: [
     { name: "LLM", testMatch: ASKS_LLM, workers: 1, use: { withLlm: true } },
-    { name: "device", testIgnore: ASKS_LLM, workers: 1 },
+    { name: "waiting", testMatch: WAITS, workers: 1 },
+    { name: "device", testIgnore: [ASKS_LLM, WAITS], workers: 1 },
   ],
   timeout: 120_000,
   reporter: "list",
