@@ -230,7 +230,11 @@ fn end_to_end(rest: &[String]) -> Result<()> {
 fn places() -> Result<()> {
     dist::dist()?;
     npm_ci("tests/places")?;
-    run(command("npm")
+    let mut npm = command("npm");
+    if let Some(firefox) = tools::firefox() {
+        npm.env("FIREFOX", firefox);
+    }
+    run(npm
         .args(["test", "--silent"])
         .current_dir(root().join("tests/places"))
         .env("CHROME", tools::chromium()?.browser)
