@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { invalid } from "../check.js";
 import { InProcessWorker } from "../in-process.js";
+import { strings } from "../memory.js";
 import { absolute } from "../options.js";
 import type { EngineName } from "../protocol.js";
 import type { Build, Surroundings } from "../serve.js";
@@ -122,19 +123,4 @@ function parts(path: string): ReadableStream<Uint8Array> {
     controller.close();
   };
   return new ReadableStream({ pull, cancel: close }, { highWaterMark: 0 });
-}
-
-/** What is kept, by the names that it is kept under: all instances of a name share it, as all tabs of a site do. */
-const kept = new Map<string, Map<string, string>>();
-
-function strings(name: string): ReturnType<Surroundings["strings"]> {
-  const table = kept.get(name) ?? new Map<string, string>();
-  kept.set(name, table);
-  return {
-    update: async (key, change) => {
-      const after = change(table.get(key));
-      if (after === undefined) table.delete(key);
-      else table.set(key, after);
-    },
-  };
 }

@@ -35,7 +35,10 @@ export function version(name) {
 export async function app(t, name, page, starter) {
   const at = join(folder, "run", name);
   rmSync(at, { recursive: true, force: true });
-  t.after(() => rmSync(at, { recursive: true, force: true }));
+  t.after(async () => {
+    await Promise.all(servers.splice(0).map(stop));
+    rmSync(at, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  });
   for (const [file, content] of Object.entries({
     "package.json": `{"name":"app","private":true,"type":"module"}`,
     ...starter,
@@ -91,16 +94,22 @@ export function freePort() {
   });
 }
 
-/** Starts a server of a framework, which ends with the test, and gives its address once it answers. */
-export async function serving(t, cwd, port, env, ...args) {
-  const run = started(cwd, env, args);
-  t.after(() => {
-    try {
-      process.kill(-run.child.pid);
-    } catch {
-      // It has ended.
-    }
+/** The servers that run for the present test. */
+const servers = [];
+
+/** Ends a server, and what it started. */
+function stop(child) {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once("close", resolve);
+    process.kill(-child.pid, "SIGKILL");
   });
+}
+
+/** Starts a server of a framework, which ends with the test, and gives its address once it answers. */
+export async function serving(cwd, port, env, ...args) {
+  const run = started(cwd, env, args);
+  servers.push(run.child);
   const address = `http://127.0.0.1:${port}/`;
   for (let waited = 0; waited < 600; waited++) {
     if (run.child.exitCode !== null) throw new Error(`it ended with ${run.child.exitCode}: ${run.said}`);
