@@ -23,7 +23,7 @@ function nameOf(code) {
 }
 
 /** Does in a project what a page says, and gives the names of its files. `npm install` was done: the packages are there. */
-export async function follow(page, folder, command) {
+export async function follow(page, folder) {
   const files = [];
   for (const { language, code } of blocks(page)) {
     if (language === "sh") {
@@ -31,12 +31,7 @@ export async function follow(page, folder, command) {
         if (line.startsWith("npm install ")) continue;
         const [npx, smallfirst, ...args] = line.split(" ");
         assert.deepEqual([npx, smallfirst], ["npx", "smallfirst"], line);
-        await run(
-          folder,
-          process.execPath,
-          command ?? join(folder, "node_modules/smallfirst/dist/cli/main.js"),
-          ...args,
-        );
+        await run(folder, process.execPath, join(folder, "node_modules/smallfirst/dist/cli/main.js"), ...args);
       }
       continue;
     }

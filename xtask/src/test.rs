@@ -243,6 +243,19 @@ fn places() -> Result<()> {
         .env("SMALLFIRST_BIN", root().join("target/debug/smallfirst")))
 }
 
+/// What is heavy to install, with the packages as npm has them: frameworks, built and served for development by their own commands.
+pub fn frameworks() -> Result<()> {
+    build()?;
+    dist::dist()?;
+    npm_ci("tests/places")?;
+    npm_ci("tests/places/frameworks")?;
+    run(command("npm")
+        .args(["test", "--silent"])
+        .current_dir(root().join("tests/places/frameworks"))
+        .env("CHROME", tools::chromium()?.browser)
+        .env("SMALLFIRST_DIST", root().join(dist::FOLDER)))
+}
+
 /// The held-out accuracy of every task, measured by the engine that ships.
 fn accuracy() -> Result<()> {
     let data = data()?;

@@ -63,6 +63,9 @@ for (const [bundler, ...flags] of [["Turbopack"], ["webpack", "--webpack"]]) {
 }
 
 const KIT = {
+  "vite.config.js": `import adapter from "@sveltejs/adapter-static";
+import { sveltekit } from "@sveltejs/kit/vite";
+export default { plugins: [sveltekit({ adapter: adapter({ fallback: "index.html" }) })] };`,
   "src/app.html": `<!doctype html><html><head>%sveltekit.head%</head><body><div>%sveltekit.body%</div></body></html>`,
 };
 const NUXT = { "nuxt.config.js": `export default { compatibilityDate: "2026-01-01", telemetry: false };` };

