@@ -107,7 +107,11 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs what the pages of places say.
-  "tests/places/docs.test.mjs": (block) => isOfPlaces(block),
+  "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && !isOfWorkers(block) && !isOfFramework(block),
+  // Runs the page of Cloudflare Workers.
+  "tests/places/workerd.test.mjs": (block) => isOfWorkers(block),
+  // Builds what the pages of frameworks say.
+  "tests/places/frameworks/frameworks.test.mjs": (block) => isOfFramework(block),
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
@@ -141,7 +145,15 @@ export function isScript(block: Block): boolean {
 
 /** About places besides a page: how models and the engine get there, and what runs there. */
 function isOfPlaces({ file }: Block): boolean {
-  return file === "docs/places.md" || file === "pkg/models/README.md";
+  return file === "docs/places.md" || file === "pkg/models/README.md" || file.startsWith("docs/places/");
+}
+
+function isOfWorkers({ file }: Block): boolean {
+  return file === "docs/places/workers.md";
+}
+
+function isOfFramework(block: Block): boolean {
+  return block.file.startsWith("docs/places/") && !isOfWorkers(block);
 }
 
 /** A part of a page's script that has a model without a bundle. */

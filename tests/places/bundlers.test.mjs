@@ -2,56 +2,11 @@
 // strict Content-Security-Policy with Trusted Types.
 
 import assert from "node:assert/strict";
-import { createReadStream, existsSync, statSync, writeFileSync } from "node:fs";
-import { createServer } from "node:http";
-import { extname, join, normalize } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { chromium } from "playwright-core";
+import { launch, POLICY, serve, TRUSTED, visit } from "./pages.mjs";
 import { here, project, run } from "./project.mjs";
-
-const TYPES = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".mjs": "text/javascript",
-  ".wasm": "application/wasm",
-  ".json": "application/json",
-};
-const POLICY = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; img-src data:";
-const TRUSTED = "; require-trusted-types-for 'script'; trusted-types smallfirst";
-
-/** A server of a folder, under /app/. */
-async function serve(t, folder, policy) {
-  const server = createServer((request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url, "http://a").pathname));
-    const file = join(folder, path.slice("/app".length).replace(/\/$/, "/index.html"));
-    if (!path.startsWith("/app/") || !existsSync(file) || !statSync(file).isFile())
-      return response.writeHead(404).end();
-    response.writeHead(200, {
-      "content-type": TYPES[extname(file)] ?? "application/octet-stream",
-      ...(extname(file) === ".html" ? { "content-security-policy": policy } : {}),
-    });
-    createReadStream(file).pipe(response);
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close());
-  return `http://127.0.0.1:${server.address().port}/app/`;
-}
-
-/** What a page shows once it has answered, and what it complains about. */
-async function shown(t, address) {
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROME ?? "/usr/bin/chromium",
-    args: ["--no-sandbox", "--disable-gpu"],
-  });
-  t.after(() => browser.close());
-  const page = await browser.newPage();
-  const complaints = [];
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(address);
-  await page.waitForFunction(() => document.title !== "waits", undefined, { timeout: 60_000 }).catch(() => {});
-  return { title: await page.title(), complaints };
-}
 
 const PAGE = `<!doctype html><html><head><meta charset="utf-8"><title>waits</title><link rel="icon" href="data:,"></head>
 <body><script type="module" src="main.js"></script></body></html>`;
@@ -88,8 +43,10 @@ async function app(t, ...linked) {
 }
 
 async function answers(t, folder, policy = POLICY + TRUSTED) {
-  const { title, complaints } = await shown(t, await serve(t, join(folder, "out"), policy));
-  assert.equal(title, "deu confident true", complaints.join("\n"));
+  const { address } = await serve(t, join(folder, "out"), { policy });
+  const { page, complaints } = await visit(await launch(t), address);
+  await page.waitForFunction(() => document.title !== "waits", undefined, { timeout: 60_000 }).catch(() => {});
+  assert.equal(await page.title(), "deu confident true", complaints.join("\n"));
   assert.deepEqual(complaints, []);
 }
 

@@ -7,19 +7,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import { project, root, run } from "./project.mjs";
-
-/** The blocks of a page, by the heading that they stand under and their language. */
-function blocks(file) {
-  const found = [];
-  let heading = "";
-  const text = readFileSync(join(root, file), "utf8");
-  for (const [, title, language, code] of text.matchAll(/^#+ (.*)$|^```(\w+)\n([^]*?)^```$/gm)) {
-    if (title) heading = title;
-    else found.push({ heading, language, code, done: false });
-  }
-  return found;
-}
+import { project, run } from "./project.mjs";
+import { blocks } from "./words.mjs";
 
 const PAGES = { places: blocks("docs/places.md"), models: blocks("pkg/models/README.md") };
 

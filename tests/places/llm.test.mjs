@@ -1,7 +1,6 @@
 // Apps that ask an LLM: with OpenAI's client and with Vercel's AI SDK, as they are published.
 
 import assert from "node:assert/strict";
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
@@ -18,6 +17,7 @@ import {
 } from "ai";
 import { MockLanguageModelV4 } from "ai/test";
 import OpenAI from "openai";
+import { upstream } from "./fixtures/upstream.mjs";
 import { project, withVectors } from "./project.mjs";
 
 const SPAM = "You have won a free prize! Click here now to claim your cash, this offer expires today.";
@@ -36,29 +36,6 @@ async function instance(t) {
   const ai = await createSmallFirst({ bundle: join(folder, "node_modules/smallfirst-models/") });
   t.after(() => ai.dispose());
   return ai;
-}
-
-/** An LLM's server, which says "ham" to all, and what it was asked. */
-async function upstream(t) {
-  const seen = [];
-  const server = createServer(async (request, response) => {
-    let body = "";
-    for await (const part of request) body += part;
-    seen.push({ path: request.url, body: JSON.parse(body) });
-    const message = { role: "assistant", content: `{"label":"ham"}` };
-    response.setHeader("content-type", "application/json");
-    response.end(
-      JSON.stringify({
-        id: "1",
-        object: "chat.completion",
-        model: "m",
-        choices: [{ index: 0, message, finish_reason: "stop" }],
-      }),
-    );
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => server.close());
-  return { seen, address: `http://127.0.0.1:${server.address().port}/v1` };
 }
 
 /** A request, as an app makes it that sorts mails with an LLM. */

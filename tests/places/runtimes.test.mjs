@@ -1,17 +1,13 @@
 // One engine: what the command line says natively, Node, Deno and Bun say too, without a page or a worker.
 
 import assert from "node:assert/strict";
-import { cpSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fails, here, project, root, run } from "./project.mjs";
+import { agreement, compare, lines, natively, sample, TASKS } from "./parity.mjs";
+import { fails, here, project, run } from "./project.mjs";
 
-const SMALLFIRST = process.env.SMALLFIRST_BIN ?? join(root, "target/debug/smallfirst");
-const DATA = process.env.SMALLFIRST_DATA ?? join(root, "target/data");
 const INPUTS = 300;
-/** As in tests/e2e/parity.spec.ts. */
-const TOLERANCE = 1e-3;
-const TOLERANCE_INT8 = 2e-2;
 
 /** The runtimes of the tests of the proxy. */
 const others = join(here, "../e2e/proxy/node_modules/.bin");
@@ -22,68 +18,18 @@ const RUNTIMES = [
   ["Deno", 100, join(others, "deno"), "run", "--allow-read", "--allow-env"],
 ];
 
-const TASKS = [
-  ["language", "language.test"],
-  ["file-type", "filetype.sample"],
-  ["spam", "spam.test"],
-  ["sentiment", "sentiment.test"],
-];
-
-function lines(text) {
-  return text
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line));
-}
-
-/** Holds answers against the native ones, and gives how many there are, and how far apart two scores are at most. */
-function compare(ours, native, rows, tolerance) {
-  assert.equal(ours.length, rows.length);
-  let [answered, largest] = [0, 0];
-  for (const [i, answer] of ours.entries()) {
-    const other = native[i];
-    const row = JSON.stringify(rows[i]).slice(0, 200);
-    assert.equal(answer.code, other.code, row);
-    if (answer.code) continue;
-    answered++;
-    assert.equal(answer.output.label, other.output.label, row);
-    const near = answer.attempts.some(
-      ({ confidence, threshold }) =>
-        confidence !== null && threshold !== null && Math.abs(confidence - threshold) < tolerance - TOLERANCE,
-    );
-    if (!near) assert.equal(answer.reason, other.reason, row);
-    const scores = new Map(other.output.scores.map(({ label, score }) => [label, score]));
-    assert.equal(answer.output.scores.length, scores.size);
-    for (const { label, score } of answer.output.scores)
-      largest = Math.max(largest, Math.abs(score - scores.get(label)));
-  }
-  assert.ok(largest < tolerance, `scores differ by ${largest}`);
-  return { answered, largest };
-}
-
 for (const [task, file] of TASKS) {
   test(`${task}: Node, Bun and Deno agree with the command line on real inputs`, async (t) => {
-    const all = lines(readFileSync(join(DATA, `${file}.jsonl`), "utf8"));
-    const rows = Array.from({ length: INPUTS }, (_, i) => all[i * Math.floor(all.length / INPUTS)]);
+    const rows = sample(file, INPUTS);
     const folder = project(t);
-    const sample = join(folder, "sample.jsonl");
-    writeFileSync(sample, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-    const column = task === "file-type" ? "path" : "input";
-    const args = ["run", join(root, "models"), "--task", task, "--text", column, "--data", sample, "--all-scores"];
-    const native = lines(await run(folder, SMALLFIRST, ...args));
-    assert.equal(native.length, INPUTS);
+    const native = await natively(folder, task, rows);
     cpSync(join(here, "fixtures/answers.mjs"), join(folder, "answers.mjs"));
     for (const [name, count, ...command] of RUNTIMES) {
       assert.ok(existsSync(command[0]), `${command[0]} is missing: run npm ci in tests/e2e/proxy`);
       const some = rows.slice(0, count);
       writeFileSync(join(folder, "rows.json"), JSON.stringify(some));
       const ours = lines(await run(folder, ...command, "answers.mjs", task, "rows.json"));
-      const tolerance = task === "sentiment" ? TOLERANCE_INT8 : TOLERANCE;
-      const { answered, largest } = compare(ours, native, some, tolerance);
-      t.diagnostic(
-        `${name}: ${answered} of ${count} answers equal, the others refused alike, scores within ${largest.toExponential(1)}`,
-      );
-      assert.ok(answered > count / 2);
+      t.diagnostic(agreement(name, some, compare(task, ours, native, some)));
     }
   });
 }

