@@ -310,6 +310,9 @@ addEventListener("offline", showNetwork);
 showNetwork();
 showFinds();
 
+// What few visitors open is fetched when they do.
+byId("train-open").addEventListener("toggle", () => import("./training").then(({ begin }) => begin(), fail), { once: true });
+
 if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
 await fallback.prefill();
 await session.start();
