@@ -53,7 +53,12 @@ export async function train(
   const { signal } = options;
   signal?.throwIfAborted();
   const given = JSON.stringify(isFile(examples) ? await table(examples) : { rows: rows(examples) });
-  const request = { type: "train", task, examples: given, options: picked(options, OPTIONS) } as const;
+  const request = {
+    type: "train",
+    task,
+    examples: given,
+    options: picked(options, OPTIONS) as Partial<TrainingOptions>,
+  } as const;
   const made = (await connection.call(request, [], signal)) as {
     report: TrainingReport;
     files: Record<string, Uint8Array<ArrayBuffer>>;
@@ -77,6 +82,10 @@ async function table(file: Blob): Promise<{ name: string; text: string }> {
   }
 }
 
+/** Half a surrogate pair is no text: the sign for what cannot be read takes its place. */
+const whole = (text: string): string =>
+  new TextDecoder("utf-8", { ignoreBOM: true }).decode(new TextEncoder().encode(text));
+
 function rows(examples: Iterable<Example>): Example[] {
   if (typeof examples !== "object" || examples === null || !(Symbol.iterator in examples))
     throw invalid("train takes a list of { text, label }, or a file");
@@ -85,7 +94,7 @@ function rows(examples: Iterable<Example>): Example[] {
     const { text, label } = (example ?? {}) as Partial<Example>;
     if (typeof text !== "string" || typeof label !== "string")
       throw invalid(`train: row ${all.length + 1} must be { text, label }, which are strings`);
-    all.push({ text: text.toWellFormed?.() ?? text, label: label.toWellFormed?.() ?? label });
+    all.push({ text: whole(text), label: whole(label) });
     if (all.length > MOST_ROWS) break;
   }
   return all;

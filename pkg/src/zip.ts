@@ -106,10 +106,15 @@ export class Archive {
 async function directory(file: Blob): Promise<Map<string, Entry>> {
   const tailAt = Math.max(0, file.size - END_BYTES - COMMENT_BYTES);
   const tail = await view(file, tailAt, file.size - tailAt);
-  let at = (tail?.byteLength ?? 0) - END_BYTES;
-  while (tail && at >= 0 && tail.getUint32(at, true) !== END) at--;
-  if (!tail || at < 0) throw odd("it is no zip, or it is cut short");
-  const [count, length, from] = [tail.getUint16(at + 10, true), tail.getUint32(at + 12, true), tail.getUint32(at + 16, true)];
+  if (!tail) throw odd("it is cut short");
+  let at = tail.byteLength - END_BYTES;
+  while (at >= 0 && tail.getUint32(at, true) !== END) at--;
+  if (at < 0) throw odd("it is no zip, or it is cut short");
+  const [count, length, from] = [
+    tail.getUint16(at + 10, true),
+    tail.getUint32(at + 12, true),
+    tail.getUint32(at + 16, true),
+  ];
   if (count > MOST_ENTRIES || length > DIRECTORY_BYTES) throw odd("it has too many files");
   const list = await view(file, from, length);
   if (!list) throw odd("it is cut short");
@@ -123,7 +128,11 @@ async function directory(file: Blob): Promise<Map<string, Entry>> {
     const path = new TextDecoder().decode(new Uint8Array(list.buffer, place + 46, name));
     if ((flags & 1) !== 0 || (method !== 0 && method !== 8))
       throw odd(`${path.slice(0, 80)} is encrypted, or packed in a way that is not read here; zip it anew`);
-    const entry = { at: list.getUint32(place + 42, true), bytes: list.getUint32(place + 20, true), deflated: method === 8 };
+    const entry = {
+      at: list.getUint32(place + 42, true),
+      bytes: list.getUint32(place + 20, true),
+      deflated: method === 8,
+    };
     entries.set(path.replaceAll("\\", "/"), entry);
     place += 46 + name + extra + comment;
   }

@@ -30,7 +30,8 @@ test("what is written is read again, and by other programs", async () => {
   assert.deepEqual(await file.bytes?.(), await zipped(FILES).bytes?.());
   const path = join(mkdtempSync(join(tmpdir(), "zip-")), "a.zip");
   writeFileSync(path, new Uint8Array(await file.arrayBuffer()));
-  const script = "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), len(z.namelist()), len(z.read('a/größe.txt')))";
+  const script =
+    "import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); print(z.testzip(), len(z.namelist()), len(z.read('a/größe.txt')))";
   assert.equal(execFileSync("python3", ["-c", script, path], { encoding: "utf8" }).trim(), "None 3 5000");
 });
 

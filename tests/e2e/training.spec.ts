@@ -36,13 +36,18 @@ async function opened(page: Page, harness: Local): Promise<void> {
 /** Inputs of the behavioural tests: mails, and opinions. */
 function labelled(): { text: string; label: string }[] {
   return Object.entries({ mail: "spam", opinion: "sentiment" }).flatMap(([label, file]) => {
-    const lines = readFileSync(join(root, `models/recipe/behaviour/${file}.jsonl`), "utf8").trim().split("\n");
+    const lines = readFileSync(join(root, `models/recipe/behaviour/${file}.jsonl`), "utf8")
+      .trim()
+      .split("\n");
     const all = lines.map((line) => (JSON.parse(line) as { input?: string }).input ?? "");
     return all.filter((text) => text.trim() !== "").map((text) => ({ text, label }));
   });
 }
 
-test("docs/training.md says what is, and what cannot be learnt from is refused by its code", async ({ page, harness }) => {
+test("docs/training.md says what is, and what cannot be learnt from is refused by its code", async ({
+  page,
+  harness,
+}) => {
   await opened(page, harness);
   const all = blocks("docs/training.md").filter(isTrainingScript);
   expect(all.length).toBe(1);
@@ -69,7 +74,11 @@ test("docs/training.md says what is, and what cannot be learnt from is refused b
       () => ai.train("mood", []),
       () => ai.train("mood", [row, row]),
       () => ai.train("mood", rows),
-      () => ai.train("mood", Array.from({ length: 100_001 }, () => row)),
+      () =>
+        ai.train(
+          "mood",
+          Array.from({ length: 100_001 }, () => row),
+        ),
       () => ai.train("mood", big),
       () => ai.train("mood", latin),
       () => ai.train("a/b", rows),
@@ -83,10 +92,12 @@ test("docs/training.md says what is, and what cannot be learnt from is refused b
     ];
     const found: string[] = [];
     for (const one of tries)
-      found.push(await one().then(
-        () => "went well",
-        (thrown: { code?: string; message: string }) => thrown.code ?? thrown.message,
-      ));
+      found.push(
+        await one().then(
+          () => "went well",
+          (thrown: { code?: string; message: string }) => thrown.code ?? thrown.message,
+        ),
+      );
     return found;
   });
   expect(codes).toEqual([
@@ -151,7 +162,10 @@ test("a visitor trains, tries, and takes away a task whose lines run", async ({ 
   await expect(page.getByTestId("learnt-answer")).toContainText("question");
   console.log(`the demo: ${await page.locator("#learn-status").textContent()}`);
   for (const scheme of ["light", "dark"] as const) {
-    for (const [name, width] of [["phone", 360], ["desktop", 1280]] as const) {
+    for (const [name, width] of [
+      ["phone", 360],
+      ["desktop", 1280],
+    ] as const) {
       await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
       await page.setViewportSize({ width, height: 800 });
       await page.locator("#train").screenshot({ path: join(root, `target/screenshots/train-${name}-${scheme}.png`) });
@@ -172,13 +186,17 @@ test("a visitor trains, tries, and takes away a task whose lines run", async ({ 
   await page.locator("#rows").fill("praise: one\npraise: two");
   await page.getByRole("button", { name: "Train", exact: true }).click();
   await expect(page.locator("#learn-error")).toContainText("at least two labels");
-  const csv = labelled().filter((_, at) => at % 5 === 0).map(({ text, label }) => `"${text.replaceAll('"', '""')}",${label === "eng" ? "english" : "other"}`);
+  const csv = labelled()
+    .filter((_, at) => at % 5 === 0)
+    .map(({ text, label }) => `"${text.replaceAll('"', '""')}",${label === "eng" ? "english" : "other"}`);
   const table = ["text,label", ...csv, '"  ",other'].join("\n");
   const input = page.locator("#rows-file");
   await input.setInputFiles({ name: "kinds.csv", mimeType: "text/csv", buffer: Buffer.from(table) });
   await expect(page.locator("#rows-count")).toContainText("kinds.csv");
   await page.getByRole("button", { name: "Train", exact: true }).click();
-  await expect(page.getByTestId("learnt-promise")).toContainText(/Promised: at most|unless a call asks for a looser/, { timeout: 30_000 });
+  await expect(page.getByTestId("learnt-promise")).toContainText(/Promised: at most|unless a call asks for a looser/, {
+    timeout: 30_000,
+  });
   await expect(page.locator("#learnt-told")).toContainText("blank");
   await input.setInputFiles({ name: "odd.csv", mimeType: "text/csv", buffer: Buffer.from("a,b\n1,2\n") });
   await page.getByRole("button", { name: "Train", exact: true }).click();

@@ -311,7 +311,10 @@ showNetwork();
 showFinds();
 
 // What few visitors open is fetched when they do.
-byId("train-open").addEventListener("toggle", () => import("./training").then(({ begin }) => begin(), fail), { once: true });
+const begun = (): void => {
+  import("./training").then(({ begin }) => begin(), fail);
+};
+byId("train-open").addEventListener("toggle", begun, { once: true });
 
 if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
 await fallback.prefill();

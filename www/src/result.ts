@@ -67,7 +67,8 @@ function showWay(answer: Answer<KindOutput> | TextAnswer, given: Given, headline
   reason.dataset["code"] = answer.reason;
   const guess = shown<HTMLElement>("degraded");
   guess.hidden = !answer.degraded;
-  guess.textContent = answer.reason === "uncertified" ? "Best guess: nothing is promised" : "Best guess: not sure enough";
+  guess.textContent =
+    answer.reason === "uncertified" ? "Best guess: nothing is promised" : "Best guess: not sure enough";
   shown("explanation").textContent = answer.cached
     ? `${answer.explanation} It is kept from an earlier call.`
     : answer.explanation;

@@ -49,12 +49,15 @@ export async function showLedger(ai: SmallFirst, box: HTMLElement): Promise<void
     box.replaceChildren(element("p", "Nothing so far."));
     return;
   }
-  const rows = all.toReversed().slice(0, 20).map((one) => {
-    const taken = Object.entries(one.redactions).map(([kind, n]) => `${n} ${kind}`);
-    return {
-      cells: [new Date(one.at).toLocaleTimeString(), one.endpoint, bytes(one.bytes), taken.join(", ") || "–"],
-    };
-  });
+  const rows = all
+    .toReversed()
+    .slice(0, 20)
+    .map((one) => {
+      const taken = Object.entries(one.redactions).map(([kind, n]) => `${n} ${kind}`);
+      return {
+        cells: [new Date(one.at).toLocaleTimeString(), one.endpoint, bytes(one.bytes), taken.join(", ") || "–"],
+      };
+    });
   const caption = `${plural(requests, "request")}, ${bytes(size)}`;
   box.replaceChildren(tableOf(caption, ["When", "Where to", "Size", "Taken out before"], rows));
 }

@@ -29,7 +29,8 @@ const teaching = (): Promise<SmallFirst> => {
 function count(): void {
   const { examples, odd } = examplesIn(rows.value);
   const labels = new Set(examples.map(({ label }) => label)).size;
-  const bare = odd === 0 ? "" : ` ${plural(odd, "line")} without a label before a colon ${odd === 1 ? "is" : "are"} left out.`;
+  const bare =
+    odd === 0 ? "" : ` ${plural(odd, "line")} without a label before a colon ${odd === 1 ? "is" : "are"} left out.`;
   byId("rows-count").textContent = `${plural(examples.length, "example")} of ${plural(labels, "label")}.${bare}`;
 }
 
@@ -85,7 +86,9 @@ function show(trained: Trained, took: number): void {
   shown("learnt-accuracy").textContent =
     `${percent(accuracy.right / accuracy.of)}: ${accuracy.right} of ${accuracy.of} examples right, ${how}. ` +
     `Always saying the commonest label would be right for ${percent(accuracy.commonest / accuracy.of)}.`;
-  say(`Trained on ${plural(trained.trainedOn, "example")} in ${took.toFixed(0)} ms, on this device. 0 bytes were sent.`);
+  say(
+    `Trained on ${plural(trained.trainedOn, "example")} in ${took.toFixed(0)} ms, on this device. 0 bytes were sent.`,
+  );
   shown("learnt-promise").textContent = promise(trained);
   byId("certificates").replaceChildren(
     tableOf(
@@ -127,9 +130,13 @@ function promise({ risk, certifiedOn, certificates }: Trained): string {
 }
 
 function certificate({ risk, threshold, answered, wrong, rowsNeeded }: TrainedCertificate, of: number): string[] {
-  const allowed = `${percent(risk)}`;
+  const allowed = percent(risk);
   if (threshold !== null)
-    return [allowed, `yes: ${wrong} of ${answered} answers wrong, ${of} asked; sure by ${percent(threshold)}`, "enough"];
+    return [
+      allowed,
+      `yes: ${wrong} of ${answered} answers wrong, ${of} asked; sure by ${percent(threshold)}`,
+      "enough",
+    ];
   return [allowed, "not yet", rowsNeeded === null ? "more rows alone do not help" : `about ${rowsNeeded}`];
 }
 
