@@ -26,6 +26,8 @@ mod session;
 mod sound;
 mod source;
 mod store;
+#[cfg(feature = "training")]
+mod training;
 
 #[cfg(feature = "bench")]
 pub use bench::{KernelBench, kernel_cases};

@@ -49,6 +49,8 @@ pub use typescript::typescript;
 pub use validate::{MAX_FILE_BYTES, check_path};
 #[cfg(feature = "onnx")]
 pub(crate) use validate::{image as image_processor, sound as sound_processor};
+#[cfg(feature = "training")]
+pub(crate) use verify::hex;
 pub use verify::{verify, verify_hash};
 
 use crate::error::{Code, Error, Result};
@@ -77,6 +79,24 @@ pub enum Tiers {
 pub struct Bundle {
     manifest: Manifest,
     json: Box<[u8]>,
+}
+
+#[cfg(feature = "training")]
+impl Manifest {
+    /// Gives it the revision of what it says: its JSON then. It is checked as a page would check it.
+    ///
+    /// # Errors
+    /// As [`Bundle::parse`].
+    pub fn written(&mut self) -> Result<Vec<u8>> {
+        let wrong = |e: serde_json::Error| Error::new(Code::Internal, e.to_string());
+        self.revision = String::new();
+        let digest = Sha256::digest(serde_json::to_vec(&self).map_err(wrong)?);
+        self.revision = hex(&digest)[..12].to_owned();
+        let mut json = serde_json::to_string_pretty(&self).map_err(wrong)?;
+        json.push('\n');
+        Bundle::parse(json.as_bytes())?;
+        Ok(json.into_bytes())
+    }
 }
 
 /// What a bundle can do for one task, for callers and for display.

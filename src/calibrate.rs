@@ -3,9 +3,9 @@
 //! Temperature scaling divides the logits by one number fitted on held-out data before the softmax
 //! (Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2). It changes no label.
 //!
-//! What a page needs is in this file. What a data scientist needs is below it, and only compiled
-//! with the feature `cli`: fitting the temperature, the certified thresholds (`certify`; `graded` for losses between 0 and 1,
-//! `against_remote`), the method they are compared with (`sgr`), and the out-of-distribution scores (`ood`).
+//! What a page needs is in this file. What makes heads is below it: with the feature `training` fitting the temperature and the
+//! certified thresholds (`certify`), with the feature `cli` the others (`graded` for losses between 0 and 1, `against_remote`), the
+//! method they are compared with (`sgr`), and the out-of-distribution scores (`ood`).
 
 mod accept;
 #[cfg(feature = "cli")]
@@ -13,16 +13,16 @@ mod against_remote;
 #[cfg(feature = "cli")]
 mod betting;
 mod binomial;
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 mod candidates;
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 mod certify;
 #[cfg(feature = "cli")]
 mod clusters;
 mod correctness;
 #[cfg(feature = "cli")]
 mod correctness_fit;
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 mod decision;
 mod fixed_sequence;
 #[cfg(feature = "cli")]
@@ -40,7 +40,7 @@ mod platt_fit;
 mod selective;
 #[cfg(feature = "cli")]
 mod sgr;
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 mod temperature;
 
 pub use accept::{Decides, accepts, first_accepted, most_confident};
@@ -49,14 +49,14 @@ pub use against_remote::{Against, Compared, visible_difference};
 #[cfg(feature = "cli")]
 pub use betting::mean_p_value;
 pub use binomial::{p_value, upper_bound};
-#[cfg(feature = "cli")]
-pub use certify::{Certifier, choose_default, smallest_n};
+#[cfg(feature = "training")]
+pub use certify::{Certifier, choose_default, rows_needed, smallest_n};
 #[cfg(feature = "cli")]
 pub use clusters::design_effect;
 pub use correctness::InputSize;
 #[cfg(feature = "cli")]
 pub use correctness_fit::{Fit, fit_tier};
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 pub use decision::{Decision, OodScores, RawRow, RawScores, TierDecision, TierRule, decisions};
 pub(crate) use fixed_sequence::{first_rows, last_rejected};
 #[cfg(feature = "cli")]
@@ -72,7 +72,7 @@ pub use platt_fit::fit_platt;
 pub use selective::{Selective, selective, selective_loss};
 #[cfg(feature = "cli")]
 pub use sgr::{Selected, sgr};
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 pub use temperature::fit_temperature;
 
 use crate::bundle::{Correctness, ModelOutput};

@@ -1,9 +1,11 @@
 //! What comes in from outside: labelled data, which is read, looked through for duplicates and split, and models in
 //! archives. Pure: bytes come in.
 
+#[cfg(feature = "cli")]
 pub mod archive;
 mod duplicates;
 mod read;
+#[cfg(feature = "cli")]
 mod read_table;
 mod rows;
 mod shuffle;
@@ -12,9 +14,9 @@ mod table;
 
 pub use duplicates::{Fingerprints, Overlap};
 pub use read::{read, read_within};
+#[cfg(feature = "cli")]
 pub use read_table::read_table;
 pub use rows::Rows;
-#[cfg(feature = "cli")]
 pub(crate) use shuffle::shuffle;
 pub use split::split;
 pub use table::{Format, Limits};

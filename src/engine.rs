@@ -28,6 +28,8 @@ mod failure;
 #[cfg(feature = "onnx")]
 mod graph;
 mod inputs;
+#[cfg(feature = "training")]
+mod linear;
 #[cfg(feature = "prepare")]
 pub mod onnx;
 mod op;
@@ -42,6 +44,8 @@ use std::fmt;
 
 pub use array::{Array, Data};
 pub use dim::Dim;
+#[cfg(feature = "training")]
+pub use linear::linear;
 pub use program::{InputSpec, MAGIC};
 #[cfg(feature = "onnx")]
 pub use session::Session;

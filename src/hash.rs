@@ -2,7 +2,7 @@
 //! Fixed for ever: trained tables of buckets and stored fingerprints rest on them.
 
 /// By what the generator's state grows: 2^64 divided by the golden ratio.
-#[cfg(any(test, feature = "cli"))]
+#[cfg(any(test, feature = "training"))]
 pub(crate) const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// FNV-1a over numbers in the place of its bytes.

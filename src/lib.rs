@@ -59,7 +59,7 @@
 //! - [`remote`]: asking a remote LLM, and everything that may leave the device.
 //! - [`monitor`]: whether live inputs still look like the calibration data.
 //! - [`host`]: time and storage, which the caller brings.
-//! - `data`, `train`, `evaluate` (feature `cli`): labelled rows, training of heads, and reports.
+//! - [`data`], [`train`] (feature `training`), `evaluate` (feature `cli`): labelled rows, training of heads, and reports.
 //! - `browser` (wasm32 only): the same for JavaScript.
 //!
 //! # Limits and untrusted input
@@ -73,7 +73,7 @@ mod attempt;
 pub mod bundle;
 pub mod bytes;
 pub mod calibrate;
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 pub mod data;
 pub mod engine;
 pub mod error;
@@ -90,7 +90,7 @@ pub mod runtime;
 pub mod search;
 pub mod task;
 pub mod text;
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 pub mod train;
 
 #[cfg(target_arch = "wasm32")]

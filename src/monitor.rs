@@ -19,7 +19,7 @@ mod audit;
 mod capital;
 mod errors;
 mod inputs;
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 mod reference;
 mod remote;
 
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub use audit::{AUDIT_SHARE, LEAST_AUDIT_SHARE, audit_chance};
 pub use errors::ErrorMonitor;
 pub use inputs::InputMonitor;
-#[cfg(feature = "cli")]
+#[cfg(feature = "training")]
 pub use reference::reference;
 pub use remote::{CLAIM_BITS, RemoteClaim, RemoteMonitor, UNWORTHY_DELTA};
 

@@ -47,6 +47,8 @@ mod table_model;
 mod tagger;
 #[cfg(feature = "onnx")]
 mod task_model;
+#[cfg(feature = "training")]
+mod training;
 mod unanswered;
 #[cfg(feature = "onnx")]
 mod voice_model;
@@ -63,6 +65,11 @@ pub use listening::Listening;
 pub use monitors::{Monitors, OnDrift};
 pub use path::Call;
 pub use scoring::TierScores;
+#[cfg(feature = "training")]
+pub use training::{
+    Example, Examples, LabelRows, RowsTold, TrainedBundle, TrainedCertificate, TrainingAccuracy,
+    TrainingOptions, TrainingReport,
+};
 pub use watching::{Adopted, Adoption, AuditOutcome};
 
 use crate::bundle::{Bundle, Card, Source, TaskEntry, TaskInfo, Thresholds, Tiers};

@@ -3,14 +3,16 @@
 //!
 //! The loss is the mean weighted cross-entropy plus `l2 / 2` times the squared weights (not the
 //! biases), minimised by L-BFGS. `linfa-logistic` has no class weights and no sparse features, and
-//! `solver` says what argmin lacks, which is why both are here; products, decompositions and threads
-//! are libraries'.
+//! `solver` says what argmin lacks, which is why both are here; decompositions and threads are libraries', products the engine's.
 
 mod columns;
 mod cross_fit;
+mod fit;
 mod linear;
+mod matrix;
 mod objective;
 mod solver;
+mod threads;
 
 use rand_pcg::Pcg32;
 use rand_pcg::rand_core::SeedableRng;
@@ -18,7 +20,8 @@ use rand_pcg::rand_core::SeedableRng;
 use crate::calibrate::most_probable;
 use crate::data::shuffle;
 use crate::error::{Code, Error, Result};
-pub use cross_fit::out_of_fold;
+pub use cross_fit::{FOLDS, out_of_fold};
+pub use fit::{Fitted, TaskFit, fit_task};
 pub use linear::{Linear, Samples};
 use objective::Objective;
 use solver::Stop;

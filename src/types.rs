@@ -119,6 +119,12 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<neighbours::LearnedTask>(&config),
         declared::<neighbours::LearnedExample>(&config),
         declared::<crate::search::SearchHit>(&config),
+        declared::<crate::runtime::LabelRows>(&config),
+        declared::<crate::runtime::RowsTold>(&config),
+        declared::<crate::runtime::TrainingAccuracy>(&config),
+        declared::<crate::runtime::TrainedCertificate>(&config),
+        declared::<crate::runtime::TrainingReport>(&config),
+        declared::<crate::runtime::TrainingOptions>(&config),
     ];
     let codes: Vec<String> = crate::Code::ALL
         .iter()

@@ -17,7 +17,7 @@ use smallfirst::data::{Columns, Row, read};
 use smallfirst::host::FixedClock;
 use smallfirst::runtime::Scored;
 use smallfirst::task::Input;
-use smallfirst::train::{Options, Samples, out_of_fold, train};
+use smallfirst::train::{FOLDS, Options, Samples, out_of_fold, train};
 
 /// A row, and what the default bundle's task makes of it.
 struct Seen {
@@ -276,7 +276,9 @@ fn cross_fitting_answers_more_on_repeated_splits_and_keeps_the_promise() {
             rows.map(|(vector, truth)| raw(head.logits(vector, &[]), *truth))
                 .collect()
         };
-        let out = out_of_fold(&samples, &groups, &options, 1e-3).unwrap();
+        let out = out_of_fold(&samples, &groups, &options, &[1e-3], FOLDS)
+            .unwrap()
+            .remove(0);
         let out = out.into_iter().zip(&labels);
         let cross_fitted: Vec<RawRow> = out.map(|(logits, truth)| raw(logits, *truth)).collect();
         let (third, two_thirds) = others.split_at(others.len() / 3);

@@ -3,6 +3,7 @@ import type { SmallFirstError } from "./errors.js";
 import type { Events } from "./events.js";
 import type { AsFetchOptions } from "./as-fetch.js";
 import type { IndexOptions, SearchIndex } from "./search.js";
+import type { Example, Trained, TrainOptions } from "./train.js";
 import type {
   Answer,
   AnswerCache,
@@ -87,8 +88,11 @@ export type Given<T> = { [K in keyof T]?: T[K] | undefined };
 
 /** How an instance is made. Unknown keys are refused with the code `invalid_option`. */
 export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" | "learn" | "onDrift">> {
-  /** The folder of a bundle, or the address of its `manifest.json`; relative to the page. */
-  bundle: string | URL;
+  /**
+   * The folder of a bundle, or the address of its `manifest.json`, relative to the page; or a bundle in one file, a zip, as `train`
+   * makes it.
+   */
+  bundle: string | URL | Blob;
   /**
    * Where to ask when the local models are not sure enough; of several, each when the ones before it
    * failed. Absent: nothing is ever sent anywhere.
@@ -297,6 +301,16 @@ export interface SmallFirst<T extends TaskTypes = AnyTasks> {
    * @throws SmallFirstError - nothing at once: the iteration rejects.
    */
   stream(task: string, sound: SoundStream, options?: StreamOptions): AsyncIterableIterator<SpeechEvent>;
+  /**
+   * Trains a task of your own on labelled texts, on this device: a head on the vectors of one of the bundle's encoders. The larger
+   * engine does it (`engine: "onnx"`).
+   *
+   * @param task - Its name: 1 to 64 letters, digits, dots, dashes and underscores.
+   * @param examples - Labelled texts, or a table (CSV, TSV or JSON Lines in UTF-8) with the columns `text` and `label`.
+   * @throws SmallFirstError - `invalid_data` where the rows cannot be learnt from: in which row, how, and what to do;
+   * `invalid_option`, `needs_onnx`, or why the encoder could not be loaded.
+   */
+  train(task: string, examples: Iterable<Example> | Blob, options?: TrainOptions): Promise<Trained>;
   /**
    * Search by meaning over your own texts, kept in this browser.
    *

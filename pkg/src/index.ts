@@ -28,4 +28,5 @@ export type { AsFetchOptions } from "./as-fetch.js";
 export type { CertifiedOptions } from "./certified.js";
 export type { IndexOptions, IndexRow, SearchIndex, SearchOptions, SignalOptions } from "./search.js";
 export { createSmallFirst } from "./smallfirst.js";
+export type { Example, Trained, TrainOptions } from "./train.js";
 export type * from "./types.js";

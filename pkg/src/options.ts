@@ -5,6 +5,7 @@ import type { EngineName, Modules, Storage } from "./protocol.js";
 import { checkFunction, checkNames, invalid, namesOf, picked } from "./check.js";
 import type { Remotes } from "./remotes.js";
 import { USUAL_NAME } from "./store.js";
+import { isFile } from "./train.js";
 import { OPTION_NAMES, type RuntimeOptions, type RuntimeRunOptions, type RuntimeTextOptions } from "./wire.js";
 
 const OPTIONS = namesOf<Options>()([
@@ -152,7 +153,11 @@ export function absolute(name: string, address: string | URL, base?: string): UR
   }
 }
 
-function manifestUrl(bundle: string | URL, whole: Absolute): string {
+/** The address that the manifest has in a bundle of one file. No network knows the name (RFC 2606). */
+const IN_A_FILE = "https://bundle.invalid/manifest.json";
+
+function manifestUrl(bundle: string | URL | Blob, whole: Absolute): string {
+  if (isFile(bundle)) return IN_A_FILE;
   const url = whole("bundle", bundle);
   if (!url.pathname.endsWith(".json")) url.pathname = `${url.pathname.replace(/\/$/, "")}/manifest.json`;
   return url.href;

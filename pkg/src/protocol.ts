@@ -3,7 +3,7 @@
 import type { WireError } from "./errors.js";
 import type { Sound } from "./sound.js";
 import type { TableRow } from "./sound-input.js";
-import type { Answer, ConsentRequest, Drift, Progress, Sent } from "./types.js";
+import type { Answer, ConsentRequest, Drift, Progress, Sent, TrainingOptions } from "./types.js";
 import type { Adopted, RuntimeOptions, RuntimeRunOptions, RuntimeTextOptions } from "./wire.js";
 
 /** What is kept beyond a visit. */
@@ -78,6 +78,8 @@ export type Request =
       storage: Storage;
       wasm: Modules | undefined;
       preload: string[];
+      /** The bundle, where it is one file; the manifest's address then means what is in it. */
+      archive: Blob | undefined;
       hooks: HooksThere;
       /** Of the worker before this one. */
       legacy: Legacy | undefined;
@@ -107,6 +109,8 @@ export type Request =
   | { type: "forgetExamples"; task: string | undefined }
   /** What is wanted of an index, as JSON. */
   | { type: "index"; name: string; task: string; wanted: string }
+  /** What is learnt from, as JSON. */
+  | { type: "train"; task: string; examples: string; options: Partial<TrainingOptions> }
   | { type: "preload"; tasks: string[] | undefined; firstTier?: boolean }
   | { type: "share"; task: string };
 

@@ -23,9 +23,10 @@ import { hasRelaxedSimd } from "./support.js";
 import { assertSameVersion } from "./version.js";
 import type initEngine from "./wasm/prepared.js";
 import type { InputKind } from "./types.js";
-import type { Listener, Searcher } from "./wasm/onnx.js";
+import type { Listener, Searcher, Trainer } from "./wasm/onnx.js";
 import type { Runtime, RuntimeHooks } from "./wasm/prepared.js";
 import type { Adoption, Consent, RuntimeRunOptions } from "./wire.js";
+import { Archive } from "./zip.js";
 
 /** The part of the worker's global scope that is used; the DOM library types describe a page's. */
 interface Scope {
@@ -261,6 +262,8 @@ export class Server {
         return engine.forgetExamples(request.task, signal);
       case "index":
         return searcher(engine).index(request.name, request.task, request.wanted, signal);
+      case "train":
+        return trainer(engine).train(request.task, request.examples, request.options, signal);
       case "tasks":
         return engine.tasks();
       case "card":
@@ -286,7 +289,10 @@ export class Server {
     // Before the WebAssembly is there, and beside it.
     const { options, storage, legacy } = request;
     const files = storage.files ? around.files(storage.name, options.bundle) : undefined;
-    const get: Get = (address, init) => around.resource?.(address) ?? fetch(address, init);
+    const inside = await archived(request.archive, options.bundle);
+    const resource = (address: string): Promise<Response> | undefined =>
+      inside?.(address) ?? around.resource?.(address);
+    const get: Get = (address, init) => resource(address) ?? fetch(address, init);
     const preload = new Preload(options, request.preload, files, request.hooks.progress, get);
     try {
       const address = await moduleOf(build, request.wasm);
@@ -303,7 +309,7 @@ export class Server {
         this.#handOver();
         return strings.update(key, change);
       },
-      fetch: async (url) => (await preload.take(url)) ?? around.resource?.(url),
+      fetch: async (url) => (await preload.take(url)) ?? resource(url),
     };
     if (files) hooks.files = files;
     const there = request.hooks;
@@ -422,6 +428,17 @@ export class Server {
   }
 }
 
+/** What is in the one file that a bundle is, by the addresses beside its manifest's; undefined where it is none. */
+async function archived(
+  file: Blob | undefined,
+  manifest: string,
+): Promise<((address: string) => Promise<Response> | undefined) | undefined> {
+  if (!file) return undefined;
+  const archive = await Archive.open(file);
+  const base = new URL(".", manifest).href;
+  return (address) => (address.startsWith(base) ? archive.response(address.slice(base.length)) : undefined);
+}
+
 /** The module that suits the browser best. */
 async function moduleOf(build: Build, given: Modules | undefined): Promise<string | URL> {
   const relaxed = await hasRelaxedSimd();
@@ -457,6 +474,12 @@ function listener(engine: Runtime): Listener {
 function searcher(engine: Runtime): Searcher {
   if ("index" in engine) return engine as Runtime & Searcher;
   throw other("texts are found");
+}
+
+/** The engine, if it is the one that trains. */
+function trainer(engine: Runtime): Trainer {
+  if ("train" in engine) return engine as Runtime & Trainer;
+  throw other("tasks are trained");
 }
 
 function other(what: string): SmallFirstError {

@@ -44,6 +44,7 @@ import { Remotes } from "./remotes.js";
 import { type IndexOptions, type SearchIndex, searchIndex } from "./search.js";
 import { Pieces } from "./stream.js";
 import { requireSimd } from "./support.js";
+import { type Example, isFile, train, type Trained, type TrainOptions } from "./train.js";
 import type {
   Answer,
   Card,
@@ -83,6 +84,7 @@ const PAGE: Place = { absolute, spawn: undefined };
 /** Makes an instance in a place. */
 export async function create(options: Options, place: Place): Promise<SmallFirst> {
   checkOptions(options);
+  const archive = isFile(options.bundle) ? options.bundle : undefined;
   const remotes = new Remotes(options.remote, options.privacy);
   const engine = engineOptions(options, remotes, place.absolute);
   const wasm = modules(options, place.absolute);
@@ -109,9 +111,11 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
       type: "start",
       version: VERSION,
       options: engine,
-      storage: storage(options),
+      // What is at hand need not be kept.
+      storage: archive ? { ...storage(options), files: false } : storage(options),
       wasm,
       preload,
+      archive,
       hooks: {
         headers: remotes.haveHeaders,
         consent: remotes.haveConsent,
@@ -224,6 +228,10 @@ class Instance implements SmallFirst {
     const engine = engineRunOptions("stream", others);
     const ask: Parameters<typeof heard>[0] = (...asked) => this.#connection.call(asked[0], asked[1], asked[2]);
     return heard(ask, checkTask(task), sound, engine, sampleRate, signal);
+  }
+
+  async train(task: string, examples: Iterable<Example> | Blob, options: TrainOptions = {}): Promise<Trained> {
+    return train(this.#connection, checkTask(task), examples, options);
   }
 
   index(name: string, options: IndexOptions): SearchIndex {

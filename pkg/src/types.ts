@@ -1510,6 +1510,184 @@ export type SearchHit = {
 };
 
 /**
+ * A label and its rows.
+ */
+export type LabelRows = {
+  /**
+   * The label.
+   */
+  id: string;
+  /**
+   * How many rows it has.
+   */
+  rows: number;
+};
+
+/**
+ * How many rows there are of some sort, and the first ones in words.
+ */
+export type RowsTold = {
+  /**
+   * How many.
+   */
+  count: number;
+  /**
+   * The first ones.
+   */
+  first: Array<string>;
+};
+
+/**
+ * How often training rows were right by heads that were trained without them.
+ */
+export type TrainingAccuracy = {
+  /**
+   * How many were right.
+   */
+  right: number;
+  /**
+   * Of how many.
+   */
+  of: number;
+  /**
+   * Into how many parts they were cut; as many as there are different rows where each was left out by itself.
+   */
+  parts: number;
+  /**
+   * Whether each different row was left out by itself.
+   */
+  leaveOneOut: boolean;
+  /**
+   * How many would be right if the commonest label were always said.
+   */
+  commonest: number;
+};
+
+/**
+ * What was certified at one risk, or what it would take.
+ */
+export type TrainedCertificate = {
+  /**
+   * The error rate allowed among local answers.
+   */
+  risk: number;
+  /**
+   * The confidence that an answer needs; `null` where none could be certified.
+   */
+  threshold: number | null;
+  /**
+   * How many of the certifying rows are answered at it.
+   */
+  answered: number;
+  /**
+   * How many of these are wrong.
+   */
+  wrong: number;
+  /**
+   * With 95 % confidence no more than this share is wrong; `null` where nothing was certified.
+   */
+  bound: number | null;
+  /**
+   * Where nothing was certified: about how many rows it takes in all, if they are as these are; `null` where even the surest
+   * answers are wrong too often, so that more rows alone do not help.
+   */
+  rowsNeeded: number | null;
+};
+
+/**
+ * What training found, and what of it holds.
+ */
+export type TrainingReport = {
+  /**
+   * The task.
+   */
+  task: string;
+  /**
+   * The encoder whose vectors it was learnt from.
+   */
+  encoder: string;
+  /**
+   * Each label, with how many rows it has.
+   */
+  labels: Array<LabelRows>;
+  /**
+   * How many rows were used.
+   */
+  rows: number;
+  /**
+   * The rows that were left out, and why.
+   */
+  leftOut: RowsTold;
+  /**
+   * Rows with the text of another one and another label. They are used: such is the noise of the labels.
+   */
+  contradictions: RowsTold;
+  /**
+   * How many rows are copies or near-copies of others. All of them stay together where rows are parted.
+   */
+  copies: number;
+  /**
+   * How many rows the head was trained on.
+   */
+  trainedOn: number;
+  /**
+   * How many rows were kept from training to certify; none where there were too few.
+   */
+  certifiedOn: number;
+  /**
+   * How often the training rows were right.
+   */
+  accuracy: TrainingAccuracy;
+  /**
+   * One for each risk, in rising order.
+   */
+  certificates: Array<TrainedCertificate>;
+  /**
+   * The risk that counts for calls that name none; `null` where nothing is certified for it.
+   */
+  risk: number | null;
+};
+
+/**
+ * How a task is trained.
+ */
+export type TrainingOptions = {
+  /**
+   * The encoder of the bundle whose vectors are learnt from, by its name; the bundle's smallest one that reads texts where it is
+   * left out.
+   */
+  encoder?: string;
+  /**
+   * The name for people. Default: the task's.
+   */
+  title?: string;
+  /**
+   * What the task decides, in one sentence; also what a remote is told.
+   */
+  instruction?: string;
+  /**
+   * The error rates to certify, each above 0 and below 1. Default: 0.01, 0.02, 0.05, 0.1 and 0.2.
+   */
+  risks?: Array<number>;
+  /**
+   * Weighs all labels the same, however many rows they have. Default: no.
+   */
+  balanced?: boolean;
+  /**
+   * The licence of what is trained, as an SPDX expression. Default: `LicenseRef-unstated`.
+   */
+  license?: string;
+  /**
+   * For a table: the column of the text. Default: `text`.
+   */
+  textColumn?: string;
+  /**
+   * For a table: the column of the label. Default: `label`.
+   */
+  labelColumn?: string;
+};
+
+/**
  * The codes of errors that come from Rust.
  */
 export type EngineCode =

@@ -132,6 +132,11 @@ export type RuntimeRunOptions = {
    */
   alarmed?: boolean;
   /**
+   * Whether to look only what the answer would be, for a preview: on this device alone, and it counts for nothing (no monitor, no
+   * audit, no saved request). Default: `false`.
+   */
+  dryRun?: boolean;
+  /**
    * Zero-shot classification: the labels to choose from.
    */
   candidateLabels?: Array<string>;
@@ -412,7 +417,7 @@ export type OnDrift = "report" | "stop";
  */
 export const OPTION_NAMES = {
   runtime: ["bundle", "mode", "risk", "excessRisk", "worth", "auditShare", "onDrift", "remote", "learn", "manifestSha256", "maxBundleBytes", "folder"],
-  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "negThreshold", "minSpeechDurationMs", "minSilenceDurationMs", "speechPadMs", "maxSpeechDurationS", "pooling", "pool", "normalize", "precision", "maxAnswerTokens"],
+  run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "dryRun", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "negThreshold", "minSpeechDurationMs", "minSilenceDurationMs", "speechPadMs", "maxSpeechDurationS", "pooling", "pool", "normalize", "precision", "maxAnswerTokens"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],
   endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price", "profile"],

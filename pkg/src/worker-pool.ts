@@ -60,7 +60,8 @@ export class WorkerPool {
     const { mode: usual = "prefer-local", remote, learn } = this.#setup.start.options;
     const mode = options.mode ?? usual;
     const local = mode === "only-local" || mode === "prefer-local";
-    if (this.#count === 0 || inputs.length < 2 || !local) return undefined;
+    // A dry run is counted by nobody, as helpers' answers are.
+    if (this.#count === 0 || inputs.length < 2 || !local || options.dryRun) return undefined;
     // What fails here will fail again, for each input and with its code.
     const sharing = (await this.#first.call({ type: "share", task }, [], signal).catch(() => undefined)) as
       | Sharing

@@ -160,6 +160,7 @@ export function setup(spawn: (engine: EngineName) => Worker, options: Partial<Ru
       wasm: undefined,
       preload: ["spam"],
       hooks: { headers: true, consent: true, page: true, progress: true, drift: true },
+      archive: undefined,
       legacy: undefined,
     },
     remotes: new Remotes(undefined, undefined),

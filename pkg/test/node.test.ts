@@ -20,6 +20,7 @@ const START: Request = {
   wasm: undefined,
   preload: [],
   hooks: { headers: false, consent: false, page: false, progress: false, drift: false },
+  archive: undefined,
   legacy: undefined,
 };
 

@@ -168,7 +168,7 @@ for (const [what, [options, message]] of Object.entries(WRONG)) {
 }
 
 const RUN_KEYS =
-  "mode, risk, excessRisk, topK, labels, instruction, candidateLabels, hypothesisTemplate, multiLabel, aggregation, threshold, negThreshold, minSpeechDurationMs, minSilenceDurationMs, speechPadMs, maxSpeechDurationS, " +
+  "mode, risk, excessRisk, topK, labels, instruction, dryRun, candidateLabels, hypothesisTemplate, multiLabel, aggregation, threshold, negThreshold, minSpeechDurationMs, minSilenceDurationMs, speechPadMs, maxSpeechDurationS, " +
   "pooling, pool, normalize, precision, maxAnswerTokens, signal";
 const TEXT_KEYS = "mode, instruction, variables, history, signal";
 

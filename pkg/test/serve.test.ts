@@ -24,6 +24,7 @@ const START: Start = {
   wasm: undefined,
   preload: [],
   hooks: { headers: false, consent: false, page: false, progress: false, drift: false },
+  archive: undefined,
   legacy: undefined,
 };
 

@@ -41,6 +41,7 @@ test("an instance is there once its worker has started, with what it was told", 
       wasm: `${BUNDLE}wasm/`,
       preload: ["spam"],
       hooks: { headers: false, consent: false, page: false, progress: false, drift: true },
+      archive: undefined,
       legacy: undefined,
     },
   ]);

@@ -174,6 +174,7 @@ test("helpers know the bundle by its hash, and neither remotes nor examples nor 
         wasm: undefined,
         preload: [],
         hooks: { headers: false, consent: false, page: false, progress: false, drift: false },
+        archive: undefined,
         legacy: undefined,
       },
     ]);

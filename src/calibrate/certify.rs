@@ -51,6 +51,56 @@ pub fn smallest_n(errors: u64, risk: f64, delta: f64) -> u64 {
     high
 }
 
+/// About how many rows would certify `risk`, as the tuning rows have it: the fewest for any threshold at which a fifth of them are
+/// answered, if as many of those go wrong. Nothing where even the surest go wrong too often, so that more rows alone do not help.
+pub fn rows_needed(tune: &[Decision], risk: f64, delta: f64) -> Option<u64> {
+    let mut answers: Vec<(f64, bool)> = tune
+        .iter()
+        .filter_map(|row| {
+            let tier = row.tiers.first()?.as_ref()?;
+            tier.in_distribution
+                .then_some((tier.confidence, tier.correct && row.in_scope))
+        })
+        .collect();
+    answers.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut errors = 0_u64;
+    let mut fewest: Option<u64> = None;
+    for (at, (confidence, correct)) in answers.iter().enumerate() {
+        errors += u64::from(!correct);
+        let answered = at as u64 + 1;
+        // Rows of one confidence are answered together.
+        let last = answers.get(at + 1).is_none_or(|next| next.0 < *confidence);
+        if !last || answered * 5 < tune.len() as u64 {
+            continue;
+        }
+        let rate = errors as f64 / answered as f64;
+        if let Some(n) = certifying(rate, risk, delta) {
+            let rows = (n as f64 * tune.len() as f64 / answered as f64).ceil() as u64;
+            fewest = Some(fewest.map_or(rows, |known| known.min(rows)));
+        }
+    }
+    fewest
+}
+
+/// The most errors with which it is tried whether so many certify.
+const MOST_ERRORS: u64 = 1 << 20;
+
+/// The fewest answers that certify `risk` where this share of them is wrong, to the next power of two of errors.
+fn certifying(rate: f64, risk: f64, delta: f64) -> Option<u64> {
+    if rate >= risk {
+        return None;
+    }
+    let mut errors = 0;
+    while errors <= MOST_ERRORS {
+        let n = smallest_n(errors, risk, delta);
+        if rate * n as f64 <= errors as f64 {
+            return Some(n);
+        }
+        errors = (errors * 2).max(1);
+    }
+    None
+}
+
 /// Finds thresholds for the rows of one task.
 #[derive(Debug)]
 pub struct Certifier<'a> {

@@ -76,6 +76,16 @@ impl Rows {
         self.skipped.count
     }
 
+    /// The first rows that could not be read: the line, and what is wrong.
+    pub fn first_skipped(&self) -> &[(usize, String)] {
+        &self.skipped.first
+    }
+
+    /// The rows that could be read.
+    pub fn kept(self) -> Vec<Row> {
+        self.rows
+    }
+
     /// Takes out the rows that are `bad` and counts them as skipped.
     pub fn skip(&mut self, reason: &str, bad: impl Fn(&Row) -> bool) {
         let skipped = &mut self.skipped;

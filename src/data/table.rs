@@ -7,6 +7,7 @@
 mod delimited;
 mod encoding;
 mod jsonl;
+#[cfg(feature = "cli")]
 mod parquet;
 mod quoted;
 mod record;
@@ -66,7 +67,12 @@ pub(super) fn parse(
         )))
     } else {
         match format {
+            #[cfg(feature = "cli")]
             Format::Parquet => parquet::read(bytes, wanted, limits),
+            #[cfg(not(feature = "cli"))]
+            Format::Parquet => Err(Wrong::new(
+                "Parquet is read by the command line; save the rows as CSV or JSONL",
+            )),
             text => read_text(bytes, text, wanted, limits),
         }
     };

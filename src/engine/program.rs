@@ -31,7 +31,7 @@ const VERSIONS: std::ops::RangeInclusive<u8> = 1..=3;
 const WIDER: u64 = 8;
 
 /// Where weights may begin.
-#[cfg(feature = "prepare")]
+#[cfg(feature = "training")]
 const ALIGN: usize = 64;
 
 const UNALIGNED: Fault = "a weight is not aligned";
@@ -198,7 +198,7 @@ impl Program {
     }
 }
 
-#[cfg(feature = "prepare")]
+#[cfg(feature = "training")]
 impl Program {
     /// The file of a program whose weights are these bytes.
     #[must_use]

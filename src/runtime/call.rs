@@ -25,7 +25,7 @@ impl<S: Source> Runtime<S> {
     /// [`Error::attempts`].
     pub async fn run(&self, call: &Call<'_>, host: &impl Host) -> Result<Answer> {
         let answer = Path::new(self, call, host)?.walk().await?;
-        if answer.ran_on != RanOn::Remote || answer.cached {
+        if !call.dry && (answer.ran_on != RanOn::Remote || answer.cached) {
             let (kind, bytes) = (call.input.kind(), call.input.len());
             self.remote.saved(kind, bytes, false, host).await;
         }
@@ -38,7 +38,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         let found = self.obstacle().await?;
         let obstacle = found.as_ref().map(|(obstacle, _)| *obstacle);
         let plan = route::plan(self.mode, obstacle);
-        self.watched = plan == Plan::Local && self.call.alarmed.is_none();
+        self.watched = plan == Plan::Local && self.call.alarmed.is_none() && !self.call.dry;
         match plan {
             Plan::Local => match self.local().await? {
                 LocalOutcome::Trusted(local) => {

@@ -32,6 +32,8 @@ pub struct KindCall<'a> {
     pub risk: Option<f64>,
     /// What the kind is told.
     pub options: KindOptions,
+    /// As [`super::Call::dry`].
+    pub dry: bool,
 }
 
 /// A local model's answer.
@@ -68,7 +70,7 @@ impl<S: Source> Runtime<S> {
             ..*call
         };
         let answer = KindPath::new(self, call, host)?.walk().await?;
-        if answer.ran_on != RanOn::Remote || answer.cached {
+        if !call.dry && (answer.ran_on != RanOn::Remote || answer.cached) {
             let (kind, bytes) = (call.input.kind(), call.input.len());
             self.remote.saved(kind, bytes, false, host).await;
         }
@@ -131,6 +133,7 @@ impl<S: Source> Runtime<S> {
             input,
             mode: None,
             risk: None,
+            dry: true,
             options,
         };
         Ok(self.of_model(entry, model, &call, || ()).await?.output)
@@ -208,7 +211,10 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
             call,
             entry,
             host,
-            mode: call.mode.unwrap_or(runtime.mode),
+            mode: match call.dry {
+                true => Mode::OnlyLocal,
+                false => call.mode.unwrap_or(runtime.mode),
+            },
             thresholds,
             progress: Progress::new(host),
             skipped: false,

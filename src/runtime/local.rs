@@ -189,7 +189,9 @@ impl<S: Source, H: Host> Path<'_, S, H> {
         };
         // Whoever keeps no monitors draws nothing: whoever does will, when it adopts the answer.
         let audit = match local.threshold {
-            Some(threshold) if guarantee.is_some() && self.call.alarmed.is_none() => {
+            Some(threshold)
+                if guarantee.is_some() && self.call.alarmed.is_none() && !self.call.dry =>
+            {
                 let (task, confidence) = (self.call.task, local.confidence);
                 let runtime = self.runtime;
                 // What is monitored is an error rate, not an excess over somebody else's.

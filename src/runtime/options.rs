@@ -123,6 +123,9 @@ pub struct RunOptions {
     pub instruction: Option<String>,
     /// Whether the task's monitors, which another worker keeps, have ended its guarantee.
     pub alarmed: Option<bool>,
+    /// Whether to look only what the answer would be, for a preview: on this device alone, and it counts for nothing (no monitor, no
+    /// audit, no saved request). Default: `false`.
+    pub dry_run: Option<bool>,
     /// Zero-shot classification: the labels to choose from.
     #[cfg(feature = "onnx")]
     pub candidate_labels: Option<Vec<String>>,
@@ -195,6 +198,7 @@ impl RunOptions {
             input,
             mode: self.mode,
             risk: self.risk,
+            dry: self.dry_run.unwrap_or_default(),
             options: self.kind_options(),
         })
     }
@@ -234,6 +238,7 @@ impl RunOptions {
             labels: self.labels.map(|ids| ids.into_iter().map(label).collect()),
             instruction: self.instruction,
             alarmed: self.alarmed,
+            dry: self.dry_run.unwrap_or_default(),
             ..plain
         }
     }

@@ -38,6 +38,8 @@ pub struct Call<'a> {
     /// Whether an alarm has ended the task's guarantee, as whoever keeps the monitors knows. This runtime's monitors then
     /// neither see the call nor draw its answer to be audited. `None`: they are this runtime's own.
     pub alarmed: Option<bool>,
+    /// Whether it is only looked what the answer would be: on this device alone, and no monitor, audit or account knows of it.
+    pub dry: bool,
 }
 
 impl<'a> Call<'a> {
@@ -53,6 +55,7 @@ impl<'a> Call<'a> {
             labels: None,
             instruction: None,
             alarmed: None,
+            dry: false,
         }
     }
 }
@@ -142,7 +145,10 @@ impl<'a, S: Source, H: Host> Path<'a, S, H> {
             asked,
             skipped: false,
             watched: false,
-            mode: call.mode.unwrap_or(runtime.mode),
+            mode: match call.dry {
+                true => Mode::OnlyLocal,
+                false => call.mode.unwrap_or(runtime.mode),
+            },
             progress: Progress::new(host),
             remote_accuracy: None,
             beside: None,

@@ -11,11 +11,12 @@ use super::{CHOOSING, Options, check};
 use crate::data::shuffle;
 use crate::error::Result;
 
-/// How many parts the rows are cut into.
-const FOLDS: usize = 5;
+/// How many parts rows are cut into where there are many.
+pub const FOLDS: usize = 5;
 
-/// The logits of each row, from a head with the penalty `l2` that was trained on the other parts. Rows of one group are in one
-/// part. A head begins anew, so that nothing of a row that it must not know comes with the start.
+/// For each of the penalties `l2`, the logits of each row from a head that was trained on the other of `folds` parts. Rows of one
+/// group are in one part; with as many parts as groups, each is left out by itself. A head begins anew, so that nothing of a row
+/// that it must not know comes with the start.
 ///
 /// # Errors
 /// As [`super::train`].
@@ -23,31 +24,34 @@ pub fn out_of_fold(
     samples: &Samples,
     groups: &[usize],
     options: &Options,
-    l2: f64,
-) -> Result<Vec<Vec<f32>>> {
+    l2: &[f64],
+    folds: usize,
+) -> Result<Vec<Vec<Vec<f32>>>> {
     check(samples, groups, options)?;
-    let parts = parts(groups, options.seed);
-    let mut logits = vec![Vec::new(); samples.labels.len()];
-    for part in 0..FOLDS {
+    let parts = parts(groups, options.seed, folds);
+    let mut logits = vec![vec![Vec::new(); samples.labels.len()]; l2.len()];
+    for part in 0..folds {
         let others: Vec<usize> = (0..parts.len()).filter(|&row| parts[row] != part).collect();
         let objective = Objective::new(samples, &others, options.balanced);
         let stop = Stop {
             gain: CHOOSING,
             iterations: options.max_iterations,
         };
-        let found = solver::minimise(&objective.with_l2(l2), objective.start(), stop, |_| {});
-        let model = objective.unscaled(&found.at);
-        for row in (0..parts.len()).filter(|&row| parts[row] == part) {
-            let dense = &samples.dense[row * samples.width..(row + 1) * samples.width];
-            let sparse = samples.sparse.get(row).map_or(&[][..], Vec::as_slice);
-            logits[row] = model.logits(dense, sparse);
+        for (l2, logits) in l2.iter().zip(&mut logits) {
+            let found = solver::minimise(&objective.with_l2(*l2), objective.start(), stop, |_| {});
+            let model = objective.unscaled(&found.at);
+            for row in (0..parts.len()).filter(|&row| parts[row] == part) {
+                let dense = &samples.dense[row * samples.width..(row + 1) * samples.width];
+                let sparse = samples.sparse.get(row).map_or(&[][..], Vec::as_slice);
+                logits[row] = model.logits(dense, sparse);
+            }
         }
     }
     Ok(logits)
 }
 
 /// The part of each row: groups in an order that the seed decides, each to the smallest part.
-fn parts(groups: &[usize], seed: u64) -> Vec<usize> {
+fn parts(groups: &[usize], seed: u64, folds: usize) -> Vec<usize> {
     let count = groups.iter().max().map_or(0, |most| most + 1);
     let mut sizes = vec![0; count];
     groups.iter().for_each(|&group| sizes[group] += 1);
@@ -56,10 +60,10 @@ fn parts(groups: &[usize], seed: u64) -> Vec<usize> {
     shuffle(&mut order, &mut random);
     // Large groups first: what comes last evens the parts out.
     order.sort_by_key(|&group| std::cmp::Reverse(sizes[group]));
-    let mut rows = [0; FOLDS];
+    let mut rows = vec![0; folds.max(1)];
     let mut of_group = vec![0; count];
     for group in order {
-        let smallest = (0..FOLDS).min_by_key(|&part| rows[part]).unwrap_or(0);
+        let smallest = (0..rows.len()).min_by_key(|&part| rows[part]).unwrap_or(0);
         of_group[group] = smallest;
         rows[smallest] += sizes[group];
     }
@@ -93,6 +97,12 @@ mod tests {
         right.count() as f64 / labels.len() as f64
     }
 
+    fn five_parts(samples: &Samples, groups: &[usize], options: &Options) -> Vec<Vec<f32>> {
+        out_of_fold(samples, groups, options, &[1e-4], FOLDS)
+            .unwrap()
+            .remove(0)
+    }
+
     #[test]
     fn a_row_is_judged_by_heads_that_do_not_know_it() {
         let mut random = Random::new(51);
@@ -112,7 +122,7 @@ mod tests {
         let alone: Vec<usize> = (0..200).collect();
         let head = train(&samples, &alone, &options, |_| {}).unwrap().model;
         let by_heart: Vec<Vec<f32>> = dense.chunks(100).map(|row| head.logits(row, &[])).collect();
-        let out = out_of_fold(&samples, &alone, &options, 1e-4).unwrap();
+        let out = five_parts(&samples, &alone, &options);
         assert!(right(&by_heart, &labels) > 0.9);
         assert!((right(&out, &labels) - 0.5).abs() < 0.15);
         // A copy in another part would give a row away.
@@ -126,10 +136,10 @@ mod tests {
             ..samples
         };
         let pairs: Vec<usize> = (0..400).map(|row| row % 200).collect();
-        let out = out_of_fold(&samples, &pairs, &options, 1e-4).unwrap();
+        let out = five_parts(&samples, &pairs, &options);
         assert!((right(&out, &labels) - 0.5).abs() < 0.15);
         let alone: Vec<usize> = (0..400).collect();
-        let out = out_of_fold(&samples, &alone, &options, 1e-4).unwrap();
+        let out = five_parts(&samples, &alone, &options);
         assert!(right(&out, &labels) > 0.7);
     }
 
@@ -138,7 +148,7 @@ mod tests {
         let groups: Vec<usize> = (0..1000)
             .map(|row| if row < 100 { 0 } else { row - 99 })
             .collect();
-        let parts = parts(&groups, 7);
+        let parts = parts(&groups, 7, FOLDS);
         assert!(parts[..100].iter().all(|&part| part == parts[0]));
         for part in 0..FOLDS {
             let rows = parts.iter().filter(|&&p| p == part).count();

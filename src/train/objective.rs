@@ -1,15 +1,10 @@
 //! The loss and its gradient.
 
-use nalgebra::DMatrix;
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, s};
-use rayon::prelude::*;
-
 use super::columns::Columns;
 use super::linear::{Linear, Samples};
+use super::matrix::{Matrix, ROWS, add_product, principal_axes, transposed_product};
 use super::solver::Problem;
-
-/// How many rows a thread takes at a time. Fixed, so that sums do not depend on the cores.
-const ROWS: usize = 512;
+use super::threads::*;
 
 /// The least curvature that is thought to be along a parameter without a penalty.
 const LEAST: f32 = 1e-6;
@@ -18,7 +13,7 @@ const LEAST: f32 = 1e-6;
 /// penalised loss as it is: along those, unlike along the features, curvatures do not depend on each other, so that the
 /// solver can scale each by itself.
 pub(super) struct Objective {
-    dense: Array2<f32>,
+    dense: Matrix,
     sparse: Columns,
     labels: Vec<u32>,
     /// One weight a row; they average 1.
@@ -26,12 +21,12 @@ pub(super) struct Objective {
     mean: Vec<f32>,
     scale: Vec<f32>,
     /// A principal axis a column, by standardised features.
-    axes: Array2<f32>,
+    axes: Matrix,
     buckets: usize,
     classes: usize,
 }
 
-/// An objective at one penalty. Parameters: `[width, classes]`, `[columns, classes]`, `[classes]`.
+/// An objective at one penalty. Parameters: `[axes, classes]`, `[columns, classes]`, `[classes]`.
 pub(super) struct Penalised<'o> {
     objective: &'o Objective,
     l2: f64,
@@ -40,28 +35,38 @@ pub(super) struct Penalised<'o> {
 impl Objective {
     pub(super) fn new(samples: &Samples<'_>, rows: &[usize], balanced: bool) -> Self {
         let (width, classes) = (samples.width, samples.classes);
-        let mut dense = Array2::<f32>::zeros((rows.len(), width));
-        for (mut out, &row) in dense.outer_iter_mut().zip(rows) {
-            let from = &samples.dense[row * width..(row + 1) * width];
-            out.iter_mut().zip(from).for_each(|(o, &v)| *o = v);
+        let mut dense = Matrix::zeros(rows.len(), width);
+        if width > 0 {
+            for (out, &row) in dense.values.chunks_exact_mut(width).zip(rows) {
+                out.copy_from_slice(&samples.dense[row * width..(row + 1) * width]);
+            }
         }
         let n = rows.len().max(1) as f64;
         let mut mean = vec![0.0; width];
         let mut scale = vec![1.0; width];
-        for (at, mut column) in dense.axis_iter_mut(Axis(1)).enumerate() {
-            let average = column.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
+        for at in 0..width {
+            let column = || dense.values.iter().skip(at).step_by(width);
+            let average = column().map(|&v| f64::from(v)).sum::<f64>() / n;
             let spread = |&v: &f32| (f64::from(v) - average).powi(2);
-            let deviation = (column.iter().map(spread).sum::<f64>() / n).sqrt();
+            let deviation = (column().map(spread).sum::<f64>() / n).sqrt();
             mean[at] = average as f32;
             // A column that does not vary says nothing; dividing by its noise would.
             if deviation > 1e-7 {
                 scale[at] = deviation as f32;
             }
-            column.mapv_inplace(|v| (v - mean[at]) / scale[at]);
+        }
+        if width > 0 {
+            for row in dense.values.chunks_exact_mut(width) {
+                for ((value, mean), scale) in row.iter_mut().zip(&mean).zip(&scale) {
+                    *value = (*value - mean) / scale;
+                }
+            }
         }
         let axes = principal_axes(&dense);
-        let mut turned = Array2::zeros(dense.raw_dim());
-        multiply(&dense, axes.view(), &mut turned);
+        let turned = Matrix {
+            columns: axes.columns,
+            values: dense.times(&axes.values, axes.columns),
+        };
         let labels: Vec<u32> = rows.iter().map(|&row| samples.labels[row]).collect();
         let mut counts = vec![0_usize; classes];
         labels.iter().for_each(|&label| counts[label as usize] += 1);
@@ -111,7 +116,7 @@ impl Objective {
     }
 
     fn parameters(&self) -> usize {
-        (self.mean.len() + self.sparse.len() + 1) * self.classes
+        (self.axes.columns + self.sparse.len() + 1) * self.classes
     }
 
     pub(super) fn with_l2(&self, l2: f64) -> Penalised<'_> {
@@ -121,12 +126,11 @@ impl Objective {
         }
     }
 
-    /// The parameters of the dense features, of the columns, and of the classes.
-    fn parts<'p>(&self, parameters: &'p [f32]) -> (ArrayView2<'p, f32>, &'p [f32], &'p [f32]) {
-        let (width, classes) = (self.mean.len(), self.classes);
-        let (dense, rest) = parameters.split_at(width * classes);
-        let (sparse, bias) = rest.split_at(self.sparse.len() * classes);
-        (matrix(dense, width, classes), sparse, bias)
+    /// The parameters of the axes, of the columns, and of the classes.
+    fn parts<'p>(&self, parameters: &'p [f32]) -> (&'p [f32], &'p [f32], &'p [f32]) {
+        let (dense, rest) = parameters.split_at(self.axes.columns * self.classes);
+        let (sparse, bias) = rest.split_at(self.sparse.len() * self.classes);
+        (dense, sparse, bias)
     }
 
     /// Parameters as a head for features as they come.
@@ -134,8 +138,15 @@ impl Objective {
         let classes = self.classes;
         let (turned, sparse, bias) = self.parts(parameters);
         let mut bias: Vec<f64> = bias.iter().map(|&v| f64::from(v)).collect();
-        let mut weights = self.axes.dot(&turned);
-        for (at, mut row) in weights.outer_iter_mut().enumerate() {
+        let mut weights = vec![0.0; self.mean.len() * classes];
+        add_product(
+            &self.axes.values,
+            self.axes.columns,
+            turned,
+            classes,
+            &mut weights,
+        );
+        for (at, row) in weights.chunks_exact_mut(classes).enumerate() {
             let (mean, scale) = (f64::from(self.mean[at]), f64::from(self.scale[at]));
             for (weight, bias) in row.iter_mut().zip(&mut bias) {
                 *bias -= f64::from(*weight) / scale * mean;
@@ -143,7 +154,7 @@ impl Objective {
             }
         }
         Linear {
-            weights: weights.into_iter().collect(),
+            weights,
             table: self.sparse.table(sparse, self.buckets, classes),
             bias: bias.iter().map(|&v| v as f32).collect(),
         }
@@ -151,17 +162,17 @@ impl Objective {
 
     /// A head as parameters to begin with. It may be of other rows.
     pub(super) fn scaled(&self, model: &Linear) -> Vec<f32> {
-        let (width, classes) = (self.mean.len(), self.classes);
-        let mut weights = matrix(&model.weights, width, classes).to_owned();
+        let classes = self.classes;
+        let mut weights = model.weights.clone();
         let mut bias = model.bias.clone();
-        for (at, mut row) in weights.outer_iter_mut().enumerate() {
+        for (at, row) in weights.chunks_exact_mut(classes).enumerate() {
             for (weight, bias) in row.iter_mut().zip(&mut bias) {
                 *bias += *weight * self.mean[at];
                 *weight *= self.scale[at];
             }
         }
-        let turned = self.axes.t().dot(&weights);
-        let mut parameters: Vec<f32> = turned.into_iter().collect();
+        let axes = &self.axes;
+        let mut parameters = transposed_product(&axes.values, axes.columns, &weights, classes);
         parameters.extend(self.sparse.weights(&model.table, classes));
         parameters.extend(bias);
         parameters
@@ -171,25 +182,21 @@ impl Objective {
 impl Objective {
     /// For each parameter, the sum over all rows of a number by score times what its feature's value counts.
     fn gathered(&self, scores: &[f32], counts: impl Fn(f32) -> f32 + Sync, into: &mut [f32]) {
-        let (width, classes) = (self.mean.len(), self.classes);
-        let (dense, rest) = into.split_at_mut(width * classes);
+        let (axes, classes) = (self.axes.columns, self.classes);
+        let (dense, rest) = into.split_at_mut(axes * classes);
         let (sparse, bias) = rest.split_at_mut(self.sparse.len() * classes);
         // The rows' parts are added in their order.
         let parts: Vec<(Vec<f32>, Vec<f32>)> = scores
             .par_chunks(ROWS * classes)
             .enumerate()
             .map(|(part, scores)| {
-                let first = part * ROWS;
-                let rows = scores.len() / classes;
-                let of = matrix(scores, rows, classes);
-                let values = self.dense.slice(s![first..first + rows, ..]).mapv(&counts);
-                let product = if width > 0 {
-                    values.t().dot(&of)
-                } else {
-                    Array2::zeros((0, classes))
-                };
-                let sums = of.sum_axis(Axis(0));
-                (product.into_iter().collect(), sums.to_vec())
+                let rows = self.dense.rows(part * ROWS, scores.len() / classes);
+                let values: Vec<f32> = rows.iter().copied().map(&counts).collect();
+                let mut sums = vec![0.0; classes];
+                for row in scores.chunks_exact(classes) {
+                    sums.iter_mut().zip(row).for_each(|(sum, s)| *sum += s);
+                }
+                (transposed_product(&values, axes, scores, classes), sums)
             })
             .collect();
         dense
@@ -228,46 +235,6 @@ impl Objective {
     }
 }
 
-/// Rows of a matrix in memory.
-fn matrix(values: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
-    // What has no rows may have no columns either.
-    ArrayView2::from_shape((rows, columns), values)
-        .unwrap_or_else(|_| ArrayView2::from(&[] as &[[f32; 0]]))
-}
-
-/// The directions in which standardised rows vary, each by itself.
-fn principal_axes(dense: &Array2<f32>) -> Array2<f32> {
-    let width = dense.ncols();
-    let parts: Vec<Array2<f32>> = (0..dense.nrows().div_ceil(ROWS))
-        .into_par_iter()
-        .map(|part| {
-            let rows = part * ROWS..dense.nrows().min((part + 1) * ROWS);
-            let rows = dense.slice(s![rows, ..]);
-            rows.t().dot(&rows)
-        })
-        .collect();
-    let mut products = DMatrix::<f64>::zeros(width, width);
-    for part in &parts {
-        for ((row, column), value) in part.indexed_iter() {
-            products[(row, column)] += f64::from(*value);
-        }
-    }
-    if width == 0 {
-        return Array2::zeros((0, 0));
-    }
-    let axes = products.symmetric_eigen().eigenvectors;
-    Array2::from_shape_fn((width, width), |(row, column)| axes[(row, column)] as f32)
-}
-
-/// The product of rows with a matrix, on all cores.
-fn multiply(rows: &Array2<f32>, with: ArrayView2<'_, f32>, out: &mut Array2<f32>) {
-    let outs = out.axis_chunks_iter_mut(Axis(0), ROWS);
-    let parts: Vec<_> = rows.axis_chunks_iter(Axis(0), ROWS).zip(outs).collect();
-    parts.into_par_iter().for_each(|(rows, mut out)| {
-        ndarray::linalg::general_mat_mul(1.0, &rows, &with, 0.0, &mut out);
-    });
-}
-
 impl Problem for Penalised<'_> {
     fn scores(&self, of: &[f32]) -> Vec<f32> {
         let objective = self.objective;
@@ -281,14 +248,8 @@ impl Problem for Penalised<'_> {
                 for row in out.chunks_exact_mut(classes) {
                     row.copy_from_slice(bias);
                 }
-                let rows = out.len() / classes;
-                if let (true, Ok(mut out)) = (
-                    dense.nrows() > 0,
-                    ArrayViewMut2::from_shape((rows, classes), &mut *out),
-                ) {
-                    let values = objective.dense.slice(s![first..first + rows, ..]);
-                    ndarray::linalg::general_mat_mul(1.0, &values, &dense, 1.0, &mut out);
-                }
+                let values = objective.dense.rows(first, out.len() / classes);
+                add_product(values, objective.axes.columns, dense, classes, out);
                 for (row, out) in (first..).zip(out.chunks_exact_mut(classes)) {
                     for (column, value) in objective.sparse.row(row) {
                         let from = *column as usize * classes;

@@ -7,7 +7,7 @@
 //! gives, and a second pass adds them up. Sums are made in blocks whose number does not depend on the cores, so that no bit of
 //! the result does.
 
-use rayon::prelude::*;
+use super::threads::*;
 
 /// How many steps are remembered.
 const MEMORY: usize = 4;

@@ -104,6 +104,7 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/sound.spec.ts": (block) => isNumbersScript(block),
   // Runs what the page of search by meaning says.
   "tests/e2e/search.spec.ts": (block) => isSearchScript(block),
+  "tests/e2e/training.spec.ts": (block) => isTrainingScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs what the pages of places say.
@@ -138,6 +139,7 @@ export function isScript(block: Block): boolean {
     !isModelScript(block) &&
     !isNumbersScript(block) &&
     !isSearchScript(block) &&
+    !isTrainingScript(block) &&
     !isFolderScript(block) &&
     !isOfPlaces(block)
   );
@@ -169,6 +171,11 @@ export function isNumbersScript({ file, language }: Block): boolean {
 /** A part of a page's script that has an index of texts. */
 export function isSearchScript({ file, language }: Block): boolean {
   return file === "docs/search.md" && language === "ts";
+}
+
+/** A part of a page's script that trains a task. */
+export function isTrainingScript({ file, language }: Block): boolean {
+  return file === "docs/training.md" && language === "ts";
 }
 
 /** A part of a page's script that has a folder without a manifest. */

@@ -1,5 +1,6 @@
 import { byId, drawn, element, percent } from "./dom";
 import { type AtRisk, type Evaluation, type Point, read } from "./evaluation";
+import { tableOf } from "./table";
 
 const WIDTH = 320;
 const HEIGHT = 190;
@@ -101,37 +102,19 @@ function described(curve: Point[], risks: AtRisk[]): string {
 }
 
 function table(risks: AtRisk[], chosen: number | null): HTMLElement {
-  const box = element("table");
-  const head = element("tr");
-  for (const words of ["Risk", "Answered here", "Wrong among these", "Oracle’s coverage", "Share of the oracle’s"]) {
-    const cell = element("th", words);
-    cell.scope = "col";
-    head.append(cell);
-  }
   const rows = risks.map(({ risk, certified, oracle }) => {
-    const row = element("tr");
-    row.classList.toggle("chosen", risk === chosen);
-    const name = element("th", percent(risk));
-    name.scope = "row";
     const ratio = certified && oracle && oracle.coverage > 0 ? whole(certified.coverage / oracle.coverage) : "–";
     const cells = [
+      percent(risk),
       certified ? percent(certified.coverage) : "not certified",
       certified ? percent(certified.risk) : "–",
       oracle ? percent(oracle.coverage) : "–",
       ratio,
     ];
-    row.append(name, ...cells.map((words) => element("td", words)));
-    return row;
+    return { cells, chosen: risk === chosen };
   });
-  box.append(element("caption", "What each risk delivered"), head, ...rows);
-  const scrolled = element("div");
-  scrolled.className = "wide";
-  // Whoever has only a keyboard scrolls it, too.
-  scrolled.tabIndex = 0;
-  scrolled.setAttribute("role", "region");
-  scrolled.setAttribute("aria-label", "What each risk delivered");
-  scrolled.append(box);
-  return scrolled;
+  const columns = ["Risk", "Answered here", "Wrong among these", "Oracle’s coverage", "Share of the oracle’s"];
+  return tableOf("What each risk delivered", columns, rows, true);
 }
 
 const whole = (share: number): string => `${(share * 100).toFixed(0)} %`;

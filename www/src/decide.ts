@@ -5,7 +5,6 @@ import { showCurve } from "./curve";
 import { byId, element, percent, shown } from "./dom";
 import { bytesOf } from "./everyday";
 import { examplesOf } from "./examples";
-import { uncounted } from "./tally";
 import { labelOf, reasonText } from "./words";
 
 const slider = byId<HTMLInputElement>("risk");
@@ -79,7 +78,7 @@ function show(): void {
     info &&
     (info.certified
       ? `; ${percent(info.coverage)} were answered here in its tests`
-      : "; not proven, so all goes to the remote");
+      : "; nothing is promised, so all goes to the remote");
   slider.setAttribute("aria-valuetext", name + (what ?? ""));
   shown("risk-text").textContent = name + (what ?? "");
   showCurve(evaluation, step);
@@ -91,8 +90,9 @@ async function route(): Promise<void> {
   const own = ++round;
   const inputs = samples.map(({ input }) => input);
   const [kept, at] = [routes, slider.value];
-  const options = { mode: "only-local", ...chosenRisk() } as const;
-  const items = kept.get(at) ?? (await uncounted(made, () => made.runBatch(of.id, inputs, options)));
+  // The page's own samples are nobody's questions: no monitor counts them, and no request was saved.
+  const options = { dryRun: true, ...chosenRisk() };
+  const items = kept.get(at) ?? (await made.runBatch(of.id, inputs, options));
   kept.set(at, items);
   if (own !== round || of !== task) return;
   let stay = 0;

@@ -310,6 +310,12 @@ addEventListener("offline", showNetwork);
 showNetwork();
 showFinds();
 
+// What few visitors open is fetched when they do.
+const begun = (): void => {
+  import("./training").then(({ begin }) => begin(), fail);
+};
+byId("train-open").addEventListener("toggle", begun, { once: true });
+
 if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
 await fallback.prefill();
 await session.start();

@@ -67,7 +67,8 @@ function showWay(answer: Answer<KindOutput> | TextAnswer, given: Given, headline
   reason.dataset["code"] = answer.reason;
   const guess = shown<HTMLElement>("degraded");
   guess.hidden = !answer.degraded;
-  guess.textContent = answer.reason === "uncertified" ? "Best guess: nothing is proven" : "Best guess: not sure enough";
+  guess.textContent =
+    answer.reason === "uncertified" ? "Best guess: nothing is promised" : "Best guess: not sure enough";
   shown("explanation").textContent = answer.cached
     ? `${answer.explanation} It is kept from an earlier call.`
     : answer.explanation;
@@ -139,7 +140,7 @@ function showConfidence(answer: Answer<KindOutput>): void {
   box.hidden = !local;
   if (!local || local.confidence === null) return;
   const { confidence, threshold } = local;
-  const needed = threshold === null ? "no limit is proven for it" : `needs ${percent(threshold)}`;
+  const needed = threshold === null ? "no limit is promised for it" : `needs ${percent(threshold)}`;
   const text = `${percent(confidence)} (${needed})`;
   shown("confidence-text").textContent = text;
   const drawing = shown<SVGElement>("confidence");

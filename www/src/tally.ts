@@ -2,6 +2,7 @@
 
 import type { SmallFirst, UsageReport } from "smallfirst";
 import { bytes, element, shown } from "./dom";
+import { tableOf } from "./table";
 import { plural } from "./words";
 
 let [here, elsewhere, sent] = [0, 0, 0];
@@ -48,40 +49,15 @@ export async function showLedger(ai: SmallFirst, box: HTMLElement): Promise<void
     box.replaceChildren(element("p", "Nothing so far."));
     return;
   }
-  const table = element("table");
-  table.append(element("caption", `${plural(requests, "request")}, ${bytes(size)}`));
-  const head = element("tr");
-  for (const words of ["When", "Where to", "Size", "Taken out before"]) {
-    const cell = element("th", words);
-    cell.scope = "col";
-    head.append(cell);
-  }
-  table.append(head);
-  for (const one of all.toReversed().slice(0, 20)) {
-    const row = element("tr");
-    const taken = Object.entries(one.redactions).map(([kind, n]) => `${n} ${kind}`);
-    for (const words of [
-      new Date(one.at).toLocaleTimeString(),
-      one.endpoint,
-      bytes(one.bytes),
-      taken.join(", ") || "–",
-    ])
-      row.append(element("td", words));
-    table.append(row);
-  }
-  const scrolled = element("div");
-  scrolled.className = "wide";
-  scrolled.tabIndex = 0;
-  scrolled.setAttribute("role", "region");
-  scrolled.setAttribute("aria-label", "Requests");
-  scrolled.append(table);
-  box.replaceChildren(scrolled);
-}
-
-/** Does what the page asks by itself, which saves nobody anything. */
-export async function uncounted<T>(ai: SmallFirst, work: () => Promise<T>): Promise<T> {
-  const at = tokens(await ai.usage());
-  const done = await work();
-  before = (before ?? 0) + tokens(await ai.usage()) - at;
-  return done;
+  const rows = all
+    .toReversed()
+    .slice(0, 20)
+    .map((one) => {
+      const taken = Object.entries(one.redactions).map(([kind, n]) => `${n} ${kind}`);
+      return {
+        cells: [new Date(one.at).toLocaleTimeString(), one.endpoint, bytes(one.bytes), taken.join(", ") || "–"],
+      };
+    });
+  const caption = `${plural(requests, "request")}, ${bytes(size)}`;
+  box.replaceChildren(tableOf(caption, ["When", "Where to", "Size", "Taken out before"], rows));
 }

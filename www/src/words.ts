@@ -11,7 +11,7 @@ const REASONS: Record<Reason, string> = {
   unsupported_language: "It is in a language that the small model was not made for.",
   model_unavailable: "The small model could not be loaded.",
   low_confidence: "The small model was not sure enough.",
-  uncertified: "Nothing proves yet how often the small model is right here, so its answer is not trusted by itself.",
+  uncertified: "Nothing promises yet how often the small model is right here, so its answer is not trusted by itself.",
   out_of_distribution: "It is unlike anything that the small model was tested on.",
   remote_failed: "The remote model could not answer, so you see the best answer of this device.",
   extracted: "It is made of sentences of your text, chosen on this device.",

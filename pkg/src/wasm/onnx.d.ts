@@ -20,6 +20,11 @@ export interface Searcher {
   index(name: string, task: string, wanted: string, signal: AbortSignal): Promise<unknown>;
 }
 
+/** And of training. */
+export interface Trainer {
+  train(task: string, examples: string, options: unknown, signal: AbortSignal): Promise<unknown>;
+}
+
 export class ModelFile {
   constructor(name: string, file: Uint8Array);
   /** The names of the files beside it that it has weights in. */

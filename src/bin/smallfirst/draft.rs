@@ -150,13 +150,8 @@ impl BundleDraft {
 
 /// Gives a manifest the revision of what it says: the revision, and its JSON. It is checked as a page would check it.
 pub fn written(manifest: &mut Manifest) -> Result<(String, Vec<u8>)> {
-    manifest.revision = String::new();
-    let digest = Sha256::digest(serde_json::to_vec(&manifest)?);
-    manifest.revision = hex(&digest)[..12].to_owned();
-    let mut json = serde_json::to_string_pretty(&manifest)?;
-    json.push('\n');
-    Bundle::parse(json.as_bytes())?;
-    Ok((manifest.revision.clone(), json.into_bytes()))
+    let json = manifest.written()?;
+    Ok((manifest.revision.clone(), json))
 }
 
 /// Every file that a task, head, encoder, tokenizer or tagger names, and the cards of shared encoders.

@@ -101,6 +101,7 @@ impl<'a> Judge<'a> {
             input,
             mode: None,
             risk: None,
+            dry: true,
             options: self.options.clone(),
         };
         let host = OfflineHost(Stopwatch::start());

@@ -321,7 +321,8 @@ fn cross_fit(
     trained: &Trained,
 ) -> Result<Vec<Vec<f32>>> {
     let options = options(args);
-    let logits = train::out_of_fold(samples, groups, &options, trained.l2)?;
+    let mut of_l2 = train::out_of_fold(samples, groups, &options, &[trained.l2], train::FOLDS)?;
+    let logits = of_l2.pop().unwrap_or_default();
     let rows = logits.iter().zip(samples.labels);
     let right = rows.filter(|(logits, label)| {
         let logits: Vec<f64> = logits.iter().copied().map(f64::from).collect();

@@ -115,6 +115,7 @@ fn call<'a>(task: &'a str, text: &'a str) -> KindCall<'a> {
         input: Input::Text(text),
         mode: None,
         risk: None,
+        dry: false,
         options: KindOptions::default(),
     }
 }

@@ -209,6 +209,7 @@ fn asked(
         task,
         input,
         mode: None,
+        dry: false,
         options,
     };
     remote.0.block_on(runtime.perform(&call, &remote.0))

@@ -57,6 +57,39 @@ fn monitors_see_what_calibration_saw() {
 }
 
 #[test]
+fn a_dry_run_counts_for_nothing_and_says_the_same() {
+    let world = World::new(1, |_, _| Script::reply(200, "{}"));
+    let runtime = guaranteed(Mode::PreferLocal)
+        .runtime()
+        .with_watching(Some(1.0), OnDrift::Report)
+        .unwrap();
+    let dry = Call {
+        dry: true,
+        ..Call::new("mood", Input::Text(SURE))
+    };
+    let first = world.block_on(runtime.run(&dry, &world)).unwrap();
+    for mode in [None, Some(Mode::OnlyRemote), Some(Mode::PreferRemote)] {
+        let call = Call {
+            mode,
+            ..dry.clone()
+        };
+        let again = world.block_on(runtime.run(&call, &world)).unwrap();
+        assert_eq!(
+            (again.output, again.guaranteed, again.audit),
+            (first.output.clone(), true, None)
+        );
+    }
+    assert!(drift(&runtime, "mood").unwrap().is_empty());
+    let usage = world.block_on(runtime.usage(&world));
+    assert_eq!(usage.saved.requests, 0);
+    assert!(world.requests.borrow().is_empty());
+    // What it would be otherwise.
+    let call = Call::new("mood", Input::Text(SURE));
+    world.block_on(runtime.run(&call, &world)).unwrap();
+    assert_eq!(drift(&runtime, "mood").unwrap()[0].observed, 1);
+}
+
+#[test]
 fn audits_end_the_guarantee() {
     let runtime = audited(OnDrift::Report);
     let mut reported = 0;
