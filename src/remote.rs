@@ -3,6 +3,7 @@
 
 mod accounts;
 mod ask;
+mod attachment;
 mod attempt;
 mod budget;
 mod cache;
@@ -24,6 +25,7 @@ mod trace;
 
 use serde::{Deserialize, Serialize};
 
+pub use attachment::{Attachment, Medium};
 pub use budget::{Bill, Book, Budget, Refusal, Spent, UsageReport};
 pub use cache::AnswerCache;
 pub use client::{People, Remote, RemoteOptions, Unnamed};

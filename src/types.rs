@@ -102,6 +102,7 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<remote::ProfileBin>(&config),
         declared::<remote::TaskProfile>(&config),
         declared::<remote::RemoteProfile>(&config),
+        declared::<remote::Medium>(&config),
         declared::<remote::Endpoint>(&config),
         declared::<remote::Policy>(&config),
         declared::<remote::Budget>(&config),
@@ -114,6 +115,7 @@ fn the_committed_typescript_types_are_fresh() {
         declared::<remote::EgressReport>(&config),
         declared::<remote::Role>(&config),
         declared::<remote::Message>(&config),
+        declared::<remote::Attachment>(&config),
         declared::<remote::ConsentRequest>(&config),
         declared::<neighbours::LearnOptions>(&config),
         declared::<neighbours::LearnedTask>(&config),
@@ -189,7 +191,7 @@ fn the_committed_typescript_wire_types_are_fresh() {
     ]
     .concat();
     let fresh = format!(
-        "{HEAD}import type {{\n  Aggregation,\n  AnswerCache,\n  Attempt,\n  Audit,\n  Budget,\n  Dtype,\n  Egress,\n  Endpoint,\n  Label,\n  LearnOptions,\n  Message,\n  \
+        "{HEAD}import type {{\n  Aggregation,\n  AnswerCache,\n  Attachment,\n  Attempt,\n  Audit,\n  Budget,\n  Dtype,\n  Egress,\n  Endpoint,\n  Label,\n  LearnOptions,\n  Message,\n  \
          Mode,\n  Policy,\n  Pooling,\n  Precision,\n  Reason,\n  RedactOptions,\n}} from \"./types.js\";\n\n\
          /**\n * An endpoint as the engine takes it, which has defaults for the rest.\n */\n\
          export type RuntimeEndpoint = Pick<Endpoint, \"provider\"> & Partial<Endpoint>;\n\n\

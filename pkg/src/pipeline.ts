@@ -459,7 +459,11 @@ const PIPELINES = {
       const along = (x: number, length: number): number => (percentage ? x / length : Math.trunc(x));
       return objects.map(({ score, label, box }): Detection => {
         const [xmin, xmax] = [along(box.xmin, width), along(box.xmax, width)];
-        return { score, label, box: { xmin, ymin: along(box.ymin, height), xmax, ymax: along(box.ymax, height) } };
+        return {
+          score: known(score),
+          label,
+          box: { xmin, ymin: along(box.ymin, height), xmax, ymax: along(box.ymax, height) },
+        };
       });
     });
   },

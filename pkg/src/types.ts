@@ -525,9 +525,9 @@ export type FoundObject = {
    */
   label: string;
   /**
-   * How likely it is that, 0 to 1.
+   * How likely it is that, 0 to 1; `null` where a remote answered.
    */
-  score: number;
+  score: number | null;
   /**
    * Where it is.
    */
@@ -561,9 +561,9 @@ export type TextLine = {
    */
   text: string;
   /**
-   * The mean of its letters' probabilities, 0 to 1.
+   * The mean of its letters' probabilities, 0 to 1; `null` where a remote answered.
    */
-  score: number;
+  score: number | null;
   /**
    * The upright rectangle around it.
    */
@@ -609,9 +609,9 @@ export type VoiceSegment = {
    */
   end: number;
   /**
-   * The mean probability of its windows, 0 to 1, without what was added to its ends.
+   * The mean probability of its windows, 0 to 1, without what was added to its ends; `null` where a remote answered.
    */
-  score: number;
+  score: number | null;
 };
 
 /**
@@ -1102,6 +1102,11 @@ export type RemoteProfile = {
 };
 
 /**
+ * What beside text a remote may take.
+ */
+export type Medium = "image" | "sound";
+
+/**
  * Where a remote is and how it is asked.
  */
 export type Endpoint = {
@@ -1135,6 +1140,10 @@ export type Endpoint = {
    * The longest input that is sent, in bytes. Default: 100000.
    */
   maxInputBytes: number;
+  /**
+   * What beside text is sent there: `"image"`, `"sound"`. Only list what its model takes. Default: none.
+   */
+  accepts: Array<Medium>;
   /**
    * The most tokens of a reply. Default: nothing is said to the server, unless it insists.
    */
@@ -1375,6 +1384,20 @@ export type Message = {
 };
 
 /**
+ * A file that goes with a question.
+ */
+export type Attachment = {
+  /**
+   * Its media type: `"image/jpeg"` or `"audio/wav"`.
+   */
+  type: string;
+  /**
+   * Its bytes in base64.
+   */
+  data: string;
+};
+
+/**
  * What is about to leave the device, as the page's hooks see it: all of it, after redaction. The wire format and
  * the model's name come on top.
  */
@@ -1415,6 +1438,10 @@ export type ConsentRequest = {
    * How many values of each kind were replaced by placeholders.
    */
   redactions: { [key in string]: number };
+  /**
+   * The image or the sound that goes with the first message.
+   */
+  attachment: Attachment | null;
   /**
    * Whether the task's egress setting wants the page to ask its user.
    */

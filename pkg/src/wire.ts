@@ -3,6 +3,7 @@
 import type {
   Aggregation,
   AnswerCache,
+  Attachment,
   Attempt,
   Audit,
   Budget,
@@ -327,6 +328,10 @@ export type PageRequest = {
    */
   messages: Message[];
   /**
+   * The image or the sound that the first message is about; `null` where there is none.
+   */
+  attachment: Attachment | null;
+  /**
    * The labels to choose from; `null` where text is wanted.
    */
   labels: Array<Label> | null;
@@ -420,7 +425,7 @@ export const OPTION_NAMES = {
   run: ["mode", "risk", "excessRisk", "topK", "labels", "instruction", "alarmed", "dryRun", "candidateLabels", "hypothesisTemplate", "multiLabel", "aggregation", "threshold", "negThreshold", "minSpeechDurationMs", "minSilenceDurationMs", "speechPadMs", "maxSpeechDurationS", "pooling", "pool", "normalize", "precision", "maxAnswerTokens"],
   generate: ["mode", "instruction", "variables", "history"],
   remote: ["endpoints", "policy", "budget", "privacy", "answerCache"],
-  endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price", "profile"],
+  endpoint: ["provider", "baseUrl", "model", "connectMs", "firstByteMs", "timeoutMs", "maxInputBytes", "accepts", "maxTokens", "maxTokensField", "temperature", "structured", "apiVersion", "extraBody", "idempotencyHeader", "price", "profile"],
   privacy: ["egress", "tasks", "ownTasks", "redact", "beforeRemote"],
   consent: ["allow", "text", "messages", "system", "why"],
 } as const;

@@ -20,7 +20,7 @@ const CHOICE_TOKENS: u64 = 16;
 const TEXT_TOKENS: u64 = 512;
 
 /// How many bytes of a text make a token, about.
-const TOKEN_BYTES: u64 = 4;
+pub(super) const TOKEN_BYTES: u64 = 4;
 
 /// What every request adds to its input, in bytes: the task's own words.
 pub(super) const FRAME_BYTES: usize = 400;
@@ -39,7 +39,7 @@ pub(super) struct Request<'a> {
     pub endpoint: &'a Endpoint,
     /// A name of its own.
     pub id: String,
-    /// How many bytes its body has.
+    /// How many bytes it costs as much as.
     pub bytes: usize,
     /// Whether it asks for text, and not for a choice.
     pub text: bool,

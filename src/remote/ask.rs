@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use super::Reply;
+use super::attachment::Medium;
 use super::cache::fits;
 use super::client::{People, Remote};
 use super::egress::Egress;
@@ -126,9 +127,18 @@ impl Remote {
             trace.skip(None, Code::RemoteNotConfigured, NOT_CONFIGURED);
             return Err(Error::new(Code::RemoteNotConfigured, NOT_CONFIGURED));
         }
-        let payload = question.payload();
+        #[cfg_attr(
+            not(feature = "onnx"),
+            expect(unused_mut, reason = "nothing is attached")
+        )]
+        let mut payload = question.payload();
         // First of all: what may not leave is not answered from what left before, either.
         let order = self.order(question, payload.bytes(), host, trace)?;
+        // Only now: a large image takes its time.
+        #[cfg(feature = "onnx")]
+        {
+            payload.attachment = super::attachment::attachment(question.input)?;
+        }
         let key = question.hash(&payload, &self.options.endpoints);
         let fits = |reply: &Reply| fits(reply, question.wanted, &self.options.endpoints);
         let cached_reply = self.cache.get(&key, host.wall_ms(), fits, host).await;
@@ -156,7 +166,10 @@ impl Remote {
                 trace.skip(Some(endpoint), Code::EgressDenied, DENIED);
                 continue;
             }
-            why = if !endpoint.works_offline() && !host.online() {
+            why = if let Some(medium) = question.medium().filter(|m| !endpoint.accepts.contains(m))
+            {
+                not_accepted(medium)
+            } else if !endpoint.works_offline() && !host.online() {
                 Error::new(Code::Offline, "the device is offline")
             } else if let Some(error) = too_long(endpoint, question, bytes) {
                 // Before anybody looks for names or personal data in it.
@@ -196,7 +209,10 @@ impl Remote {
         };
         let request = clearance::Request {
             payload,
-            file: matches!(question.input, Input::Bytes(_)),
+            opaque: match question.input {
+                Input::Bytes(_) => Some("a file's bytes"),
+                _ => question.medium().map(|_| question.input.kind().as_str()),
+            },
             names,
             endpoints: &endpoints,
         };
@@ -223,6 +239,16 @@ impl Remote {
         }
         Ok((here.into(), clearance))
     }
+}
+
+fn not_accepted(medium: Medium) -> Error {
+    let what = medium.as_str();
+    Error::new(
+        Code::RemoteNotConfigured,
+        format!(
+            "the remote is not asked about {what}s; list \"{what}\" in remote.accepts if its model takes them and they may leave the device"
+        ),
+    )
 }
 
 const NOT_CONFIGURED: &str = "no remote is configured; give `remote` to createSmallFirst";

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::accounts::Accounts;
+use super::attachment::Medium;
 use super::budget::{Budget, UsageReport};
 use super::cache::{AnswerCache, Cache};
 use super::egress::{EgressReport, Ledger, Privacy};
@@ -131,6 +132,18 @@ impl Remote {
         self.options.endpoints.iter().map(Endpoint::model)
     }
 
+    /// Whether one of them may be asked about inputs of this kind.
+    pub fn takes(&self, kind: InputKind) -> bool {
+        match (kind, Medium::of(kind)) {
+            (InputKind::Table, _) => false,
+            (_, None) => true,
+            (_, Some(medium)) => {
+                let mut endpoints = self.options.endpoints.iter();
+                endpoints.any(|endpoint| endpoint.accepts.contains(&medium))
+            }
+        }
+    }
+
     /// Whether one of the remotes asks this model.
     pub fn asks(&self, model: &str) -> bool {
         self.options.endpoints.iter().any(|e| e.model == model)
@@ -179,7 +192,7 @@ impl Remote {
         let bytes = match kind {
             InputKind::Text | InputKind::Pair => bytes,
             InputKind::Bytes => bytes.min(512) * 3,
-            // No remote is asked about one.
+            // What a remote counts for one is known when it was asked.
             InputKind::Image | InputKind::Sound | InputKind::Table => return,
         };
         if self.accounts.saved(endpoint, bytes, text) {

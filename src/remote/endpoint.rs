@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::attachment::Medium;
 use super::profile::RemoteProfile;
 use crate::error::{Code, Error, Result};
 
@@ -39,6 +40,22 @@ impl ProviderKind {
     /// Whether it is asked through a function of the page, and not through the network.
     pub fn is_page(self) -> bool {
         matches!(self, ProviderKind::PromptApi | ProviderKind::Custom)
+    }
+
+    /// Whether its requests have a place for an image or for a sound.
+    fn carries(self, medium: Medium) -> bool {
+        match self {
+            ProviderKind::OpenaiDecisions => false,
+            ProviderKind::OpenaiResponses | ProviderKind::Anthropic | ProviderKind::Ollama => {
+                medium == Medium::Image
+            }
+            ProviderKind::Openai
+            | ProviderKind::Gemini
+            | ProviderKind::Bedrock
+            | ProviderKind::Sagemaker
+            | ProviderKind::PromptApi
+            | ProviderKind::Custom => true,
+        }
     }
 }
 
@@ -103,6 +120,9 @@ pub struct Endpoint {
     /// The longest input that is sent, in bytes. Default: 100000.
     #[serde(default = "default_max_input_bytes")]
     pub max_input_bytes: u32,
+    /// What beside text is sent there: `"image"`, `"sound"`. Only list what its model takes. Default: none.
+    #[serde(default)]
+    pub accepts: Vec<Medium>,
     /// The most tokens of a reply. Default: nothing is said to the server, unless it insists.
     #[serde(default)]
     pub max_tokens: Option<u32>,
@@ -179,6 +199,12 @@ impl Endpoint {
             return wrong(
                 "Anthropic's API refuses temperature from version 2026-10-21 on; leave it out, or set apiVersion to \"2023-06-01\"",
             );
+        }
+        if let Some(medium) = self.accepts.iter().find(|m| !self.provider.carries(**m)) {
+            let medium = medium.as_str();
+            return wrong(&format!(
+                "accepts: requests of this provider have no place for {medium}s"
+            ));
         }
         if self.provider.is_page() {
             return Ok(());

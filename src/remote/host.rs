@@ -6,6 +6,7 @@ use std::future::{Future, ready};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::attachment::Attachment;
 use super::egress::{HttpRequest, Role};
 use crate::host::{Clock, Storage};
 use crate::task::Label;
@@ -90,6 +91,8 @@ pub struct ConsentRequest {
     pub extra_body: BTreeMap<String, Map<String, Value>>,
     /// How many values of each kind were replaced by placeholders.
     pub redactions: BTreeMap<String, u32>,
+    /// The image or the sound that goes with the first message.
+    pub attachment: Option<Attachment>,
     /// Whether the task's egress setting wants the page to ask its user.
     pub ask: bool,
 }

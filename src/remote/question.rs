@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::attachment::Medium;
 use super::egress::prompt::{Payload, Role, Turn};
 use super::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
@@ -112,7 +113,13 @@ impl Question<'_> {
             turns,
             labels,
             schema,
+            attachment: None,
         }
+    }
+
+    /// What beside words it is about.
+    pub(super) fn medium(&self) -> Option<Medium> {
+        Medium::of(self.input.kind())
     }
 
     /// The words in which people may be named.
@@ -146,6 +153,9 @@ impl Question<'_> {
             add(if turn.role == Role::User { "u" } else { "a" });
             add(&turn.text);
         }
+        if let Some(attached) = &payload.attachment {
+            add(attached.data());
+        }
         for endpoint in endpoints {
             add(endpoint.name());
             add(&endpoint.model);
@@ -163,9 +173,13 @@ pub(super) fn shown(input: Input) -> String {
     match input {
         Input::Text(text) => text.to_owned(),
         Input::Pair { text, second } => format!("{text}\n\n{second}"),
+        #[cfg(feature = "onnx")]
+        Input::Image(_) => "The image is attached.".to_owned(),
+        #[cfg(feature = "onnx")]
+        Input::Sound { .. } => "The sound is attached.".to_owned(),
         // `Path::remote` asks nobody about one.
         #[cfg(feature = "onnx")]
-        Input::Image(_) | Input::Sound { .. } | Input::Table(_) => String::new(),
+        Input::Table(_) => String::new(),
         Input::Bytes(bytes) => {
             use std::fmt::Write;
             let part = &bytes[..bytes.len().min(SHOWN_BYTES)];

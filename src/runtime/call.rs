@@ -170,7 +170,7 @@ impl<S: Source, H: Host> Path<'_, S, H> {
             return Err(Error::aborted());
         }
         let kind = self.call.input.kind();
-        if matches!(kind, InputKind::Image | InputKind::Sound | InputKind::Table) {
+        if kind == InputKind::Table {
             return Err(Error::new(
                 Code::RemoteNotConfigured,
                 format!("remotes are not asked about {}", kind.as_str()),

@@ -222,7 +222,8 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
     }
 
     fn for_remotes(&self) -> bool {
-        is_for_remotes(self.entry.kind, &self.call.options)
+        let takes = self.runtime.remote.takes(self.call.input.kind());
+        takes && is_for_remotes(self.entry.kind, &self.call.options)
     }
 
     async fn walk(mut self) -> Result<Answer<KindOutput>> {
@@ -231,13 +232,15 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
         // Where no remote can answer, nobody is asked, whatever the mode.
         if !self.for_remotes() {
             if self.mode == Mode::OnlyRemote {
+                let (task, kind) = (self.call.task, self.entry.kind.as_str());
+                let given = self.call.input.kind().as_str();
+                let why = match is_for_remotes(self.entry.kind, &self.call.options) {
+                    true => format!("no remote takes {given} (remote.accepts)"),
+                    false => format!("it is of the kind {kind}, which only this device answers"),
+                };
                 return Err(Error::new(
                     Code::InvalidOption,
-                    format!(
-                        "the task \"{}\" is of the kind {}, which only this device answers, and the mode asks for the remote alone",
-                        self.call.task,
-                        self.entry.kind.as_str()
-                    ),
+                    format!("the task \"{task}\": {why}, and the mode asks for the remote alone"),
                 ));
             }
             if let Some((_, error)) = found {

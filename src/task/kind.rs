@@ -9,6 +9,7 @@
 
 mod answering;
 mod detection;
+mod edges;
 mod entities;
 mod form;
 mod forward;

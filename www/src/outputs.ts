@@ -64,7 +64,7 @@ export function shownOf(task: TaskInfo, output: KindOutput, given: Given): Shown
     case "object-detection": {
       const { objects, width, height } = output as ObjectsOutput;
       const boxes = objects.map(({ label, score, box }) => ({
-        title: `${labelOf(task, label)} ${percent(score)}`,
+        title: score === null ? labelOf(task, label) : `${labelOf(task, label)} ${percent(score)}`,
         box,
       }));
       return {

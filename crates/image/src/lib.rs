@@ -11,6 +11,8 @@ mod config;
 #[cfg(feature = "decode")]
 mod decode;
 pub mod detect;
+#[cfg(feature = "encode")]
+mod encode;
 mod fault;
 pub mod ocr;
 mod pixels;
@@ -22,6 +24,8 @@ mod sort;
 pub use config::CLASSES;
 #[cfg(feature = "decode")]
 pub use decode::decode;
+#[cfg(feature = "encode")]
+pub use encode::{Picture, picture};
 pub use fault::{Fault, Result};
 pub use pixels::{MAX_PIXELS, Pixels};
 pub use processor::{

@@ -21,6 +21,7 @@ mod resample;
 mod roc;
 mod sound;
 mod voice;
+mod wav;
 mod whisper;
 
 #[cfg(feature = "decode")]
@@ -34,6 +35,7 @@ pub use voice::{
     Segment, Segmenter, VoiceDetector, VoiceEvent, VoiceEvents, VoiceFrames, VoiceOptions,
     VoiceState, voices,
 };
+pub use wav::wav;
 
 #[cfg(test)]
 mod testing;

@@ -36,8 +36,8 @@ struct Away<'r> {
 pub(in crate::remote) struct Request<'a> {
     /// What the question says.
     pub payload: Payload,
-    /// Whether a part of it is a file's bytes.
-    pub file: bool,
+    /// What of it nobody can take personal data out of.
+    pub opaque: Option<&'static str>,
     /// The people's names in it and what else is somebody's, or why nobody could look for them.
     pub names: Result<Vec<Named>>,
     /// The endpoints it may go to; those on this device need no clearance.
@@ -135,6 +135,14 @@ impl<'c> Conversation<'c> {
         self.payload.bytes()
     }
 
+    /// How many bytes of words a request with this body costs about as much as.
+    pub fn costs(&self, body: usize) -> usize {
+        match &self.payload.attachment {
+            Some(attached) => body.saturating_sub(attached.data().len()) + attached.as_words(),
+            None => body,
+        }
+    }
+
     /// What was taken out of it.
     pub fn redacted(&self) -> &Redacted {
         &self.redacted
@@ -214,17 +222,17 @@ async fn clear<'r>(
 ) -> Result<Away<'r>> {
     let Request {
         payload,
-        file,
+        opaque,
         names,
         ..
     } = request;
     let egress = privacy.of(&payload.task);
     let task = payload.task.clone();
     let redacts = privacy.redacts(&task);
-    if redacts && file {
-        return Err(denied(
-            "personal data cannot be taken out of a file's bytes, so they are not sent; set the task's egress to \"allow\" without privacy.redact, if they may be".into(),
-        ));
+    if let Some(what) = opaque.filter(|_| redacts) {
+        return Err(denied(format!(
+            "personal data cannot be taken out of {what}, so nothing is sent; set the task's egress to \"allow\" or \"ask\" without privacy.redact, if that may leave"
+        )));
     }
     let names = names.map_err(|error| {
         denied(format!(
@@ -305,6 +313,7 @@ impl Away<'_> {
                 .map_or(String::new(), |t| t.text.clone()),
             extra_body: extra.collect(),
             redactions: self.redacted.counts(),
+            attachment: payload.attachment.clone(),
             ask,
         }
     }

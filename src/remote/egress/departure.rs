@@ -77,7 +77,7 @@ impl<H: Host> Door<'_, H> {
         let asks = accounts::Request {
             endpoint,
             id,
-            bytes: request.body.len(),
+            bytes: conversation.costs(request.body.len()),
             text: self.text,
             patience_ms: self.patience_ms,
         };

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::remote::attachment::Attachment;
 use crate::task::{Label, choice_rules, output_schema};
 
 /// Who said something.
@@ -51,6 +52,8 @@ pub(in crate::remote) struct Payload {
     pub(in crate::remote) labels: Option<Vec<Label>>,
     /// The JSON schema of the reply, where it is to be JSON of another shape.
     pub(in crate::remote) schema: Option<Value>,
+    /// The image or the sound that the first turn is about.
+    pub(in crate::remote) attachment: Option<Attachment>,
 }
 
 impl Payload {
@@ -179,11 +182,28 @@ impl Prompt {
         self.payload.schema()
     }
 
-    /// The turns as `[{role, content}]`, which most formats share.
-    pub fn messages(&self) -> Vec<Value> {
-        let turns = self.turns().iter();
-        turns
-            .map(|t| serde_json::json!({"role": t.role.as_str(), "content": t.text}))
-            .collect()
+    /// The image or the sound that the first turn is about.
+    pub fn attachment(&self) -> Option<&Attachment> {
+        self.payload.attachment.as_ref()
+    }
+
+    /// The turns, each with what is attached to it.
+    pub fn said(&self) -> impl Iterator<Item = (&Turn, Option<&Attachment>)> {
+        let attached = |at| self.attachment().filter(|_| at == 0);
+        let turns = self.turns().iter().enumerate();
+        turns.map(move |(at, turn)| (turn, attached(at)))
+    }
+
+    /// The turns as `[{role, content}]`, which most formats share; where something is attached, the content is what `with` makes
+    /// of the text and of that.
+    pub fn messages(&self, with: impl Fn(&str, &Attachment) -> Value) -> Vec<Value> {
+        let message = |(turn, attached): (&Turn, Option<&Attachment>)| {
+            let content = match attached {
+                Some(attached) => with(&turn.text, attached),
+                None => turn.text.as_str().into(),
+            };
+            serde_json::json!({"role": turn.role.as_str(), "content": content})
+        };
+        self.said().map(message).collect()
     }
 }

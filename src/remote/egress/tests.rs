@@ -356,3 +356,6 @@ fn a_misspelt_task_is_refused() {
         "{message}"
     );
 }
+
+#[cfg(feature = "onnx")]
+mod attachments;

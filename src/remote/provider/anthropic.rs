@@ -23,7 +23,12 @@ impl Provider for Anthropic {
             "model": endpoint.model,
             "max_tokens": endpoint.max_tokens.unwrap_or(MAX_TOKENS),
             "system": prompt.system(),
-            "messages": prompt.messages(),
+            "messages": prompt.messages(|text, attached| json!([
+                {"type": "image", "source": {
+                    "type": "base64", "media_type": attached.mime(), "data": attached.data(),
+                }},
+                {"type": "text", "text": text},
+            ])),
         });
         // Before `output_config` there were only tools.
         let best = if endpoint.api_version() >= "2026-10-21" {

@@ -8,6 +8,7 @@ use super::finish::Finish;
 use super::format::{Completion, Framing, Provider, SCHEMA_NAME, Wire, object, segment};
 use super::json::Json;
 use crate::error::Error;
+use crate::remote::attachment::Medium;
 use crate::remote::egress::Prompt;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
@@ -18,9 +19,20 @@ pub struct Bedrock;
 impl Provider for Bedrock {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         let messages: Vec<_> = prompt
-            .turns()
-            .iter()
-            .map(|turn| json!({"role": turn.role.as_str(), "content": [{"text": turn.text}]}))
+            .said()
+            .map(|(turn, attached)| {
+                let mut content = Vec::new();
+                if let Some(attached) = attached {
+                    let kind = match attached.medium() {
+                        Medium::Image => "image",
+                        Medium::Sound => "audio",
+                    };
+                    let source = json!({"bytes": attached.data()});
+                    content.push(json!({kind: {"format": attached.format(), "source": source}}));
+                }
+                content.push(json!({"text": turn.text}));
+                json!({"role": turn.role.as_str(), "content": content})
+            })
             .collect();
         let mut body = json!({"system": [{"text": prompt.system()}], "messages": messages});
         match prompt.bound(endpoint, Structured::Tool) {

@@ -16,14 +16,19 @@ pub struct Gemini;
 impl Provider for Gemini {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         let contents: Vec<_> = prompt
-            .turns()
-            .iter()
-            .map(|turn| {
+            .said()
+            .map(|(turn, attached)| {
                 let role = match turn.role {
                     Role::User => "user",
                     Role::Assistant => "model",
                 };
-                json!({"role": role, "parts": [{"text": turn.text}]})
+                let mut parts = Vec::new();
+                if let Some(attached) = attached {
+                    let data = json!({"mimeType": attached.mime(), "data": attached.data()});
+                    parts.push(json!({"inlineData": data}));
+                }
+                parts.push(json!({"text": turn.text}));
+                json!({"role": role, "parts": parts})
             })
             .collect();
         let mut config = json!({});

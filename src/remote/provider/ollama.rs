@@ -16,7 +16,13 @@ pub struct Ollama;
 impl Provider for Ollama {
     fn request(&self, endpoint: &Endpoint, prompt: &Prompt) -> Result<Wire, Error> {
         let mut messages = vec![json!({"role": "system", "content": prompt.system()})];
-        messages.extend(prompt.messages());
+        messages.extend(prompt.said().map(|(turn, attached)| {
+            let mut message = json!({"role": turn.role.as_str(), "content": turn.text});
+            if let Some(attached) = attached {
+                message["images"] = json!([attached.data()]);
+            }
+            message
+        }));
         let mut body =
             json!({"model": endpoint.model, "messages": messages, "stream": prompt.stream()});
         // It has tools, too, but cannot be made to call one.

@@ -9,6 +9,7 @@ use super::finish::Finish;
 use super::format::{Completion, Provider, SCHEMA_NAME, Wire, object};
 use super::json::Json;
 use crate::error::Error;
+use crate::remote::attachment::Medium;
 use crate::remote::egress::Prompt;
 use crate::remote::endpoint::{Endpoint, Structured};
 use crate::remote::failure::Failure;
@@ -82,7 +83,18 @@ fn take(said: &mut Completion, choice: Json<'_>, message: Json<'_>) {
 /// The body, which SageMaker's Messages API shares.
 pub(super) fn body(endpoint: &Endpoint, prompt: &Prompt) -> Value {
     let mut messages = vec![json!({"role": "system", "content": prompt.system()})];
-    messages.extend(prompt.messages());
+    messages.extend(prompt.messages(|text, attached| {
+        let file = match attached.medium() {
+            Medium::Image => {
+                json!({"type": "image_url", "image_url": {"url": attached.data_url()}})
+            }
+            Medium::Sound => json!({
+                "type": "input_audio",
+                "input_audio": {"data": attached.data(), "format": attached.format()},
+            }),
+        };
+        json!([{"type": "text", "text": text}, file])
+    }));
     let mut body = json!({"model": endpoint.model, "messages": messages});
     match prompt.bound(endpoint, Structured::Schema) {
         Some((Structured::Schema, schema)) => {

@@ -8,6 +8,7 @@ use super::finish::Finish;
 use super::format::{Completion, Framing, Provider, Wire, object};
 use super::json::Json;
 use crate::error::Error;
+use crate::remote::attachment::Attachment;
 use crate::remote::egress::Prompt;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::failure::Failure;
@@ -31,6 +32,8 @@ pub(crate) struct PageRequest<'a> {
     /// What is said to it, oldest first. Behind the input there may be a reply that was no answer, and what was wrong with it.
     #[cfg_attr(test, ts(type = "Message[]"))]
     messages: Vec<Value>,
+    /// The image or the sound that the first message is about; `null` where there is none.
+    attachment: Option<&'a Attachment>,
     /// The labels to choose from; `null` where text is wanted.
     labels: Option<&'a [Label]>,
     /// The JSON schema of the reply; `null` where text is wanted.
@@ -82,7 +85,8 @@ impl Provider for Page {
             instruction: prompt.instruction(),
             input: input.map_or("", |turn| &turn.text),
             system: prompt.system(),
-            messages: prompt.messages(),
+            messages: prompt.messages(|text, _| text.into()),
+            attachment: prompt.attachment(),
             labels: prompt.labels(),
             schema,
             stream: prompt.stream(),

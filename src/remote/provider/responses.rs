@@ -107,10 +107,19 @@ impl Provider for Responses {
 
 /// The turns. What a model said goes back as the output item that it was: some servers know no shorter form.
 fn input(prompt: &Prompt) -> Vec<Value> {
-    let items = prompt.turns().iter().enumerate();
+    let items = prompt.said().enumerate();
     items
-        .map(|(at, turn)| match turn.role {
-            Role::User => json!({"role": "user", "content": turn.text}),
+        .map(|(at, (turn, attached))| match turn.role {
+            Role::User => {
+                let content = match attached {
+                    Some(attached) => json!([
+                        {"type": "input_text", "text": turn.text},
+                        {"type": "input_image", "image_url": attached.data_url(), "detail": "auto"},
+                    ]),
+                    None => turn.text.as_str().into(),
+                };
+                json!({"role": "user", "content": content})
+            }
             Role::Assistant => json!({
                 "type": "message", "role": "assistant", "id": format!("msg_{at}"), "status": "completed",
                 "content": [{"type": "output_text", "text": turn.text, "annotations": []}],

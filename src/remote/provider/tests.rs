@@ -52,6 +52,7 @@ fn prompt(labels: Option<&[Label]>, stream: bool) -> Prompt {
         turns: turns.to_vec(),
         labels: labels.map(<[Label]>::to_vec),
         schema: None,
+        attachment: None,
     };
     Prompt::for_test(payload, stream)
 }
@@ -639,3 +640,6 @@ fn what_is_no_reply_is_a_typed_error() {
         .unwrap();
     assert_eq!(error.code(), Code::InvalidOption);
 }
+
+#[cfg(feature = "onnx")]
+mod attachments;

@@ -124,6 +124,11 @@ fn reads(metadata: bool) -> ModelProto {
 
 /// A bundle of three tasks over these models.
 fn runtime(models: [(&str, ModelProto); 4], dictionary: Option<&[u8]>) -> Runtime<Folder> {
+    let (bundle, source) = bundle(models, dictionary);
+    Runtime::new(bundle, source, Mode::OnlyLocal, RemoteOptions::default()).unwrap()
+}
+
+fn bundle(models: [(&str, ModelProto); 4], dictionary: Option<&[u8]>) -> (Bundle, Folder) {
     let mut files: BTreeMap<String, Vec<u8>> = models
         .into_iter()
         .map(|(path, model)| (path.to_owned(), model.encode_to_vec()))
@@ -171,20 +176,23 @@ fn runtime(models: [(&str, ModelProto); 4], dictionary: Option<&[u8]>) -> Runtim
         files,
         reads: RefCell::default(),
     };
-    Runtime::new(bundle, source, Mode::OnlyLocal, RemoteOptions::default()).unwrap()
+    (bundle, source)
 }
 
 fn usual() -> Runtime<Folder> {
+    usual_with(Mode::OnlyLocal, RemoteOptions::default())
+}
+
+fn usual_with(mode: Mode, remote: RemoteOptions) -> Runtime<Folder> {
     let vectors = painted(vec![pixels()], &[]);
-    runtime(
-        [
-            ("finds-objects.onnx", detector()),
-            ("vectors.onnx", vectors),
-            ("finds.onnx", finds()),
-            ("reads.onnx", reads(true)),
-        ],
-        None,
-    )
+    let models = [
+        ("finds-objects.onnx", detector()),
+        ("vectors.onnx", vectors),
+        ("finds.onnx", finds()),
+        ("reads.onnx", reads(true)),
+    ];
+    let (bundle, source) = bundle(models, None);
+    Runtime::new(bundle, source, mode, remote).unwrap()
 }
 
 /// Half red, half green.
@@ -410,3 +418,5 @@ fn models_that_are_for_something_else_are_refused_by_their_files() {
         assert!(parts.iter().all(|part| said.contains(part)), "{said}");
     }
 }
+
+mod remote;

@@ -1,13 +1,16 @@
 //! Objects in an image (object detection): where each is, what it is, and how sure the model is of that.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use smallfirst_image::detect::{Detection, Grid, Rect, Scores, grid, listed, queries, rows};
 use smallfirst_image::{Geometry, ImageProcessor, Pixels};
 
+use super::edges::{self, Edges};
 use super::forward::{Values, misshapen, named};
+use super::schema::object_of;
 use super::sees::{Sees, unfit};
 use crate::error::{Code, Error, Result};
-use crate::task::Label;
+use crate::task::{Label, json_of, label_lines, unknown_label};
 
 /// From which score on a box is given, where nobody says.
 const THRESHOLD: f64 = 0.5;
@@ -167,8 +170,8 @@ impl BoundingBox {
 pub struct FoundObject {
     /// What it is.
     pub label: String,
-    /// How likely it is that, 0 to 1.
-    pub score: f64,
+    /// How likely it is that, 0 to 1; `null` where a remote answered.
+    pub score: Option<f64>,
     /// Where it is.
     #[serde(rename = "box")]
     pub bounds: BoundingBox,
@@ -211,13 +214,13 @@ pub(super) fn perform(
     let objects = found.into_iter().filter_map(|one| {
         Some(FoundObject {
             label: labels.get(one.label)?.id.clone(),
-            score: f64::from(one.score),
+            score: Some(f64::from(one.score)),
             bounds: BoundingBox::within(one.rect, pixels)?,
         })
     });
     let objects: Vec<FoundObject> = objects.take(asked.top.unwrap_or(usize::MAX)).collect();
     // Each box is given or left out: the least sure of these decisions.
-    let given = objects.iter().map(|one| one.score);
+    let given = objects.iter().filter_map(|one| one.score);
     let confidence = given
         .chain(left.iter().map(|one| 1.0 - f64::from(one.score)))
         .fold(1.0, f64::min);
@@ -227,4 +230,67 @@ pub(super) fn perform(
         height: pixels.height(),
     };
     Ok((output, confidence))
+}
+
+/// What a remote is told of the shape of its answer.
+pub(super) fn rules(labels: &[Label]) -> String {
+    let shape = format!(
+        "Answer with JSON only: {{\"objects\": [{{\"label\": …, \"box\": {{\"xmin\": …, \"ymin\": …, \"xmax\": …, \"ymax\": …}}}}]}}, with every object \
+         that is to be seen, the surest first, or none. {} The labels are exactly these:",
+        edges::RULE
+    );
+    label_lines(&shape, labels)
+}
+
+/// The JSON schema of a remote's answer.
+pub(super) fn schema(labels: &[Label]) -> Value {
+    let ids: Vec<&str> = labels.iter().map(|label| label.id.as_str()).collect();
+    let object = object_of(&[
+        ("label", json!({ "type": "string", "enum": ids })),
+        ("box", edges::schema()),
+    ]);
+    object_of(&[("objects", json!({ "type": "array", "items": object }))])
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reply {
+    objects: Vec<Named>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    label: String,
+    #[serde(rename = "box")]
+    edges: Edges,
+}
+
+/// Reads a remote's answer: labels of the task, and boxes within the image.
+pub(super) fn read(
+    reply: &str,
+    pixels: &Pixels,
+    labels: &[Label],
+    top: Option<usize>,
+) -> Result<ObjectsOutput> {
+    let reply: Reply = json_of(reply)?;
+    let (width, height) = (pixels.width(), pixels.height());
+    let object = |named: Named| {
+        if !labels.iter().any(|label| label.id == named.label) {
+            return Err(unknown_label(&named.label));
+        }
+        Ok(FoundObject {
+            label: named.label,
+            score: None,
+            bounds: named.edges.within(width, height)?,
+        })
+    };
+    let objects: Result<Vec<FoundObject>> = reply.objects.into_iter().map(object).collect();
+    let mut objects = objects?;
+    objects.truncate(top.unwrap_or(usize::MAX));
+    Ok(ObjectsOutput {
+        objects,
+        width,
+        height,
+    })
 }

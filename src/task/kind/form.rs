@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::options::KindOptions;
 use super::output::KindOutput;
-use super::{answering, entities, labels, zero_shot};
+use super::{answering, detection, entities, labels, ocr, voice, zero_shot};
 use crate::error::{Code, Error, Result};
 use crate::task::{Choice, Input, Label, TaskKind, choice_rules, json_of, output_schema};
 
@@ -66,6 +66,9 @@ impl<'a> Form<'a> {
             TaskKind::ZeroShotClassification => {
                 choice_rules(&zero_shot::choices(self.candidates()))
             }
+            TaskKind::ObjectDetection => detection::rules(self.labels),
+            TaskKind::Ocr => ocr::rules(),
+            TaskKind::VoiceActivityDetection => voice::RULES.to_owned(),
             _ => answering::RULES.to_owned(),
         }
     }
@@ -78,7 +81,12 @@ impl<'a> Form<'a> {
                 format!("Question: {text}\n\nText: {second}")
             }
             Input::Pair { text, second } => format!("{text}\n\n{second}"),
-            _ => String::new(),
+            Input::Image(_) => "The image is attached.".to_owned(),
+            Input::Sound { samples, rate } => {
+                let seconds = seconds(samples, rate);
+                format!("The sound is attached. It has {seconds:.1} seconds.")
+            }
+            Input::Bytes(_) | Input::Table(_) => String::new(),
         }
     }
 
@@ -90,6 +98,9 @@ impl<'a> Form<'a> {
             TaskKind::ZeroShotClassification => {
                 output_schema(&zero_shot::choices(self.candidates()))
             }
+            TaskKind::ObjectDetection => detection::schema(self.labels),
+            TaskKind::Ocr => ocr::schema(),
+            TaskKind::VoiceActivityDetection => voice::schema(),
             _ => answering::schema(),
         }
     }
@@ -103,6 +114,9 @@ impl<'a> Form<'a> {
             TaskKind::MultiLabel => found::<labels::Reply>(reply),
             TaskKind::TokenClassification => found::<entities::Reply>(reply),
             TaskKind::ZeroShotClassification => found::<Choice>(reply),
+            TaskKind::ObjectDetection => found::<detection::Reply>(reply),
+            TaskKind::Ocr => found::<ocr::Reply>(reply),
+            TaskKind::VoiceActivityDetection => found::<voice::Reply>(reply),
             _ => found::<answering::Reply>(reply),
         }
     }
@@ -123,6 +137,14 @@ impl<'a> Form<'a> {
             (TaskKind::ZeroShotClassification, _) => {
                 KindOutput::Label(zero_shot::read(reply, self.candidates())?)
             }
+            (TaskKind::ObjectDetection, Input::Image(pixels)) => {
+                let top = self.options.top_k.map(|k| k as usize);
+                KindOutput::Objects(detection::read(reply, pixels, self.labels, top)?)
+            }
+            (TaskKind::Ocr, Input::Image(pixels)) => KindOutput::Read(ocr::read(reply, pixels)?),
+            (TaskKind::VoiceActivityDetection, Input::Sound { samples, rate }) => {
+                KindOutput::Voice(voice::read(reply, seconds(samples, rate))?)
+            }
             (kind, input) => {
                 let (kind, given) = (kind.as_str(), input.kind().as_str());
                 let why = format!("{kind} does not read {given}");
@@ -130,6 +152,11 @@ impl<'a> Form<'a> {
             }
         })
     }
+}
+
+/// How long a sound lasts.
+fn seconds(samples: &[f32], rate: u32) -> f64 {
+    samples.len() as f64 / f64::from(rate.max(1))
 }
 
 fn found<T: DeserializeOwned + Serialize + PartialEq>(reply: &str) -> Result<Value> {
@@ -141,7 +168,12 @@ fn found<T: DeserializeOwned + Serialize + PartialEq>(reply: &str) -> Result<Val
 /// are one model's alone.
 pub fn is_for_remotes(kind: TaskKind, options: &KindOptions) -> bool {
     match kind {
-        TaskKind::MultiLabel | TaskKind::TokenClassification | TaskKind::QuestionAnswering => true,
+        TaskKind::MultiLabel
+        | TaskKind::TokenClassification
+        | TaskKind::QuestionAnswering
+        | TaskKind::ObjectDetection
+        | TaskKind::Ocr
+        | TaskKind::VoiceActivityDetection => true,
         TaskKind::ZeroShotClassification => options.multi_label != Some(true),
         _ => false,
     }

@@ -1,14 +1,18 @@
 //! Text in an image (optical character recognition): its lines in the order in which they are read, and where each is.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use smallfirst_image::Pixels;
 use smallfirst_image::detect::Rect;
 use smallfirst_image::ocr::{Detector, Dictionary, TextBox, line_input, reading_rows};
 
 use super::detection::BoundingBox;
+use super::edges::{self, Edges};
 use super::forward::{Values, named};
+use super::schema::object_of;
 use super::sees::{Sees, unfit};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
+use crate::task::json_of;
 
 /// From which score on a line is given, where nobody says: as RapidOCR has it.
 const THRESHOLD: f64 = 0.5;
@@ -28,8 +32,8 @@ pub struct Reading {
 pub struct TextLine {
     /// What it says.
     pub text: String,
-    /// The mean of its letters' probabilities, 0 to 1.
-    pub score: f64,
+    /// The mean of its letters' probabilities, 0 to 1; `null` where a remote answered.
+    pub score: Option<f64>,
     /// The upright rectangle around it.
     #[serde(rename = "box")]
     pub bounds: BoundingBox,
@@ -72,10 +76,11 @@ pub(super) fn perform(
         // Whether a line of the same row stands before, and goes on to the right.
         let mut goes_on = false;
         for at in row {
-            let Some(line) = read(pixels, &boxes[at], reading, reads)? else {
+            let Some(line) = line_in(pixels, &boxes[at], reading, reads)? else {
                 continue;
             };
-            if line.score < threshold {
+            let score = line.score.unwrap_or_default();
+            if score < threshold {
                 continue;
             }
             let level = is_level(&line.bounds);
@@ -86,7 +91,7 @@ pub(super) fn perform(
             text.push_str(&line.text);
             let count = line.text.chars().count();
             letters += count;
-            logarithms += count as f64 * line.score.max(f64::MIN_POSITIVE).ln();
+            logarithms += count as f64 * score.max(f64::MIN_POSITIVE).ln();
             lines.push(line);
         }
     }
@@ -116,7 +121,7 @@ fn surest(map: &Values) -> f64 {
 }
 
 /// What is in a box; nothing where nothing could be read.
-fn read(
+fn line_in(
     pixels: &Pixels,
     found: &TextBox,
     reading: &Reading,
@@ -138,10 +143,76 @@ fn read(
     Ok(match bounds {
         Some(bounds) if !line.text.trim().is_empty() => Some(TextLine {
             text: line.text,
-            score: f64::from(line.confidence).clamp(0.0, 1.0),
+            score: Some(f64::from(line.confidence).clamp(0.0, 1.0)),
             bounds,
             quad: found.corners.map(|corner| corner.map(f64::from)),
         }),
         _ => None,
+    })
+}
+
+/// What a remote is told of the shape of its answer.
+pub(super) fn rules() -> String {
+    format!(
+        "Answer with JSON only: {{\"lines\": [{{\"text\": …, \"box\": {{\"xmin\": …, \"ymin\": …, \"xmax\": …, \"ymax\": …}}}}]}}, with every line of \
+         text in the image, letter by letter, in the order in which they are read, or none. {}",
+        edges::RULE
+    )
+}
+
+/// The JSON schema of a remote's answer.
+pub(super) fn schema() -> Value {
+    let line = object_of(&[
+        ("text", json!({ "type": "string" })),
+        ("box", edges::schema()),
+    ]);
+    object_of(&[("lines", json!({ "type": "array", "items": line }))])
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reply {
+    lines: Vec<Named>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    text: String,
+    #[serde(rename = "box")]
+    edges: Edges,
+}
+
+/// Reads a remote's answer: lines that say something, each within the image and on a line of its own.
+pub(super) fn read(reply: &str, pixels: &Pixels) -> Result<OcrOutput> {
+    let reply: Reply = json_of(reply)?;
+    let (width, height) = (pixels.width(), pixels.height());
+    let line = |named: Named| {
+        if named.text.trim().is_empty() {
+            let why = "the remote named a line of text without a letter";
+            return Err(Error::new(Code::RemoteBadResponse, why));
+        }
+        let bounds = named.edges.within(width, height)?;
+        let BoundingBox {
+            xmin,
+            ymin,
+            xmax,
+            ymax,
+        } = bounds;
+        Ok(TextLine {
+            text: named.text,
+            score: None,
+            bounds,
+            quad: [[xmin, ymin], [xmax, ymin], [xmax, ymax], [xmin, ymax]],
+        })
+    };
+    let lines: Result<Vec<TextLine>> = reply.lines.into_iter().map(line).collect();
+    let lines = lines?;
+    let texts: Vec<&str> = lines.iter().map(|line| line.text.as_str()).collect();
+    Ok(OcrOutput {
+        text: texts.join("\n"),
+        lines,
+        width,
+        height,
     })
 }

@@ -2,11 +2,14 @@
 //! model keeps a state from one to the next. How probabilities become segments is `crates/sound`'s, as silero's Python has it.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use smallfirst_sound::{Fault, Resampler, Segment, VoiceDetector, VoiceEvent, VoiceOptions};
 
 use super::options::KindOptions;
 use super::runs::Hears;
+use super::schema::object_of;
 use crate::error::{Code, Error, Result};
+use crate::task::json_of;
 use crate::task::sound::of_sound;
 
 /// The options that it takes.
@@ -40,8 +43,8 @@ pub struct VoiceSegment {
     pub start: f64,
     /// Where it ends.
     pub end: f64,
-    /// The mean probability of its windows, 0 to 1, without what was added to its ends.
-    pub score: f64,
+    /// The mean probability of its windows, 0 to 1, without what was added to its ends; `null` where a remote answered.
+    pub score: Option<f64>,
 }
 
 /// What is told of a sound while it goes on.
@@ -243,7 +246,7 @@ fn settled(found: &Segment, rate: u32) -> SpeechEvent {
     SpeechEvent::Segment(VoiceSegment {
         start,
         end,
-        score: f64::from(found.probability),
+        score: Some(f64::from(found.probability)),
     })
 }
 
@@ -269,6 +272,57 @@ pub(super) fn perform(
         },
         sure,
     ))
+}
+
+/// What a remote is told of the shape of its answer.
+pub(super) const RULES: &str = "Answer with JSON only: {\"segments\": [{\"start\": …, \"end\": …}]}, with every stretch of the sound in which somebody speaks, \
+                                in its order, or none. start and end are seconds from the beginning of the sound.";
+
+/// How far behind the end of a sound a remote may set the end of a segment, in seconds: times are rounded.
+const ROUNDED: f64 = 0.1;
+
+/// The JSON schema of a remote's answer.
+pub(super) fn schema() -> Value {
+    let seconds = json!({ "type": "number" });
+    let segment = object_of(&[("start", seconds.clone()), ("end", seconds)]);
+    object_of(&[("segments", json!({ "type": "array", "items": segment }))])
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Reply {
+    segments: Vec<Named>,
+}
+
+#[derive(PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    start: f64,
+    end: f64,
+}
+
+/// Reads a remote's answer: segments one behind the other, within a sound of that many seconds.
+pub(super) fn read(reply: &str, seconds: f64) -> Result<VoiceOutput> {
+    let reply: Reply = json_of(reply)?;
+    let mut behind = 0.0;
+    let mut segments = Vec::new();
+    for Named { start, end } in reply.segments {
+        if !(behind <= start && start < end && end <= seconds + ROUNDED && start < seconds) {
+            return Err(Error::new(
+                Code::RemoteBadResponse,
+                format!(
+                    "the remote named the segment {start} to {end} s, which is none behind {behind} s in a sound of {seconds:.1} s"
+                ),
+            ));
+        }
+        behind = end;
+        segments.push(VoiceSegment {
+            start,
+            end: end.min(seconds),
+            score: None,
+        });
+    }
+    Ok(VoiceOutput { segments })
 }
 
 #[cfg(test)]

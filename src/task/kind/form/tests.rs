@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::task::Pixels;
 
 fn labels(ids: &[&str]) -> Vec<Label> {
     let label = |id: &&str| Label {
@@ -166,11 +167,19 @@ fn every_form_says_what_its_schema_asks_for() {
         text: "Who?",
         second: "Ann.",
     };
+    let pixels = Pixels::new(1, 1, vec![0; 4]).unwrap();
+    let sound = Input::Sound {
+        samples: &[0.0; 16],
+        rate: 8,
+    };
     for (kind, input, options) in [
         (TaskKind::MultiLabel, Input::Text("x"), &plain()),
         (TaskKind::TokenClassification, Input::Text("x"), &plain()),
         (TaskKind::QuestionAnswering, pair, &plain()),
         (TaskKind::ZeroShotClassification, Input::Text("x"), &asked),
+        (TaskKind::ObjectDetection, Input::Image(&pixels), &plain()),
+        (TaskKind::Ocr, Input::Image(&pixels), &plain()),
+        (TaskKind::VoiceActivityDetection, sound, &plain()),
     ] {
         let form = Form::new(kind, &labels, input, options).unwrap();
         let schema = form.schema();
@@ -182,6 +191,8 @@ fn every_form_says_what_its_schema_asks_for() {
         }
         assert!(form.text().contains(match kind {
             TaskKind::QuestionAnswering => "Question: Who?",
+            TaskKind::ObjectDetection | TaskKind::Ocr => "The image is attached",
+            TaskKind::VoiceActivityDetection => "2.0 seconds",
             _ => "x",
         }));
     }
@@ -189,5 +200,41 @@ fn every_form_says_what_its_schema_asks_for() {
         assert!(!is_for_remotes(kind, &asked));
         let error = Form::new(kind, &[], Input::Text("x"), &asked).unwrap_err();
         assert_eq!(error.code(), Code::InvalidOption);
+    }
+}
+
+#[test]
+fn segments_of_a_remote_lie_one_behind_the_other_in_the_sound() {
+    let options = plain();
+    let sound = Input::Sound {
+        samples: &[0.0; 30],
+        rate: 10,
+    };
+    let form = Form::new(TaskKind::VoiceActivityDetection, &[], sound, &options).unwrap();
+    let segments = |spans: &[(f64, f64)]| {
+        let segment = |(start, end): &(f64, f64)| json!({"start": start, "end": end});
+        let all: Vec<Value> = spans.iter().map(segment).collect();
+        json!({ "segments": all }).to_string()
+    };
+    let KindOutput::Voice(output) = form.read(&segments(&[(0.5, 1.0), (1.0, 3.05)])).unwrap()
+    else {
+        panic!("no segments")
+    };
+    let found: Vec<(f64, f64, Option<f64>)> = output
+        .segments
+        .iter()
+        .map(|s| (s.start, s.end, s.score))
+        .collect();
+    // A rounded end is the sound's.
+    assert_eq!(found, [(0.5, 1.0, None), (1.0, 3.0, None)]);
+    for wrong in [
+        segments(&[(-0.1, 1.0)]),
+        segments(&[(1.0, 1.0)]),
+        segments(&[(0.0, 3.2)]),
+        segments(&[(3.0, 3.05)]),
+        segments(&[(1.0, 2.0), (1.5, 2.5)]),
+        json!({"segments": [{"start": 0}]}).to_string(),
+    ] {
+        refused(&form, &wrong);
     }
 }

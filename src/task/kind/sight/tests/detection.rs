@@ -164,7 +164,8 @@ fn each_way_in_which_outputs_are_boxes_is_read() {
             panic!("{told}: {:?}", output.objects)
         };
         assert_eq!(one.label, "dog", "{told}");
-        assert!((one.score - 0.8).abs() < 1e-6, "{told}: {}", one.score);
+        let score = one.score.unwrap();
+        assert!((score - 0.8).abs() < 1e-6, "{told}: {score}");
         let BoundingBox {
             xmin,
             ymin,
