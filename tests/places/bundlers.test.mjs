@@ -69,6 +69,39 @@ test("webpack finds the workers and the WebAssembly by itself", async (t) => {
   await answers(t, folder);
 });
 
+test("Rspack finds the workers and the WebAssembly by itself", async (t) => {
+  const folder = await app(t);
+  const { rspack } = await import("@rspack/core");
+  const compiler = rspack({
+    mode: "production",
+    context: folder,
+    entry: "./main.js",
+    output: { path: join(folder, "out"), filename: "main.js", publicPath: "auto" },
+    performance: false,
+  });
+  const stats = await new Promise((resolve, reject) =>
+    compiler.run((error, done) => (error ? reject(error) : resolve(done))),
+  );
+  await new Promise((resolve) => compiler.close(resolve));
+  assert.deepEqual(stats.toJson({ all: false, errors: true, warnings: true }).errors, []);
+  await answers(t, folder);
+});
+
+test("Vite finds the workers and the WebAssembly by itself, on a base path", async (t) => {
+  const folder = await app(t);
+  const { build } = await import("vite");
+  writeFileSync(join(folder, "index.html"), PAGE.replace("main.js", "/main.js"));
+  const outDir = join(folder, "out");
+  await build({
+    root: folder,
+    base: "/app/",
+    logLevel: "silent",
+    configFile: false,
+    build: { outDir, emptyOutDir: false },
+  });
+  await answers(t, folder);
+});
+
 /** How an app names the workers that the package's command has copied. */
 const COPIED = `,
   worker: (engine) => new Worker(
