@@ -416,7 +416,7 @@ test("the page on support names the versions that are set, and the features that
   expect(row("Vite")).toBe(versions("www/package.json", ["vite"]));
   const [bundlers, react, llms] = row("webpack").split("; ");
   const places = "tests/places/package.json";
-  expect(bundlers).toBe(versions(places, ["webpack", "esbuild", "rollup", "parcel"]));
+  expect(bundlers).toBe(versions(places, ["webpack", "esbuild", "rollup", "parcel", "@rspack/core"]));
   expect(react).toBe(versions(places, ["react"]));
   expect(llms?.replace(" and ", ", ")).toBe(versions(places, ["ai", "openai"]));
 

@@ -2,11 +2,12 @@
 // strict Content-Security-Policy with Trusted Types.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { launch, POLICY, serve, TRUSTED, visit } from "./pages.mjs";
 import { here, project, run } from "./project.mjs";
+import { blocks } from "./words.mjs";
 
 const PAGE = `<!doctype html><html><head><meta charset="utf-8"><title>waits</title><link rel="icon" href="data:,"></head>
 <body><script type="module" src="main.js"></script></body></html>`;
@@ -66,6 +67,39 @@ test("webpack finds the workers and the WebAssembly by itself", async (t) => {
   );
   await new Promise((resolve) => compiler.close(resolve));
   assert.deepEqual(stats.toJson({ all: false, errors: true, warnings: true }), { errors: [], warnings: [] });
+  await answers(t, folder);
+});
+
+test("Rspack finds the workers and the WebAssembly by itself", async (t) => {
+  const folder = await app(t);
+  const { rspack } = await import("@rspack/core");
+  const compiler = rspack({
+    mode: "production",
+    context: folder,
+    entry: "./main.js",
+    output: { path: join(folder, "out"), filename: "main.js", publicPath: "auto" },
+    performance: false,
+  });
+  const stats = await new Promise((resolve, reject) =>
+    compiler.run((error, done) => (error ? reject(error) : resolve(done))),
+  );
+  await new Promise((resolve) => compiler.close(resolve));
+  assert.deepEqual(stats.toJson({ all: false, errors: true, warnings: true }).errors, []);
+  await answers(t, folder);
+});
+
+test("Vite finds the workers and the WebAssembly by itself, on a base path", async (t) => {
+  const folder = await app(t);
+  const { build } = await import("vite");
+  writeFileSync(join(folder, "index.html"), PAGE.replace("main.js", "/main.js"));
+  const outDir = join(folder, "out");
+  await build({
+    root: folder,
+    base: "/app/",
+    logLevel: "silent",
+    configFile: false,
+    build: { outDir, emptyOutDir: false },
+  });
   await answers(t, folder);
 });
 
@@ -139,4 +173,30 @@ test("Parcel: the workers are files of the site, once it reads what a package ex
   );
   // Parcel writes an import map into the page, which a policy has to allow.
   await answers(t, folder, POLICY.replace("script-src 'self'", "script-src 'self' 'unsafe-inline'"));
+});
+
+test("the workers, the WebAssembly and the models come from another origin", async (t) => {
+  const folder = await app(t);
+  const cdn = join(folder, "cdn");
+  await run(folder, process.execPath, "node_modules/smallfirst/dist/cli/main.js", "add-engine", "cdn/smallfirst");
+  renameSync(join(folder, "out/models"), join(cdn, "models"));
+  const headers = { "access-control-allow-origin": "*" };
+  const { address: other } = await serve(t, cdn, { under: "/", headers });
+  const { code } = blocks("docs/places.md").find(({ heading }) => heading === "Files on another origin");
+  const asks = main()
+    .replace(/^import .*\n/, "")
+    .replace("const ai = await createSmallFirst(options);", "");
+  writeFileSync(join(folder, "main.js"), `${code.replaceAll("https://cdn.example/", other)}${asks}`);
+  const { build } = await import("esbuild");
+  await build({
+    absWorkingDir: folder,
+    entryPoints: ["main.js"],
+    bundle: true,
+    format: "esm",
+    outfile: "out/main.js",
+    logLevel: "silent",
+  });
+  const { origin } = new URL(other);
+  const policy = `default-src 'self'; script-src 'self' 'wasm-unsafe-eval' ${origin}; worker-src blob: ${origin}; connect-src ${origin}; img-src data:`;
+  await answers(t, folder, policy);
 });

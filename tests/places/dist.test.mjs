@@ -6,6 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
+import { checkPackage, createPackageFromTarballData } from "@arethetypeswrong/core";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
 import { fails, project, root, run, tarball } from "./project.mjs";
@@ -93,4 +94,18 @@ test("publint has nothing to say of the packages", async (t) => {
       [],
     );
   }
+});
+
+test("the types of every entry point are found by Node's resolution and by bundlers'", async () => {
+  const { problems, entrypoints } = await checkPackage(
+    createPackageFromTarballData(new Uint8Array(readFileSync(tarball("smallfirst")))),
+  );
+  assert.ok(Object.keys(entrypoints).length > 10);
+  // The package has modules alone: scripts of the older kind import them, and tools from before `exports` do not find them. Files of
+  // WebAssembly and JSON have no types.
+  const wrong = problems.filter(
+    ({ kind, entrypoint, resolutionKind }) =>
+      kind !== "CJSResolvesToESM" && resolutionKind !== "node10" && !/\.(wasm|json)$/.test(entrypoint ?? ""),
+  );
+  assert.deepEqual(wrong, []);
 });

@@ -10,6 +10,9 @@ import { build } from "esbuild";
 import { project, run } from "./project.mjs";
 import { blocks } from "./words.mjs";
 
+/** What bundlers.test.mjs runs. */
+const ELSEWHERE = "Files on another origin";
+
 const PAGES = { places: blocks("docs/places.md"), models: blocks("pkg/models/README.md") };
 
 /** The code of a block, of which there is one. */
@@ -119,5 +122,6 @@ test("the component renders, on a server too", async (t) => {
 
 test("every block of the pages was run", () => {
   for (const [page, all] of Object.entries(PAGES))
-    for (const { heading, language, done } of all) assert.ok(done, `${page}: ${heading}, ${language}`);
+    for (const { heading, language, done } of all.filter(({ heading }) => heading !== ELSEWHERE))
+      assert.ok(done, `${page}: ${heading}, ${language}`);
 });
