@@ -113,10 +113,13 @@ fn axes_of_many(dense: &Matrix, rows: usize) -> Matrix {
         }
     }
     let mut out = Matrix::zeros(width, width);
-    if width > 0 {
-        let axes = products.symmetric_eigen().eigenvectors;
-        for (at, value) in out.values.iter_mut().enumerate() {
-            *value = axes[(at / width, at % width)] as f32;
+    if width == 0 {
+        return out;
+    }
+    let axes = products.symmetric_eigen().eigenvectors;
+    for (row, out) in out.values.chunks_exact_mut(width).enumerate() {
+        for (column, value) in out.iter_mut().enumerate() {
+            *value = axes[(row, column)] as f32;
         }
     }
     out
