@@ -40,7 +40,7 @@ const KEYS =
   "bundle, mode, risk, excessRisk, worth, auditShare, onDrift, remote, learn, manifestSha256, maxBundleBytes, folder, policy, budget, privacy, answerCache, cache, " +
   "storage, onProgress, signal, worker, wasm, engine, preload, workers";
 const REMOTE_KEYS =
-  "provider, baseUrl, model, connectMs, firstByteMs, timeoutMs, maxInputBytes, maxTokens, maxTokensField, " +
+  "provider, baseUrl, model, connectMs, firstByteMs, timeoutMs, maxInputBytes, accepts, maxTokens, maxTokensField, " +
   "temperature, structured, apiVersion, extraBody, idempotencyHeader, price, profile, headers, apiKey, " +
   "dangerouslyAllowBrowser, run, languages";
 const ONE_ENGINE =

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::accounts::TOKEN_BYTES;
 #[cfg(feature = "onnx")]
 use crate::error::{Code, Error, Result};
 #[cfg(feature = "onnx")]
@@ -129,9 +128,9 @@ impl Attachment {
         format!("data:{};base64,{}", self.mime, self.data)
     }
 
-    /// How many bytes of words cost about as many tokens: every provider counts in its own way.
-    pub(super) fn as_words(&self) -> usize {
-        self.tokens as usize * TOKEN_BYTES as usize
+    /// How many tokens it costs, about: every provider counts in its own way.
+    pub(super) fn tokens(&self) -> u32 {
+        self.tokens
     }
 }
 

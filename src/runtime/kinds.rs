@@ -1,9 +1,9 @@
 //! The path of a call whose task gives something else than one label or a text: its models on this device, cheapest first, and a
 //! remote where that is not enough and can give the same output.
 
-use std::cell::Cell;
+mod form;
 
-use serde_json::Value;
+use std::cell::Cell;
 
 use super::Runtime;
 use super::limits::{limit_violation, reason_of, wrong_input};
@@ -12,7 +12,7 @@ use super::progress::{Progress, origin};
 use super::unanswered;
 use crate::bundle::{Source, TaskEntry, Thresholds};
 use crate::error::{Code, Error, Result};
-use crate::remote::{Host, JsonForm, Question, Reply, ResponseFormat, Trace};
+use crate::remote::{Host, Question, Reply, ResponseFormat, Trace};
 use crate::route::{self, Facts, Mode, Obstacle, Plan, Verdict};
 use crate::task::kind::{
     Form, KindOptions, KindOutput, Made, Numeric, is_for_remotes, perform, perform_numeric,
@@ -481,35 +481,13 @@ impl<'a, S: Source, H: Host> KindPath<'a, S, H> {
     }
 }
 
-impl JsonForm for Form<'_> {
-    fn rules(&self) -> String {
-        Form::rules(self)
-    }
-
-    fn text(&self) -> String {
-        Form::text(self)
-    }
-
-    fn schema(&self) -> Value {
-        Form::schema(self)
-    }
-
-    fn find(&self, reply: &str) -> Result<Value> {
-        Form::find(self, reply)
-    }
-
-    fn check(&self, answer: &str) -> Result<()> {
-        self.read(answer).map(|_| ())
-    }
-}
-
-/// Whether a call's answers are made as those that were calibrated.
 /// The cheapest model of a task.
 pub(super) fn first_model(entry: &TaskEntry) -> Result<&String> {
     let model = entry.tiers.first();
     model.ok_or_else(|| Error::new(Code::Internal, "the task has no model"))
 }
 
+/// Whether a call's answers are made as those that were calibrated.
 fn calibrated(entry: &TaskEntry, call: &KindCall<'_>) -> bool {
     let guarantee = entry.guarantee.as_ref();
     guarantee.is_some_and(|guarantee| guarantee.options == call.options.of_answers())

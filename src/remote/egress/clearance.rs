@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::prompt::{Payload, Prompt, Role, Turn};
 use super::{Egress, Privacy};
 use crate::error::{Code, Error, Result, excerpt};
+use crate::remote::attachment::Attachment;
 use crate::remote::endpoint::Endpoint;
 use crate::remote::host::{Consent, ConsentRequest, Host, Message, TransportError};
 use crate::remote::redact::{Named, Redacted, Redactor};
@@ -135,12 +136,9 @@ impl<'c> Conversation<'c> {
         self.payload.bytes()
     }
 
-    /// How many bytes of words a request with this body costs about as much as.
-    pub fn costs(&self, body: usize) -> usize {
-        match &self.payload.attachment {
-            Some(attached) => body.saturating_sub(attached.data().len()) + attached.as_words(),
-            None => body,
-        }
+    /// The image or the sound that goes with it.
+    pub fn attachment(&self) -> Option<&Attachment> {
+        self.payload.attachment.as_ref()
     }
 
     /// What was taken out of it.

@@ -77,7 +77,7 @@ impl<H: Host> Door<'_, H> {
         let asks = accounts::Request {
             endpoint,
             id,
-            bytes: conversation.costs(request.body.len()),
+            bytes: as_words(conversation, request.body.len()),
             text: self.text,
             patience_ms: self.patience_ms,
         };
@@ -144,5 +144,16 @@ impl<H: Host> Door<'_, H> {
     pub fn ended(&self, departure: &Departure, result: std::result::Result<(), &Error>) {
         let ms = self.host.now_ms() - departure.from;
         self.trace.end(departure.attempt, ms, result);
+    }
+}
+
+/// How many bytes of words cost about as much as a request with so long a body.
+fn as_words(conversation: &Conversation<'_>, body: usize) -> usize {
+    match conversation.attachment() {
+        Some(attached) => {
+            let tokens = attached.tokens() as usize;
+            body.saturating_sub(attached.data().len()) + tokens * accounts::TOKEN_BYTES as usize
+        }
+        None => body,
     }
 }
