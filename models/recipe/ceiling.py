@@ -35,6 +35,7 @@ DRAWS = 400_000
 # Agreement is weighted by the raters' trust, so that 2/3 comes as anything around it.
 UNANIMOUS, MAJORITY = 5 / 6, 1 / 2
 SHORTEST_COPY = 20
+EVALUATION = sources.RECIPE.parent / "sentiment" / "evaluation.json"
 
 
 def pattern(confidence: float) -> str:
@@ -106,6 +107,23 @@ def simulated(alpha: list[float]) -> tuple[dict[str, float], float]:
     return {key: right[key] / asked[key] for key in sorted(asked)}, same / DRAWS
 
 
+def answered(alpha: list[float], risk: float) -> float:
+    """The share of tweets that the best predictor answers, the surest first, with at most this share of errors."""
+    chance = random.Random(1)
+    sure = []
+    for _ in range(DRAWS):
+        gammas = [chance.gammavariate(a, 1) for a in alpha]
+        first, *others = sorted((gamma / sum(gammas) for gamma in gammas), reverse=True)
+        # Three or two of the raters name the greatest share's label, or each another one, of which any is published.
+        sure.append(first**3 + 3 * first**2 * (1 - first) + 2 * first * others[0] * others[1])
+    wrong, most = 0.0, 0
+    for count, probability in enumerate(sorted(sure, reverse=True), 1):
+        wrong += 1 - probability
+        if wrong <= risk * count:
+            most = count
+    return most / DRAWS
+
+
 def copies(rows: list[dict]) -> tuple[int, float]:
     """Texts that were labelled more than once (apart from links, names and punctuation), and how often two of a text's
     labels agree; every text counts the same."""
@@ -140,12 +158,24 @@ def main() -> None:
         print(f"  {label:8} by {agreement}: {seen:4.1f} % of the tweets, {expected:4.1f} % by the model")
     of_text = {data.clean(row["text"]): row["confidence"] for row in rows}
     with (arguments.data / "tweets.test.jsonl").open(encoding="utf-8") as lines:
-        test = [json.loads(line)["input"] for line in lines]
-    mass = Counter(pattern(float(of_text[text])) for text in test if of_text.get(text))
+        test = [json.loads(line) for line in lines]
+    of_slice: dict[str, Counter] = defaultdict(Counter)
+    for row in test:
+        if of_text.get(row["input"]):
+            of_slice[row["slice"]][pattern(float(of_text[row["input"]]))] += 1
+    mass = sum(of_slice.values(), Counter())
     for agreement, share in right.items():
         print(f"best predictor where {agreement} raters agree: {100 * share:.1f} % ({mass[agreement]} test rows)")
     ceiling = sum(right[agreement] * count for agreement, count in mass.items()) / sum(mass.values())
     print(f"best predictor on the {sum(mass.values())} test rows with an agreement: {100 * ceiling:.1f} %")
+    for risk in (0.05, 0.1):
+        print(f"best predictor at a risk of {100 * risk:.0f} %: answers {100 * answered(alpha, risk):.1f} % of the tweets")
+    measured = json.loads(EVALUATION.read_text(encoding="utf-8"))["slices"]
+    accuracy = {part["slice"]: part["accuracy"]["value"] for part in measured}
+    for name, patterns in sorted(of_slice.items()):
+        best = 100 * sum(right[agreement] * count for agreement, count in patterns.items()) / sum(patterns.values())
+        now = 100 * accuracy[name]
+        print(f"{name}: best predictor {best:.1f} %, the task {now:.1f} %, {best - now:.1f} points below")
     print(f"two crowds on one tweet by the model: {100 * same:.1f} % agree")
     texts, agree = copies(rows)
     print(f"two crowds on one text as published: {100 * agree:.1f} % agree, over {texts} texts with several labels")
