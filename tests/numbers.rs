@@ -76,6 +76,7 @@ fn performed(
         task,
         input,
         mode: None,
+        dry: false,
         options: KindOptions::default(),
     };
     let answer = pollster::block_on(runtime.perform(&call, &OfflineHost(FixedClock)))?;
@@ -270,6 +271,7 @@ fn an_odd_sound_has_an_answer_or_a_code_and_the_detector_goes_on() {
             rate: 16_000,
         },
         mode: None,
+        dry: false,
         options: KindOptions {
             top_k: Some(2),
             ..KindOptions::default()

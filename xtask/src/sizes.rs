@@ -15,7 +15,7 @@ use crate::wasm::{MODULES, Module, Set};
 ///
 /// The same sources built in another folder differ by up to [`SPREAD`]: cargo derives the names of symbols from the
 /// path of the workspace, and the names order the functions. A budget leaves that room.
-const BUDGETS: [(Set, usize); 2] = [(Set::Prepared, 708_000), (Set::Onnx, 1_300_000)];
+const BUDGETS: [(Set, usize); 2] = [(Set::Prepared, 708_000), (Set::Onnx, 1_385_000)];
 
 /// By what part a module's size differs from one folder to another.
 const SPREAD: f64 = 0.008;

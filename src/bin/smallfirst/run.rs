@@ -144,6 +144,7 @@ pub fn run(args: &RunArgs) -> Result<()> {
                 task: &task,
                 input,
                 mode: None,
+                dry: false,
                 risk: args.risk,
                 options: KindOptions {
                     candidate_labels: args.candidate_labels.clone(),

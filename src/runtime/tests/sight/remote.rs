@@ -59,6 +59,7 @@ fn by_remote(
             task,
             input: Input::Image(image),
             mode: None,
+            dry: false,
             options: KindOptions::default(),
         };
         world.0.block_on(runtime.perform(&call, &world.0))
@@ -153,6 +154,7 @@ fn without_a_remote_that_accepts_images_this_device_answers_alone() {
         task,
         input: Input::Image(&image),
         mode: None,
+        dry: false,
         options: KindOptions::default(),
     };
     let world = Remote::failing();
