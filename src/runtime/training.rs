@@ -2,6 +2,7 @@
 
 mod report;
 mod rows;
+mod usable;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,6 +25,7 @@ pub use report::{
 };
 pub use rows::{Example, Examples, TrainingOptions};
 use rows::{check, rows};
+use usable::{Usable, data};
 
 /// The most labels.
 const MOST_LABELS: usize = 1000;
@@ -36,17 +38,6 @@ const MAX_BYTES: u64 = 262_144;
 
 /// The error rates that are tried.
 const RISKS: [f64; 5] = [0.01, 0.02, 0.05, 0.1, 0.2];
-
-/// The rows that are used.
-struct Usable {
-    texts: Vec<String>,
-    vectors: Vec<f32>,
-    width: usize,
-    classes: Vec<u32>,
-    labels: Vec<String>,
-    sizes: Vec<InputSize>,
-    groups: Vec<usize>,
-}
 
 impl<S: Source> Runtime<S> {
     /// Trains a task of this name on labelled texts. `between` is awaited now and then and may stop the work.
@@ -345,10 +336,6 @@ fn risks(options: &TrainingOptions) -> Result<Vec<f64>> {
 
 fn wrong(what: String) -> Error {
     Error::new(Code::InvalidOption, format!("train: {what}"))
-}
-
-fn data(what: String) -> Error {
-    Error::new(Code::InvalidData, format!("train: {what}"))
 }
 
 #[cfg(test)]

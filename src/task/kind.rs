@@ -32,7 +32,8 @@ mod voice;
 mod zero_shot;
 
 pub use answering::{FoundAnswer, QuestionOutput};
-pub use detection::{BoundingBox, Boxes, FoundObject, ObjectsOutput};
+pub use detection::{Boxes, FoundObject, ObjectsOutput};
+pub use edges::BoundingBox;
 pub use entities::{Aggregation, Entity, OUTSIDE, Span, TokensOutput, entity_labels};
 pub use form::{Form, is_for_remotes};
 pub use forward::{Forward, Place, Tokens, Values};

@@ -4,8 +4,8 @@ import type { PerWorker } from "./fixtures.js";
 const executablePath = process.env["CHROME"];
 if (!executablePath) throw new Error("CHROME is not set: run `cargo xtask test --only e2e`");
 
-/** What mostly waits, for times to pass and connections to break. */
-const WAITS = /(hanging|breaks)\.spec\.ts$/;
+/** What mostly waits for times to pass, and so takes little from the others. */
+const WAITS = /hanging\.spec\.ts$/;
 
 /** What asks the LLM, which is slow: two such tests at once would wait for each other, past their deadlines. */
 const ASKS_LLM = /(demo|docs-page|examples|remote|site|support|text|frameworks)\.spec\.ts$/;

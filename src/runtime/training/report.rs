@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Usable;
+use super::usable::Usable;
 use crate::train::TaskFit;
 
 /// How many rows are named of those that are told of.

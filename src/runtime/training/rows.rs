@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 
 use super::report::RowsTold;
-use super::{Usable, data};
+use super::usable::{Usable, data};
 use crate::data::{Columns, Row, read};
 use crate::error::{Error, Result, excerpt};
 

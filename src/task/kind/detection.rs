@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use smallfirst_image::detect::{Detection, Grid, Rect, Scores, grid, listed, queries, rows};
+use smallfirst_image::detect::{Detection, Grid, Scores, grid, listed, queries, rows};
 use smallfirst_image::{Geometry, ImageProcessor, Pixels};
 
-use super::edges::{self, Edges};
+use super::edges::{self, BoundingBox, Edges};
 use super::forward::{Values, misshapen, named};
 use super::schema::object_of;
 use super::sees::{Sees, unfit};
@@ -132,35 +132,6 @@ fn exactly<'v>(model: &dyn Sees, values: &'v [Values], names: &[&str]) -> Result
             Code::ModelOutput,
             format!("{} gives no {}", model.name(), names.join(" or ")),
         )),
-    }
-}
-
-/// Where something is in an image, in its pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(test, derive(ts_rs::TS))]
-pub struct BoundingBox {
-    /// Its left edge.
-    pub xmin: f64,
-    /// Its upper edge.
-    pub ymin: f64,
-    /// Its right edge.
-    pub xmax: f64,
-    /// Its lower edge.
-    pub ymax: f64,
-}
-
-impl BoundingBox {
-    /// Within an image; nothing where no part of it is.
-    pub(super) fn within(rect: Rect, pixels: &Pixels) -> Option<BoundingBox> {
-        let inside = rect.clipped(pixels.width(), pixels.height());
-        let [xmin, ymin, xmax, ymax] = [inside.x0, inside.y0, inside.x1, inside.y1].map(f64::from);
-        let bounds = BoundingBox {
-            xmin,
-            ymin,
-            xmax,
-            ymax,
-        };
-        (xmin < xmax && ymin < ymax).then_some(bounds)
     }
 }
 

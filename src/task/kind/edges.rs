@@ -1,9 +1,10 @@
-//! A box as a remote gives it. It sees the image at another size than the caller, so its edges are in thousandths of the image.
+//! A box in an image, and as a remote gives it. A remote sees the image at another size than the caller, so its edges are in thousandths of the image.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use smallfirst_image::Pixels;
+use smallfirst_image::detect::Rect;
 
-use super::detection::BoundingBox;
 use super::schema::object_of;
 use crate::error::{Code, Error, Result};
 
@@ -13,6 +14,35 @@ pub(super) const RULE: &str = "The edges of a box are in thousandths of the imag
 
 /// So many are the whole width, or the whole height.
 const WHOLE: f64 = 1000.0;
+
+/// Where something is in an image, in its pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(ts_rs::TS))]
+pub struct BoundingBox {
+    /// Its left edge.
+    pub xmin: f64,
+    /// Its upper edge.
+    pub ymin: f64,
+    /// Its right edge.
+    pub xmax: f64,
+    /// Its lower edge.
+    pub ymax: f64,
+}
+
+impl BoundingBox {
+    /// Within an image; nothing where no part of it is.
+    pub(super) fn within(rect: Rect, pixels: &Pixels) -> Option<BoundingBox> {
+        let inside = rect.clipped(pixels.width(), pixels.height());
+        let [xmin, ymin, xmax, ymax] = [inside.x0, inside.y0, inside.x1, inside.y1].map(f64::from);
+        let bounds = BoundingBox {
+            xmin,
+            ymin,
+            xmax,
+            ymax,
+        };
+        (xmin < xmax && ymin < ymax).then_some(bounds)
+    }
+}
 
 /// The edges of a box, in thousandths of an image.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -6,8 +6,7 @@ use smallfirst_image::Pixels;
 use smallfirst_image::detect::Rect;
 use smallfirst_image::ocr::{Detector, Dictionary, TextBox, line_input, reading_rows};
 
-use super::detection::BoundingBox;
-use super::edges::{self, Edges};
+use super::edges::{self, BoundingBox, Edges};
 use super::forward::{Values, named};
 use super::schema::object_of;
 use super::sees::{Sees, unfit};
