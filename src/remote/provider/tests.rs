@@ -35,21 +35,26 @@ fn endpoint(provider: &str, more: Value) -> Endpoint {
     serde_json::from_value(endpoint).unwrap()
 }
 
-fn prompt(labels: Option<&[Label]>, stream: bool) -> Prompt {
-    let turns = [
-        (Role::User, "Hello"),
+/// A conversation that begins so.
+fn turns(first: &str) -> Vec<Turn> {
+    [
+        (Role::User, first),
         (Role::Assistant, "{}"),
         (Role::User, "Again"),
     ]
     .map(|(role, text)| Turn {
         role,
         text: text.into(),
-    });
+    })
+    .to_vec()
+}
+
+fn prompt(labels: Option<&[Label]>, stream: bool) -> Prompt {
     let payload = Payload {
         task: "spam".into(),
         instruction: "Is it spam?".into(),
         rules: "The rules.".into(),
-        turns: turns.to_vec(),
+        turns: turns("Hello"),
         labels: labels.map(<[Label]>::to_vec),
         schema: None,
         attachment: None,

@@ -10,6 +10,20 @@ fn pixels(width: u32, height: u32) -> Pixels {
     Pixels::new(width, height, rgba).unwrap()
 }
 
+/// A remote that always says "one".
+fn one() -> World {
+    World::new(1, |_, _| {
+        Script::reply(200, "{\"reply\":{\"label\":\"one\"}}")
+    })
+}
+
+fn labels() -> [Label; 2] {
+    ["one", "two"].map(|id| Label {
+        id: id.into(),
+        title: None,
+    })
+}
+
 /// Asks for a choice of one of two labels for an input.
 fn ask_about(
     input: Input<'_>,
@@ -22,14 +36,9 @@ fn ask_about(
         options[name] = value.clone();
     }
     let remote = Remote::new(serde_json::from_value(options).unwrap()).unwrap();
-    let world = World::new(1, |_, _| {
-        Script::reply(200, "{\"reply\":{\"label\":\"one\"}}")
-    });
+    let world = one();
     *world.consent.borrow_mut() = hook;
-    let labels = ["one", "two"].map(|id| Label {
-        id: id.into(),
-        title: None,
-    });
+    let labels = labels();
     let question = Question {
         task: "t",
         instruction: "Which?",
@@ -158,13 +167,8 @@ fn what_the_remote_does_not_accept_or_nobody_allowed_stays() {
 fn another_image_is_another_question() {
     let options = json!({"endpoints": [custom(json!(["image"]))]});
     let remote = Remote::new(serde_json::from_value(options).unwrap()).unwrap();
-    let world = World::new(1, |_, _| {
-        Script::reply(200, "{\"reply\":{\"label\":\"one\"}}")
-    });
-    let labels = ["one", "two"].map(|id| Label {
-        id: id.into(),
-        title: None,
-    });
+    let world = one();
+    let labels = labels();
     let cached = |image: &Pixels| {
         let question = Question {
             task: "t",

@@ -6,20 +6,11 @@ use crate::remote::attachment::attachment;
 use crate::task::{Input, Pixels};
 
 fn prompt_of(input: Input<'_>) -> Prompt {
-    let turns = [
-        (Role::User, "It is attached."),
-        (Role::Assistant, "{}"),
-        (Role::User, "Again"),
-    ]
-    .map(|(role, text)| Turn {
-        role,
-        text: text.into(),
-    });
     let payload = Payload {
         task: "cats".into(),
         instruction: "Find the cats.".into(),
         rules: "The rules.".into(),
-        turns: turns.to_vec(),
+        turns: turns("It is attached."),
         schema: Some(json!({"type": "object"})),
         attachment: attachment(input).unwrap(),
         ..Payload::default()
