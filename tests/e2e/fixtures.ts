@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import { join } from "node:path";
 import { test as base, expect } from "@playwright/test";
 import {
@@ -27,13 +27,26 @@ export interface PerWorker {
   spoiled: FaultProxy;
 }
 
+interface Aside {
+  aside: void;
+}
+
 interface PerTest {
   /** Console errors and page errors that a test expects; all others fail it. */
   expected: RegExp[];
 }
 
-export const test = base.extend<PerTest & { watched: void }, PerWorker>({
+export const test = base.extend<PerTest & { watched: void }, PerWorker & Aside>({
   withLlm: [false, { scope: "worker", option: true }],
+  // The LLM writes within a deadline. What runs beside it has none, and gives way: so do the browsers and servers
+  // that this process starts.
+  aside: [
+    async ({ withLlm }, use) => {
+      if (!withLlm) setPriority(10);
+      await use();
+    },
+    { scope: "worker", auto: true },
+  ],
   llm: [
     async ({ withLlm }, use) => {
       // Nobody listens there.
