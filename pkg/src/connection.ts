@@ -21,7 +21,7 @@ import type { Drift, Progress } from "./types.js";
 export interface Setup {
   spawn: ((engine: EngineName) => Worker) | undefined;
   /** Whether it runs in this thread, where it cannot get lost unseen. */
-  inProcess: boolean;
+  inThread: boolean;
   /** The engine that is wanted; undefined leaves it to the bundle. */
   engine: EngineName | undefined;
   start: Extract<Request, { type: "start" }>;
@@ -248,6 +248,7 @@ export class Connection {
     try {
       worker = (this.#setup.spawn ?? spawn)(engine);
     } catch (thrown) {
+      if (thrown instanceof SmallFirstError) return Promise.reject(thrown);
       return Promise.reject(this.#failed(`the worker could not be made: ${describe(thrown)}`));
     }
     worker.addEventListener("message", (event: MessageEvent<FromWorker>) => this.#receive(worker, event.data));
@@ -262,7 +263,7 @@ export class Connection {
     });
     this.#worker = worker;
     this.#life?.end();
-    if (!this.#setup.inProcess) {
+    if (!this.#setup.inThread) {
       this.#life = new Life(
         worker,
         () => this.#pending.size > 0,

@@ -106,10 +106,10 @@ const MOST_WORKERS = 16;
 const MOST_AUTO = 4;
 
 /** Checks how many workers are wanted. Where the engine runs in the thread that asks, more than one would gain nothing. */
-export function workers(count: Options["workers"], inProcess = false): number {
-  if (count === undefined || (count === "auto" && inProcess)) return 1;
+export function workers(count: Options["workers"], inThread = false): number {
+  if (count === undefined || (count === "auto" && inThread)) return 1;
   if (count === "auto") return Math.max(1, Math.min(globalThis.navigator?.hardwareConcurrency || 1, MOST_AUTO));
-  if (inProcess && Number.isInteger(count) && count > 1)
+  if (inThread && Number.isInteger(count) && count > 1)
     throw invalid(
       `workers is ${count}, and here the engine runs in the thread that asks: leave it out, or set it to 1`,
     );

@@ -61,8 +61,8 @@ export interface Surroundings {
 /** The least time between two writings of what monitors saw, in milliseconds. */
 const KEEPING_MS = 1000;
 
-/** Makes this worker answer calls. */
-export function serve(name: EngineName, made: Omit<Build, "name">): void {
+/** Makes this worker answer calls. `around` is what it has around it beside the browser. */
+export function serve(name: EngineName, made: Omit<Build, "name">, around: Pick<Surroundings, "module"> = {}): void {
   const scope = globalThis as unknown as Scope;
   const server = new Server(
     { name, ...made },
@@ -70,6 +70,7 @@ export function serve(name: EngineName, made: Omit<Build, "name">): void {
       post: (message) => scope.postMessage(message),
       strings: (kept) => new Strings(kept),
       files: (kept, bundle) => new Files(kept, bundle),
+      ...around,
     },
   );
   scope.addEventListener("message", ({ data }) => server.receive(data));

@@ -77,9 +77,13 @@ export interface Place {
   absolute: Absolute;
   /** Makes what answers where the caller gives no function for it; undefined for a page's own worker. */
   spawn: ((engine: EngineName) => Worker) | undefined;
+  /** Whether that runs in the thread that asks. */
+  inThread: boolean;
+  /** Whether what it keeps is kept in memory, for each copy of the package by itself. */
+  inMemory: boolean;
 }
 
-const PAGE: Place = { absolute, spawn: undefined };
+const PAGE: Place = { absolute, spawn: undefined, inThread: false, inMemory: false };
 
 /** Makes an instance in a place. */
 export async function create(options: Options, place: Place): Promise<SmallFirst> {
@@ -90,8 +94,8 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
   const wasm = modules(options, place.absolute);
   const preload = preloaded(options.preload);
   const { signal, onProgress, worker } = options;
-  const inProcess = worker === undefined && place.spawn !== undefined;
-  const count = workers(options.workers, inProcess);
+  const inThread = worker === undefined && place.inThread;
+  const count = workers(options.workers, inThread);
   const { notify } = drifting(options.onDrift);
   const listeners = new Listeners();
   const onDrift = (drift: Drift): void => {
@@ -99,13 +103,12 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
     // If it throws, the page's own error reporting shows it, and nothing here is affected.
     notify?.(drift);
   };
-  // What a process keeps in memory, each copy of the package keeps for itself.
-  if (!inProcess) assertOnlyVersion(storage(options).name);
+  if (worker !== undefined || !place.inMemory) assertOnlyVersion(storage(options).name);
   signal?.throwIfAborted();
   await abortable(requireSimd(), signal);
   const setup: Setup = {
     spawn: worker ?? place.spawn,
-    inProcess,
+    inThread,
     engine: which(options.engine),
     start: {
       type: "start",

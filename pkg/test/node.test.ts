@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import { InProcessWorker } from "../src/in-process.js";
+import { InThreadWorker } from "../src/in-thread-worker.js";
 import { AROUND, NODE } from "../src/node/place.js";
 import type { FromWorker, Request } from "../src/protocol.js";
 import type { Build, Surroundings } from "../src/serve.js";
@@ -57,7 +57,7 @@ function worker(made: Promise<Build>) {
   const said: FromWorker[] = [];
   const failures: string[] = [];
   let dead = 0;
-  const one = new InProcessWorker(made, NOTHING, () => dead++);
+  const one = new InThreadWorker(made, NOTHING, () => dead++);
   one.addEventListener("message", ({ data }) => void said.push(data));
   one.addEventListener("error", ({ message }) => void failures.push(message));
   const ask = async (id: number, request: Request): Promise<FromWorker> => {

@@ -9,6 +9,8 @@ const ENTRIES = [
   "index",
   "worker",
   "worker-onnx",
+  "in-thread",
+  "inline",
   "model",
   "pipeline",
   "sound",

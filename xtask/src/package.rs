@@ -28,6 +28,7 @@ pub fn build() -> Result<()> {
             &format!("pkg/dist/vendor/{to}"),
         )?;
     }
+    npm_run("pkg", "inline")?;
     for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
         copy(licence, &format!("pkg/{licence}"))?;
     }

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { invalid } from "../check.js";
-import { InProcessWorker } from "../in-process.js";
+import { InThreadWorker } from "../in-thread-worker.js";
 import { strings } from "../memory.js";
 import { absolute } from "../options.js";
 import type { EngineName } from "../protocol.js";
@@ -22,6 +22,8 @@ const PART_BYTES = 1024 * 1024;
 const stops = new Map<EngineName, number>();
 
 export const NODE: Place = {
+  inThread: true,
+  inMemory: true,
   absolute: (name, address) => {
     // A path of Windows would be taken for an address.
     const windows = typeof address === "string" && /^[a-z]:[\\/]/i.test(address);
@@ -35,7 +37,7 @@ export const NODE: Place = {
   },
   spawn: (engine) => {
     const stop = (): void => void stops.set(engine, (stops.get(engine) ?? 0) + 1);
-    return new InProcessWorker(load(engine), AROUND, stop) as unknown as Worker;
+    return new InThreadWorker(load(engine), AROUND, stop) as unknown as Worker;
   },
 };
 

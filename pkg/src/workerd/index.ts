@@ -1,13 +1,10 @@
 // The package in Cloudflare Workers: WebAssembly is imported and not compiled, and models come from a server or from the Worker's assets.
 
 import type { Options, SmallFirst } from "../api.js";
-import { invalid } from "../check.js";
-import { SmallFirstError } from "../errors.js";
-import { InProcessWorker } from "../in-process.js";
+import { imported } from "../in-thread-worker.js";
 import { strings } from "../memory.js";
 import { absolute } from "../options.js";
-import type { EngineName } from "../protocol.js";
-import type { Build, Surroundings } from "../serve.js";
+import type { Surroundings } from "../serve.js";
 import { create } from "../smallfirst.js";
 import init, { Runtime } from "../wasm/prepared.js";
 import module from "../wasm/prepared-relaxed.wasm";
@@ -21,8 +18,16 @@ export interface WorkerdOptions extends Options {
   assets?: { fetch(address: string): Promise<Response> };
 }
 
-/** The instance of the engine that stopped cannot be made anew: its module is there once. */
-let stopped = false;
+// The module is imported: nothing is fetched from there.
+const nowhere = new URL("https://smallfirst.invalid/prepared-relaxed.wasm");
+const engines = imported({
+  init,
+  Runtime,
+  baseline: nowhere,
+  relaxed: nowhere,
+  where: "in Cloudflare Workers",
+  again: "this isolate has to be replaced",
+});
 
 /**
  * Reads a bundle's manifest and resolves once the bundle can be asked. Keep the instance for later requests: what it has loaded and
@@ -39,13 +44,8 @@ export function createSmallFirst({ assets, ...options }: WorkerdOptions): Promis
   };
   return create(options, {
     absolute: (name, address) => absolute(name, address),
-    spawn: (engine) => new InProcessWorker(load(engine), around, () => void (stopped = true)) as unknown as Worker,
+    spawn: (engine) => engines(engine, around),
+    inThread: true,
+    inMemory: true,
   });
-}
-
-async function load(engine: EngineName): Promise<Build> {
-  if (engine === "onnx") throw invalid("there is no engine for ONNX models in Cloudflare Workers: prepare the model");
-  if (stopped) throw new SmallFirstError("worker_failed", "the engine stopped; this isolate has to be replaced");
-  const nowhere = new URL("https://smallfirst.invalid/prepared-relaxed.wasm");
-  return { name: engine, init, Runtime, baseline: nowhere, relaxed: nowhere };
 }

@@ -1,7 +1,8 @@
 // The engine in the thread that asks, behind the same messages as a worker: for places without workers.
 
-import { describe } from "./errors.js";
-import type { FromWorker, ToWorker } from "./protocol.js";
+import { invalid } from "./check.js";
+import { describe, SmallFirstError } from "./errors.js";
+import type { EngineName, FromWorker, ToWorker } from "./protocol.js";
 import { type Build, Server, type Surroundings } from "./serve.js";
 
 /** The events of a worker that a page listens to. */
@@ -11,7 +12,7 @@ interface Events {
 }
 
 /** Stands for a worker. */
-export class InProcessWorker {
+export class InThreadWorker {
   readonly #server: Promise<Server | undefined>;
   readonly #listeners = new Map<string, (event: never) => void>();
   #ended = false;
@@ -52,4 +53,30 @@ export class InProcessWorker {
   #tell<T extends keyof Events>(type: T, event: Events[T]): void {
     if (!this.#ended) (this.#listeners.get(type) as ((event: Events[T]) => void) | undefined)?.(event);
   }
+}
+
+/** An engine that is imported with the page's own script, and what to say where that is not enough. */
+export interface Imported extends Omit<Build, "name"> {
+  /** Where it is, after "there is no engine for ONNX models". */
+  where: string;
+  /** What has to be done once it stopped. */
+  again: string;
+}
+
+/**
+ * Gives what makes the stand-ins for workers of an engine for prepared models that is imported. JavaScript has such an engine once, so one
+ * that stopped cannot be made anew.
+ */
+export function imported({
+  where,
+  again,
+  ...build
+}: Imported): (engine: EngineName, around: Omit<Surroundings, "post">) => Worker {
+  let stopped = false;
+  const load = async (name: EngineName): Promise<Build> => {
+    if (name === "onnx") throw invalid(`there is no engine for ONNX models ${where}: prepare the model`);
+    if (stopped) throw new SmallFirstError("worker_failed", `the engine stopped; ${again}`);
+    return { name, ...build };
+  };
+  return (engine, around) => new InThreadWorker(load(engine), around, () => void (stopped = true)) as unknown as Worker;
 }
