@@ -107,12 +107,11 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/training.spec.ts": (block) => isTrainingScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
-  // Runs what the pages of places say.
-  "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && !isOfWorkers(block) && !isOfFramework(block),
-  // Runs the page of Cloudflare Workers.
-  "tests/places/workerd.test.mjs": (block) => isOfWorkers(block),
-  // Builds what the pages of frameworks say.
-  "tests/places/frameworks/frameworks.test.mjs": (block) => isOfFramework(block),
+  // Run what the pages of places say.
+  "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "docs",
+  "tests/places/bundlers.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "bundlers",
+  "tests/places/workerd.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "workerd",
+  "tests/places/frameworks/frameworks.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "frameworks",
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
@@ -147,15 +146,33 @@ export function isScript(block: Block): boolean {
 
 /** About places besides a page: how models and the engine get there, and what runs there. */
 function isOfPlaces({ file }: Block): boolean {
-  return file === "docs/places.md" || file === "pkg/models/README.md" || file.startsWith("docs/places/");
+  return (
+    ["docs/places.md", "docs/offline.md", "pkg/models/README.md"].includes(file) || file.startsWith("docs/places/")
+  );
 }
 
-function isOfWorkers({ file }: Block): boolean {
-  return file === "docs/places/workers.md";
-}
+/** The pages that other tests than docs.test.mjs run, by the test. */
+const PLACES: Record<string, string[]> = {
+  bundlers: [
+    "plain",
+    "vite",
+    "webpack",
+    "rspack",
+    "esbuild",
+    "rollup",
+    "parcel",
+    "inline",
+    "service-worker",
+    "offline",
+  ],
+  workerd: ["workers"],
+  frameworks: ["next", "sveltekit", "nuxt", "astro"],
+};
 
-function isOfFramework(block: Block): boolean {
-  return block.file.startsWith("docs/places/") && !isOfWorkers(block);
+/** The test in tests/places/ that runs a page. */
+function placeOf({ file }: Block): string {
+  const page = /([\w-]+)\.md$/.exec(file)?.[1] ?? "";
+  return Object.entries(PLACES).find(([, pages]) => pages.includes(page))?.[0] ?? "docs";
 }
 
 /** A part of a page's script that has a model without a bundle. */
