@@ -5,11 +5,12 @@ import { byId, bytes, element, shown } from "./dom";
 import { bytesOf, offer } from "./everyday";
 import { examplesOf } from "./examples";
 import { Fallback } from "./fallback";
+import { begin as beginFaults, type Question } from "./faults";
 import { keep, showFinds } from "./fooled";
 import { found, type Given, given, listen, searches, showPanel, take, takeExample } from "./inputs";
 import { showAnswer, showNone, showPiece, showSavedHere, showText } from "./result";
 import { fail, failNot, Session } from "./session";
-import { showLedger, showSaved } from "./tally";
+import { showLedger, showSaved, showUsage } from "./tally";
 import { errorText, plural, titleOf } from "./words";
 
 const run = byId<HTMLButtonElement>("run");
@@ -240,7 +241,7 @@ const saved = async (ai: SmallFirst): Promise<number> => {
 
 async function tell(ai: SmallFirst, before: number): Promise<void> {
   const report = await ai.usage();
-  fallback.showUsage(report);
+  showUsage(report, byId("usage"));
   showSaved(report);
   showSavedHere(report.saved.inputTokens + report.saved.outputTokens - before);
   await showLedger(ai, byId("ledger"));
@@ -315,6 +316,16 @@ const begun = (): void => {
   import("./training").then(({ begin }) => begin(), fail);
 };
 byId("train-open").addEventListener("toggle", begun, { once: true });
+
+/** What a remote that fails is asked: what the playground has, where it is a text with a label, or else what the page opens with. */
+function question(): Question | undefined {
+  const fits = task !== undefined && task.kind === "classify" && task.input === "text" && task.tiers.length > 0;
+  const asked = fits ? task : session.tasks.find(({ id }) => id === "language");
+  const [example] = asked ? examplesOf(asked) : [];
+  const words = fits && text.value.trim() !== "" ? text.value : example?.input;
+  return asked && words !== undefined ? { task: asked, text: words } : undefined;
+}
+beginFaults(question, fail);
 
 if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
 await fallback.prefill();

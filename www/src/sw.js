@@ -28,8 +28,11 @@ self.addEventListener("fetch", (event) => {
   const { request } = event;
   const scope = new URL(self.registration.scope);
   const url = new URL(request.url);
-  if (request.method !== "GET" || url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
+  if (url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
   const path = url.pathname.slice(scope.pathname.length);
+  const failing = fault(path);
+  if (failing) return event.respondWith(failing());
+  if (request.method !== "GET") return;
   if (path.startsWith("models/") || path.startsWith("llm/")) return;
   // Hashed files never change; the page and demo.json may.
   event.respondWith(path.startsWith("assets/") ? cacheFirst(request) : networkFirst(request));
