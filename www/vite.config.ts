@@ -70,7 +70,7 @@ function serviceWorker(): Plugin {
       );
       for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source);
       for (const file of readdirSync("public")) hash.update(readFileSync(`public/${file}`));
-      const source = ["src/sw.js", "src/sw-faults.js"]
+      const source = ["src/sw.js", "src/sw-faults.js", "src/sw-log.js"]
         .map((file) => readFileSync(file, "utf8"))
         .join("\n")
         .replace("__VERSION__", hash.digest("hex").slice(0, 16))

@@ -11,6 +11,7 @@ import { found, type Given, given, listen, searches, showPanel, take, takeExampl
 import { showAnswer, showNone, showPiece, showSavedHere, showText } from "./result";
 import { fail, failNot, Session } from "./session";
 import { showLedger, showSaved, showUsage } from "./tally";
+import { begin as beginNetwork } from "./network";
 import { errorText, plural, titleOf } from "./words";
 
 const run = byId<HTMLButtonElement>("run");
@@ -108,6 +109,7 @@ function choose(chosen: TaskInfo): void {
   const same = chosen.id === task?.id;
   task = chosen;
   card.open = false;
+  byId("quality").replaceChildren();
   byId("card").hidden = chosen.card === null;
   byId("about").textContent = about(chosen);
   byId("labels-input").hidden = chosen !== OWN_LABELS;
@@ -294,12 +296,14 @@ byId("wrong").addEventListener("click", () => {
   byId("wrong").hidden = true;
 });
 
-/** The card as text: what a bundle holds is never markup here. */
+/** The card in pictures, and as text: what a bundle holds is never markup here. */
 card.addEventListener("toggle", () => {
   const asked = task;
   if (!card.open || !session.ai || !asked) return;
-  session.ai.card(asked.id).then(({ markdown }) => {
-    if (asked === task) shown("card").textContent = markdown;
+  Promise.all([session.ai.card(asked.id), import("./quality")]).then(([found, { showQuality }]) => {
+    if (asked !== task) return;
+    shown("card").textContent = found.markdown;
+    showQuality(found, asked, byId("quality"));
   }, fail);
 });
 
@@ -326,6 +330,7 @@ function question(): Question | undefined {
   return asked && words !== undefined ? { task: asked, text: words } : undefined;
 }
 beginFaults(question, fail);
+beginNetwork();
 
 if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
 await fallback.prefill();

@@ -24,7 +24,7 @@ function cut() {
 }
 
 /** What answers a request below the site, if it is for one of these. */
-function fault(path) {
+self.fault = (path) => {
   const [, name] = /^faults\/([a-z]+)\//.exec(path) ?? [];
   return Object.hasOwn(FAULTS, name ?? "") ? FAULTS[name] : undefined;
-}
+};

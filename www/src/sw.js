@@ -26,11 +26,12 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  self.tell(request);
   const scope = new URL(self.registration.scope);
   const url = new URL(request.url);
   if (url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
   const path = url.pathname.slice(scope.pathname.length);
-  const failing = fault(path);
+  const failing = self.fault(path);
   if (failing) return event.respondWith(failing());
   if (request.method !== "GET") return;
   if (path.startsWith("models/") || path.startsWith("llm/")) return;

@@ -50,7 +50,7 @@ export function showUsage({ today, total, saved }: UsageReport, box: HTMLElement
   };
   const rows = [row("Today", today), row("Since your first visit", total), row("Saved by this device", saved)];
   box.replaceChildren(
-    tableOf("Spent and saved", ["", "Requests", "Tokens sent", "Tokens received", "Cost"], rows, true),
+    tableOf("Spent and saved", ["Time", "Requests", "Tokens sent", "Tokens received", "Cost"], rows, true),
   );
 }
 
