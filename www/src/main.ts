@@ -332,6 +332,7 @@ function question(): Question | undefined {
 beginFaults(question, fail);
 beginNetwork();
 
-if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
 await fallback.prefill();
 await session.start();
+// What it keeps for later would share the line with what the first answer needs.
+if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
