@@ -105,6 +105,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs what the page of search by meaning says.
   "tests/e2e/search.spec.ts": (block) => isSearchScript(block),
   "tests/e2e/training.spec.ts": (block) => isTrainingScript(block),
+  // Runs what the page of the panel for developers says.
+  "tests/e2e/devtools.spec.ts": (block) => isDevtoolsScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs what the pages of places say.
@@ -141,13 +143,22 @@ export function isScript(block: Block): boolean {
     !isSearchScript(block) &&
     !isTrainingScript(block) &&
     !isFolderScript(block) &&
+    !isDevtoolsScript(block) &&
     !isOfPlaces(block)
   );
 }
 
+const DEVTOOLS = "docs/places/devtools.md";
+
+/** A part of a page's script that shows the panel for developers. */
+export function isDevtoolsScript({ file }: Block): boolean {
+  return file === DEVTOOLS;
+}
+
 /** About places besides a page: how models and the engine get there, and what runs there. */
 function isOfPlaces({ file }: Block): boolean {
-  return file === "docs/places.md" || file === "pkg/models/README.md" || file.startsWith("docs/places/");
+  const about = file === "docs/places.md" || file === "pkg/models/README.md" || file.startsWith("docs/places/");
+  return about && file !== DEVTOOLS;
 }
 
 function isOfWorkers({ file }: Block): boolean {
@@ -155,7 +166,7 @@ function isOfWorkers({ file }: Block): boolean {
 }
 
 function isOfFramework(block: Block): boolean {
-  return block.file.startsWith("docs/places/") && !isOfWorkers(block);
+  return block.file.startsWith("docs/places/") && isOfPlaces(block) && !isOfWorkers(block);
 }
 
 /** A part of a page's script that has a model without a bundle. */

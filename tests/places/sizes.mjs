@@ -15,6 +15,7 @@ const ENTRIES = [
   "react",
   "ai-sdk",
   "trace",
+  "devtools",
   "workerd/index",
 ];
 
