@@ -110,9 +110,12 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs what the pages of places say.
-  "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && !isOfWorkers(block) && !isOfFramework(block),
+  "tests/places/docs.test.mjs": (block) =>
+    isOfPlaces(block) && !isOfWorkers(block) && !isOfFramework(block) && block.file !== LANGCHAIN,
   // Runs the page of Cloudflare Workers.
   "tests/places/workerd.test.mjs": (block) => isOfWorkers(block),
+  // Runs what the page of LangChain says.
+  "tests/places/frameworks/langchain.test.mjs": ({ file }) => file === LANGCHAIN,
   // Builds what the pages of frameworks say.
   "tests/places/frameworks/frameworks.test.mjs": (block) => isOfFramework(block),
   // Runs examples in a browser.
@@ -149,6 +152,7 @@ export function isScript(block: Block): boolean {
 }
 
 const DEVTOOLS = "docs/places/devtools.md";
+const LANGCHAIN = "docs/places/langchain.md";
 
 /** A part of a page's script that shows the panel for developers. */
 export function isDevtoolsScript({ file }: Block): boolean {
@@ -166,7 +170,7 @@ function isOfWorkers({ file }: Block): boolean {
 }
 
 function isOfFramework(block: Block): boolean {
-  return block.file.startsWith("docs/places/") && isOfPlaces(block) && !isOfWorkers(block);
+  return block.file.startsWith("docs/places/") && isOfPlaces(block) && !isOfWorkers(block) && block.file !== LANGCHAIN;
 }
 
 /** A part of a page's script that has a model without a bundle. */

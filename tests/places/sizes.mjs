@@ -14,6 +14,7 @@ const ENTRIES = [
   "sound",
   "react",
   "ai-sdk",
+  "langchain",
   "trace",
   "devtools",
   "workerd/index",
