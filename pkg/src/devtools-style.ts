@@ -21,7 +21,7 @@ p,th,span{color:light-dark(#57606a,#9ea7b0)}
 table{width:100%;border-collapse:collapse}
 th,td{font-weight:400;padding:2px 6px;vertical-align:baseline;text-align:left}
 td:first-child{min-width:7em}
-pre,td:first-child,td>div{overflow-wrap:anywhere}
+pre,td:first-child,td:last-child,td>div{overflow-wrap:anywhere}
 .log>thead th{position:sticky;top:-8px;z-index:1;background:Canvas}
 .log>tbody{border-top:1px solid #8888}
 td button{padding:0 4px;min-height:24px}

@@ -276,6 +276,11 @@ test("several panels, other windows, instances that end and wrong options do no 
   await run(page, "language", GERMAN);
   for (const one of [docked.first(), docked.last(), other])
     await expect(one.getByRole("button").first()).toHaveText("smallfirst 1 answered here · 0 sent, 0.0 kB");
+  // A word that is longer than its column.
+  await run(page, "spam", GERMAN, { mode: "prefer-local" });
+  await expect(docked.first().locator(".log > tbody")).toHaveCount(2);
+  await docked.first().locator(".log > tbody").first().getByRole("button").click();
+  await expect(docked.first()).toContainText("remote_not_configured");
   await looked(page, "several");
   const [first, second] = [await docked.first().boundingBox(), await docked.last().boundingBox()];
   expect(first!.y).toBeGreaterThanOrEqual(0);
