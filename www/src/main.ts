@@ -273,6 +273,7 @@ listen({
       if (task && task.tiers.length > 0 && took < LIVE_MS && text.value !== "") void ask(true);
     }, PAUSE_MS);
   },
+  instance: () => session.ai,
   fail,
 });
 
