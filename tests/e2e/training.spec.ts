@@ -157,12 +157,12 @@ test("a visitor trains, tries, and takes away a task whose lines run", async ({ 
   await expect(page.locator("#learn-status")).toContainText("on this device. 0 bytes were sent.", { timeout: 60_000 });
   await expect(page.getByTestId("learnt-accuracy")).toContainText(/\d+ of 24 examples right, each judged by a model/);
   await expect(page.getByTestId("learnt-promise")).toContainText("Nothing is promised yet");
-  await page.getByLabel("A text that it has not seen").fill("When does the museum close?");
-  await expect(page.getByTestId("learnt-answer")).toContainText("question");
+  await page.getByLabel("A text that it has not seen").fill("You took the money twice");
+  await expect(page.getByTestId("learnt-answer")).toContainText("payment");
   console.log(`the demo: ${await page.locator("#learn-status").textContent()}`);
   await looked(page, "train", "#train");
   const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#take").click()]);
-  expect(download.suggestedFilename()).toBe("feedback.zip");
+  expect(download.suggestedFilename()).toBe("tickets.zip");
   const file = readFileSync(await download.path());
   const code = (await page.getByTestId("learnt-code").textContent())!;
   expect(code.split("\n").length).toBeLessThanOrEqual(10);
@@ -192,7 +192,7 @@ test("a visitor trains, tries, and takes away a task whose lines run", async ({ 
 
   // The very lines, with the very file.
   await page.goto(harness.address);
-  await page.context().route("**/feedback.zip", (route) => route.fulfill({ body: file }));
+  await page.context().route("**/tickets.zip", (route) => route.fulfill({ body: file }));
   await page.evaluate(() => {
     const map = Object.assign(document.createElement("script"), { type: "importmap" });
     map.textContent = JSON.stringify({ imports: { smallfirst: "/pkg/index.js" } });

@@ -29,27 +29,27 @@ export function nameOf(text: string): string {
 }
 
 /** What somebody may begin with. */
-export const BEGINNING = `praise: What a lovely place, we will be back
-praise: The staff were friendly and quick
-praise: Best coffee in town, thank you
-praise: I love how light this phone is
-praise: Great service from start to finish
-praise: My parcel came a day early, wonderful
-praise: The room was clean and quiet
-praise: You solved my problem in a minute
-complaint: The soup was cold and nobody cared
-complaint: I waited an hour for a taxi that never came
-complaint: My screen broke after two days
-complaint: Rude staff, dirty table, never again
-complaint: You charged me twice for one ticket
-complaint: The parcel arrived open and half empty
-complaint: The heating did not work all night
-complaint: Three calls and still no answer
-question: What time do you open on Sundays?
-question: Can I bring my dog?
-question: How do I reset my password?
-question: Is breakfast part of the price?
-question: Do you deliver to the islands?
-question: Where can I leave my luggage?
-question: Which bus goes to the airport?
-question: Can I change the name on my ticket?`;
+export const BEGINNING = `payment: You charged my card twice this month
+payment: The invoice shows the wrong amount
+payment: I want my money back for this order
+payment: Can I pay with a different credit card?
+payment: The discount code was not taken off the price
+payment: Please send me a receipt for the payment
+payment: My bank says the payment failed
+payment: Why is there a fee on my bill?
+delivery: My parcel has not arrived yet
+delivery: The package came open and half empty
+delivery: When will you ship my order?
+delivery: The driver left the parcel at the wrong house
+delivery: Can you send it to another address?
+delivery: The tracking number does not work
+delivery: The box was damaged during shipping
+delivery: I was not at home when the courier came
+account: I forgot my password and cannot log in
+account: Please delete my account and my profile
+account: How do I change my email address?
+account: Someone else logged in with my user name
+account: The app says my password is wrong
+account: I cannot sign in on my new phone
+account: How do I turn on login by a code?
+account: My account is locked after three attempts`;
