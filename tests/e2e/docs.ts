@@ -93,7 +93,10 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs the example in Rust.
   "tests/examples.rs": ({ file, language }) => file === "examples/rust/README.md" && ["sh", "text"].includes(language),
   // Runs the other examples as their pages say.
-  "tests/e2e/examples.spec.ts": ({ file, language }) => /^examples\/(?!rust\/)/.test(file) && language === "sh",
+  "tests/e2e/examples.spec.ts": (block) =>
+    /^examples\/(?!rust\/)/.test(block.file) && block.language === "sh" && !isOfApp(block),
+  // Builds the examples with Vue and Svelte as their pages, and those of docs/places/, say.
+  "tests/places/apps.test.mjs": (block) => isOfApp(block),
   // Runs each proxy with its framework.
   "tests/e2e/proxy/frameworks.spec.ts": (block) => isAboutProxies(block),
   // Runs what the page of folders says.
@@ -108,7 +111,7 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Runs what the pages of places say.
-  "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && !isOfWorkers(block) && !isOfFramework(block),
+  "tests/places/docs.test.mjs": (block) => block.file === "docs/places.md" || block.file === "pkg/models/README.md",
   // Runs the page of Cloudflare Workers.
   "tests/places/workerd.test.mjs": (block) => isOfWorkers(block),
   // Builds what the pages of frameworks say.
@@ -154,8 +157,12 @@ function isOfWorkers({ file }: Block): boolean {
   return file === "docs/places/workers.md";
 }
 
-function isOfFramework(block: Block): boolean {
-  return block.file.startsWith("docs/places/") && !isOfWorkers(block);
+function isOfFramework({ file }: Block): boolean {
+  return /^docs\/places\/(next|sveltekit|nuxt|astro)\.md$/.test(file);
+}
+
+function isOfApp({ file }: Block): boolean {
+  return /^(examples\/(vue|svelte)\/|docs\/places\/(vue|svelte)\.md$)/.test(file);
 }
 
 /** A part of a page's script that has a model without a bundle. */
