@@ -16,23 +16,25 @@ const inlined = (filter, contents, loader) => ({
   },
 });
 
-async function bundled(entry, plugin) {
+async function bundled(entry, format, plugin) {
   const { outputFiles } = await build({
     entryPoints: [file(entry)],
     bundle: true,
     minify: true,
-    format: "esm",
+    format,
     target: "es2022",
     write: false,
     plugins: [plugin],
+    // The glue of the WebAssembly would look beside its own file, if it were not told where to.
+    define: format === "iife" ? { "import.meta.url": '"https://smallfirst.invalid/"' } : {},
     logLevel: "error",
   });
   return outputFiles[0].text;
 }
 
 const wasm = gzipSync(readFileSync(file("wasm/prepared.wasm")), { level: 9 });
-const worker = await bundled("inline-worker.js", inlined(/\.wasm\.gz$/, wasm, "binary"));
-const page = await bundled("inline.js", inlined(/\.js\.txt$/, worker, "text"));
+const worker = await bundled("inline-worker.js", "iife", inlined(/\.wasm\.gz$/, wasm, "binary"));
+const page = await bundled("inline.js", "esm", inlined(/\.js\.txt$/, worker, "text"));
 writeFileSync(file("inline.js"), page);
 // They were parts.
 for (const part of ["inline-worker.js", "inline-worker.d.ts", "inline-worker.js.map", "inline.js.map"])

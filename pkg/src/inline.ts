@@ -21,7 +21,8 @@ function spawn(engine: EngineName): Worker {
   if (typeof Worker === "undefined")
     throw invalid("there are no workers here: import smallfirst/in-thread, whose engine needs none");
   const own = (address ??= URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
-  return trusting(() => new Worker(own, { type: "module" }));
+  // Not a module, which pages from the disk may not start.
+  return trusting(() => new Worker(own));
 }
 
 /**

@@ -93,10 +93,11 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs the example in Rust.
   "tests/examples.rs": ({ file, language }) => file === "examples/rust/README.md" && ["sh", "text"].includes(language),
   // Runs the other examples as their pages say.
-  "tests/e2e/examples.spec.ts": (block) =>
-    /^examples\/(?!rust\/)/.test(block.file) && block.language === "sh" && !isOfApp(block),
-  // Builds the examples with Vue and Svelte as their pages, and those of docs/places/, say.
-  "tests/places/apps.test.mjs": (block) => isOfApp(block),
+  "tests/e2e/examples.spec.ts": ({ file, language }) =>
+    /^examples\/(?!rust\/|vue\/|svelte\/)/.test(file) && language === "sh",
+  // Builds the others as their pages, and those of docs/places/, say.
+  "tests/places/apps.test.mjs": (block) =>
+    /^examples\/(vue|svelte)\//.test(block.file) || (isOfPlaces(block) && placeOf(block) === "apps"),
   // Runs each proxy with its framework.
   "tests/e2e/proxy/frameworks.spec.ts": (block) => isAboutProxies(block),
   // Runs what the page of folders says.
@@ -110,12 +111,12 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/e2e/training.spec.ts": (block) => isTrainingScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
-  // Runs what the pages of places say.
-  "tests/places/docs.test.mjs": (block) => block.file === "docs/places.md" || block.file === "pkg/models/README.md",
-  // Runs the page of Cloudflare Workers.
-  "tests/places/workerd.test.mjs": (block) => isOfWorkers(block),
-  // Builds what the pages of frameworks say.
-  "tests/places/frameworks/frameworks.test.mjs": (block) => isOfFramework(block),
+  // Run what the pages of places say.
+  "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "docs",
+  "tests/places/bundlers.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "bundlers",
+  "tests/places/extension.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "extension",
+  "tests/places/workerd.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "workerd",
+  "tests/places/frameworks/frameworks.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "frameworks",
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
@@ -150,19 +151,35 @@ export function isScript(block: Block): boolean {
 
 /** About places besides a page: how models and the engine get there, and what runs there. */
 function isOfPlaces({ file }: Block): boolean {
-  return file === "docs/places.md" || file === "pkg/models/README.md" || file.startsWith("docs/places/");
+  return (
+    ["docs/places.md", "docs/offline.md", "pkg/models/README.md"].includes(file) || file.startsWith("docs/places/")
+  );
 }
 
-function isOfWorkers({ file }: Block): boolean {
-  return file === "docs/places/workers.md";
-}
+/** The pages that other tests than docs.test.mjs run, by the test. */
+const PLACES: Record<string, string[]> = {
+  bundlers: [
+    "plain",
+    "vite",
+    "webpack",
+    "rspack",
+    "esbuild",
+    "rollup",
+    "parcel",
+    "inline",
+    "service-worker",
+    "offline",
+  ],
+  apps: ["vue", "svelte"],
+  extension: ["extension"],
+  workerd: ["workers"],
+  frameworks: ["next", "sveltekit", "nuxt", "astro"],
+};
 
-function isOfFramework({ file }: Block): boolean {
-  return /^docs\/places\/(next|sveltekit|nuxt|astro)\.md$/.test(file);
-}
-
-function isOfApp({ file }: Block): boolean {
-  return /^(examples\/(vue|svelte)\/|docs\/places\/(vue|svelte)\.md$)/.test(file);
+/** The test in tests/places/ that runs a page. */
+function placeOf({ file }: Block): string {
+  const page = /([\w-]+)\.md$/.exec(file)?.[1] ?? "";
+  return Object.entries(PLACES).find(([, pages]) => pages.includes(page))?.[0] ?? "docs";
 }
 
 /** A part of a page's script that has a model without a bundle. */

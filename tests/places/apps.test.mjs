@@ -6,6 +6,7 @@ import { appendFileSync, cpSync, mkdirSync, readFileSync, writeFileSync } from "
 import { join } from "node:path";
 import { test } from "node:test";
 import { build, createServer } from "vite";
+import { record, version } from "./matrix.mjs";
 import { launch, POLICY, serve, TRUSTED, visit } from "./pages.mjs";
 import { here, project, root, run } from "./project.mjs";
 import { blocks, follow } from "./words.mjs";
@@ -43,7 +44,7 @@ async function app(t, { name, linked }) {
   for (const dependency of [...linked, "vite"])
     assert.equal({ ...dependencies, ...devDependencies }[dependency], ours[dependency], `${name}: ${dependency}`);
 
-  const files = await follow(`docs/places/${name}.md`, folder);
+  const { files } = await follow(`docs/places/${name}.md`, folder);
   assert.equal(files.length, 1);
   for (const file of files)
     assert.equal(readFileSync(join(folder, file), "utf8"), readFileSync(join(example, file), "utf8"), file);
@@ -88,8 +89,13 @@ for (const [name, about] of Object.entries(APPS)) {
       policy: `${POLICY}${TRUSTED} ${about.trusted}`,
       under: "/",
     });
-    const { page, complaints } = await visit(await launch(t), address);
+    const browser = await launch(t);
+    const before = performance.now();
+    const { page, complaints, downloaded } = await visit(browser, address);
     await shows(page, SAID("German"), complaints);
+    const ms = performance.now() - before;
+    const installed = version(join(here, "node_modules", about.name));
+    record(t, `${name}, by Vite`, { version: installed, ms, bytes: await downloaded() });
     await picture(page, `${about.name}-language`);
 
     // Only the last of several calls is shown, at once or later.

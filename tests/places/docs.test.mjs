@@ -1,19 +1,26 @@
-// The blocks of docs/places.md and of the page of the models, run as they stand.
+// The blocks of docs/places.md, of the page of the models and of pages in docs/places/, run as they stand.
 
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
-import { project, run } from "./project.mjs";
-import { blocks } from "./words.mjs";
+import { record, version } from "./matrix.mjs";
+import { here, project, root, run } from "./project.mjs";
+import { blocks, follow } from "./words.mjs";
 
 /** What bundlers.test.mjs runs. */
 const ELSEWHERE = "Files on another origin";
 
-const PAGES = { places: blocks("docs/places.md"), models: blocks("pkg/models/README.md") };
+const PAGES = {
+  places: blocks("docs/places.md"),
+  models: blocks("pkg/models/README.md"),
+  react: blocks("docs/places/react.md"),
+  openai: blocks("docs/places/openai.md"),
+  "ai-sdk": blocks("docs/places/ai-sdk.md"),
+};
 
 /** The code of a block, of which there is one. */
 function block(page, heading, language) {
@@ -45,31 +52,38 @@ test("the commands of the pages copy what they say", async (t) => {
     const command = add.replace("npx smallfirst", "node node_modules/smallfirst/dist/cli/main.js").split(" ");
     assert.match(await run(folder, ...command), /^copied \d+ files, .* to public\/models: language, spam\n/);
   }
-  const folder = project(t);
-  const command = block("places", "Bundlers", "sh")
-    .trim()
-    .replace("npx smallfirst", "node node_modules/smallfirst/dist/cli/main.js");
-  const printed = await run(folder, ...command.split(" "));
-  // What it prints to be pasted is what the page has; the page's formatter breaks lines elsewhere.
-  const tokens = (code) => code.replaceAll(/\s+/g, "").replaceAll(",)", ")");
-  assert.ok(tokens(printed).includes(tokens(block("places", "Bundlers", "js"))), printed);
 });
 
-test("the scripts for Node run", async (t) => {
+for (const [page, place, runtime] of [
+  ["node", "Node", undefined],
+  ["bun", "Bun", "bun"],
+  ["deno", "Deno", "deno"],
+]) {
+  test(`${place}, as its page says`, async (t) => {
+    const folder = project(t);
+    const before = performance.now();
+    const { printed } = await follow(`docs/places/${page}.md`, folder);
+    const ms = performance.now() - before;
+    assert.equal(printed, "deu true\n");
+    const installed = runtime && version(join(here, "../e2e/proxy/node_modules", runtime));
+    record(t, place, { version: installed ?? process.versions.node, ms });
+  });
+}
+
+test("the scripts for LLM clients and of what happens run", async (t) => {
   const folder = project(t, ["openai", "ai"]);
-  assert.equal(await main(folder, block("places", "Node, Bun and Deno", "js")), "deu true\n");
   assert.equal(
     await main(folder, `${block("models", "smallfirst-models", "js")}console.log((await ai.tasks()).length > 5);`),
     "true\n",
   );
-  const client = block("places", "OpenAI's client", "js");
+  const client = block("openai", "OpenAI's client", "js");
   const asked = `import OpenAI from "openai";\n${AI}const [apiKey, baseURL] = ["k", "http://127.0.0.1:9/v1"];\n${client}
 const schema = { type: "object", properties: { label: { type: "string", enum: ["ham", "spam"] } }, required: ["label"] };
 const response_format = { type: "json_schema", json_schema: { name: "spam", schema } };
 const said = await client.chat.completions.create({ model: "m", messages: [{ role: "user", content: mail }], response_format });
 console.log(said.model, said.choices[0].message.content);`;
   assert.equal(await main(folder, asked), `smallfirst/spam {"label":"spam"}\n`);
-  const sdk = block("places", "Vercel's AI SDK", "js");
+  const sdk = block("ai-sdk", "Vercel's AI SDK", "js");
   const names = `import { experimental_decide, generateText, Output, wrapLanguageModel } from "ai";\nimport { MockLanguageModelV4 } from "ai/test";\n`;
   // The model fails when it is asked.
   assert.equal(await main(folder, `${names}${AI}const model = new MockLanguageModelV4();\n${sdk}`), "spam spam true\n");
@@ -86,7 +100,7 @@ console.log(counts["smallfirst.answers"], performance.getEntriesByName("smallfir
 
 test("the component renders, on a server too", async (t) => {
   const folder = project(t, ["react", "react-dom"]);
-  writeFileSync(join(folder, "app.jsx"), block("places", "React", "jsx"));
+  writeFileSync(join(folder, "app.jsx"), block("react", "React", "jsx"));
   // One React for the page's code, the package and the server's part: the project's.
   await build({
     absWorkingDir: folder,
@@ -124,4 +138,15 @@ test("every block of the pages was run", () => {
   for (const [page, all] of Object.entries(PAGES))
     for (const { heading, language, done } of all.filter(({ heading }) => heading !== ELSEWHERE))
       assert.ok(done, `${page}: ${heading}, ${language}`);
+});
+
+test("the page of places leads to every page, and names the versions that are installed", () => {
+  const index = readFileSync(join(root, "docs/places.md"), "utf8");
+  for (const file of readdirSync(join(root, "docs/places"))) assert.ok(index.includes(`(places/${file})`), file);
+  const rows = [...index.matchAll(/^\| \[[^\]]+\]\(places\/([\w-]+)\.md\) \| ([\d.]*) \|/gm)];
+  assert.ok(rows.length > 10);
+  for (const [, page, known] of rows) {
+    const at = join(here, "node_modules", page === "rspack" ? "@rspack/core" : page, "package.json");
+    if (existsSync(at)) assert.equal(known, JSON.parse(readFileSync(at, "utf8")).version, page);
+  }
 });

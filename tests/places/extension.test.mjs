@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { build } from "esbuild";
 import { chromium } from "playwright-core";
+import { record } from "./matrix.mjs";
 import { here, project } from "./project.mjs";
 import { blocks, follow } from "./words.mjs";
 
@@ -18,7 +19,7 @@ const MAIL = "You have won a free prize! Click here now to claim your cash, this
 /** The extension of the page, whose scripts are bundled into the folder that is loaded. */
 async function extension(t) {
   const folder = project(t);
-  const files = await follow(PAGE, folder);
+  const { files } = await follow(PAGE, folder);
   assert.deepEqual(files, ["src/popup.js", "src/background.js"]);
   const out = join(folder, "extension");
   const manifests = blocks(PAGE).filter(({ language }) => language === "json");
@@ -72,6 +73,7 @@ async function loaded(t, folder) {
 test("an extension answers in its page, its offscreen document and its service worker", async (t) => {
   const { context, background, complaints, at } = await loaded(t, await extension(t));
   const page = await context.newPage();
+  const before = performance.now();
   await page.goto(`${at}popup.html`);
   // A page fetches nothing but files of the extension.
   const elsewhere = [];
@@ -87,6 +89,10 @@ test("an extension answers in its page, its offscreen document and its service w
     await new Promise((resolve) => setTimeout(resolve, 100));
     return document.querySelector("output").textContent === "German";
   }, GERMAN);
+  record(t, "A browser extension", {
+    version: `in Chromium ${context.browser().version()}`,
+    ms: performance.now() - before,
+  });
 
   // The service worker: several at once, and after the browser ended it.
   const texts = [GERMAN, FRENCH, GERMAN];

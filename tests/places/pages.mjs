@@ -37,7 +37,7 @@ async function packed(content) {
 
 /**
  * A server of a folder under a path, which ends with the test. `headers` are those of every file, `policy` that of its pages. It counts
- * what it sends in `bytes`.
+ * what it sends in `bytes`, and ends by `close`.
  */
 export async function serve(t, folder, { policy, under = "/app/", headers = {} } = {}) {
   const server = createServer(async (request, response) => {
@@ -62,10 +62,11 @@ export async function serve(t, folder, { policy, under = "/app/", headers = {} }
   });
   const site = { address: "", bytes: 0 };
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  t.after(() => {
+  site.close = () => {
     server.closeAllConnections();
     server.close();
-  });
+  };
+  t.after(site.close);
   site.address = `http://127.0.0.1:${server.address().port}${under}`;
   return site;
 }
@@ -80,12 +81,33 @@ export async function launch(t) {
   return browser;
 }
 
-/** A page that was never open before, at an address, and what it complains about. */
+/** Sums up what a page and its workers get of a server, compressed as hosts do it. */
+function counting(page) {
+  const sizes = [];
+  page.context().on("response", (response) => {
+    const size = async () => {
+      const content = await response.body();
+      return Object.values(TYPES).some((type) => response.headers()["content-type"]?.startsWith(type))
+        ? (await packed(content)).length
+        : content.length;
+    };
+    // A redirect has no body.
+    sizes.push(size().catch(() => 0));
+  });
+  return async () => (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+}
+
+/** A page that was never open before, at an address, what it complains about, and how much it downloaded where that is reported. */
 export async function visit(browser, address) {
   const page = await (await browser.newContext()).newPage();
+  const downloaded = REPORTS ? counting(page) : async () => undefined;
   const complaints = [];
-  page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
+  page.on("console", (message) => {
+    const { url } = message.location();
+    // Browsers ask for one that no page has to have.
+    if (message.type() === "error" && !url.endsWith("/favicon.ico")) complaints.push(`${message.text()} ${url}`);
+  });
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.goto(address);
-  return { page, complaints };
+  return { page, complaints, downloaded };
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { root, run } from "./project.mjs";
+import { here, root, run } from "./project.mjs";
 
 /** The blocks of a page, by the heading that they stand under and their language. */
 export function blocks(file) {
@@ -22,16 +22,30 @@ function nameOf(code) {
   return /^(?:---\n)?(?:\/\/|<!--|#) ([\w./[\]+@-]+\.\w+)(?: -->)?$/m.exec(code.split("\n", 2).join("\n"))?.[1];
 }
 
-/** Does in a project what a page says, and gives the names of its files. `npm install` was done: the packages are there. */
+/** The programs that pages run beside `npx smallfirst`: those of this folder, and those of the tests of the proxy. */
+function program(folder, [name, ...args]) {
+  if (name === "node") return [process.execPath, ...args];
+  if (name === "cp") return ["cp", ...args];
+  if (name === "bun" || name === "deno") return [join(here, "../e2e/proxy/node_modules/.bin", name), ...args];
+  assert.equal(name, "npx", `a page runs ${name}`);
+  const [tool, ...more] = args;
+  return tool === "smallfirst"
+    ? [process.execPath, join(folder, "node_modules/smallfirst/dist/cli/main.js"), ...more]
+    : [join(here, "node_modules/.bin", tool), ...more];
+}
+
+/**
+ * Does in a project what a page says, and gives the names of its files and what its commands print. `npm install` was done: the packages
+ * are there.
+ */
 export async function follow(page, folder) {
   const files = [];
+  let printed = "";
   for (const { language, code } of blocks(page)) {
     if (language === "sh") {
       for (const line of code.trim().split("\n")) {
-        if (line.startsWith("npm install ")) continue;
-        const [npx, smallfirst, ...args] = line.split(" ");
-        assert.deepEqual([npx, smallfirst], ["npx", "smallfirst"], line);
-        await run(folder, process.execPath, join(folder, "node_modules/smallfirst/dist/cli/main.js"), ...args);
+        if (/^(npm|bun) install /.test(line)) continue;
+        printed += await run(folder, ...program(folder, line.split(" ")));
       }
       continue;
     }
@@ -41,5 +55,5 @@ export async function follow(page, folder) {
     writeFileSync(join(folder, name), code);
     files.push(name);
   }
-  return files;
+  return { files, printed };
 }

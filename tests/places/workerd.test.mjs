@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { build } from "esbuild";
+import { record, version } from "./matrix.mjs";
 import { agreement, compare, natively, sample } from "./parity.mjs";
 import { here, project } from "./project.mjs";
 import { follow } from "./words.mjs";
@@ -87,6 +88,7 @@ const main :Workerd.Worker = (
 test("Cloudflare Workers: the page's Worker answers, for several requests at once", async (t) => {
   const folder = project(t);
   await follow("docs/places/workers.md", folder);
+  const before = performance.now();
   const { address, said } = await started(t, folder, "src/index.js");
   const texts = ["Entschuldigen Sie bitte, wo ist der Bahnhof?", "Ceci est une phrase assez longue en français."];
   const ask = async (body) => {
@@ -94,10 +96,13 @@ test("Cloudflare Workers: the page's Worker answers, for several requests at onc
     return response.ok ? response.json() : assert.fail(`${response.status}: ${said()}`);
   };
   const answers = await Promise.all([...texts, ...texts].map(ask));
+  const took = performance.now() - before;
   assert.deepEqual(
     answers.map(({ label, guaranteed }) => [label, guaranteed]),
     ["deu", "fra", "deu", "fra"].map((label) => [label, true]),
   );
+  const installed = version(join(here, "../e2e/proxy/node_modules/workerd"));
+  record(t, "Cloudflare Workers (workerd)", { version: installed, ms: took });
   assert.deepEqual(await ask(texts[0]), answers[0]);
 });
 

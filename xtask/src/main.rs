@@ -63,7 +63,8 @@ enum Command {
         #[arg(last = true)]
         rest: Vec<String>,
     },
-    /// Build apps of Next, SvelteKit, Nuxt and Astro as docs/places/ says, and open them in Chromium; fetches 1 GB
+    /// Run the package in every bundler, runtime and framework as docs/places/ says, with all inputs of the comparisons, and write the
+    /// table of docs/places.md; fetches the frameworks (Next, SvelteKit, Nuxt, Astro)
     Places,
     /// Rebuild the default bundle under models/ from its sources
     Models {
@@ -132,7 +133,7 @@ fn main() -> ExitCode {
         }),
         Command::Demo { port, no_llm, more } => serve::demo(port, no_llm, more),
         Command::Test { only, rest } => test::test(&only, &rest),
-        Command::Places => test::frameworks(),
+        Command::Places => test::all_places(),
         Command::Models { more: true } => models::more::models(),
         Command::Models { more: false } => models::models(),
         Command::Tune => models::tune(),

@@ -204,14 +204,7 @@ fn end_to_end(rest: &[String]) -> Result<()> {
     npm_ci("tests/e2e/proxy")?;
     let chromium = tools::chromium()?;
     let python = llm::python()?;
-    run(cargo().args([
-        "build",
-        "--locked",
-        "--package",
-        "smallfirst",
-        "--bin",
-        "smallfirst",
-    ]))?;
+    command_line()?;
     // Whoever names a file wants that one.
     if rest.is_empty() {
         places()?;
@@ -226,34 +219,50 @@ fn end_to_end(rest: &[String]) -> Result<()> {
         .env("SMALLFIRST_BIN", root().join("target/debug/smallfirst")))
 }
 
+/// The command line, as the tests run it.
+fn command_line() -> Result<()> {
+    let of = ["--locked", "--package", "smallfirst", "--bin", "smallfirst"];
+    run(cargo().arg("build").args(of))
+}
+
 /// The packages as npm has them, in the runtimes, bundlers and frameworks that web people have.
 fn places() -> Result<()> {
     dist::dist()?;
     npm_ci("tests/places")?;
+    in_places("tests/places", "short")
+}
+
+/// All of it: what is heavy to install (frameworks, built and served for development by their own commands), every input of the
+/// comparisons, and the table of docs/places.md, which is written anew.
+pub fn all_places() -> Result<()> {
+    build()?;
+    command_line()?;
+    dist::dist()?;
+    for folder in ["tests/places", "tests/places/frameworks", "tests/e2e/proxy"] {
+        npm_ci(folder)?;
+    }
+    run(command("node").args(["tests/places/matrix.mjs", "--new"]))?;
+    for folder in ["tests/places", "tests/places/frameworks"] {
+        in_places(folder, "all")?;
+    }
+    run(command("node").arg("tests/places/matrix.mjs"))?;
+    run(command("node").arg("tests/places/sizes.mjs"))
+}
+
+/// The tests in a folder. `scope` is `all` where they take every input and report what they measure.
+fn in_places(folder: &str, scope: &str) -> Result<()> {
     let mut npm = command("npm");
     if let Some(firefox) = tools::firefox() {
         npm.env("FIREFOX", firefox);
     }
     run(npm
         .args(["test", "--silent"])
-        .current_dir(root().join("tests/places"))
+        .current_dir(root().join(folder))
         .env("CHROME", tools::chromium()?.browser)
+        .env("SMALLFIRST_PLACES", scope)
         .env("SMALLFIRST_DIST", root().join(dist::FOLDER))
         .env("SMALLFIRST_DATA", data()?)
         .env("SMALLFIRST_BIN", root().join("target/debug/smallfirst")))
-}
-
-/// What is heavy to install, with the packages as npm has them: frameworks, built and served for development by their own commands.
-pub fn frameworks() -> Result<()> {
-    build()?;
-    dist::dist()?;
-    npm_ci("tests/places")?;
-    npm_ci("tests/places/frameworks")?;
-    run(command("npm")
-        .args(["test", "--silent"])
-        .current_dir(root().join("tests/places/frameworks"))
-        .env("CHROME", tools::chromium()?.browser)
-        .env("SMALLFIRST_DIST", root().join(dist::FOLDER)))
 }
 
 /// The held-out accuracy of every task, measured by the engine that ships.

@@ -4,33 +4,39 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
+import { record } from "../matrix.mjs";
 import { launch, visit } from "../pages.mjs";
-import { app, bin, build, freePort, serving } from "./tools.mjs";
+import { app, bin, build, freePort, serving, version } from "./tools.mjs";
 
 const GERMAN = "Entschuldigen Sie bitte, können Sie mir sagen, wo der Bahnhof ist?";
 
-/** Asks the page for a language, as a visitor does. `ready` is what it shows before. */
+/** Asks the page for a language, as a visitor does. `ready` is what it shows before. Gives what the first visit took. */
 async function answers(t, address, ready) {
-  const { page, complaints } = await visit(await launch(t), address);
+  const { page, complaints, downloaded } = await visit(await launch(t), address);
   const shows = (text) =>
     page.waitForFunction((text) => document.querySelector("output")?.textContent === text, text, { timeout: 60_000 });
   const ask = async () => {
     await shows(ready);
+    // Until the page could be used; how long the test then waits for quiet is its own affair.
+    const loaded = await page.evaluate(() => performance.now());
     await page.waitForLoadState("networkidle");
     await page.fill("textarea", GERMAN);
+    const clicked = performance.now();
     await page.click("button");
     await shows("deu");
+    return loaded + performance.now() - clicked;
   };
   // A server for development may load the page again once it has seen what is in it.
   const again = page.waitForEvent("load", { timeout: 60_000 }).then(ask);
   again.catch(() => {});
-  await ask()
+  const ms = await ask()
     .catch(() => again)
     .catch(async (error) => assert.fail(`${error}: ${await page.textContent("output")}: ${complaints.join("\n")}`));
   assert.deepEqual(
     complaints.filter((text) => !/favicon|Failed to load resource.*404/.test(text)),
     [],
   );
+  return { ms, bytes: await downloaded() };
 }
 
 const NEXT = {
@@ -47,7 +53,7 @@ for (const [bundler, ...flags] of [["Turbopack"], ["webpack", "--webpack"]]) {
     const port = await freePort();
     const listen = ["--port", String(port), "--hostname", "127.0.0.1"];
     const address = await serving(at, port, {}, next, "start", ...listen);
-    await answers(t, address, "idle");
+    record(t, `Next, by ${bundler}`, { version: version("next"), ...(await answers(t, address, "idle")) });
     assert.deepEqual(await (await fetch(`${address}api/language?text=${encodeURIComponent(GERMAN)}`)).json(), {
       label: "deu",
       guaranteed: true,
@@ -71,42 +77,31 @@ export default { plugins: [sveltekit({ adapter: adapter({ fallback: "index.html"
 const NUXT = { "nuxt.config.js": `export default { compatibilityDate: "2026-01-01", telemetry: false };` };
 const ASTRO = {};
 
-test("SvelteKit", async (t) => {
-  const at = await app(t, "sveltekit", "sveltekit", KIT);
-  const vite = bin("vite", "bin/vite.js");
-  await build(at, vite, "build");
-  const port = await freePort();
-  await answers(
-    t,
-    await serving(at, port, {}, vite, "preview", "--port", String(port), "--host", "127.0.0.1"),
-    "ready",
-  );
-});
+const vite = bin("vite", "bin/vite.js");
+const nuxt = bin("nuxt", "bin/nuxt.mjs");
+const astro = bin("astro", "bin/astro.mjs");
 
-test("Nuxt", async (t) => {
-  const at = await app(t, "nuxt", "nuxt", NUXT);
-  await build(at, bin("nuxt", "bin/nuxt.mjs"), "build");
-  const port = await freePort();
-  const env = { PORT: String(port), HOST: "127.0.0.1" };
-  await answers(t, await serving(at, port, env, join(at, ".output/server/index.mjs")), "ready");
-});
-
-test("Astro", async (t) => {
-  const at = await app(t, "astro", "astro", ASTRO);
-  const astro = bin("astro", "bin/astro.mjs");
-  await build(at, astro, "build");
-  const port = await freePort();
-  await answers(
-    t,
-    await serving(at, port, {}, astro, "preview", "--port", String(port), "--host", "127.0.0.1"),
-    "ready",
-  );
-});
+for (const [name, page, starter, command, known, serves] of [
+  ["SvelteKit", "sveltekit", KIT, vite, "@sveltejs/kit", ["preview"]],
+  ["Nuxt", "nuxt", NUXT, nuxt, "nuxt", undefined],
+  ["Astro", "astro", ASTRO, astro, "astro", ["preview"]],
+]) {
+  test(name, async (t) => {
+    const at = await app(t, page, page, starter);
+    await build(at, command, "build");
+    const port = await freePort();
+    const env = { PORT: String(port), HOST: "127.0.0.1" };
+    const listen = ["--port", String(port), "--host", "127.0.0.1"];
+    const server = serves ? [command, ...serves, ...listen] : [join(at, ".output/server/index.mjs")];
+    const took = await answers(t, await serving(at, port, env, ...server), "ready");
+    record(t, name, { version: version(known), ...took });
+  });
+}
 
 for (const [name, page, starter, file, ...command] of [
-  ["SvelteKit", "sveltekit", KIT, bin("vite", "bin/vite.js"), "dev"],
-  ["Nuxt", "nuxt", NUXT, bin("nuxt", "bin/nuxt.mjs"), "dev", "--no-fork"],
-  ["Astro", "astro", ASTRO, bin("astro", "bin/astro.mjs"), "dev"],
+  ["SvelteKit", "sveltekit", KIT, vite, "dev"],
+  ["Nuxt", "nuxt", NUXT, nuxt, "dev", "--no-fork"],
+  ["Astro", "astro", ASTRO, astro, "dev"],
 ]) {
   test(`${name}, for development`, async (t) => {
     const at = await app(t, `${page}-dev`, page, starter);

@@ -45,7 +45,7 @@ export async function app(t, name, page, starter) {
     writeFileSync(join(at, file), content);
   }
   install(at);
-  const files = await follow(`docs/places/${page}.md`, at);
+  const { files } = await follow(`docs/places/${page}.md`, at);
   assert.ok(files.length > 0);
   return at;
 }
