@@ -4,18 +4,15 @@ import assert from "node:assert/strict";
 import { cpSync, existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { agreement, compare, lines, natively, sample, TASKS } from "./parity.mjs";
+import { agreement, compare, FEWER, INPUTS, lines, natively, sample, TASKS } from "./parity.mjs";
 import { fails, here, project, run } from "./project.mjs";
-
-const INPUTS = 300;
 
 /** The runtimes of the tests of the proxy. */
 const others = join(here, "../e2e/proxy/node_modules/.bin");
-/** Where others than Node ask for all inputs, this takes minutes; their WebAssembly is the same or Node's own. */
 const RUNTIMES = [
   ["Node", INPUTS, process.execPath],
-  ["Bun", 100, join(others, "bun")],
-  ["Deno", 100, join(others, "deno"), "run", "--allow-read", "--allow-env"],
+  ["Bun", FEWER, join(others, "bun")],
+  ["Deno", FEWER, join(others, "deno"), "run", "--allow-read", "--allow-env"],
 ];
 
 for (const [task, file] of TASKS) {
