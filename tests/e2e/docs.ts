@@ -115,6 +115,9 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "docs",
   "tests/places/bundlers.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "bundlers",
   "tests/places/extension.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "extension",
+  "tests/places/vitest.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "testing" && !isOfJest(block),
+  "tests/places/frameworks/jest.test.mjs": (block) =>
+    isOfPlaces(block) && placeOf(block) === "testing" && isOfJest(block),
   "tests/places/workerd.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "workerd",
   "tests/places/frameworks/frameworks.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "frameworks",
   // Runs examples in a browser.
@@ -172,6 +175,7 @@ const PLACES: Record<string, string[]> = {
   ],
   apps: ["vue", "svelte"],
   extension: ["extension"],
+  testing: ["testing"],
   workerd: ["workers"],
   frameworks: ["next", "sveltekit", "nuxt", "astro"],
 };
@@ -180,6 +184,10 @@ const PLACES: Record<string, string[]> = {
 function placeOf({ file }: Block): string {
   const page = /([\w-]+)\.md$/.exec(file)?.[1] ?? "";
   return Object.entries(PLACES).find(([, pages]) => pages.includes(page))?.[0] ?? "docs";
+}
+
+function isOfJest({ headings }: Block): boolean {
+  return headings.includes("jest");
 }
 
 /** A part of a page's script that has a model without a bundle. */
