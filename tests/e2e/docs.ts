@@ -115,6 +115,7 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "docs",
   "tests/places/bundlers.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "bundlers",
   "tests/places/extension.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "extension",
+  "tests/places/electron.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "electron",
   "tests/places/vitest.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "testing" && !isOfJest(block),
   "tests/places/frameworks/jest.test.mjs": (block) =>
     isOfPlaces(block) && placeOf(block) === "testing" && isOfJest(block),
@@ -174,6 +175,7 @@ const PLACES: Record<string, string[]> = {
     "offline",
   ],
   apps: ["vue", "svelte"],
+  electron: ["electron"],
   extension: ["extension"],
   testing: ["testing"],
   workerd: ["workers"],
