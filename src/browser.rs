@@ -5,6 +5,7 @@
 // wasm-bindgen's macros expand to unsafe code.
 #![allow(unsafe_code)]
 
+mod abort;
 #[cfg(feature = "bench")]
 mod bench;
 mod convert;

@@ -70,7 +70,9 @@ function serviceWorker(): Plugin {
       );
       for (const file of Object.values(bundle)) hash.update(file.type === "chunk" ? file.code : file.source);
       for (const file of readdirSync("public")) hash.update(readFileSync(`public/${file}`));
-      const source = readFileSync("src/sw.js", "utf8")
+      const source = ["src/sw.js", "src/sw-faults.js", "src/sw-log.js"]
+        .map((file) => readFileSync(file, "utf8"))
+        .join("\n")
         .replace("__VERSION__", hash.digest("hex").slice(0, 16))
         .replace('["__FILES__"]', JSON.stringify([...new Set(files)].sort()));
       this.emitFile({ type: "asset", fileName: "sw.js", source });

@@ -15,6 +15,7 @@ use web_sys::{
     RequestInit, RequestRedirect,
 };
 
+use super::abort::Abort;
 use super::convert::{self, describe};
 use super::fetch;
 use super::scope::{self, scope};
@@ -132,23 +133,10 @@ impl PageHost<'_> {
     /// Waits for what a function of the page gave, or for the abort.
     async fn given(&self, given: Result<JsValue, JsValue>) -> Result<JsValue, Option<JsValue>> {
         let given = JsFuture::from(Promise::resolve(&given.map_err(Some)?));
-        match select(given, JsFuture::from(self.abort())).await {
+        match select(given, Abort::of(&self.signal)).await {
             Either::Left((given, _)) => given.map_err(Some),
             Either::Right(_) => Err(None),
         }
-    }
-
-    /// A promise that the abort keeps.
-    fn abort(&self) -> Promise {
-        let signal = &self.signal;
-        Promise::new(&mut |resolve, _| {
-            if signal.aborted() {
-                let _ = resolve.call0(&JsValue::UNDEFINED);
-            } else {
-                // Adding a listener to a signal cannot fail.
-                let _ = signal.add_event_listener_with_callback("abort", &resolve);
-            }
-        })
     }
 
     /// The caller's headers. The callback may take its time: a token may have to be fetched.
@@ -290,7 +278,7 @@ impl Network for PageHost<'_> {
     }
 
     async fn sleep(&self, ms: f64) {
-        let _ = select(pin!(scope::sleep(ms)), JsFuture::from(self.abort())).await;
+        let _ = select(pin!(scope::sleep(ms)), Abort::of(&self.signal)).await;
     }
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { type Claim, blocks, broken, isTrainingScript, pageModule, place } from "./docs.js";
 import { expect, test } from "./fixtures.js";
+import { looked } from "./looks.js";
 import { type Local, root } from "./servers.js";
 import type * as Package from "../../pkg/dist/index.js";
 
@@ -15,8 +16,6 @@ declare global {
     claimed: [[string, Claim], unknown][];
   }
 }
-
-const AXE = readFileSync(join(root, "tests/e2e/node_modules/axe-core/axe.min.js"), "utf8");
 
 async function opened(page: Page, harness: Local): Promise<void> {
   const imports = { smallfirst: "/pkg/index.js" };
@@ -161,21 +160,7 @@ test("a visitor trains, tries, and takes away a task whose lines run", async ({ 
   await page.getByLabel("A text that it has not seen").fill("When does the museum close?");
   await expect(page.getByTestId("learnt-answer")).toContainText("question");
   console.log(`the demo: ${await page.locator("#learn-status").textContent()}`);
-  for (const scheme of ["light", "dark"] as const) {
-    for (const [name, width] of [
-      ["phone", 360],
-      ["desktop", 1280],
-    ] as const) {
-      await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
-      await page.setViewportSize({ width, height: 800 });
-      await page.locator("#train").screenshot({ path: join(root, `target/screenshots/train-${name}-${scheme}.png`) });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
-      const violations = await page.evaluate<string[]>(
-        `(() => { ${AXE}; return axe.run("#train").then(({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + " " + html))); })()`,
-      );
-      expect([name, scheme, violations]).toEqual([name, scheme, []]);
-    }
-  }
+  await looked(page, "train", "#train");
   const [download] = await Promise.all([page.waitForEvent("download"), page.locator("#take").click()]);
   expect(download.suggestedFilename()).toBe("feedback.zip");
   const file = readFileSync(await download.path());

@@ -12,7 +12,7 @@ export interface Setting {
   mode: Mode;
   risk?: number;
   labels?: string[];
-  remote?: { baseUrl: string; model: string };
+  remote?: { provider: string; baseUrl: string; model: string };
   variables: Record<string, string>;
 }
 
@@ -56,7 +56,7 @@ export function codeOf({ task, text, second, mode, risk, labels, remote, variabl
   const rest = options.length === 0 ? "" : `, { ${options.join(", ")} }`;
   const asked = remote
     ? [
-        `  remote: { provider: "openai", baseUrl: ${JSON.stringify(remote.baseUrl)}, model: ${JSON.stringify(remote.model)} },`,
+        `  remote: { provider: ${JSON.stringify(remote.provider)}, baseUrl: ${JSON.stringify(remote.baseUrl)}, model: ${JSON.stringify(remote.model)} },`,
       ]
     : [];
   const call =

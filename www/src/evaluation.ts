@@ -41,9 +41,10 @@ export function read(evaluation: unknown): Evaluation | undefined {
   return { rows: n + outOfScope, curve, ideal, risks };
 }
 
-const isRecord = (value: unknown): value is Record<string, unknown> => typeof value === "object" && value !== null;
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null;
 
-const isShare = (value: unknown): value is number => typeof value === "number" && value >= 0 && value <= 1;
+export const isShare = (value: unknown): value is number => typeof value === "number" && value >= 0 && value <= 1;
 
 function points(value: unknown): Point[] {
   const all: unknown[] = Array.isArray(value) ? value : [];

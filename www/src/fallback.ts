@@ -1,13 +1,24 @@
-import type { ConsentRequest, Options, RemoteProfile, UsageReport } from "smallfirst";
-import { byId, shown } from "./dom";
+import type { ConsentRequest, Options, RemoteProfile } from "smallfirst";
+import { byId, element, shown } from "./dom";
 
 /** What the server of the demo offers as a fallback. */
 interface Offer {
   remote: { baseUrl: string; model: string } | null;
 }
 
+/** What servers speak, by their providers' names in the package, and an address and a model as their pages have them. */
+const PROVIDERS = {
+  openai: { name: "OpenAI (and most others)", url: "https://api.openai.com/v1", model: "gpt-5-mini" },
+  "openai-responses": { name: "OpenAI Responses", url: "https://api.openai.com/v1", model: "gpt-5-mini" },
+  anthropic: { name: "Anthropic", url: "https://api.anthropic.com/v1", model: "claude-haiku-4-5" },
+  gemini: { name: "Gemini", url: "https://generativelanguage.googleapis.com/v1beta", model: "gemini-2.5-flash" },
+  ollama: { name: "Ollama", url: "http://localhost:11434", model: "llama3.2" },
+} as const;
+type Provider = keyof typeof PROVIDERS;
+
 /** The form that says where to turn when the local models are not sure. */
 export class Fallback {
+  readonly #provider = byId<HTMLSelectElement>("provider");
   readonly #url = byId<HTMLInputElement>("base-url");
   readonly #model = byId<HTMLInputElement>("model");
   readonly #token = byId<HTMLInputElement>("token");
@@ -15,7 +26,12 @@ export class Fallback {
   readonly #consent = byId<HTMLInputElement>("consent");
   readonly #status = byId("fallback-status");
   /** What is used now, which is not what is being typed. */
-  #used = { url: "", model: "", token: "" };
+  #used: { provider: Provider; url: string; model: string; token: string } = {
+    provider: "openai",
+    url: "",
+    model: "",
+    token: "",
+  };
   #on = false;
   /** How good a model is that was measured; only its own endpoint has it. */
   #profile: RemoteProfile | undefined;
@@ -26,6 +42,15 @@ export class Fallback {
       void this.#use(true);
     });
     byId("off").addEventListener("click", () => void this.#use(false));
+    this.#provider.replaceChildren(
+      ...Object.entries(PROVIDERS).map(([id, { name }]) => {
+        const option = element("option", name);
+        option.value = id;
+        return option;
+      }),
+    );
+    this.#provider.addEventListener("change", () => this.#hint());
+    this.#hint();
     this.#url.addEventListener("input", () => this.#forgetToken());
     this.#redact.addEventListener("change", () => {
       if (this.#on) void this.changed();
@@ -53,10 +78,10 @@ export class Fallback {
   /** The package's options for it; none when it is off. */
   options(): Pick<Options, "remote" | "privacy"> {
     if (!this.#on) return {};
-    const { url, model, token } = this.#used;
+    const { provider, url, model, token } = this.#used;
     return {
       remote: {
-        provider: "openai",
+        provider,
         baseUrl: url,
         model,
         connectMs: 60_000,
@@ -74,18 +99,24 @@ export class Fallback {
   }
 
   /** What code of the same needs to say; nothing when it is off. */
-  get used(): { baseUrl: string; model: string } | undefined {
-    return this.#on ? { baseUrl: this.#used.url, model: this.#used.model } : undefined;
+  get used(): { provider: string; baseUrl: string; model: string } | undefined {
+    const { provider, url, model } = this.#used;
+    return this.#on ? { provider, baseUrl: url, model } : undefined;
   }
 
-  /** Shows what was spent today, in all tabs. */
-  showUsage({ today }: UsageReport): void {
-    const requests = today.requests === 1 ? "1 request" : `${today.requests} requests`;
-    byId("usage").textContent = `Today: ${requests}, ${today.inputTokens + today.outputTokens} tokens.`;
+  /** What an address and a model of the provider look like. */
+  #hint(): void {
+    const { url, model } = PROVIDERS[this.#chosen()];
+    this.#url.placeholder = url;
+    this.#model.placeholder = model;
+  }
+
+  #chosen(): Provider {
+    return this.#provider.value as Provider;
   }
 
   #take(): void {
-    this.#used = { url: this.#url.value, model: this.#model.value, token: this.#token.value };
+    this.#used = { provider: this.#chosen(), url: this.#url.value, model: this.#model.value, token: this.#token.value };
   }
 
   /** A token is for the address beside which it was typed, and for no other. */
@@ -115,7 +146,9 @@ export class Fallback {
   async #test(): Promise<void> {
     this.#status.textContent = "Asking…";
     try {
-      const address = new URL(`${this.#url.value.replace(/\/$/, "")}/models`, document.baseURI);
+      // The list of models: it costs nothing, and every provider has one.
+      const list = this.#chosen() === "ollama" ? "api/tags" : "models";
+      const address = new URL(`${this.#url.value.replace(/\/$/, "")}/${list}`, document.baseURI);
       const response = await fetch(address, {
         headers: authorization(this.#token.value),
         signal: AbortSignal.timeout(10_000),

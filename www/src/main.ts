@@ -5,11 +5,13 @@ import { byId, bytes, element, shown } from "./dom";
 import { bytesOf, offer } from "./everyday";
 import { examplesOf } from "./examples";
 import { Fallback } from "./fallback";
+import { begin as beginFaults, type Question } from "./faults";
 import { keep, showFinds } from "./fooled";
 import { found, type Given, given, listen, searches, showPanel, take, takeExample } from "./inputs";
 import { showAnswer, showNone, showPiece, showSavedHere, showText } from "./result";
 import { fail, failNot, Session } from "./session";
-import { showLedger, showSaved } from "./tally";
+import { showLedger, showSaved, showUsage } from "./tally";
+import { begin as beginNetwork } from "./network";
 import { errorText, plural, titleOf } from "./words";
 
 const run = byId<HTMLButtonElement>("run");
@@ -107,6 +109,7 @@ function choose(chosen: TaskInfo): void {
   const same = chosen.id === task?.id;
   task = chosen;
   card.open = false;
+  byId("quality").replaceChildren();
   byId("card").hidden = chosen.card === null;
   byId("about").textContent = about(chosen);
   byId("labels-input").hidden = chosen !== OWN_LABELS;
@@ -240,7 +243,7 @@ const saved = async (ai: SmallFirst): Promise<number> => {
 
 async function tell(ai: SmallFirst, before: number): Promise<void> {
   const report = await ai.usage();
-  fallback.showUsage(report);
+  showUsage(report, byId("usage"));
   showSaved(report);
   showSavedHere(report.saved.inputTokens + report.saved.outputTokens - before);
   await showLedger(ai, byId("ledger"));
@@ -293,12 +296,14 @@ byId("wrong").addEventListener("click", () => {
   byId("wrong").hidden = true;
 });
 
-/** The card as text: what a bundle holds is never markup here. */
+/** The card in pictures, and as text: what a bundle holds is never markup here. */
 card.addEventListener("toggle", () => {
   const asked = task;
   if (!card.open || !session.ai || !asked) return;
-  session.ai.card(asked.id).then(({ markdown }) => {
-    if (asked === task) shown("card").textContent = markdown;
+  Promise.all([session.ai.card(asked.id), import("./quality")]).then(([found, { showQuality }]) => {
+    if (asked !== task) return;
+    shown("card").textContent = found.markdown;
+    showQuality(found, asked, byId("quality"));
   }, fail);
 });
 
@@ -316,6 +321,18 @@ const begun = (): void => {
 };
 byId("train-open").addEventListener("toggle", begun, { once: true });
 
-if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
+/** What a remote that fails is asked: what the playground has, where it is a text with a label, or else what the page opens with. */
+function question(): Question | undefined {
+  const fits = task !== undefined && task.kind === "classify" && task.input === "text" && task.tiers.length > 0;
+  const asked = fits ? task : session.tasks.find(({ id }) => id === "language");
+  const [example] = asked ? examplesOf(asked) : [];
+  const words = fits && text.value.trim() !== "" ? text.value : example?.input;
+  return asked && words !== undefined ? { task: asked, text: words } : undefined;
+}
+beginFaults(question, fail);
+beginNetwork();
+
 await fallback.prefill();
 await session.start();
+// What it keeps for later would share the line with what the first answer needs.
+if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");

@@ -26,10 +26,14 @@ self.addEventListener("activate", (event) => {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  self.tell(request);
   const scope = new URL(self.registration.scope);
   const url = new URL(request.url);
-  if (request.method !== "GET" || url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
+  if (url.origin !== scope.origin || !url.pathname.startsWith(scope.pathname)) return;
   const path = url.pathname.slice(scope.pathname.length);
+  const failing = self.fault(path);
+  if (failing) return event.respondWith(failing());
+  if (request.method !== "GET") return;
   if (path.startsWith("models/") || path.startsWith("llm/")) return;
   // Hashed files never change; the page and demo.json may.
   event.respondWith(path.startsWith("assets/") ? cacheFirst(request) : networkFirst(request));

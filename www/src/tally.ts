@@ -42,6 +42,18 @@ export function showSaved(report: UsageReport): void {
   shown("tally-saved").textContent = saved > 0 ? `about ${saved}` : "none yet";
 }
 
+/** The table of what was spent, in all tabs of this site, and what was not. */
+export function showUsage({ today, total, saved }: UsageReport, box: HTMLElement): void {
+  const row = (name: string, { requests, inputTokens, outputTokens, costUsd }: UsageReport["today"]) => {
+    const cost = costUsd > 0 ? `$ ${costUsd.toFixed(4)}` : "–";
+    return { cells: [name, ...[requests, inputTokens, outputTokens].map((n) => n.toLocaleString("en")), cost] };
+  };
+  const rows = [row("Today", today), row("Since your first visit", total), row("Saved by this device", saved)];
+  box.replaceChildren(
+    tableOf("Spent and saved", ["Time", "Requests", "Tokens sent", "Tokens received", "Cost"], rows, true),
+  );
+}
+
 /** The table of all that left, the newest first. */
 export async function showLedger(ai: SmallFirst, box: HTMLElement): Promise<void> {
   const { sent: all, requests, bytes: size } = await ai.egress();
