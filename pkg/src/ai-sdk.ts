@@ -1,7 +1,8 @@
 // For Vercel's AI SDK 7: a decision model, vectors, and a middleware that spares a language model what a task answers with a guarantee.
 
-import type { SmallFirst, VectorOutput } from "./index.js";
+import type { SmallFirst } from "./index.js";
 import { Certified, type CertifiedOptions, choiceOf } from "./certified.js";
+import { vectorOf } from "./vectors.js";
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -217,15 +218,7 @@ export function embeddingModel(ai: SmallFirst, { task }: { task: string }): Smal
       const embeddings: number[][] = [];
       for (const value of values) {
         abortSignal?.throwIfAborted();
-        const options = {
-          normalize: true,
-          mode: "only-local" as const,
-          ...(abortSignal ? { signal: abortSignal } : {}),
-        };
-        const { output } = await ai.run(task, value, options);
-        const { data, dims } = output as unknown as VectorOutput;
-        if (dims?.length !== 2) throw new TypeError(`the task ${task} gives no vector of a text: ${String(dims)}`);
-        embeddings.push(Array.from(data));
+        embeddings.push(await vectorOf(ai, task, value, abortSignal));
       }
       const details = "a model's vectors have the length that they have";
       return {

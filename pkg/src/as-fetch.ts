@@ -32,9 +32,16 @@ interface ChatRequest {
 const HARMLESS = new Set(
   (
     "model messages response_format stream stream_options temperature top_p max_tokens max_completion_tokens seed user " +
-    "frequency_penalty presence_penalty reasoning_effort verbosity service_tier prompt_cache_key safety_identifier"
+    "frequency_penalty presence_penalty reasoning_effort verbosity service_tier prompt_cache_key prompt_cache_retention " +
+    "prompt_cache_options safety_identifier"
   ).split(" "),
 );
+
+/** Whether a field asks for nothing: clients write defaults down, no tools for example, or one answer. */
+function isNothing(name: string, value: unknown): boolean {
+  if (typeof value === "object") return Object.keys(value ?? {}).length === 0;
+  return value === undefined || value === false || (name === "n" && value === 1);
+}
 
 export function asFetch(ai: Pick<SmallFirst, "run" | "tasks">, options: AsFetchOptions = {}): typeof fetch {
   checkNames("asFetch", options, OPTIONS);
@@ -69,8 +76,7 @@ function read(input: RequestInfo | URL, init: RequestInit | undefined): ChatRequ
 
 /** The question of a request, and the property that its answer goes into. */
 function questionOf(request: ChatRequest): (Question & { property: string }) | undefined {
-  if (Object.entries(request).some(([name, value]) => value !== null && value !== undefined && !HARMLESS.has(name)))
-    return undefined;
+  if (Object.entries(request).some(([name, value]) => !HARMLESS.has(name) && !isNothing(name, value))) return undefined;
   const format = request.response_format as {
     type?: unknown;
     json_schema?: { name?: unknown; schema?: unknown };

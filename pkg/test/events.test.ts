@@ -79,6 +79,15 @@ test("every answer is told, with the call that it is of, and escalations once mo
   );
 });
 
+test("the panel for developers is imported anywhere, and says that it needs a page", async (t) => {
+  const { ai } = await instance(t);
+  const { mountDevtools } = await import("../src/devtools.js");
+  assert.throws(() => mountDevtools(ai), {
+    code: "invalid_option",
+    message: "mountDevtools: it must be called in a page",
+  });
+});
+
 test("an aborted call is no failure", async (t) => {
   const { ai } = await instance(t);
   const heard = listen(ai);

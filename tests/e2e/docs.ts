@@ -86,6 +86,44 @@ export function place({ file, line }: Block): string {
   return `${file}:${line}`;
 }
 
+/** What runs the pages of places. */
+const PLACES_TEST = "tests/places/docs.test.mjs";
+
+/** The pages that other tests run, by the test. */
+const PLACES: Record<string, string[]> = {
+  "tests/places/bundlers.test.mjs": [
+    "plain",
+    "vite",
+    "webpack",
+    "rspack",
+    "esbuild",
+    "rollup",
+    "parcel",
+    "inline",
+    "service-worker",
+    "offline",
+  ],
+  "tests/places/apps.test.mjs": ["vue", "svelte"],
+  "tests/places/electron.test.mjs": ["electron"],
+  "tests/places/extension.test.mjs": ["extension"],
+  "tests/places/vitest.test.mjs": ["testing"],
+  "tests/places/workerd.test.mjs": ["workers"],
+  "tests/places/frameworks/frameworks.test.mjs": ["next", "sveltekit", "nuxt", "astro"],
+  "tests/places/frameworks/langchain.test.mjs": ["langchain"],
+  "tests/places/frameworks/jest.test.mjs": [],
+};
+
+/** The examples that are apps of a framework. */
+const APPS = /^examples\/(vue|svelte)\//;
+
+/** The test in tests/places/ that runs a page, or a part of one. */
+function placeOf({ file, headings }: Block): string {
+  if (APPS.test(file)) return "tests/places/apps.test.mjs";
+  if (headings.includes("jest")) return "tests/places/frameworks/jest.test.mjs";
+  const page = /([\w-]+)\.md$/.exec(file)?.[1] ?? "";
+  return Object.entries(PLACES).find(([, pages]) => pages.includes(page))?.[0] ?? PLACES_TEST;
+}
+
 /** What runs or checks blocks, and which ones. A block that none of these claims, or two, fails a test. */
 export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs the commands of the guide on real mail.
@@ -94,10 +132,7 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   "tests/examples.rs": ({ file, language }) => file === "examples/rust/README.md" && ["sh", "text"].includes(language),
   // Runs the other examples as their pages say.
   "tests/e2e/examples.spec.ts": ({ file, language }) =>
-    /^examples\/(?!rust\/|vue\/|svelte\/)/.test(file) && language === "sh",
-  // Builds the others as their pages, and those of docs/places/, say.
-  "tests/places/apps.test.mjs": (block) =>
-    /^examples\/(vue|svelte)\//.test(block.file) || (isOfPlaces(block) && placeOf(block) === "apps"),
+    /^examples\/(?!rust\/)/.test(file) && language === "sh" && !APPS.test(file),
   // Runs each proxy with its framework.
   "tests/e2e/proxy/frameworks.spec.ts": (block) => isAboutProxies(block),
   // Runs what the page of folders says.
@@ -109,18 +144,17 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs what the page of search by meaning says.
   "tests/e2e/search.spec.ts": (block) => isSearchScript(block),
   "tests/e2e/training.spec.ts": (block) => isTrainingScript(block),
+  // Runs what the page of the panel for developers says.
+  "tests/e2e/devtools.spec.ts": (block) => isDevtoolsScript(block),
   // Runs what the page of bare models says.
   "tests/e2e/model.spec.ts": (block) => isModelScript(block),
   // Run what the pages of places say.
-  "tests/places/docs.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "docs",
-  "tests/places/bundlers.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "bundlers",
-  "tests/places/extension.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "extension",
-  "tests/places/electron.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "electron",
-  "tests/places/vitest.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "testing" && !isOfJest(block),
-  "tests/places/frameworks/jest.test.mjs": (block) =>
-    isOfPlaces(block) && placeOf(block) === "testing" && isOfJest(block),
-  "tests/places/workerd.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "workerd",
-  "tests/places/frameworks/frameworks.test.mjs": (block) => isOfPlaces(block) && placeOf(block) === "frameworks",
+  ...Object.fromEntries(
+    [PLACES_TEST, ...Object.keys(PLACES)].map((test) => [
+      test,
+      (block: Block) => isOfPlaces(block) && placeOf(block) === test,
+    ]),
+  ),
   // Runs examples in a browser.
   "tests/e2e/docs-page.spec.ts": (block) => isScript(block) || isPolicy(block),
   // Runs commands, or has their programs read them, and holds what is no program against the source.
@@ -149,47 +183,21 @@ export function isScript(block: Block): boolean {
     !isSearchScript(block) &&
     !isTrainingScript(block) &&
     !isFolderScript(block) &&
+    !isDevtoolsScript(block) &&
     !isOfPlaces(block)
   );
 }
 
+/** A part of a page's script that shows the panel for developers. */
+export function isDevtoolsScript({ file }: Block): boolean {
+  return file === "docs/places/devtools.md";
+}
+
 /** About places besides a page: how models and the engine get there, and what runs there. */
-function isOfPlaces({ file }: Block): boolean {
-  return (
-    ["docs/places.md", "docs/offline.md", "pkg/models/README.md"].includes(file) || file.startsWith("docs/places/")
-  );
-}
-
-/** The pages that other tests than docs.test.mjs run, by the test. */
-const PLACES: Record<string, string[]> = {
-  bundlers: [
-    "plain",
-    "vite",
-    "webpack",
-    "rspack",
-    "esbuild",
-    "rollup",
-    "parcel",
-    "inline",
-    "service-worker",
-    "offline",
-  ],
-  apps: ["vue", "svelte"],
-  electron: ["electron"],
-  extension: ["extension"],
-  testing: ["testing"],
-  workerd: ["workers"],
-  frameworks: ["next", "sveltekit", "nuxt", "astro"],
-};
-
-/** The test in tests/places/ that runs a page. */
-function placeOf({ file }: Block): string {
-  const page = /([\w-]+)\.md$/.exec(file)?.[1] ?? "";
-  return Object.entries(PLACES).find(([, pages]) => pages.includes(page))?.[0] ?? "docs";
-}
-
-function isOfJest({ headings }: Block): boolean {
-  return headings.includes("jest");
+function isOfPlaces(block: Block): boolean {
+  const { file } = block;
+  const about = ["docs/places.md", "docs/offline.md", "pkg/models/README.md"].includes(file);
+  return (about || file.startsWith("docs/places/") || APPS.test(file)) && !isDevtoolsScript(block);
 }
 
 /** A part of a page's script that has a model without a bundle. */

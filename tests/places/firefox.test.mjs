@@ -95,6 +95,23 @@ test(
         t.diagnostic(agreement(`${task}, ${engine}`, rows, compare(task, JSON.parse(ours), native, rows)));
       }
     }
+    // The panel for developers, on a narrow screen: a row that is opened is as wide as the others.
+    await page.setViewport({ width: 360, height: 700 });
+    const shown = await page.evaluate(async (text) => {
+      const { mountDevtools } = await import("./smallfirst/devtools.js");
+      const unmount = mountDevtools(await window.create({}), { open: true });
+      await window.ai.run("spam", text);
+      const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+      for (let frames = 0; frames < 2; frames++) await frame();
+      const panel = document.querySelector("smallfirst-devtools").shadowRoot;
+      panel.querySelector("tbody button").click();
+      const { scrollWidth, clientWidth } = panel.querySelector("section > div");
+      const [summary, tried] = [panel.querySelector("button"), panel.querySelector("tbody tbody")];
+      const found = [summary.textContent, /remote_not_configured/.test(tried.textContent), scrollWidth - clientWidth];
+      unmount();
+      return [...found, document.querySelector("smallfirst-devtools")];
+    }, GERMAN);
+    assert.deepEqual(shown, ["smallfirst 1 answered here · 0 sent, 0.0 kB", true, 0, null]);
     assert.deepEqual(complaints, []);
   },
 );

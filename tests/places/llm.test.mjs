@@ -31,6 +31,7 @@ test.after(() => folders.forEach((clean) => clean()));
 const of = (file) => import(pathToFileURL(join(folder, "node_modules/smallfirst/dist", file)).href);
 const { createSmallFirst } = await of("node/index.js");
 const { certifiedMiddleware, decisionModel, embeddingModel } = await of("ai-sdk.js");
+const { embeddings: embeddingsOf } = await of("langchain.js");
 
 async function instance(t) {
   const ai = await createSmallFirst({ bundle: join(folder, "node_modules/smallfirst-models/") });
@@ -88,6 +89,17 @@ test("OpenAI's client: one line more, and what is certified is answered here", a
   assert.deepEqual(seen, [{ path: "/v1/chat/completions", body: question(UNSURE) }]);
 });
 
+test("what a client writes down of defaults, and of caches, keeps no question from being answered here", async (t) => {
+  const ai = await instance(t);
+  const { seen, address } = await upstream(t);
+  const client = new OpenAI({ apiKey: "k", baseURL: address, fetch: ai.asFetch(), maxRetries: 0 });
+  const nothing = { n: 1, logprobs: false, tools: [], parallel_tool_calls: false, logit_bias: {}, stop: null };
+  const cache = { prompt_cache_key: "mails", prompt_cache_retention: "24h", prompt_cache_options: { ttl: "1h" } };
+  const answer = await client.chat.completions.create(question(SPAM, { ...nothing, ...cache }));
+  assert.equal(answer.model, "smallfirst/spam");
+  assert.deepEqual(seen, []);
+});
+
 test("whatever is another question than the task's is passed on, word for word", async (t) => {
   const ai = await instance(t);
   const { seen, address } = await upstream(t);
@@ -107,6 +119,8 @@ test("whatever is another question than the task's is passed on, word for word",
     question(SPAM, { response_format: { type: "json_object" } }),
     question(SPAM, { n: 2 }),
     question(SPAM, { logprobs: true }),
+    question(SPAM, { stop: ["ham"] }),
+    question(SPAM, { logit_bias: { 1: 5 } }),
     question(SPAM, { tools: [{ type: "function", function: { name: "f", parameters: {} } }] }),
     question(SPAM, {
       messages: [...said, { role: "assistant", content: "ham" }, { role: "user", content: "Really?" }],
@@ -226,7 +240,7 @@ test("the AI SDK's decisions: a choice of a task's labels, with calibrated proba
   assert.match(`${refused.name ?? JSON.stringify(refused.answers)}`, /efus/);
 });
 
-test("the AI SDK gets vectors of texts, made here", async (t) => {
+test("the AI SDK and LangChain get vectors of texts, made here", async (t) => {
   const bundle = withVectors(t, join(folder, "node_modules/smallfirst-models/"));
   const ai = await createSmallFirst({ bundle });
   t.after(() => ai.dispose());
@@ -239,6 +253,13 @@ test("the AI SDK gets vectors of texts, made here", async (t) => {
   assert.ok(Math.abs(cosineSimilarity(embedding, embedding) - 1) < 1e-6);
   const [bill, cat] = embeddings.map((other) => cosineSimilarity(embedding, other));
   assert.ok(bill > cat + 0.1, `${bill} ${cat}`);
+  // LangChain gets the same ones (frameworks/langchain.test.mjs has LangChain itself).
+  const same = embeddingsOf(ai, { task: "meaning" });
+  assert.deepEqual(await same.embedDocuments(values), embeddings);
+  assert.deepEqual(await same.embedQuery("money that I owe"), embedding);
+  await assert.rejects(embeddingsOf(ai, { task: "spam" }).embedQuery("x"), { code: "invalid_option" });
+  for (const wrong of [undefined, {}, { task: "meaning", model: "m" }])
+    assert.throws(() => embeddingsOf(ai, wrong), { code: "invalid_option" });
   assert.equal((await ai.egress()).requests, 0);
   // What makes no vector says so; and an abort ends it.
   await assert.rejects(embed({ model: embeddingModel(ai, { task: "spam" }), value: "x", maxRetries: 0 }));

@@ -16,7 +16,9 @@ const ENTRIES = [
   "sound",
   "react",
   "ai-sdk",
+  "langchain",
   "trace",
+  "devtools",
   "workerd/index",
 ];
 
