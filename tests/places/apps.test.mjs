@@ -44,6 +44,9 @@ async function app(t, { name, linked }) {
   for (const dependency of [...linked, "vite"])
     assert.equal({ ...dependencies, ...devDependencies }[dependency], ours[dependency], `${name}: ${dependency}`);
 
+  // Otherwise npm would link the package, and Vite's server for development serves nothing that lies outside of the app.
+  assert.equal(readFileSync(join(example, ".npmrc"), "utf8"), "install-links=true\n");
+
   const { files } = await follow(`docs/places/${name}.md`, folder);
   assert.equal(files.length, 1);
   for (const file of files)
