@@ -1,6 +1,6 @@
 // The panel for developers, on real answers, requests, failures and alarms, under the strict policy.
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { Locator, Page } from "@playwright/test";
 import { blocks, isDevtoolsScript } from "./docs.js";

@@ -4,7 +4,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import type { Page } from "@playwright/test";
+import { chromium, type Page } from "@playwright/test";
 import { blocks, isFolderConfig } from "./docs.js";
 import { expect, test } from "./fixtures.js";
 import { composed } from "./folders.js";
@@ -334,4 +334,45 @@ test("speech is found in a sound, and drawn over its wave", async ({ page }) => 
     await expect(page.locator("#output .wave path")).toBeVisible();
     await looked(page, "play-voice");
   });
+});
+
+test("a microphone is heard live, and one that is not allowed is no harm", async ({ page }) => {
+  const wave = join(mkdtempSync(join(tmpdir(), "smallfirst-microphone-")), "tone.wav");
+  writeFileSync(wave, toneWav());
+  const files = { "config.json": { model_type: "custom" }, "onnx/model.onnx": model("loudness") };
+  const bundle = bundleOf(folder(files), "--task", "voice-activity-detection");
+  // Nobody asks the visitor of a browser without a screen: there it is not allowed.
+  await opened(page, bundle, async () => {
+    await page.locator("#listen").click();
+    await expect(page.locator("#error")).toContainText("You can still choose a file");
+    await expect(page.locator("#listen")).toHaveText("Listen live");
+    await looked(page, "play-no-microphone");
+  });
+  const browser = await chromium.launch({
+    executablePath: process.env["CHROME"]!,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--use-fake-ui-for-media-stream",
+      "--use-fake-device-for-media-stream",
+      `--use-file-for-fake-audio-capture=${wave}`,
+    ],
+  });
+  try {
+    const other = await browser.newPage();
+    await opened(other, bundle, async () => {
+      await other.locator("#listen").click();
+      const live = other.locator("#live");
+      // The tone comes again and again.
+      await expect(live).toHaveAttribute("data-speaks", "true", { timeout: 30_000 });
+      await expect(live).toHaveAttribute("data-speaks", "false", { timeout: 30_000 });
+      await expect(live.locator("rect").first()).toBeAttached();
+      await looked(other, "play-live");
+      await other.locator("#listen").click();
+      await expect(other.locator("#live-said")).toHaveText(/^Heard (one stretch|\d+ stretches) of speech\.$/);
+      await expect(other.getByTestId("tally-bytes")).toHaveText("0 bytes");
+    });
+  } finally {
+    await browser.close();
+  }
 });

@@ -79,6 +79,7 @@ export function codeOf({ task, text, second, mode, risk, labels, remote, variabl
 export function showCode(setting: Setting): void {
   shown("code").textContent = codeOf(setting);
   byId("copied").textContent = "";
+  byId("code").hidden = false;
 }
 
 byId("copy").addEventListener("click", () => {

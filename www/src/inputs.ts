@@ -67,6 +67,8 @@ export function showPanel(task: TaskInfo): void {
   byId("input-name").textContent = searches(task) ? "Your texts, one on each line" : "Your text";
   byId("second-name").textContent = secondName(task);
   record.hidden = task.input !== "sound" || !navigator.mediaDevices;
+  byId("listen").hidden = task.kind !== "voice-activity-detection" || !navigator.mediaDevices;
+  stopListening();
   camera.hidden = task.input !== "image" || !navigator.mediaDevices;
   if (!files) return;
   byId("file-label").textContent = files.label;
@@ -171,6 +173,26 @@ async function recorded(): Promise<Blob> {
   }
 }
 
+/** What ends the listening; undefined while nobody listens. */
+let listening: AbortController | undefined;
+
+function stopListening(): void {
+  listening?.abort();
+  listening = undefined;
+  byId("listen").setAttribute("aria-pressed", "false");
+  byId("listen").textContent = "Listen live";
+  byId("live").toggleAttribute("hidden", true);
+}
+
+async function startListening(ai: SmallFirst | undefined): Promise<void> {
+  if (!ai || !shownFor) return;
+  listening = new AbortController();
+  byId("listen").setAttribute("aria-pressed", "true");
+  byId("listen").textContent = "Stop listening";
+  const { listenLive } = await import("./live");
+  await listenLive(ai, shownFor, listening.signal);
+}
+
 function stopCamera(): void {
   const stream = video.srcObject as MediaStream | null;
   for (const track of stream?.getTracks() ?? []) track.stop();
@@ -199,14 +221,19 @@ async function useCamera(ready: () => void): Promise<void> {
   ready();
 }
 
-/** Listens to all ways to give something. `ready` is called when a file is there, `live` while a text is typed. */
+/**
+ * Listens to all ways to give something. `ready` is called when a file is there, `live` while a text is typed; `instance` is what a
+ * microphone is heard by.
+ */
 export function listen({
   ready,
   live,
+  instance,
   fail,
 }: {
   ready: () => void;
   live: () => void;
+  instance: () => SmallFirst | undefined;
   fail: (thrown: unknown) => void;
 }): void {
   text.addEventListener("input", live);
@@ -233,6 +260,14 @@ export function listen({
       .finally(() => {
         record.disabled = false;
       });
+  });
+  byId("listen").addEventListener("click", () => {
+    if (listening) return stopListening();
+    startListening(instance()).catch((thrown: unknown) => {
+      stopListening();
+      byId("live-said").textContent = "";
+      fail(thrown);
+    });
   });
   document.addEventListener("paste", (event) => {
     const pasted = event.clipboardData?.files[0];

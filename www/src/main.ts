@@ -9,7 +9,7 @@ import { begin as beginFaults, type Question } from "./faults";
 import { keep, showFinds } from "./fooled";
 import { found, type Given, given, listen, searches, showPanel, take, takeExample } from "./inputs";
 import { showAnswer, showNone, showPiece, showSavedHere, showText } from "./result";
-import { fail, failNot, Session } from "./session";
+import { fail, failNot, keepPage, Session } from "./session";
 import { showLedger, showSaved, showUsage } from "./tally";
 import { begin as beginNetwork } from "./network";
 import { errorText, plural, titleOf } from "./words";
@@ -273,6 +273,7 @@ listen({
       if (task && task.tiers.length > 0 && took < LIVE_MS && text.value !== "") void ask(true);
     }, PAUSE_MS);
   },
+  instance: () => session.ai,
   fail,
 });
 
@@ -335,4 +336,4 @@ beginNetwork();
 await fallback.prefill();
 await session.start();
 // What it keeps for later would share the line with what the first answer needs.
-if (import.meta.env.PROD) void navigator.serviceWorker?.register("./sw.js");
+if (import.meta.env.PROD) await keepPage();

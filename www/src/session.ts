@@ -3,6 +3,7 @@
 import { createSmallFirst, type Drift, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
 import { byId, bytes } from "./dom";
 import type { Fallback } from "./fallback";
+import { showNone } from "./result";
 import { begin, count } from "./tally";
 import { errorText } from "./words";
 
@@ -48,12 +49,34 @@ function onProgress(event: Progress): void {
   bar.max = total || 1;
   bar.value = loaded;
   // A model card that is opened later is no news.
-  if (!idle && status.dataset["state"] !== "offline-ready")
+  if (!idle && !/^(offline-ready|online-only)$/.test(status.dataset["state"] ?? ""))
     status.textContent = `Loading models: ${bytes(loaded)} of ${bytes(total)}`;
 }
 
 /** Models that are larger than this are fetched when somebody asks for them, and not ahead. */
 const AHEAD_BYTES = 8e6;
+
+let keeps: (kept: boolean) => void;
+/** Whether the browser keeps the page itself. */
+const kept = new Promise<boolean>((resolve) => (keeps = resolve));
+
+/** Has the browser keep the page. It does not where it has no room, or no service workers. */
+export async function keepPage(): Promise<void> {
+  const registration = await navigator.serviceWorker?.register("./sw.js").catch(() => undefined);
+  const worker = registration?.installing;
+  if (!worker) return keeps(registration !== undefined);
+  worker.addEventListener("statechange", () => {
+    if (worker.state === "activated" || worker.state === "redundant") keeps(worker.state === "activated");
+  });
+}
+
+/** Whether the browser keeps what it was given: a full disk, and private windows of some, keep less. */
+async function hasRoom(tasks: TaskInfo[]): Promise<boolean> {
+  const largest = Math.max(0, ...tasks.map(({ tiers }) => tiers[0]?.bytes ?? 0));
+  const { usage } = (await navigator.storage?.estimate?.().catch(() => undefined)) ?? {};
+  // What browsers do not tell is taken for kept.
+  return usage === undefined || usage >= largest;
+}
 
 function say(state: string, words: string): void {
   status.dataset["state"] = state;
@@ -89,6 +112,7 @@ export class Session {
       this.#prepare(made);
     } catch (thrown) {
       say("failed", "Not ready.");
+      showNone("No answer", errorText(thrown).words);
       fail(thrown);
     }
   }
@@ -98,9 +122,10 @@ export class Session {
     made
       .preload(ahead.map(({ id }) => id))
       .then(async () => {
-        await navigator.serviceWorker?.ready;
+        const whole = (await kept) && (await hasRoom(ahead));
         if (made !== this.ai) return;
-        say("offline-ready", "Ready, also without a network.");
+        if (whole) say("offline-ready", "Ready, also without a network.");
+        else say("online-only", "Ready. This browser has no room to keep the page, so it needs a network.");
         this.prepared = true;
         this.loaded();
       })
