@@ -428,7 +428,10 @@ export class Connection {
 }
 
 function spawn(engine: EngineName): Worker {
-  if (typeof Worker === "undefined") throw new Error("there are no workers here; call it in a browser");
+  if (typeof Worker === "undefined")
+    throw new Error(
+      `there are no workers here: a service worker imports smallfirst/in-thread, and tests outside of a browser take the condition "node"`,
+    );
   return trusting(() => {
     // Literal, so that bundlers find the workers.
     if (engine === "onnx") return new Worker(new URL("./worker-onnx.js", import.meta.url), { type: "module" });

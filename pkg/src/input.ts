@@ -11,6 +11,11 @@ const WHOLE_BLOB_BYTES = 64 * 1024 * 1024;
 /** How much of each end is read then: the largest block of an end that a bundle may ask for. */
 const BLOB_END_BYTES = 1024 * 1024;
 
+/** Whether something is bytes. By tag and not by `instanceof`, which says no to what comes from another frame, or from outside of jsdom. */
+export function isBytes(value: unknown): value is Uint8Array {
+  return Object.prototype.toString.call(value) === "[object Uint8Array]";
+}
+
 /**
  * An input, ready to be sent to the worker. Bytes are copied (now, before the call returns), so
  * the caller's array stays usable and later changes to it do not matter. A Blob cannot change and
@@ -18,10 +23,8 @@ const BLOB_END_BYTES = 1024 * 1024;
  */
 export function wireInput(input: unknown): WireInput {
   if (typeof input === "string") return input;
-  // By tag and not by `instanceof`, which says no to what comes from another frame.
+  if (isBytes(input)) return new Uint8Array(input);
   switch (Object.prototype.toString.call(input)) {
-    case "[object Uint8Array]":
-      return new Uint8Array(input as Uint8Array);
     case "[object ArrayBuffer]":
       return new Uint8Array((input as ArrayBuffer).slice(0));
     case "[object Blob]":
@@ -58,7 +61,7 @@ export async function wireItem(input: unknown): Promise<WireInput> {
 /** The memory that can move to the worker instead of being copied a second time. */
 export function transfers(inputs: WireInput[]): Transferable[] {
   return inputs.flatMap((input): Transferable[] => {
-    if (input instanceof Uint8Array) return [input.buffer];
+    if (isBytes(input)) return [input.buffer];
     if (typeof input === "object" && "channels" in input) return input.channels.map((channel) => channel.buffer);
     // An ImageData is copied: the page keeps its own.
     return typeof input === "object" && "close" in input ? [input] : [];
@@ -85,7 +88,9 @@ export async function engineInput(input: WireInput, kind?: InputKind): Promise<E
       "the task reads a sound: give samples with their rate, which `readSound` of smallfirst/sound makes of a file",
     );
   if (kind === "image" || "width" in input) return pixelsOf(input);
+  // The engine takes those of its own frame.
   if (input instanceof Uint8Array) return input;
+  if (isBytes(input)) return new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
   try {
     return new Uint8Array(await ends(input).arrayBuffer());
   } catch (thrown) {

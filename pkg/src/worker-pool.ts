@@ -3,7 +3,7 @@
 
 import { abortable } from "./abort.js";
 import { Connection, type Setup } from "./connection.js";
-import { transfers } from "./input.js";
+import { isBytes, transfers } from "./input.js";
 import { Ledger } from "./ledger.js";
 import type { Delegated, Sharing, WireInput, WireItem } from "./protocol.js";
 import { Remotes } from "./remotes.js";
@@ -236,7 +236,7 @@ function adopted(item: WireItem, adoption: Adoption): WireItem {
 /** The length of an input, in UTF-8 where it is a text. */
 function bytes(input: WireInput): number {
   if (typeof input === "string") return new TextEncoder().encode(input).length;
-  if (input instanceof Uint8Array) return input.length;
+  if (isBytes(input)) return input.length;
   if ("width" in input) return 4 * input.width * input.height;
   if ("second" in input) return bytes(input.text) + bytes(input.second);
   // No remote is asked about sounds and tables.

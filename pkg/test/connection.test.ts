@@ -138,7 +138,8 @@ test("a worker that cannot be made is told, with the way on where there is an in
 test("outside a browser there are no workers, and it says so", async (t) => {
   const connection = new Connection({ ...setup(() => assert.fail()), spawn: undefined });
   t.after(() => connection.close());
-  const why = "the worker could not be made: there are no workers here; call it in a browser";
+  const why =
+    'the worker could not be made: there are no workers here: a service worker imports smallfirst/in-thread, and tests outside of a browser take the condition "node"';
   await assert.rejects(connection.ready(undefined), failed(why));
 });
 

@@ -32,6 +32,15 @@ test("bytes of another frame are bytes", () => {
   assert.deepEqual([...(wireInput(foreign.buffer) as Uint8Array)], [7, 8]);
 });
 
+test("bytes that were copied outside of jsdom are the engine's own", async () => {
+  const foreign = runInNewContext("new Uint8Array([6, 7, 8, 9]).subarray(1, 3)") as Uint8Array<ArrayBuffer>;
+  assert.equal(foreign instanceof Uint8Array, false);
+  const own = await engineInput(foreign);
+  assert.ok(own instanceof Uint8Array);
+  assert.deepEqual([...own], [7, 8]);
+  assert.deepEqual(transfers([foreign]), [foreign.buffer]);
+});
+
 test("what is no input is refused", () => {
   for (const input of [
     undefined,

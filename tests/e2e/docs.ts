@@ -103,13 +103,23 @@ const PLACES: Record<string, string[]> = {
     "service-worker",
     "offline",
   ],
+  "tests/places/apps.test.mjs": ["vue", "svelte"],
+  "tests/places/electron.test.mjs": ["electron"],
+  "tests/places/extension.test.mjs": ["extension"],
+  "tests/places/vitest.test.mjs": ["testing"],
   "tests/places/workerd.test.mjs": ["workers"],
   "tests/places/frameworks/frameworks.test.mjs": ["next", "sveltekit", "nuxt", "astro"],
   "tests/places/frameworks/langchain.test.mjs": ["langchain"],
+  "tests/places/frameworks/jest.test.mjs": [],
 };
 
-/** The test in tests/places/ that runs a page. */
-function placeOf({ file }: Block): string {
+/** The examples that are apps of a framework. */
+const APPS = /^examples\/(vue|svelte)\//;
+
+/** The test in tests/places/ that runs a page, or a part of one. */
+function placeOf({ file, headings }: Block): string {
+  if (APPS.test(file)) return "tests/places/apps.test.mjs";
+  if (headings.includes("jest")) return "tests/places/frameworks/jest.test.mjs";
   const page = /([\w-]+)\.md$/.exec(file)?.[1] ?? "";
   return Object.entries(PLACES).find(([, pages]) => pages.includes(page))?.[0] ?? PLACES_TEST;
 }
@@ -121,7 +131,8 @@ export const RUNNERS: Record<string, (block: Block) => boolean> = {
   // Runs the example in Rust.
   "tests/examples.rs": ({ file, language }) => file === "examples/rust/README.md" && ["sh", "text"].includes(language),
   // Runs the other examples as their pages say.
-  "tests/e2e/examples.spec.ts": ({ file, language }) => /^examples\/(?!rust\/)/.test(file) && language === "sh",
+  "tests/e2e/examples.spec.ts": ({ file, language }) =>
+    /^examples\/(?!rust\/)/.test(file) && language === "sh" && !APPS.test(file),
   // Runs each proxy with its framework.
   "tests/e2e/proxy/frameworks.spec.ts": (block) => isAboutProxies(block),
   // Runs what the page of folders says.
@@ -186,7 +197,7 @@ export function isDevtoolsScript({ file }: Block): boolean {
 function isOfPlaces(block: Block): boolean {
   const { file } = block;
   const about = ["docs/places.md", "docs/offline.md", "pkg/models/README.md"].includes(file);
-  return (about || file.startsWith("docs/places/")) && !isDevtoolsScript(block);
+  return (about || file.startsWith("docs/places/") || APPS.test(file)) && !isDevtoolsScript(block);
 }
 
 /** A part of a page's script that has a model without a bundle. */

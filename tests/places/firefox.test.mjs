@@ -10,14 +10,13 @@ import { after, before, test } from "node:test";
 import puppeteer from "puppeteer-core";
 import { upstream } from "./fixtures/upstream.mjs";
 import { POLICY, serve, TRUSTED } from "./pages.mjs";
-import { agreement, compare, natively, sample, TASKS } from "./parity.mjs";
+import { agreement, compare, FEWER, natively, sample, TASKS } from "./parity.mjs";
 import { project, root, withVectors } from "./project.mjs";
 
 const FIREFOX = process.env.FIREFOX;
 const skip = FIREFOX ? false : "there is no Firefox: set FIREFOX, or run cargo xtask test as root on Debian";
 if (skip) console.error(`firefox.test.mjs: SKIPPED, NOTHING WAS TESTED IN FIREFOX: ${skip}`);
 
-const INPUTS = 100;
 const GERMAN = "Entschuldigen Sie bitte, können Sie mir sagen, wo der Bahnhof ist?";
 
 let browser;
@@ -71,7 +70,7 @@ test(
   async (t) => {
     const { folder, out, page, complaints } = await plain(t, POLICY + TRUSTED);
     for (const [task, file] of TASKS) {
-      const rows = sample(file, INPUTS);
+      const rows = sample(file, FEWER);
       const native = await natively(folder, task, rows);
       // The page fetches them, and what it says is one string: the driver takes long for much else.
       mkdirSync(join(out, task));

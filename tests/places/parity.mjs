@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { REPORTS } from "./pages.mjs";
 import { root, run } from "./project.mjs";
 
 const SMALLFIRST = process.env.SMALLFIRST_BIN ?? join(root, "target/debug/smallfirst");
@@ -10,6 +11,10 @@ const DATA = process.env.SMALLFIRST_DATA ?? join(root, "target/data");
 /** As in tests/e2e/parity.spec.ts. */
 const TOLERANCE = 1e-3;
 const TOLERANCE_INT8 = 2e-2;
+
+/** How many inputs of each task are asked: all where it may take minutes, and fewer of those who run the same WebAssembly. */
+export const INPUTS = 300;
+export const FEWER = REPORTS ? INPUTS : 100;
 
 /** The tasks, and the files of their rows. */
 export const TASKS = [

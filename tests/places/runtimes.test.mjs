@@ -1,21 +1,19 @@
 // One engine: what the command line says natively, Node, Deno and Bun say too, without a page or a worker.
 
 import assert from "node:assert/strict";
-import { cpSync, existsSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { agreement, compare, lines, natively, sample, TASKS } from "./parity.mjs";
+import { build } from "esbuild";
+import { agreement, compare, FEWER, INPUTS, lines, natively, sample, TASKS } from "./parity.mjs";
 import { fails, here, project, run } from "./project.mjs";
-
-const INPUTS = 300;
 
 /** The runtimes of the tests of the proxy. */
 const others = join(here, "../e2e/proxy/node_modules/.bin");
-/** Where others than Node ask for all inputs, this takes minutes; their WebAssembly is the same or Node's own. */
 const RUNTIMES = [
   ["Node", INPUTS, process.execPath],
-  ["Bun", 100, join(others, "bun")],
-  ["Deno", 100, join(others, "deno"), "run", "--allow-read", "--allow-env"],
+  ["Bun", FEWER, join(others, "bun")],
+  ["Deno", FEWER, join(others, "deno"), "run", "--allow-read", "--allow-env"],
 ];
 
 for (const [task, file] of TASKS) {
@@ -91,6 +89,40 @@ test("what is not there, not whole or meant for pages is refused with what to do
   assert.match(remote, /^true invalid_option remote\.baseUrl is \/llm\/v1; .* name the server/);
   assert.match(damaged, /"(file_size|hash_mismatch)"/);
   assert.equal(on, "shell");
+});
+
+test("bundled for Node, it takes the WebAssembly that is installed or named, and says what to do where there is none", async (t) => {
+  const folder = project(t);
+  writeFileSync(
+    join(folder, "main.mjs"),
+    `import { createSmallFirst } from "smallfirst";
+     const wasm = process.argv[2];
+     createSmallFirst({ bundle: "node_modules/smallfirst-models", wasm })
+       .then((ai) => ai.run("language", "Ceci est une phrase assez longue en français.", { mode: "only-local" }))
+       .then(({ output }) => console.log(output.label), ({ code, message }) => console.log(code, message));`,
+  );
+  const outputs = ["out/main.mjs", "out/main.cjs"];
+  for (const outfile of outputs) {
+    const format = outfile.endsWith(".cjs") ? "cjs" : "esm";
+    const options = {
+      absWorkingDir: folder,
+      entryPoints: ["main.mjs"],
+      bundle: true,
+      platform: "node",
+      logLevel: "silent",
+    };
+    assert.deepEqual((await build({ ...options, format, outfile })).warnings, []);
+    assert.equal(await run(folder, process.execPath, outfile), "fra\n");
+  }
+  await run(folder, process.execPath, "node_modules/smallfirst/dist/cli/main.js", "add-engine", "copied");
+  rmSync(join(folder, "node_modules/smallfirst"), { recursive: true });
+  for (const outfile of outputs) {
+    assert.equal(await run(folder, process.execPath, outfile, "copied/wasm/"), "fra\n", outfile);
+    assert.match(
+      await run(folder, process.execPath, outfile),
+      /^worker_failed .*there is no module at .*prepared.*\.wasm: keep smallfirst out of the bundle/,
+    );
+  }
 });
 
 test("the page's own entry does no harm where it is imported without a page", async (t) => {

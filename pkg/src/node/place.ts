@@ -1,7 +1,9 @@
 // What Node, Deno and Bun have in place of a page and its workers.
 
+import { existsSync } from "node:fs";
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
-import { createRequire } from "node:module";
+// Not `createRequire` by its name: webpack would look for what is required below while it bundles.
+import modules from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { invalid } from "../check.js";
@@ -60,29 +62,55 @@ export const AROUND: Omit<Surroundings, "post"> = {
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
 async function compile(given: string): Promise<WebAssembly.Module> {
-  const address = /^\w+:/.test(given) ? given : installed(given);
+  const address = present(given) ? given : installed(given);
   if (address.startsWith("file:")) return WebAssembly.compile(await readFile(fileURLToPath(address)));
   const response = await fetch(address);
   if (!response.ok) throw new Error(`${address} gives HTTP status ${response.status}`);
   return WebAssembly.compile(await response.arrayBuffer());
 }
 
+/** Whether a module is at an address, as far as the disk knows. */
+function present(address: string): boolean {
+  return address.startsWith("file:") ? existsSync(new URL(address)) : /^\w+:/.test(address);
+}
+
 /**
- * The address of a module for which a bundler for servers gives only a path on the site (webpack does, in Next): that in the installed
- * package, which such a server runs beside.
+ * The address of a module in the installed package, for which a bundler left one that leads nowhere: esbuild does not copy it, and webpack
+ * gives, in Next, a path on the site. The package is beside the bundle, or where the process was started.
  */
-function installed(path: string): string {
-  const [, name] = /([a-z]+(?:-relaxed)?)\.[^/]*wasm$/.exec(path) ?? [];
-  return pathToFileURL(createRequire(join(process.cwd(), "package.json")).resolve(`smallfirst/${name}.wasm`)).href;
+function installed(given: string): string {
+  const [, name] = /([a-z]+(?:-relaxed)?)\.[^/]*wasm$/.exec(given) ?? [];
+  const bundle = typeof __filename === "string" ? __filename : import.meta.url;
+  for (const base of [bundle, join(process.cwd(), "package.json")]) {
+    try {
+      return pathToFileURL(modules.createRequire(base).resolve(`smallfirst/${name}.wasm`)).href;
+    } catch {
+      // The next one may have it.
+    }
+  }
+  const what =
+    "keep smallfirst out of the bundle and installed beside it, or copy its files (npx smallfirst add-engine FOLDER)";
+  throw new Error(`there is no module at ${given}: ${what} and name their folder wasm/ by the option wasm`);
+}
+
+/** The address of a module of the package. A bundle that is no module does not know where it is: that address leads nowhere. */
+function shipped(name: string, address: () => URL): URL {
+  try {
+    return address();
+  } catch {
+    return new URL(`file:///smallfirst/${name}.wasm`);
+  }
 }
 
 async function load(engine: EngineName): Promise<Build> {
   const times = stops.get(engine) ?? 0;
   type Glue = Pick<Build, "Runtime"> & { default: Build["init"] };
+  // A name, because bundlers would look for what they see.
+  const again = `../wasm/${engine}.js?again=${times}`;
   const glue = (
     times === 0
       ? await (engine === "onnx" ? import("../wasm/onnx.js") : import("../wasm/prepared.js"))
-      : await import(/* webpackIgnore: true */ /* @vite-ignore */ `../wasm/${engine}.js?again=${times}`)
+      : await import(/* webpackIgnore: true */ /* @vite-ignore */ again)
   ) as Glue;
   return {
     name: engine,
@@ -91,12 +119,12 @@ async function load(engine: EngineName): Promise<Build> {
     // Literal, so that bundlers find them.
     ...(engine === "onnx"
       ? {
-          baseline: new URL("../wasm/onnx.wasm", import.meta.url),
-          relaxed: new URL("../wasm/onnx-relaxed.wasm", import.meta.url),
+          baseline: shipped("onnx", () => new URL("../wasm/onnx.wasm", import.meta.url)),
+          relaxed: shipped("onnx-relaxed", () => new URL("../wasm/onnx-relaxed.wasm", import.meta.url)),
         }
       : {
-          baseline: new URL("../wasm/prepared.wasm", import.meta.url),
-          relaxed: new URL("../wasm/prepared-relaxed.wasm", import.meta.url),
+          baseline: shipped("prepared", () => new URL("../wasm/prepared.wasm", import.meta.url)),
+          relaxed: shipped("prepared-relaxed", () => new URL("../wasm/prepared-relaxed.wasm", import.meta.url)),
         }),
   };
 }
