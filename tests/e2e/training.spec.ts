@@ -200,5 +200,5 @@ test("a visitor trains, tries, and takes away a task whose lines run", async ({ 
   });
   const told = page.waitForEvent("console", (message) => message.type() === "log");
   await page.addScriptTag({ type: "module", content: code });
-  expect((await told).text()).toMatch(/^question 0\.\d+ false$/);
+  expect((await told).text()).toMatch(/^payment 0\.\d+ false$/);
 });

@@ -1,6 +1,6 @@
 // The instance of the package: how it is made, what it loads, and how it stands.
 
-import { createSmallFirst, type Drift, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
+import { createSmallFirst, type Drift, type Options, type Progress, type SmallFirst, type TaskInfo } from "smallfirst";
 import { byId, bytes } from "./dom";
 import type { Fallback } from "./fallback";
 import { showNone } from "./result";
@@ -53,6 +53,9 @@ function onProgress(event: Progress): void {
     status.textContent = `Loading models: ${bytes(loaded)} of ${bytes(total)}`;
 }
 
+/** The tasks that the page answers before anything is typed. */
+const OPENS_WITH = ["language"];
+
 /** Models that are larger than this are fetched when somebody asks for them, and not ahead. */
 const AHEAD_BYTES = 8e6;
 
@@ -103,7 +106,12 @@ export class Session {
     this.prepared = false;
     say("loading", "Loading…");
     try {
-      const made = await createSmallFirst({ bundle: "./models/", ...this.fallback.options(), onProgress, onDrift });
+      const options: Options = { bundle: "./models/", ...this.fallback.options(), onProgress, onDrift };
+      // What the page opens with is fetched beside the engine, where the bundle has it.
+      const made = await createSmallFirst({ ...options, preload: OPENS_WITH }).catch((thrown: unknown) => {
+        if ((thrown as { code?: string }).code !== "unknown_task") throw thrown;
+        return createSmallFirst(options);
+      });
       this.ai = made;
       count(made);
       [this.tasks] = await Promise.all([made.tasks(), made.usage().then(begin)]);
