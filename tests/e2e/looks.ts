@@ -37,7 +37,9 @@ export async function looked(page: Page, name: string, part?: string): Promise<v
           .map((e) => `${e.tagName} ${e.id} ${e.className}`),
       );
       expect([name, place, wide]).toEqual([name, place, []]);
-      expect([name, place, scheme, await violations(page, part)]).toEqual([name, place, scheme, []]);
+      // Each width and each scheme once: what depends on both is colour, and that is the same at every width.
+      if ((place === "phone") === (scheme === "light"))
+        expect([name, place, scheme, await violations(page, part)]).toEqual([name, place, scheme, []]);
     }
   }
 }

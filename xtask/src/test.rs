@@ -38,16 +38,19 @@ pub fn test(only: &[Part], rest: &[String]) -> Result<()> {
     let mut passed = 0;
     let mut took = Vec::new();
     let mut modules: Option<JoinHandle<Result<()>>> = None;
+    if only.is_empty() {
+        // Linking a module keeps one core busy, and so do installing, linting the package itself and many tests: both cores are, when
+        // one is beside the other.
+        tools::wasm_target()?;
+        npm_ci("pkg")?;
+        modules = Some(thread::spawn(|| wasm::build(&SETS)));
+    }
     for (part, run) in parts {
         if !only.is_empty() && !only.contains(&part) {
             continue;
         }
         eprintln!("== {part:?}");
         let start = Instant::now();
-        // Linking a module keeps one core busy, and so do many tests: both cores are, when one is beside the other.
-        if part == Part::Native && only.is_empty() {
-            modules = Some(thread::spawn(|| wasm::build(&SETS)));
-        }
         let built = match (part, modules.take()) {
             (Part::E2e, Some(modules)) => modules
                 .join()
