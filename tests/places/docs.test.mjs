@@ -8,6 +8,7 @@ import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { record, version } from "./matrix.mjs";
+import { REPORTS } from "./pages.mjs";
 import { here, project, root, run } from "./project.mjs";
 import { blocks, follow } from "./words.mjs";
 
@@ -140,7 +141,8 @@ test("every block of the pages was run", () => {
       assert.ok(done, `${page}: ${heading}, ${language}`);
 });
 
-test("the page of places leads to every page, and names the versions that are installed", () => {
+// Where the table is being measured, it is written afterwards.
+test("the page of places leads to every page, and names the versions that are installed", { skip: REPORTS }, () => {
   const index = readFileSync(join(root, "docs/places.md"), "utf8");
   for (const file of readdirSync(join(root, "docs/places"))) assert.ok(index.includes(`(places/${file})`), file);
   const rows = [...index.matchAll(/^\| \[[^\]]+\]\(places\/([\w-]+)\.md\) \| ([\d.]*) \|/gm)];

@@ -1,7 +1,7 @@
 // Pages as visitors get them: a server of a folder, which counts what it sends, and browsers that open it.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { promisify } from "node:util";
@@ -40,6 +40,10 @@ async function packed(content) {
  * what it sends in `bytes`, and ends by `close`.
  */
 export async function serve(t, folder, { policy, under = "/app/", headers = {} } = {}) {
+  // Before anybody waits for it.
+  if (REPORTS)
+    for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }))
+      if (entry.isFile() && TYPES[extname(entry.name)]) await packed(readFileSync(join(entry.parentPath, entry.name)));
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://a").pathname));
     const inside = path.startsWith(under) ? join(folder, path.slice(under.length)) : folder;
