@@ -166,7 +166,7 @@ export interface Options extends Given<Omit<RuntimeOptions, "bundle" | "remote" 
    * How many workers share the inputs of a `runBatch`, 1 to 16, or `"auto"`: as many as there are processors, up to 4.
    * Those beside the first start when a batch first needs them, each with its own copy of the task's models in memory. They only
    * compute on the device: remotes, budgets, examples and monitors are the first one's, and so are all other calls.
-   * Default: 1.
+   * Default: 1. In Node, Bun and Deno the default is the thread that asks, and a number, 1 too, is that of threads.
    */
   workers?: number | "auto" | undefined;
 }

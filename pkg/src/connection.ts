@@ -20,8 +20,8 @@ import type { Drift, Progress } from "./types.js";
 /** What a connection needs to start a worker, at first and again after one died. */
 export interface Setup {
   spawn: ((engine: EngineName) => Worker) | undefined;
-  /** Whether it runs in this thread, where it cannot get lost unseen. */
-  inThread: boolean;
+  /** Whether its end is told, however it comes: in this thread, and in others of a process. Else it is looked after. */
+  tellsEnd: boolean;
   /** The engine that is wanted; undefined leaves it to the bundle. */
   engine: EngineName | undefined;
   start: Extract<Request, { type: "start" }>;
@@ -263,7 +263,7 @@ export class Connection {
     });
     this.#worker = worker;
     this.#life?.end();
-    if (!this.#setup.inThread) {
+    if (!this.#setup.tellsEnd) {
       this.#life = new Life(
         worker,
         () => this.#pending.size > 0,

@@ -105,10 +105,12 @@ const MOST_WORKERS = 16;
 /** And where the caller leaves it to us: each has its own copy of the models. */
 const MOST_AUTO = 4;
 
+const pageProcessors = (): number => globalThis.navigator?.hardwareConcurrency || 1;
+
 /** Checks how many workers are wanted. Where the engine runs in the thread that asks, more than one would gain nothing. */
-export function workers(count: Options["workers"], inThread = false): number {
+export function workers(count: Options["workers"], inThread = false, processors = pageProcessors): number {
   if (count === undefined || (count === "auto" && inThread)) return 1;
-  if (count === "auto") return Math.max(1, Math.min(globalThis.navigator?.hardwareConcurrency || 1, MOST_AUTO));
+  if (count === "auto") return Math.max(1, Math.min(processors(), MOST_AUTO));
   if (inThread && Number.isInteger(count) && count > 1)
     throw invalid(
       `workers is ${count}, and here the engine runs in the thread that asks: leave it out, or set it to 1`,

@@ -79,6 +79,8 @@ export interface Place {
   spawn: ((engine: EngineName) => Worker) | undefined;
   /** Whether that runs in the thread that asks. */
   inThread: boolean;
+  /** What makes threads where the caller says how many there are to be, and how many processors they have. */
+  threads?: { spawn: (engine: EngineName) => Worker; processors: () => number };
   /** Whether what it keeps is kept in memory, for each copy of the package by itself. */
   inMemory: boolean;
 }
@@ -94,8 +96,9 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
   const wasm = modules(options, place.absolute);
   const preload = preloaded(options.preload);
   const { signal, onProgress, worker } = options;
-  const inThread = worker === undefined && place.inThread;
-  const count = workers(options.workers, inThread);
+  const threads = worker === undefined && options.workers !== undefined ? place.threads : undefined;
+  const inThread = worker === undefined && place.inThread && threads === undefined;
+  const count = workers(options.workers, inThread, threads?.processors);
   const { notify } = drifting(options.onDrift);
   const listeners = new Listeners();
   const onDrift = (drift: Drift): void => {
@@ -107,8 +110,8 @@ export async function create(options: Options, place: Place): Promise<SmallFirst
   signal?.throwIfAborted();
   await abortable(requireSimd(), signal);
   const setup: Setup = {
-    spawn: worker ?? place.spawn,
-    inThread,
+    spawn: worker ?? threads?.spawn ?? place.spawn,
+    tellsEnd: inThread || threads !== undefined,
     engine: which(options.engine),
     start: {
       type: "start",

@@ -94,11 +94,11 @@ export class WorkerPool {
   }
 
   #helper(manifestSha256: string): Setup {
-    const { spawn, inThread, start } = this.#setup;
+    const { spawn, tellsEnd, start } = this.#setup;
     const { remote: _remote, learn: _learn, ...options } = start.options;
     return {
       spawn,
-      inThread,
+      tellsEnd,
       engine: this.#first.engine,
       start: {
         ...start,

@@ -150,7 +150,7 @@ export function never(): Promise<never> {
 export function setup(spawn: (engine: EngineName) => Worker, options: Partial<RuntimeOptions> = {}): Setup {
   return {
     spawn,
-    inThread: false,
+    tellsEnd: false,
     engine: undefined,
     start: {
       type: "start",

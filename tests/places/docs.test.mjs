@@ -68,6 +68,7 @@ for (const [page, place, runtime] of [
     assert.equal(printed, "deu true\n");
     const installed = runtime && version(join(here, "../e2e/proxy/node_modules", runtime));
     record(t, place, { version: installed ?? process.versions.node, ms });
+    if (place === "Node") assert.equal(await run(folder, process.execPath, "threads.js"), "deu fin\n");
   });
 }
 

@@ -67,6 +67,34 @@ test("a process ends by itself, and a bundle comes from disk or from a server", 
   t.diagnostic(`${Math.round(performance.now() - before)} ms from start to end`);
 });
 
+test("threads of the process give the same answers, share what is kept, and end with their work", async (t) => {
+  const folder = project(t);
+  cpSync(join(here, "fixtures/threads.mjs"), join(folder, "main.mjs"));
+  for (const [name, , ...command] of RUNTIMES) {
+    const permissions = name === "Deno" ? ["--allow-net", "--allow-sys"] : [];
+    const said = JSON.parse(await run(folder, ...command, ...permissions, "main.mjs"));
+    const outcomes = ["remote", "remote", "over_budget"];
+    assert.deepEqual({ name, ...said }, { name, answers: 1, file: "shell", outcomes, asked: 2, today: 2 });
+  }
+});
+
+test("a thread that is gone takes no call with it", async (t) => {
+  const folder = project(t);
+  writeFileSync(
+    join(folder, "main.mjs"),
+    `import process from "node:process";
+     import { createSmallFirst } from "smallfirst";
+     const threads = [];
+     process.on("worker", (thread) => threads.push(thread));
+     const ai = await createSmallFirst({ bundle: import.meta.resolve("smallfirst-models/manifest.json"), mode: "only-local", workers: 1 });
+     const asked = ai.run("language", "Wo ist denn hier der Bahnhof, bitte?");
+     void threads[0].terminate();
+     const { output } = await asked;
+     console.log(output.label, threads.length);`,
+  );
+  assert.equal(await run(folder, process.execPath, "main.mjs"), "deu 2\n");
+});
+
 test("what is not there, not whole or meant for pages is refused with what to do", async (t) => {
   const folder = project(t);
   writeFileSync(
@@ -75,7 +103,7 @@ test("what is not there, not whole or meant for pages is refused with what to do
      import { createSmallFirst, SmallFirstError } from "smallfirst";
      const bundle = "node_modules/smallfirst-models/";
      await writeFile(bundle + "language/head.sfm", "damaged");
-     for (const options of [{ bundle: "./nowhere/" }, { bundle, workers: 4 },
+     for (const options of [{ bundle: "./nowhere/" }, { bundle, workers: 40 },
        { bundle, remote: { provider: "openai", baseUrl: "/llm/v1", model: "m" } }])
        await createSmallFirst(options).catch((error) => console.log(error instanceof SmallFirstError, error.code, error.message));
      const ai = await createSmallFirst({ bundle });
@@ -85,7 +113,7 @@ test("what is not there, not whole or meant for pages is refused with what to do
   );
   const [nowhere, workers, remote, damaged, on] = (await run(folder, process.execPath, "main.mjs")).trim().split("\n");
   assert.match(nowhere, /^true not_a_bundle there is no manifest at file:\/\/.*\/nowhere\/manifest\.json/);
-  assert.match(workers, /^true invalid_option workers is 4, .* leave it out, or set it to 1/);
+  assert.match(workers, /^true invalid_option workers must be a whole number from 1 to 16/);
   assert.match(remote, /^true invalid_option remote\.baseUrl is \/llm\/v1; .* name the server/);
   assert.match(damaged, /"(file_size|hash_mismatch)"/);
   assert.equal(on, "shell");

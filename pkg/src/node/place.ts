@@ -23,7 +23,8 @@ const PART_BYTES = 1024 * 1024;
  */
 const stops = new Map<EngineName, number>();
 
-export const NODE: Place = {
+/** What is needed to make an instance in a process. Threads are `ThreadWorker`'s. */
+export const NODE: Omit<Place, "threads"> = {
   inThread: true,
   inMemory: true,
   absolute: (name, address) => {
@@ -76,21 +77,30 @@ function present(address: string): boolean {
 
 /**
  * The address of a module in the installed package, for which a bundler left one that leads nowhere: esbuild does not copy it, and webpack
- * gives, in Next, a path on the site. The package is beside the bundle, or where the process was started.
+ * gives, in Next, a path on the site.
  */
 function installed(given: string): string {
   const [, name] = /([a-z]+(?:-relaxed)?)\.[^/]*wasm$/.exec(given) ?? [];
+  try {
+    return pathToFileURL(installedFile(`${name}.wasm`)).href;
+  } catch {
+    const what =
+      "keep smallfirst out of the bundle and installed beside it, or copy its files (npx smallfirst add-engine FOLDER)";
+    throw new Error(`there is no module at ${given}: ${what} and name their folder wasm/ by the option wasm`);
+  }
+}
+
+/** The path of what the installed package exports. The package is beside the bundle, or where the process was started. */
+export function installedFile(name: string): string {
   const bundle = typeof __filename === "string" ? __filename : import.meta.url;
   for (const base of [bundle, join(process.cwd(), "package.json")]) {
     try {
-      return pathToFileURL(modules.createRequire(base).resolve(`smallfirst/${name}.wasm`)).href;
+      return modules.createRequire(base).resolve(`smallfirst/${name}`);
     } catch {
       // The next one may have it.
     }
   }
-  const what =
-    "keep smallfirst out of the bundle and installed beside it, or copy its files (npx smallfirst add-engine FOLDER)";
-  throw new Error(`there is no module at ${given}: ${what} and name their folder wasm/ by the option wasm`);
+  throw new Error("the package smallfirst is not installed here: keep it out of the bundle and installed beside it");
 }
 
 /** The address of a module of the package. A bundle that is no module does not know where it is: that address leads nowhere. */
@@ -102,7 +112,8 @@ function shipped(name: string, address: () => URL): URL {
   }
 }
 
-async function load(engine: EngineName): Promise<Build> {
+/** Loads the glue of an engine, and tells where its modules are. */
+export async function load(engine: EngineName): Promise<Build> {
   const times = stops.get(engine) ?? 0;
   type Glue = Pick<Build, "Runtime"> & { default: Build["init"] };
   // A name, because bundlers would look for what they see.
