@@ -13,11 +13,12 @@ const ASKS_LLM = /(demo|docs-page|examples|remote|site|support|text|frameworks)\
 export default defineConfig<object, Pick<PerWorker, "withLlm">>({
   testDir: ".",
   outputDir: "../../target/e2e",
-  workers: 3,
+  workers: 4,
   projects: [
     { name: "LLM", testMatch: ASKS_LLM, workers: 1, use: { withLlm: true } },
     { name: "waiting", testMatch: WAITS, workers: 1 },
-    { name: "device", testIgnore: [ASKS_LLM, WAITS], workers: 1 },
+    // Browsers wait for much; two keep both processors busy once the LLM has nothing to do.
+    { name: "device", testIgnore: [ASKS_LLM, WAITS], workers: 2 },
   ],
   timeout: 120_000,
   reporter: "list",

@@ -37,13 +37,13 @@ pub fn test(only: &[Part], rest: &[String]) -> Result<()> {
     let mut failures = Vec::new();
     let mut passed = 0;
     let mut took = Vec::new();
-    let mut modules: Option<JoinHandle<Result<()>>> = None;
+    let mut others: Option<JoinHandle<Result<()>>> = None;
     if only.is_empty() {
         // Linking a module keeps one core busy, and so do installing, linting the package itself and many tests: both cores are, when
         // one is beside the other.
         tools::wasm_target()?;
         npm_ci("pkg")?;
-        modules = Some(thread::spawn(|| wasm::build(&SETS)));
+        others = Some(thread::spawn(ahead));
     }
     for (part, run) in parts {
         if !only.is_empty() && !only.contains(&part) {
@@ -51,12 +51,13 @@ pub fn test(only: &[Part], rest: &[String]) -> Result<()> {
         }
         eprintln!("== {part:?}");
         let start = Instant::now();
-        let built = match (part, modules.take()) {
-            (Part::E2e, Some(modules)) => modules
+        // The tests that run as wasm are made there.
+        let built = match (part, others.take()) {
+            (Part::Wasm | Part::E2e, Some(others)) => others
                 .join()
                 .unwrap_or_else(|_| Err(anyhow!("building the modules panicked"))),
             (_, building) => {
-                modules = building;
+                others = building;
                 Ok(())
             }
         };
@@ -165,6 +166,21 @@ fn native(_: &[String]) -> Result<()> {
     conformance::check()
 }
 
+/// What later parts need, made while earlier ones run: the modules, the tests that run as wasm, the LLM's server.
+fn ahead() -> Result<()> {
+    wasm::build(&SETS)?;
+    run(browser_tests().arg("--no-run"))?;
+    llm::python().map(drop)
+}
+
+fn browser_tests() -> Command {
+    let mut test = cargo();
+    test.args(["test", "--locked", "--package", "smallfirst"]);
+    test.args(["--no-default-features", "--test", "browser"]);
+    test.args(["--profile", "wasm-test", "--target", WASM_TARGET]);
+    test
+}
+
 fn wasm(_: &[String]) -> Result<()> {
     tools::wasm_target()?;
     let chromium = tools::chromium()?;
@@ -173,24 +189,8 @@ fn wasm(_: &[String]) -> Result<()> {
         "target.{WASM_TARGET}.runner=[{:?}, \"wasm-test-runner\"]",
         runner.display().to_string()
     );
-    run(cargo()
-        .args([
-            "test",
-            "--locked",
-            "--package",
-            "smallfirst",
-            "--no-default-features",
-        ])
-        .args([
-            "--test",
-            "browser",
-            "--profile",
-            "wasm-test",
-            "--target",
-            WASM_TARGET,
-            "--config",
-            &runner,
-        ])
+    run(browser_tests()
+        .args(["--config", &runner])
         .env("CHROMEDRIVER", chromium.driver)
         .env(
             "WASM_BINDGEN_TEST_WEBDRIVER_JSON",
