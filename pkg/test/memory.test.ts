@@ -5,9 +5,9 @@ import { change, strings } from "../src/memory.js";
 test("changes of a string wait for each other, and one that fails changes nothing and keeps nobody waiting", async () => {
   let give: (value: string) => void = () => {};
   const first = change("turns", "key", () => new Promise<string>((resolve) => (give = resolve)));
-  const seen: (string | undefined)[] = [];
+  const seen: string[] = [];
   const second = strings("turns").update("key", (before) => {
-    seen.push(before);
+    seen.push(String(before));
     return `${before} and more`;
   });
   const failing = change("turns", "key", async () => {
@@ -21,12 +21,12 @@ test("changes of a string wait for each other, and one that fails changes nothin
   assert.deepEqual(seen, ["first"]);
   await assert.rejects(failing, /the thread is gone/);
   await strings("turns").update("key", (before) => {
-    seen.push(before);
+    seen.push(String(before));
     return undefined;
   });
   await strings("turns").update("key", (before) => {
-    seen.push(before);
+    seen.push(String(before));
     return before;
   });
-  assert.deepEqual(seen, ["first", "first and more", undefined]);
+  assert.deepEqual(seen, ["first", "first and more", "undefined"]);
 });
