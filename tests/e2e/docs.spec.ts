@@ -414,11 +414,12 @@ test("the page on support names the versions that are set, and the features that
   expect(row("Bun, Deno, workerd")).toBe(versions("tests/e2e/proxy/package.json", ["bun", "deno", "workerd"]));
   expect(row("Next, Express, Hono")).toBe(versions("tests/e2e/proxy/package.json", ["next", "express", "hono"]));
   expect(row("Vite")).toBe(versions("www/package.json", ["vite"]));
-  const [bundlers, react, llms] = row("webpack").split("; ");
+  const [bundlers, frameworks, llms, runners] = row("webpack").split("; ");
   const places = "tests/places/package.json";
   expect(bundlers).toBe(versions(places, ["webpack", "esbuild", "rollup", "parcel", "@rspack/core"]));
-  expect(react).toBe(versions(places, ["react"]));
+  expect(frameworks).toBe(versions(places, ["react", "vue", "svelte"]));
   expect(llms?.replace(" and ", ", ")).toBe(versions(places, ["ai", "openai"]));
+  expect(runners).toBe(versions(places, ["vitest"]));
 
   // The oldest browser has every feature.
   const features = table("docs/support.md", /^\| feature \| for \| Chrome/);
