@@ -4,54 +4,40 @@ import { invalid } from "./check.js";
 import { describe, SmallFirstError } from "./errors.js";
 import type { EngineName, FromWorker, ToWorker } from "./protocol.js";
 import { type Build, Server, type Surroundings } from "./serve.js";
-
-/** The events of a worker that a page listens to. */
-interface Events {
-  message: { data: FromWorker };
-  error: { message: string };
-}
+import { StandIn } from "./stand-in.js";
 
 /** Stands for a worker. */
-export class InThreadWorker {
+export class InThreadWorker extends StandIn {
   readonly #server: Promise<Server | undefined>;
-  readonly #listeners = new Map<string, (event: never) => void>();
-  #ended = false;
 
   /** Gets its engine from `build`, and calls `dead` when that is of no use any more. */
   constructor(build: Promise<Build>, around: Omit<Surroundings, "post">, dead: () => void) {
+    super();
     const post = (message: FromWorker): void => {
       if (message.type === "dead") dead();
       // As between threads: whoever hears of it does so once this has come to an end.
-      queueMicrotask(() => this.#tell("message", { data: message }));
+      queueMicrotask(() => this.tell("message", { data: message }));
     };
     this.#server = build.then(
       (made) => new Server(made, { ...around, post }),
       (thrown: unknown) => {
-        this.#tell("error", { message: `the engine could not be loaded: ${describe(thrown)}` });
+        this.tell("error", { message: `the engine could not be loaded: ${describe(thrown)}` });
         return undefined;
       },
     );
-  }
-
-  addEventListener<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): void {
-    this.#listeners.set(type, listener);
   }
 
   /** Throws what cannot be cloned, as a worker does. */
   postMessage(message: ToWorker, transfer: Transferable[] = []): void {
     const told = structuredClone(message, { transfer });
     void this.#server.then((server) => {
-      if (!this.#ended) server?.receive(told);
+      if (!this.ended) server?.receive(told);
     });
   }
 
   terminate(): void {
-    this.#ended = true;
+    this.ended = true;
     void this.#server.then((server) => server?.close());
-  }
-
-  #tell<T extends keyof Events>(type: T, event: Events[T]): void {
-    if (!this.#ended) (this.#listeners.get(type) as ((event: Events[T]) => void) | undefined)?.(event);
   }
 }
 

@@ -2,21 +2,16 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Page } from "@playwright/test";
 import { expect, root, test } from "./fixtures.js";
-import { looked } from "./looks.js";
+import { loaded, looked } from "./looks.js";
 
 interface Share {
   value: number;
 }
 
-const loaded = async (page: Page, address: string): Promise<void> => {
-  await page.goto(address);
-  await expect(page.locator("#status")).toHaveAttribute("data-state", "offline-ready", { timeout: 60_000 });
-};
-
 test("a task's card is drawn, the weakest groups first, as its evaluation has them", async ({ page, site }) => {
-  await loaded(page, site.address);
+  await page.goto(site.address);
+  await loaded(page);
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
   for (const task of ["language", "sentiment"]) {
     const file = join(root, "models", task, "evaluation.json");
@@ -46,10 +41,11 @@ test("a task's card is drawn, the weakest groups first, as its evaluation has th
 });
 
 test("on this device only, the network sees files of this site and nothing else", async ({ page, site, faults }) => {
-  await loaded(page, site.address);
+  await page.goto(site.address);
+  await loaded(page);
   // Once more, so that the service worker sees all of it.
   await page.reload();
-  await expect(page.locator("#status")).toHaveAttribute("data-state", "offline-ready", { timeout: 60_000 });
+  await loaded(page);
   const heard: string[] = [];
   page.context().on("request", (request) => heard.push(`${request.method()} ${request.url()}`));
   await page.locator("input[name=mode][value=only-local]").check();

@@ -1,7 +1,7 @@
 // The demo's section on remotes that fail: what it shows of each failure is what the package did.
 
 import { expect, test } from "./fixtures.js";
-import { looked } from "./looks.js";
+import { loaded, looked } from "./looks.js";
 
 /** How often the remote is asked, and what is said of each time. */
 const FAULTS: [name: string, times: number, why: RegExp][] = [
@@ -25,7 +25,7 @@ test("the page plays each failure, and shows what the package does on a line of 
     if (!request.url().startsWith(site.address)) elsewhere.push(request.url());
   });
   await page.goto(site.address);
-  await expect(page.locator("#status")).toHaveAttribute("data-state", "offline-ready", { timeout: 60_000 });
+  await loaded(page);
   await page.locator("input[name=mode][value=only-local]").check();
   await page.locator("#input").fill("Wo ist denn hier der Bahnhof, bitte? Ich habe es eilig.");
   const line = page.locator("#timeline li");

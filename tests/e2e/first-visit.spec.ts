@@ -6,7 +6,7 @@ import type { ServerResponse } from "node:http";
 import { extname, join } from "node:path";
 import { brotliCompressSync, constants } from "node:zlib";
 import { expect, test } from "./fixtures.js";
-import { Local, root } from "./servers.js";
+import { Local, root, TYPES } from "./servers.js";
 
 const BYTES_PER_MS = 10e6 / 8 / 1000;
 const LATENCY_MS = 20;
@@ -32,16 +32,6 @@ class Line {
 }
 
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-const TYPES: Record<string, string> = {
-  ".html": "text/html",
-  ".js": "text/javascript",
-  ".json": "application/json",
-  ".wasm": "application/wasm",
-  ".css": "text/css",
-  ".svg": "image/svg+xml",
-  ".webmanifest": "application/manifest+json",
-};
 
 /** A file as hosts send it: text, scripts and WebAssembly with brotli, models as they are. */
 function file(path: string): { body: Buffer; headers: Record<string, string> } | undefined {

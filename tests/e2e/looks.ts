@@ -7,6 +7,11 @@ import { root } from "./servers.js";
 
 const AXE = readFileSync(join(root, "tests/e2e/node_modules/axe-core/axe.min.js"), "utf8");
 
+/** Waits until the demo has loaded and kept all that it loads by itself. */
+export async function loaded(page: Page): Promise<void> {
+  await expect(page.locator("#status")).toHaveAttribute("data-state", "offline-ready", { timeout: 60_000 });
+}
+
 const WIDTHS = { phone: 360, desktop: 1280 };
 
 /** What axe finds in a page, or in a part of it. */

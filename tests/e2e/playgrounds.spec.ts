@@ -8,7 +8,7 @@ import { chromium, type Page } from "@playwright/test";
 import { blocks, isFolderConfig } from "./docs.js";
 import { expect, test } from "./fixtures.js";
 import { composed } from "./folders.js";
-import { looked } from "./looks.js";
+import { loaded, looked } from "./looks.js";
 import { Local, root, sendFile } from "./servers.js";
 import { wav } from "./sounds.js";
 
@@ -21,9 +21,6 @@ const siteWith = (bundle: string): Promise<Local> =>
   });
 
 const DEFAULT = join(root, "models");
-
-const loaded = (page: Page) =>
-  expect(page.locator("#status")).toHaveAttribute("data-state", "offline-ready", { timeout: 60_000 });
 
 interface Walk {
   page: Page;

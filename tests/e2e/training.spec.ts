@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Page } from "@playwright/test";
 import { type Claim, blocks, broken, isTrainingScript, pageModule, place } from "./docs.js";
 import { expect, test } from "./fixtures.js";
-import { looked } from "./looks.js";
+import { loaded, looked } from "./looks.js";
 import { type Local, root } from "./servers.js";
 import type * as Package from "../../pkg/dist/index.js";
 
@@ -146,7 +146,7 @@ test("what is certified in a page was not trained on, and the file opens again a
 test("a visitor trains, tries, and takes away a task whose lines run", async ({ page, site, harness }) => {
   const sent: string[] = [];
   await page.goto(site.address);
-  await expect(page.locator("#status")).toHaveAttribute("data-state", "offline-ready", { timeout: 60_000 });
+  await loaded(page);
   await page.locator("input[name=mode][value=only-local]").check();
   await page.getByText("Open the workbench").click();
   await expect(page.locator("#rows-count")).toHaveText("24 examples of 3 labels.");

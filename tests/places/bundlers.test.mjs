@@ -4,14 +4,13 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { record, version } from "./matrix.mjs";
 import { launch, POLICY, serve, TRUSTED, visit } from "./pages.mjs";
-import { here, project, run } from "./project.mjs";
+import { freePort, here, project, run } from "./project.mjs";
 import { blocks, follow } from "./words.mjs";
 
 const GERMAN = "Entschuldigen Sie bitte, können Sie mir sagen, wo der Bahnhof ist?";
@@ -91,16 +90,6 @@ for (const { page: name, deployed = "public", policy, tool, ...more } of PLACES)
   });
 }
 
-/** A port that nothing listens on. */
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
-}
-
 test("Vite's server for development serves the page of docs/places/vite.md, too", async (t) => {
   const folder = await followed(t, "places/vite");
   const port = await freePort();
@@ -135,6 +124,28 @@ test("a page of several files and its models work offline after one visit, as do
   await asks(later, []);
 });
 
+/** Puts a script into the page of a project, as esbuild bundles it. */
+async function bundled(folder, contents) {
+  await build({
+    absWorkingDir: folder,
+    stdin: { contents, resolveDir: folder },
+    bundle: true,
+    format: "esm",
+    outfile: "public/main.js",
+    logLevel: "silent",
+  });
+}
+
+/** Makes the page of docs/places/esbuild.md, with another way to make its instance. */
+async function listening(folder, makes) {
+  const [html, js] = ["html", "js"].map(
+    (language) => blocks("docs/places/esbuild.md").find((block) => block.language === language).code,
+  );
+  mkdirSync(join(folder, "public"), { recursive: true });
+  writeFileSync(join(folder, "public/index.html"), html);
+  await bundled(folder, makes + js.slice(js.indexOf("document.querySelector")));
+}
+
 test("the workers, the WebAssembly and the models come from another origin", async (t) => {
   const folder = project(t);
   const smallfirst = join(folder, "node_modules/smallfirst/dist/cli/main.js");
@@ -143,21 +154,7 @@ test("the workers, the WebAssembly and the models come from another origin", asy
   const headers = { "access-control-allow-origin": "*" };
   const { address: other } = await serve(t, join(folder, "cdn"), { under: "/", headers });
   const { code } = blocks("docs/places.md").find(({ heading }) => heading === "Files on another origin");
-  const [html, js] = ["html", "js"].map(
-    (language) => blocks("docs/places/esbuild.md").find((block) => block.language === language).code,
-  );
-  mkdirSync(join(folder, "public"));
-  writeFileSync(join(folder, "public/index.html"), html);
-  const listens = js.slice(js.indexOf("document.querySelector"));
-  writeFileSync(join(folder, "main.js"), code.replaceAll("https://cdn.example/", other) + listens);
-  await build({
-    absWorkingDir: folder,
-    entryPoints: ["main.js"],
-    bundle: true,
-    format: "esm",
-    outfile: "public/main.js",
-    logLevel: "silent",
-  });
+  await listening(folder, code.replaceAll("https://cdn.example/", other));
   const { origin } = new URL(other);
   const policy = `default-src 'self'; script-src 'self' 'wasm-unsafe-eval' ${origin}; worker-src blob: ${origin}; connect-src ${origin}; img-src data:`;
   const { address } = await serve(t, join(folder, "public"), { policy });
@@ -171,20 +168,7 @@ test("what add-engine prints to be pasted names the workers that it copied", asy
   await run(folder, process.execPath, smallfirst, "add-models", "public/models", "--tasks", "language");
   const printed = await run(folder, process.execPath, smallfirst, "add-engine");
   const pasted = printed.match(/^ {2}.*$|^$/gm).join("\n");
-  const [html, js] = ["html", "js"].map(
-    (language) => blocks("docs/places/esbuild.md").find((block) => block.language === language).code,
-  );
-  writeFileSync(join(folder, "public/index.html"), html);
-  const [imports] = js.match(/^import .*\n/m);
-  writeFileSync(join(folder, "main.js"), imports + pasted + js.slice(js.indexOf("document.querySelector")));
-  await build({
-    absWorkingDir: folder,
-    entryPoints: ["main.js"],
-    bundle: true,
-    format: "esm",
-    outfile: "public/main.js",
-    logLevel: "silent",
-  });
+  await listening(folder, `import { createSmallFirst } from "smallfirst";\n${pasted}`);
   const { address } = await serve(t, join(folder, "public"), { policy: POLICY, under: "/" });
   const { page, complaints } = await visit(await launch(t), address);
   await asks(page, complaints);
@@ -252,15 +236,7 @@ test("one file: what it cannot do is said", async (t) => {
   ]) {
     const script = `import { createSmallFirst } from "smallfirst/${entry}";
 globalThis.refused = createSmallFirst({ bundle: new URL("models/", document.baseURI), engine: "onnx"${entry === "in-thread" ? `, wasm: "wasm/x.wasm"` : ""} }).catch(({ code, message }) => [code, message]);`;
-    writeFileSync(join(folder, "other.js"), script);
-    await build({
-      absWorkingDir: folder,
-      entryPoints: ["other.js"],
-      bundle: true,
-      format: "esm",
-      outfile: "public/main.js",
-      logLevel: "silent",
-    });
+    await bundled(folder, script);
     const open = await serve(t, join(folder, "public"), { policy: OF_BLOBS });
     const { page: other } = await visit(await launch(t), open.address);
     await other.waitForFunction(() => globalThis.refused);

@@ -2,6 +2,7 @@
 
 import { execFile, execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -64,4 +65,15 @@ export function withVectors(t, bundle) {
   const command = process.env.SMALLFIRST_BIN ?? join(root, "target/debug/smallfirst");
   execFileSync(command, ["add-vectors", folder, "--task", "meaning", "--encoder", "static-text"]);
   return `${folder}/`;
+}
+
+/** A port that nothing listens on. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = createServer().once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
 }

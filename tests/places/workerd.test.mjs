@@ -3,13 +3,12 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { build } from "esbuild";
 import { record, version } from "./matrix.mjs";
 import { agreement, compare, FEWER, natively, sample, TASKS } from "./parity.mjs";
-import { here, project } from "./project.mjs";
+import { freePort, here, project } from "./project.mjs";
 import { follow } from "./words.mjs";
 
 /** That of the tests of the proxy. */
@@ -40,15 +39,6 @@ async function bundled(folder, entry) {
   assert.deepEqual(warnings, []);
   for (const [name, path] of wasm) copyFileSync(path, join(folder, name));
   return [...wasm.keys()];
-}
-
-function freePort() {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** Starts a project's Worker, with the folder `public` as its assets. */

@@ -40,10 +40,11 @@ const WHY: Record<string, string> = {
   offline: "This device has no network.",
 };
 
-function why({ code, message }: Attempt): string {
-  if (code === "remote_status" && message?.includes("429"))
-    return "It refuses: too many requests. It asks to be left alone for a second.";
-  return WHY[code ?? ""] ?? "It does not answer.";
+const refused = ({ code, message }: Attempt): boolean => code === "remote_status" && message?.includes("429") === true;
+
+function why(attempt: Attempt): string {
+  if (refused(attempt)) return "It refuses: too many requests. It asks to be left alone for a second.";
+  return WHY[attempt.code ?? ""] ?? "It does not answer.";
 }
 
 /** What happened, in order: every request began when it was about to leave. */
@@ -53,13 +54,14 @@ function stretches(answer: Answer, task: TaskInfo, sentAt: number[], end: number
   let now = 0;
   remotes.forEach((attempt, at) => {
     const from = sentAt[at] ?? now;
-    if (at > 0)
+    const before = remotes[at - 1];
+    if (before)
       found.push({
         from: now,
         to: from,
         state: "waits",
         name: "Wait",
-        words: remotes[at - 1]?.message?.includes("429")
+        words: refused(before)
           ? "As long as the server asks, and a little more."
           : "Longer each time, so that a weak server is not overrun.",
       });

@@ -14,14 +14,17 @@ interface Seen {
 const KEPT = 1000;
 const SHOWN = 30;
 
+const SITE = new URL("./", location.href).href;
+const PLAYED = `${SITE}faults/`;
+
 const log: Seen[] = [];
 
 /** Whether a request stays with this site and carries nothing: files that the page is made of. */
 function fetches({ url, method }: Seen): boolean {
-  return method === "GET" && url.startsWith(new URL("./", location.href).href) && !url.includes("/llm/");
+  return method === "GET" && url.startsWith(SITE) && !url.includes("/llm/");
 }
 
-const plays = ({ url }: Seen): boolean => url.startsWith(new URL("./faults/", location.href).href);
+const plays = ({ url }: Seen): boolean => url.startsWith(PLAYED);
 
 function show(): void {
   if (!byId<HTMLDetailsElement>("network").open) return;

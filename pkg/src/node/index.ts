@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import type { Options, SmallFirst } from "../api.js";
+import type { EngineName } from "../protocol.js";
 import { create } from "../smallfirst.js";
 import { NODE } from "./place.js";
 import { ThreadWorker } from "./thread-worker.js";
@@ -18,7 +19,7 @@ export { SmallFirstError } from "../errors.js";
  */
 export function createSmallFirst(options: Options): Promise<SmallFirst> {
   const threads = {
-    spawn: (engine: "prepared" | "onnx") => new ThreadWorker(engine) as unknown as Worker,
+    spawn: (engine: EngineName) => new ThreadWorker(engine) as unknown as Worker,
     processors: availableParallelism,
   };
   return create(options, { ...NODE, threads });

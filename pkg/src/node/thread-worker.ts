@@ -7,6 +7,7 @@ import { Worker as Thread } from "node:worker_threads";
 import { describe } from "../errors.js";
 import { change } from "../memory.js";
 import type { EngineName, FromWorker, ToWorker } from "../protocol.js";
+import { StandIn } from "../stand-in.js";
 import { installedFile } from "./place.js";
 
 /** A string that a thread wants to change: it has it for itself until it gives it back. */
@@ -15,13 +16,6 @@ export type FromThread =
   | { type: "hold"; hold: number; name: string; key: string }
   | { type: "release"; hold: number; value: string | undefined };
 export type ToThread = ToWorker | { type: "holds"; hold: number; value: string | undefined };
-
-/** The events of a worker that are listened to. */
-interface Events {
-  message: { data: FromWorker };
-  messageerror: object;
-  error: { message: string };
-}
 
 /** The script of a thread: beside this one, or in the installed package where a bundler left it behind. */
 function script(): URL {
@@ -32,26 +26,21 @@ function script(): URL {
 }
 
 /** Stands for a worker. A thread keeps the process going only while calls run. */
-export class ThreadWorker {
+export class ThreadWorker extends StandIn {
   readonly #thread: Thread;
-  readonly #listeners = new Map<string, (event: never) => void>();
   /** The calls that run, by id. */
   readonly #calls = new Set<number>();
   /** What gives a string back, by the number of the hold. */
   readonly #releases = new Map<number, { give: (value: string | undefined) => void; lose: (why: Error) => void }>();
-  #ended = false;
 
   constructor(engine: EngineName) {
+    super();
     this.#thread = new Thread(script(), { workerData: { engine } });
     this.#thread.unref();
     this.#thread.on("message", (message: FromThread) => this.#receive(message));
-    this.#thread.on("messageerror", () => this.#tell("messageerror", {}));
+    this.#thread.on("messageerror", () => this.tell("messageerror", {}));
     this.#thread.on("error", (thrown: unknown) => this.#lost(describe(thrown)));
     this.#thread.on("exit", () => this.#lost("the thread ended"));
-  }
-
-  addEventListener<T extends keyof Events>(type: T, listener: (event: Events[T]) => void): void {
-    this.#listeners.set(type, listener);
   }
 
   /** Throws what cannot be cloned, as a worker does. */
@@ -78,12 +67,12 @@ export class ThreadWorker {
       this.#calls.delete(message.id);
       if (this.#calls.size === 0) this.#thread.unref();
     }
-    this.#tell("message", { data: message });
+    this.tell("message", { data: message });
   }
 
   #hold(hold: number, name: string, key: string): void {
     const held = change(name, key, (value) => {
-      if (this.#ended) throw new Error("the thread is gone");
+      if (this.ended) throw new Error("the thread is gone");
       this.#thread.postMessage({ type: "holds", hold, value } satisfies ToThread);
       return new Promise<string | undefined>((give, lose) => this.#releases.set(hold, { give, lose }));
     });
@@ -92,18 +81,13 @@ export class ThreadWorker {
   }
 
   #lost(message: string): void {
-    if (this.#ended) return;
+    this.tell("error", { message });
     this.#end(message);
-    (this.#listeners.get("error") as ((event: Events["error"]) => void) | undefined)?.({ message });
   }
 
   #end(why: string): void {
-    this.#ended = true;
+    this.ended = true;
     for (const { lose } of this.#releases.values()) lose(new Error(why));
     this.#releases.clear();
-  }
-
-  #tell<T extends keyof Events>(type: T, event: Events[T]): void {
-    if (!this.#ended) (this.#listeners.get(type) as ((event: Events[T]) => void) | undefined)?.(event);
   }
 }

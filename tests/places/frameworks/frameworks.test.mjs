@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { record } from "../matrix.mjs";
 import { launch, visit } from "../pages.mjs";
-import { app, bin, build, freePort, serving, version } from "./tools.mjs";
+import { freePort } from "../project.mjs";
+import { app, bin, build, serving, version } from "./tools.mjs";
 
 const GERMAN = "Entschuldigen Sie bitte, können Sie mir sagen, wo der Bahnhof ist?";
 

@@ -3,7 +3,6 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { tarball } from "../project.mjs";
@@ -80,17 +79,6 @@ function ended(run) {
       code === 0 ? resolve() : reject(new Error(`it ended with ${code}: ${run.said}`)),
     ),
   );
-}
-
-/** A port that nothing listens on. */
-export function freePort() {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address();
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 /** The servers that run for the present test. */
